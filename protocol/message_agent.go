@@ -1,0 +1,173 @@
+package protocol
+
+import "errors"
+
+// MaxSDP bounds a session description (RFC 8866), in bytes.
+const MaxSDP = 32 << 10
+
+// Join is the agent's second message: exactly one of Ticket and Key.
+type Join struct {
+	Ticket string `json:"ticket,omitempty"`
+	Key    string `json:"key,omitempty"` // as the customer typed it
+}
+
+func (*Join) MessageType() string { return "join" }
+
+// Validate implements Message.
+func (m *Join) Validate() error {
+	return errors.Join(check((m.Ticket == "") != (m.Key == ""), "ticket or key"),
+		check(len(m.Ticket) <= maxKeyInput && len(m.Key) <= maxKeyInput, "length"))
+}
+
+// Joined answers Join: whose session it is and what the customer has to read.
+type Joined struct {
+	Session     string `json:"session"`
+	Technician  Person `json:"technician"`
+	ConfirmName bool   `json:"confirm_name"` // the key was not typed on the portal, so the name was not confirmed there
+	Terms       Terms  `json:"terms"`
+}
+
+func (*Joined) MessageType() string { return "joined" }
+
+// Validate implements Message.
+func (m *Joined) Validate() error {
+	return errors.Join(check(m.Session != "" && len(m.Session) <= 64, "session"), m.Technician.validate(), m.Terms.validate())
+}
+
+// Terms is one version of the terms of use in one language.
+type Terms struct {
+	Version  string `json:"version"`
+	Language string `json:"language"`
+	Text     string `json:"text"` // plain paragraphs, separated by empty lines
+	URL      string `json:"url"`  // the same in full, with the privacy notice
+}
+
+func (t Terms) validate() error {
+	return errors.Join(check(t.Version != "" && len(t.Version) <= 40, "terms version"), check(len(t.Language) <= 35, "terms language"),
+		check(t.Text != "" && len(t.Text) <= 32<<10, "terms text"), check(len(t.URL) <= MaxText, "terms url"))
+}
+
+// NameAnswer is the customer's answer to "is this the person helping you?".
+type NameAnswer struct {
+	Confirmed bool `json:"confirmed"`
+}
+
+func (*NameAnswer) MessageType() string { return "name_answer" }
+
+// Validate implements Message.
+func (*NameAnswer) Validate() error { return nil }
+
+// TermsAnswer is the customer's answer to the terms of use.
+type TermsAnswer struct {
+	Version  string `json:"version"`
+	Accepted bool   `json:"accepted"`
+}
+
+func (*TermsAnswer) MessageType() string { return "terms_answer" }
+
+// Validate implements Message.
+func (m *TermsAnswer) Validate() error {
+	return check(m.Version != "" && len(m.Version) <= 40, "terms version")
+}
+
+// ConsentAsk tells the agent to ask the customer for one permission.
+type ConsentAsk struct {
+	Permission Permission `json:"permission"`
+	Epoch      uint32     `json:"epoch"`
+	Technician Person     `json:"technician"`
+}
+
+func (*ConsentAsk) MessageType() string { return "consent_ask" }
+
+// Validate implements Message.
+func (m *ConsentAsk) Validate() error {
+	_, err := ParsePermission(string(m.Permission))
+	return errors.Join(err, m.Technician.validate())
+}
+
+// ConsentAnswer is the customer's answer, or its withdrawal at any later moment.
+type ConsentAnswer struct {
+	Permission Permission   `json:"permission"`
+	State      ConsentState `json:"state"` // given, refused or withdrawn
+	Epoch      uint32       `json:"epoch"`
+}
+
+func (*ConsentAnswer) MessageType() string { return "consent_answer" }
+
+// Validate implements Message.
+func (m *ConsentAnswer) Validate() error {
+	_, err := ParsePermission(string(m.Permission))
+	return errors.Join(err, check(m.State == ConsentGiven || m.State == ConsentRefused || m.State == ConsentWithdrawn, "state"))
+}
+
+// ConsentRecorded tells the agent that a consent that was given is on disk as
+// evidence: only now may the effect begin.
+type ConsentRecorded struct {
+	Permission Permission `json:"permission"`
+	Epoch      uint32     `json:"epoch"`
+}
+
+func (*ConsentRecorded) MessageType() string { return "consent_recorded" }
+
+// Validate implements Message.
+func (m *ConsentRecorded) Validate() error {
+	_, err := ParsePermission(string(m.Permission))
+	return err
+}
+
+// Offer is an SDP offer (RFC 8829). From the agent: it sends the picture. From
+// a console: it receives the picture of Session.
+type Offer struct {
+	Session string `json:"session,omitempty"` // from a console only
+	SDP     string `json:"sdp"`
+}
+
+func (*Offer) MessageType() string { return "offer" }
+
+// Validate implements Message.
+func (m *Offer) Validate() error {
+	return errors.Join(check(len(m.Session) <= 64, "session"), check(m.SDP != "" && len(m.SDP) <= MaxSDP, "sdp"))
+}
+
+// Answer is the SDP answer to an Offer.
+type Answer struct {
+	Session string `json:"session,omitempty"`
+	SDP     string `json:"sdp"`
+}
+
+func (*Answer) MessageType() string { return "answer" }
+
+// Validate implements Message.
+func (m *Answer) Validate() error {
+	return errors.Join(check(len(m.Session) <= 64, "session"), check(m.SDP != "" && len(m.SDP) <= MaxSDP, "sdp"))
+}
+
+// Ended says that the session is over. From either side; it is the last but
+// one message of an agent, before Removed.
+type Ended struct {
+	Reason EndReason `json:"reason"`
+}
+
+func (*Ended) MessageType() string { return "ended" }
+
+// Validate implements Message.
+func (m *Ended) Validate() error { return check(m.Reason.Valid(), "reason") }
+
+// Removed is the agent's last message: program and data are removed from the
+// customer's computer.
+type Removed struct {
+	Complete bool     `json:"complete"`
+	Left     []string `json:"left,omitempty"` // what could not be removed, without personal data
+}
+
+func (*Removed) MessageType() string { return "removed" }
+
+// Validate implements Message.
+func (m *Removed) Validate() error {
+	for _, l := range m.Left {
+		if !textOK(l, MaxText) {
+			return check(false, "left")
+		}
+	}
+	return check(len(m.Left) <= 20, "left")
+}

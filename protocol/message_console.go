@@ -1,0 +1,112 @@
+package protocol
+
+import (
+	"errors"
+	"time"
+)
+
+// Welcome follows the broker's Hello on a console's WebSocket: who is signed
+// in, and every session that this person may see.
+type Welcome struct {
+	Account     Person        `json:"account"`
+	Permissions PermissionSet `json:"permissions"` // of the account's profile
+	CanIssue    bool          `json:"can_issue"`
+	Sessions    []Session     `json:"sessions"`
+	Now         time.Time     `json:"now"` // the broker's clock, for countdowns
+}
+
+func (*Welcome) MessageType() string { return "welcome" }
+
+// Validate implements Message.
+func (m *Welcome) Validate() error { return m.Account.validate() }
+
+// Session is what a console shows of one session.
+type Session struct {
+	ID         string    `json:"id"`
+	State      State     `json:"state"`
+	Technician Person    `json:"technician"`
+	Mine       bool      `json:"mine"`
+	IssuedAt   time.Time `json:"issued_at"`
+	KeyExpires time.Time `json:"key_expires"`
+	ActiveAt   time.Time `json:"active_at,omitzero"`
+	EndedAt    time.Time `json:"ended_at,omitzero"`
+	EndReason  EndReason `json:"end_reason,omitempty"`
+	Consents   []Consent `json:"consents"`
+	Steps      []Step    `json:"steps"`   // what the customer has done so far, in order
+	System     string    `json:"system"`  // the customer's operating system, once known
+	Viewers    []string  `json:"viewers"` // names of the technicians who watch
+	Recording  bool      `json:"recording"`
+	Removed    *bool     `json:"removed,omitempty"` // nil: not known yet
+}
+
+// Step is something the customer has done on the way to sharing, so that the
+// technician can say on the phone what comes next.
+type Step string
+
+// The steps.
+const (
+	StepKeyTyped      Step = "key_typed"
+	StepNameConfirmed Step = "name_confirmed"
+	StepAgentFetched  Step = "agent_fetched"
+	StepAgentStarted  Step = "agent_started"
+	StepTermsAccepted Step = "terms_accepted"
+	StepViewAllowed   Step = "view_allowed"
+)
+
+// SessionChanged carries the new shape of one session.
+type SessionChanged struct {
+	Session Session `json:"session"`
+}
+
+func (*SessionChanged) MessageType() string { return "session_changed" }
+
+// Validate implements Message.
+func (m *SessionChanged) Validate() error { return check(m.Session.ID != "", "session") }
+
+// NewSession asks for a session and its key.
+type NewSession struct{}
+
+func (*NewSession) MessageType() string { return "new_session" }
+
+// Validate implements Message.
+func (*NewSession) Validate() error { return nil }
+
+// SessionIssued answers NewSession. The key is in no other message.
+type SessionIssued struct {
+	Session Session `json:"session"`
+	Key     string  `json:"key"`     // canonical form
+	URL     string  `json:"url"`     // the portal with the key filled in
+	Address string  `json:"address"` // the portal, to be read out
+}
+
+func (*SessionIssued) MessageType() string { return "session_issued" }
+
+// Validate implements Message.
+func (m *SessionIssued) Validate() error {
+	_, err := ParseSessionKey(m.Key)
+	return errors.Join(check(m.Session.ID != "", "session"), err)
+}
+
+// EndSession is the technician's red X.
+type EndSession struct {
+	Session string `json:"session"`
+}
+
+func (*EndSession) MessageType() string { return "end_session" }
+
+// Validate implements Message.
+func (m *EndSession) Validate() error {
+	return check(m.Session != "" && len(m.Session) <= 64, "session")
+}
+
+// StopWatching closes this console's picture of a session; the session goes on.
+type StopWatching struct {
+	Session string `json:"session"`
+}
+
+func (*StopWatching) MessageType() string { return "stop_watching" }
+
+// Validate implements Message.
+func (m *StopWatching) Validate() error {
+	return check(m.Session != "" && len(m.Session) <= 64, "session")
+}

@@ -1,0 +1,66 @@
+package protocol
+
+import "fmt"
+
+// Permission names one thing a technician may do in a session. The strings are
+// stable: they stand on the wire, in profiles and on the evidence.
+type Permission string
+
+// The closed set of permissions. Only ViewScreen is on offer by every profile;
+// each of the others needs a profile that allows it, a technician who asks for
+// it and a customer who consents to it.
+const (
+	ViewScreen Permission = "view_screen"
+	Control    Permission = "control"
+	Shell      Permission = "shell"
+	Files      Permission = "files"
+	SystemInfo Permission = "system_info"
+	Clipboard  Permission = "clipboard"
+)
+
+// Permissions lists the closed set in the order in which people are shown it.
+func Permissions() []Permission {
+	return []Permission{ViewScreen, Control, Shell, Files, SystemInfo, Clipboard}
+}
+
+// ParsePermission checks that s is a member of the closed set.
+func ParsePermission(s string) (Permission, error) {
+	for _, p := range Permissions() {
+		if string(p) == s {
+			return p, nil
+		}
+	}
+	return "", fmt.Errorf("%w: permission %q", ErrMalformed, s)
+}
+
+// PermissionSet is what a profile allows once the customer consents. A
+// permission that is absent is not allowed. It never grants anything by itself.
+type PermissionSet map[Permission]bool
+
+// Allows reports whether the set holds p.
+func (s PermissionSet) Allows(p Permission) bool { return s[p] }
+
+// Profile is a named permission set. A technician has one per team.
+type Profile struct {
+	Name        string        `json:"name"`
+	Permissions PermissionSet `json:"permissions"`
+}
+
+// Names of the two profiles that exist on first start.
+const (
+	ProfileViewOnly    = "View only"
+	ProfileFullSupport = "Full support"
+)
+
+// BuiltInProfiles returns the two profiles that exist on first start. The first
+// is the default.
+func BuiltInProfiles() []Profile {
+	full := PermissionSet{}
+	for _, p := range Permissions() {
+		full[p] = true
+	}
+	return []Profile{
+		{Name: ProfileViewOnly, Permissions: PermissionSet{ViewScreen: true}},
+		{Name: ProfileFullSupport, Permissions: full},
+	}
+}

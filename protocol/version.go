@@ -1,0 +1,31 @@
+package protocol
+
+import "fmt"
+
+// Version is the version of the protocol. Peers with the same Major understand
+// each other: a minor version only adds messages and fields, which the older
+// side ignores.
+//
+// History:
+//   - 1.0 (2026-11): first version. Keys, terms, consent to view, picture, end.
+type Version struct {
+	Major int `json:"major"`
+	Minor int `json:"minor"`
+}
+
+// current is the version this package implements.
+var current = Version{Major: 1, Minor: 0}
+
+// CurrentVersion returns the version that this package implements.
+func CurrentVersion() Version { return current }
+
+func (v Version) String() string { return fmt.Sprintf("%d.%d", v.Major, v.Minor) }
+
+// Speaks reports whether a peer of version v can be talked to.
+func (v Version) Speaks() bool { return v.Major == current.Major }
+
+// Subprotocols of the WebSockets (RFC 6455, section 1.9), one per kind of peer.
+const (
+	SubprotocolAgent   = "consento.agent.v1"
+	SubprotocolConsole = "consento.console.v1"
+)
