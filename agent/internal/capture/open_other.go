@@ -1,0 +1,5 @@
+//go:build !linux
+
+package capture
+
+func open(_ string, s *Source) (backend, error) { return openPortable(s) }

@@ -1,0 +1,194 @@
+#include "av1.h"
+
+#include <aom/aom_encoder.h>
+#include <aom/aomcx.h>
+#include <libyuv.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct av1_encoder {
+  aom_codec_ctx_t codec;
+  aom_codec_enc_cfg_t config;
+  aom_image_t *planes;
+  uint8_t *unit;  // the last temporal unit when it came in several packets
+  size_t unit_cap;
+  char reason[256];
+};
+
+static void explain(aom_codec_ctx_t *codec, aom_codec_err_t err, char *to, size_t size) {
+  const char *detail = aom_codec_error_detail(codec);
+  snprintf(to, size, "%s%s%s", aom_codec_err_to_string(err), detail ? ": " : "", detail ? detail : "");
+}
+
+// Settings that matter for screens. tune-content and palette are what keeps text
+// sharp; the rest switches off tools that cost time and gain nothing on screens.
+static aom_codec_err_t tune(aom_codec_ctx_t *c, const av1_config *config) {
+  const struct {
+    int id, value;
+  } settings[] = {
+      {AOME_SET_CPUUSED, config->speed},
+      {AV1E_SET_TUNE_CONTENT, AOM_CONTENT_SCREEN},
+      {AV1E_SET_ENABLE_PALETTE, 1},
+      {AV1E_SET_ENABLE_INTRABC, 0},
+      {AV1E_SET_AQ_MODE, 3},
+      {AV1E_SET_ROW_MT, config->threads > 1},
+      {AV1E_SET_TILE_COLUMNS, config->tile_columns},
+      {AOME_SET_MAX_INTRA_BITRATE_PCT, 900},
+      {AV1E_SET_ENABLE_CDEF, 1},
+      {AV1E_SET_ENABLE_TPL_MODEL, 0},
+      {AV1E_SET_DELTAQ_MODE, 0},
+      {AV1E_SET_ENABLE_ORDER_HINT, 0},
+      {AV1E_SET_COEFF_COST_UPD_FREQ, 3},
+      {AV1E_SET_MODE_COST_UPD_FREQ, 3},
+      {AV1E_SET_MV_COST_UPD_FREQ, 3},
+      {AV1E_SET_ENABLE_OBMC, 0},
+      {AV1E_SET_ENABLE_GLOBAL_MOTION, 0},
+      {AV1E_SET_ENABLE_WARPED_MOTION, 0},
+      {AV1E_SET_ENABLE_REF_FRAME_MVS, 0},
+      {AV1E_SET_ENABLE_CFL_INTRA, 0},
+      {AV1E_SET_ENABLE_SMOOTH_INTRA, 0},
+      {AV1E_SET_ENABLE_ANGLE_DELTA, 0},
+      {AV1E_SET_ENABLE_FILTER_INTRA, 0},
+      {AV1E_SET_INTRA_DEFAULT_TX_ONLY, 1},
+      {AV1E_SET_DISABLE_TRELLIS_QUANT, 1},
+      // BT.601, limited range, which is what libyuv's ARGBToI420 makes. Said in
+      // the stream, since a browser that must guess takes BT.709 for HD.
+      {AV1E_SET_COLOR_PRIMARIES, AOM_CICP_CP_BT_601},
+      {AV1E_SET_TRANSFER_CHARACTERISTICS, AOM_CICP_TC_BT_601},
+      {AV1E_SET_MATRIX_COEFFICIENTS, AOM_CICP_MC_BT_601},
+      {AV1E_SET_COLOR_RANGE, AOM_CR_STUDIO_RANGE},
+  };
+  for (size_t i = 0; i < sizeof settings / sizeof *settings; i++) {
+    aom_codec_err_t err = aom_codec_control(c, settings[i].id, settings[i].value);
+    if (err) return err;
+  }
+  return AOM_CODEC_OK;
+}
+
+av1_encoder *av1_open(const av1_config *config, char *reason, size_t reason_size) {
+  av1_encoder *e = calloc(1, sizeof *e);
+  if (!e) {
+    snprintf(reason, reason_size, "out of memory");
+    return NULL;
+  }
+  aom_codec_iface_t *av1 = aom_codec_av1_cx();
+  aom_codec_enc_cfg_t *c = &e->config;
+  aom_codec_err_t err = aom_codec_enc_config_default(av1, c, AOM_USAGE_REALTIME);
+  if (!err) {
+    c->g_w = config->width;
+    c->g_h = config->height;
+    c->g_timebase.num = 1;
+    c->g_timebase.den = 90000;
+    c->g_threads = config->threads;
+    c->g_lag_in_frames = 0;
+    c->g_pass = AOM_RC_ONE_PASS;
+    c->g_error_resilient = 0;
+    c->rc_end_usage = AOM_CBR;
+    c->rc_target_bitrate = config->kbps;
+    c->rc_min_quantizer = 4;
+    c->rc_max_quantizer = 56;
+    c->rc_undershoot_pct = 100;
+    c->rc_overshoot_pct = 15;
+    c->rc_buf_initial_sz = 600;
+    c->rc_buf_optimal_sz = 600;
+    c->rc_buf_sz = 1000;
+    c->rc_dropframe_thresh = 0;
+    c->kf_mode = AOM_KF_DISABLED;
+    err = aom_codec_enc_init(&e->codec, av1, c, 0);
+  }
+  if (err) {
+    explain(&e->codec, err, reason, reason_size);
+    free(e);
+    return NULL;
+  }
+  err = tune(&e->codec, config);
+  if (err) {
+    explain(&e->codec, err, reason, reason_size);
+  } else {
+    e->planes = aom_img_alloc(NULL, AOM_IMG_FMT_I420, config->width, config->height, 32);
+    if (!e->planes) snprintf(reason, reason_size, "out of memory");
+  }
+  if (!e->planes) {
+    av1_close(e);
+    return NULL;
+  }
+  return e;
+}
+
+int av1_update(av1_encoder *e, const uint8_t *bgrx, int stride, int x, int y, int w, int h) {
+  aom_image_t *p = e->planes;
+  if (x < 0 || y < 0 || w <= 0 || h <= 0 || x % 2 || y % 2 ||
+      x + w > (int)p->d_w || y + h > (int)p->d_h) {
+    return -1;
+  }
+  // libyuv calls "ARGB" what lies in memory as B, G, R, A.
+  return ARGBToI420(bgrx + (ptrdiff_t)y * stride + (ptrdiff_t)x * 4, stride,
+                    p->planes[0] + (ptrdiff_t)y * p->stride[0] + x, p->stride[0],
+                    p->planes[1] + (ptrdiff_t)y / 2 * p->stride[1] + x / 2, p->stride[1],
+                    p->planes[2] + (ptrdiff_t)y / 2 * p->stride[2] + x / 2, p->stride[2], w, h)
+             ? -1
+             : 0;
+}
+
+// append keeps a second packet of one frame behind the first.
+static int append(av1_encoder *e, av1_frame *out, const void *data, size_t size) {
+  if (out->size + size > e->unit_cap) {
+    size_t cap = (out->size + size) * 2;
+    uint8_t *unit = realloc(e->unit, cap);
+    if (!unit) {
+      snprintf(e->reason, sizeof e->reason, "out of memory");
+      return -1;
+    }
+    e->unit = unit;
+    e->unit_cap = cap;
+  }
+  memcpy(e->unit + out->size, data, size);
+  out->data = e->unit;
+  out->size += size;
+  return 0;
+}
+
+int av1_encode(av1_encoder *e, int64_t pts, int64_t duration, int force_key, av1_frame *out) {
+  memset(out, 0, sizeof *out);
+  aom_codec_err_t err = aom_codec_encode(&e->codec, e->planes, pts, duration, force_key ? AOM_EFLAG_FORCE_KF : 0);
+  if (err) {
+    explain(&e->codec, err, e->reason, sizeof e->reason);
+    return -1;
+  }
+  aom_codec_iter_t iter = NULL;
+  const aom_codec_cx_pkt_t *packet;
+  while ((packet = aom_codec_get_cx_data(&e->codec, &iter))) {
+    if (packet->kind != AOM_CODEC_CX_FRAME_PKT) continue;
+    if (append(e, out, packet->data.frame.buf, packet->data.frame.sz)) return -1;
+    if (packet->data.frame.flags & AOM_FRAME_IS_KEY) out->key = 1;
+  }
+  err = aom_codec_control(&e->codec, AOME_GET_LAST_QUANTIZER_64, &out->quantizer);
+  if (err) {
+    explain(&e->codec, err, e->reason, sizeof e->reason);
+    return -1;
+  }
+  return 0;
+}
+
+int av1_set_bitrate(av1_encoder *e, int kbps) {
+  aom_codec_enc_cfg_t next = e->config;
+  next.rc_target_bitrate = kbps;
+  aom_codec_err_t err = aom_codec_enc_config_set(&e->codec, &next);
+  if (err) {
+    explain(&e->codec, err, e->reason, sizeof e->reason);
+    return -1;
+  }
+  e->config = next;
+  return 0;
+}
+
+const char *av1_reason(const av1_encoder *e) { return e->reason; }
+
+void av1_close(av1_encoder *e) {
+  if (!e) return;
+  aom_codec_destroy(&e->codec);
+  aom_img_free(e->planes);
+  free(e->unit);
+  free(e);
+}

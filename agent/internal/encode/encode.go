@@ -1,0 +1,164 @@
+// Package encode turns the pixels of a screen into an AV1 stream (AV1 Bitstream
+// & Decoding Process Specification, main profile, 8 bits, 4:2:0, BT.601 in
+// studio range and said so in the sequence header), tuned for text.
+//
+// It promises: the first frame and each forced one is a key frame with a
+// sequence header, no other is; a frame comes out of the call it went into; what
+// the codec refuses is an error, never a silent gap. It does not decide when to
+// encode. An Encoder is for one goroutine at a time.
+package encode
+
+/*
+#cgo CFLAGS: -O2
+#cgo LDFLAGS: -l:libaom.a -l:libyuv.a -lm -lpthread
+#include "av1.h"
+*/
+import "C"
+
+import (
+	"errors"
+	"fmt"
+	"image"
+	"time"
+	"unsafe"
+)
+
+// ErrEncoder is wrapped by every error of this package.
+var ErrEncoder = errors.New("encode: encoder failed")
+
+// maxSide is the longest side of a picture in pixels. AV1 allows 65536; beyond
+// this one frame takes longer than a person waits.
+const maxSide = 16384
+
+// Config says what to encode.
+type Config struct {
+	// Size of the picture in pixels, 1 to 16384 a side. Odd sizes are fine.
+	Size image.Point
+	// Bitrate aimed at, bit/s, from 50 kbit/s on.
+	Bitrate int
+}
+
+// Encoder is an open stream.
+type Encoder struct {
+	c       *C.av1_encoder
+	size    image.Point
+	started bool
+	pts     int64 // of the last frame, 90 kHz
+}
+
+// Frame is one coded picture.
+type Frame struct {
+	// Data is one temporal unit in the low-overhead format (AV1 section 5.2).
+	// Valid until the next call. Empty when the encoder left the frame out.
+	Data []byte
+	// Key: a decoder can start here.
+	Key bool
+	// Quantizer used, 0 (finest) to 63.
+	Quantizer int
+}
+
+// The settings of libaom that pay best, see the decision record on the picture.
+const (
+	threads     = 2
+	speed       = 10
+	tileColumns = 1 // log2: two columns
+)
+
+// New opens an encoder.
+func New(cfg Config) (*Encoder, error) {
+	w, h := cfg.Size.X, cfg.Size.Y
+	if w < 1 || h < 1 || w > maxSide || h > maxSide {
+		return nil, fmt.Errorf("%w: picture of %d x %d", ErrEncoder, w, h)
+	}
+	kbps, err := kbps(cfg.Bitrate)
+	if err != nil {
+		return nil, err
+	}
+	var reason [256]C.char
+	c := C.av1_open(&C.av1_config{
+		width: C.int(w), height: C.int(h), kbps: kbps,
+		threads: threads, speed: speed, tile_columns: tileColumns,
+	}, &reason[0], C.size_t(len(reason)))
+	if c == nil {
+		return nil, fmt.Errorf("%w: %s", ErrEncoder, C.GoString(&reason[0]))
+	}
+	return &Encoder{c: c, size: cfg.Size}, nil
+}
+
+// kbps keeps a rate inside what a C int and the rate control's sums hold.
+func kbps(bitrate int) (C.int, error) {
+	if bitrate < 50_000 || bitrate > 1_000_000_000 {
+		return 0, fmt.Errorf("%w: bit rate of %d", ErrEncoder, bitrate)
+	}
+	return C.int(bitrate / 1000), nil
+}
+
+// Update takes over a rectangle of the screen. pix is the whole screen, 4 bytes
+// a pixel in the order B, G, R, X, rows stride bytes apart. The rectangle is
+// widened to even coordinates and cut off at the edges.
+func (e *Encoder) Update(pix []byte, stride int, r image.Rectangle) error {
+	if e.c == nil {
+		return fmt.Errorf("%w: closed", ErrEncoder)
+	}
+	if stride < e.size.X*4 || len(pix) < stride*(e.size.Y-1)+e.size.X*4 {
+		return fmt.Errorf("%w: %d bytes of pixels for %v", ErrEncoder, len(pix), e.size)
+	}
+	r.Min.X, r.Min.Y = r.Min.X&^1, r.Min.Y&^1
+	r.Max.X, r.Max.Y = r.Max.X+r.Max.X&1, r.Max.Y+r.Max.Y&1
+	r = r.Intersect(image.Rectangle{Max: e.size})
+	if r.Empty() {
+		return nil
+	}
+	if C.av1_update(e.c, (*C.uint8_t)(unsafe.Pointer(&pix[0])), C.int(stride),
+		C.int(r.Min.X), C.int(r.Min.Y), C.int(r.Dx()), C.int(r.Dy())) != 0 {
+		return fmt.Errorf("%w: converting %v", ErrEncoder, r)
+	}
+	return nil
+}
+
+// Encode codes the picture as updated so far. at is its time since any fixed
+// moment; a time that does not rise is taken as just after the last one.
+func (e *Encoder) Encode(at time.Duration, key bool) (Frame, error) {
+	if e.c == nil {
+		return Frame{}, fmt.Errorf("%w: closed", ErrEncoder)
+	}
+	pts := int64(at) * 9 / 100_000 // nanoseconds to 90 kHz
+	if e.started && pts <= e.pts {
+		pts = e.pts + 1
+	}
+	force := C.int(0)
+	if key || !e.started {
+		force = 1
+	}
+	var out C.av1_frame
+	if C.av1_encode(e.c, C.int64_t(pts), 90000/30, force, &out) != 0 {
+		return Frame{}, fmt.Errorf("%w: %s", ErrEncoder, C.GoString(C.av1_reason(e.c)))
+	}
+	e.started, e.pts = true, pts
+	return Frame{
+		Data:      unsafe.Slice((*byte)(unsafe.Pointer(out.data)), int(out.size)),
+		Key:       out.key != 0,
+		Quantizer: int(out.quantizer),
+	}, nil
+}
+
+// SetBitrate changes the rate aimed at, bit/s, from the next frame on.
+func (e *Encoder) SetBitrate(bitrate int) error {
+	if e.c == nil {
+		return fmt.Errorf("%w: closed", ErrEncoder)
+	}
+	k, err := kbps(bitrate)
+	if err != nil {
+		return err
+	}
+	if C.av1_set_bitrate(e.c, k) != 0 {
+		return fmt.Errorf("%w: %s", ErrEncoder, C.GoString(C.av1_reason(e.c)))
+	}
+	return nil
+}
+
+// Close frees the encoder; once is enough, twice does no harm.
+func (e *Encoder) Close() {
+	C.av1_close(e.c)
+	e.c = nil
+}

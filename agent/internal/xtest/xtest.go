@@ -1,0 +1,147 @@
+// Package xtest gives tests a real X server of their own. It is for tests only.
+package xtest
+
+import (
+	"bufio"
+	"fmt"
+	"image"
+	"os"
+	"os/exec"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/jezek/xgb"
+	"github.com/jezek/xgb/xproto"
+)
+
+// Server starts Xvfb with one screen of that size on a free display and returns
+// the display's name. The server ends with the test, and everything that was
+// started with Start before it.
+func Server(t testing.TB, width, height int) string {
+	t.Helper()
+	display, _ := ServerProcess(t, width, height, 24)
+	return display
+}
+
+// ServerProcess is Server with a choice of colour depth, for tests that stop,
+// continue or kill the server.
+func ServerProcess(t testing.TB, width, height, depth int, args ...string) (string, *os.Process) {
+	t.Helper()
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	args = append([]string{
+		"-displayfd", "3", "-noreset", "-nolisten", "tcp", "-ac",
+		"-screen", "0", fmt.Sprintf("%dx%dx%d", width, height, depth),
+	}, args...)
+	cmd := exec.Command("Xvfb", args...)
+	cmd.ExtraFiles = []*os.File{w}
+	p := start(t, cmd)
+	w.Close()
+	if err := r.SetReadDeadline(time.Now().Add(20 * time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	line, err := bufio.NewReader(r).ReadString('\n')
+	if err != nil {
+		t.Fatalf("Xvfb did not say its display: %v", err)
+	}
+	return ":" + strings.TrimSpace(line), p
+}
+
+// Start runs a program on the display until the test ends.
+func Start(t testing.TB, display, name string, args ...string) *os.Process {
+	t.Helper()
+	cmd := exec.Command(name, args...)
+	cmd.Env = append(os.Environ(), "DISPLAY="+display)
+	return start(t, cmd)
+}
+
+func start(t testing.TB, cmd *exec.Cmd) *os.Process {
+	t.Helper()
+	// The program must not outlive a test binary that was killed.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
+	if err := cmd.Start(); err != nil {
+		t.Fatalf("%s is needed: %v", cmd.Path, err)
+	}
+	t.Cleanup(func() {
+		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
+		_ = cmd.Wait()
+	})
+	return cmd.Process
+}
+
+// Painter draws on the root window of a display by a connection of its own.
+type Painter struct {
+	Conn *xgb.Conn
+	Root xproto.Window
+	gc   xproto.Gcontext
+}
+
+// NewPainter connects; the connection ends with the test.
+func NewPainter(t testing.TB, display string) *Painter {
+	t.Helper()
+	c, err := xgb.NewConnDisplay(display)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.Close)
+	p := &Painter{Conn: c, Root: xproto.Setup(c).DefaultScreen(c).Root}
+	if p.gc, err = xproto.NewGcontextId(c); err != nil {
+		t.Fatal(err)
+	}
+	// Windows of other programs must not hide what is drawn.
+	err = xproto.CreateGCChecked(c, p.gc, xproto.Drawable(p.Root), xproto.GcSubwindowMode,
+		[]uint32{xproto.SubwindowModeIncludeInferiors}).Check()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// Fill paints rectangles of one colour (0xRRGGBB) and returns when the server
+// has done it.
+func (p *Painter) Fill(t testing.TB, colour uint32, rects ...image.Rectangle) {
+	t.Helper()
+	xproto.ChangeGC(p.Conn, p.gc, xproto.GcForeground, []uint32{colour})
+	var list []xproto.Rectangle
+	for _, r := range rects {
+		list = append(list, xproto.Rectangle{
+			X: int16(r.Min.X), Y: int16(r.Min.Y), Width: uint16(r.Dx()), Height: uint16(r.Dy()),
+		})
+	}
+	if err := xproto.PolyFillRectangleChecked(p.Conn, xproto.Drawable(p.Root), p.gc, list).Check(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Text writes lines of a core font, black on white.
+func (p *Painter) Text(t testing.TB, at image.Point, lineHeight int, lines ...string) {
+	t.Helper()
+	xproto.ChangeGC(p.Conn, p.gc, xproto.GcForeground|xproto.GcBackground, []uint32{0, 0xffffff})
+	for i, l := range lines {
+		l = l[:min(len(l), 255)]
+		if err := xproto.ImageText8Checked(p.Conn, byte(len(l)), xproto.Drawable(p.Root), p.gc,
+			int16(at.X), int16(at.Y+i*lineHeight), l).Check(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// Image paints pixels (B, G, R, X; rows without padding) at a place.
+func (p *Painter) Image(t testing.TB, at image.Point, size image.Point, pix []byte) {
+	t.Helper()
+	// One request carries at most 256 kB.
+	rows := max(1, 200_000/(size.X*4))
+	for y := 0; y < size.Y; y += rows {
+		n := min(rows, size.Y-y)
+		if err := xproto.PutImageChecked(p.Conn, xproto.ImageFormatZPixmap, xproto.Drawable(p.Root), p.gc,
+			uint16(size.X), uint16(n), int16(at.X), int16(at.Y+y), 0, 24,
+			pix[y*size.X*4:(y+n)*size.X*4]).Check(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
