@@ -11,7 +11,7 @@ package encode
 /*
 #cgo CFLAGS: -O2
 #cgo LDFLAGS: -l:libaom.a -l:libyuv.a -lm -lpthread
-#include "av1.h"
+#include "screen.h"
 */
 import "C"
 
@@ -40,7 +40,7 @@ type Config struct {
 
 // Encoder is an open stream.
 type Encoder struct {
-	c       *C.av1_encoder
+	c       *C.screen_encoder
 	size    image.Point
 	started bool
 	pts     int64 // of the last frame, 90 kHz
@@ -75,7 +75,7 @@ func New(cfg Config) (*Encoder, error) {
 		return nil, err
 	}
 	var reason [256]C.char
-	c := C.av1_open(&C.av1_config{
+	c := C.screen_open(&C.screen_config{
 		width: C.int(w), height: C.int(h), kbps: kbps,
 		threads: threads, speed: speed, tile_columns: tileColumns,
 	}, &reason[0], C.size_t(len(reason)))
@@ -109,7 +109,7 @@ func (e *Encoder) Update(pix []byte, stride int, r image.Rectangle) error {
 	if r.Empty() {
 		return nil
 	}
-	if C.av1_update(e.c, (*C.uint8_t)(unsafe.Pointer(&pix[0])), C.int(stride),
+	if C.screen_update(e.c, (*C.uint8_t)(unsafe.Pointer(&pix[0])), C.int(stride),
 		C.int(r.Min.X), C.int(r.Min.Y), C.int(r.Dx()), C.int(r.Dy())) != 0 {
 		return fmt.Errorf("%w: converting %v", ErrEncoder, r)
 	}
@@ -130,9 +130,9 @@ func (e *Encoder) Encode(at time.Duration, key bool) (Frame, error) {
 	if key || !e.started {
 		force = 1
 	}
-	var out C.av1_frame
-	if C.av1_encode(e.c, C.int64_t(pts), 90000/30, force, &out) != 0 {
-		return Frame{}, fmt.Errorf("%w: %s", ErrEncoder, C.GoString(C.av1_reason(e.c)))
+	var out C.screen_frame
+	if C.screen_encode(e.c, C.int64_t(pts), 90000/30, force, &out) != 0 {
+		return Frame{}, fmt.Errorf("%w: %s", ErrEncoder, C.GoString(C.screen_reason(e.c)))
 	}
 	e.started, e.pts = true, pts
 	return Frame{
@@ -151,14 +151,14 @@ func (e *Encoder) SetBitrate(bitrate int) error {
 	if err != nil {
 		return err
 	}
-	if C.av1_set_bitrate(e.c, k) != 0 {
-		return fmt.Errorf("%w: %s", ErrEncoder, C.GoString(C.av1_reason(e.c)))
+	if C.screen_set_bitrate(e.c, k) != 0 {
+		return fmt.Errorf("%w: %s", ErrEncoder, C.GoString(C.screen_reason(e.c)))
 	}
 	return nil
 }
 
 // Close frees the encoder; once is enough, twice does no harm.
 func (e *Encoder) Close() {
-	C.av1_close(e.c)
+	C.screen_close(e.c)
 	e.c = nil
 }

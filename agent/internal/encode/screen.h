@@ -1,12 +1,12 @@
 // A realtime AV1 encoder for screens: libyuv turns pixels into I420 planes that
 // the encoder keeps, libaom codes them. One encoder is for one thread at a time.
-#ifndef CONSENTO_AV1_H
-#define CONSENTO_AV1_H
+#ifndef CONSENTO_SCREEN_H
+#define CONSENTO_SCREEN_H
 
 #include <stddef.h>
 #include <stdint.h>
 
-typedef struct av1_encoder av1_encoder;
+typedef struct screen_encoder screen_encoder;
 
 typedef struct {
   int width, height;  // pixels, odd sizes allowed
@@ -14,32 +14,32 @@ typedef struct {
   int threads;
   int speed;          // libaom cpu-used: 7 to 11, higher is cheaper
   int tile_columns;   // log2
-} av1_config;
+} screen_config;
 
 typedef struct {
   const uint8_t *data;  // one temporal unit, valid until the next call
   size_t size;          // 0 when the encoder left the frame out
   int key;
   int quantizer;  // 0 to 63
-} av1_frame;
+} screen_frame;
 
 // Returns NULL on failure and says why in reason.
-av1_encoder *av1_open(const av1_config *config, char *reason, size_t reason_size);
+screen_encoder *screen_open(const screen_config *config, char *reason, size_t reason_size);
 
 // Converts the rectangle x, y, w, h of a picture of B, G, R, X bytes. x and y
 // are even; w and h too, unless they end at the edge of an odd picture.
 // Returns 0, or -1 when the rectangle does not fit.
-int av1_update(av1_encoder *e, const uint8_t *bgrx, int stride, int x, int y, int w, int h);
+int screen_update(screen_encoder *e, const uint8_t *bgrx, int stride, int x, int y, int w, int h);
 
 // Codes the present planes. pts is in 90 kHz ticks and rises from call to call.
-// Returns 0, or -1: av1_reason then says why.
-int av1_encode(av1_encoder *e, int64_t pts, int64_t duration, int force_key, av1_frame *out);
+// Returns 0, or -1: screen_reason then says why.
+int screen_encode(screen_encoder *e, int64_t pts, int64_t duration, int force_key, screen_frame *out);
 
-// Returns 0, or -1: av1_reason then says why.
-int av1_set_bitrate(av1_encoder *e, int kbps);
+// Returns 0, or -1: screen_reason then says why.
+int screen_set_bitrate(screen_encoder *e, int kbps);
 
-const char *av1_reason(const av1_encoder *e);
+const char *screen_reason(const screen_encoder *e);
 
-void av1_close(av1_encoder *e);
+void screen_close(screen_encoder *e);
 
 #endif

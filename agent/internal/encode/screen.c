@@ -1,4 +1,4 @@
-#include "av1.h"
+#include "screen.h"
 
 #include <aom/aom_encoder.h>
 #include <aom/aomcx.h>
@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct av1_encoder {
+struct screen_encoder {
   aom_codec_ctx_t codec;
   aom_codec_enc_cfg_t config;
   aom_image_t *planes;
@@ -23,7 +23,7 @@ static void explain(aom_codec_ctx_t *codec, aom_codec_err_t err, char *to, size_
 
 // Settings that matter for screens. tune-content and palette are what keeps text
 // sharp; the rest switches off tools that cost time and gain nothing on screens.
-static aom_codec_err_t tune(aom_codec_ctx_t *c, const av1_config *config) {
+static aom_codec_err_t tune(aom_codec_ctx_t *c, const screen_config *config) {
   const struct {
     int id, value;
   } settings[] = {
@@ -66,8 +66,8 @@ static aom_codec_err_t tune(aom_codec_ctx_t *c, const av1_config *config) {
   return AOM_CODEC_OK;
 }
 
-av1_encoder *av1_open(const av1_config *config, char *reason, size_t reason_size) {
-  av1_encoder *e = calloc(1, sizeof *e);
+screen_encoder *screen_open(const screen_config *config, char *reason, size_t reason_size) {
+  screen_encoder *e = calloc(1, sizeof *e);
   if (!e) {
     snprintf(reason, reason_size, "out of memory");
     return NULL;
@@ -110,13 +110,13 @@ av1_encoder *av1_open(const av1_config *config, char *reason, size_t reason_size
     if (!e->planes) snprintf(reason, reason_size, "out of memory");
   }
   if (!e->planes) {
-    av1_close(e);
+    screen_close(e);
     return NULL;
   }
   return e;
 }
 
-int av1_update(av1_encoder *e, const uint8_t *bgrx, int stride, int x, int y, int w, int h) {
+int screen_update(screen_encoder *e, const uint8_t *bgrx, int stride, int x, int y, int w, int h) {
   aom_image_t *p = e->planes;
   if (x < 0 || y < 0 || w <= 0 || h <= 0 || x % 2 || y % 2 ||
       x + w > (int)p->d_w || y + h > (int)p->d_h) {
@@ -132,7 +132,7 @@ int av1_update(av1_encoder *e, const uint8_t *bgrx, int stride, int x, int y, in
 }
 
 // append keeps a second packet of one frame behind the first.
-static int append(av1_encoder *e, av1_frame *out, const void *data, size_t size) {
+static int append(screen_encoder *e, screen_frame *out, const void *data, size_t size) {
   if (out->size + size > e->unit_cap) {
     size_t cap = (out->size + size) * 2;
     uint8_t *unit = realloc(e->unit, cap);
@@ -149,7 +149,7 @@ static int append(av1_encoder *e, av1_frame *out, const void *data, size_t size)
   return 0;
 }
 
-int av1_encode(av1_encoder *e, int64_t pts, int64_t duration, int force_key, av1_frame *out) {
+int screen_encode(screen_encoder *e, int64_t pts, int64_t duration, int force_key, screen_frame *out) {
   memset(out, 0, sizeof *out);
   aom_codec_err_t err = aom_codec_encode(&e->codec, e->planes, pts, duration, force_key ? AOM_EFLAG_FORCE_KF : 0);
   if (err) {
@@ -171,7 +171,7 @@ int av1_encode(av1_encoder *e, int64_t pts, int64_t duration, int force_key, av1
   return 0;
 }
 
-int av1_set_bitrate(av1_encoder *e, int kbps) {
+int screen_set_bitrate(screen_encoder *e, int kbps) {
   aom_codec_enc_cfg_t next = e->config;
   next.rc_target_bitrate = kbps;
   aom_codec_err_t err = aom_codec_enc_config_set(&e->codec, &next);
@@ -183,9 +183,9 @@ int av1_set_bitrate(av1_encoder *e, int kbps) {
   return 0;
 }
 
-const char *av1_reason(const av1_encoder *e) { return e->reason; }
+const char *screen_reason(const screen_encoder *e) { return e->reason; }
 
-void av1_close(av1_encoder *e) {
+void screen_close(screen_encoder *e) {
   if (!e) return;
   aom_codec_destroy(&e->codec);
   aom_img_free(e->planes);
