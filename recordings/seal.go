@@ -1,0 +1,92 @@
+package recordings
+
+import (
+	"crypto/ed25519"
+	"encoding/base64"
+	"encoding/binary"
+	"fmt"
+	"time"
+)
+
+const (
+	sealSize  = 8 + 32 + 8 + 32 + 64 // n, root, wall clock, next key, signature
+	sealed    = sealSize - 64
+	cosigSize = 32 + 8 + 32 + 64 // key, n, root, signature
+
+	sealDomain  = "consento-seal/v1\x00"
+	cosigDomain = "consento-cosig/v1\x00"
+)
+
+// Head is what a seal signs: the tree over the first N records of a segment.
+// Whoever keeps one can show later that the file still begins the same way.
+type Head struct {
+	N    uint64    // records covered; the seal itself is record N
+	Root [32]byte  // RFC 6962 root over them
+	Time time.Time // the writer's wall clock, milliseconds
+}
+
+func (h Head) String() string {
+	return fmt.Sprintf("%d %s", h.N, base64.StdEncoding.EncodeToString(h.Root[:]))
+}
+
+// Same tells whether both are the same tree; the clock is not compared.
+func (h Head) Same(o Head) bool { return h.N == o.N && h.Root == o.Root }
+
+// sealMessage is what the key signs: everything of the seal, its own header
+// included, bound to the session.
+func sealMessage(sid SessionID, h Header, body []byte) []byte {
+	m := make([]byte, 0, len(sealDomain)+len(sid)+boundHeader+sealed)
+	m = append(m, sealDomain...)
+	m = append(m, sid[:]...)
+	m = append(m, h.bound()...)
+	return append(m, body[:sealed]...)
+}
+
+// signSeal returns a seal's body. next is empty in the final seal.
+func signSeal(key ed25519.PrivateKey, sid SessionID, h Header, head Head, next ed25519.PublicKey) []byte {
+	b := make([]byte, sealed, sealSize)
+	binary.BigEndian.PutUint64(b, head.N)
+	copy(b[8:], head.Root[:])
+	binary.BigEndian.PutUint64(b[40:], uint64(head.Time.UnixMilli()))
+	copy(b[48:], next)
+	return append(b, ed25519.Sign(key, sealMessage(sid, h, b))...)
+}
+
+func parseSeal(body []byte) (head Head, next ed25519.PublicKey, err error) {
+	if len(body) != sealSize {
+		return Head{}, nil, fmt.Errorf("%w: a seal of %d bytes", ErrMalformed, len(body))
+	}
+	head = Head{
+		N:    binary.BigEndian.Uint64(body),
+		Root: [32]byte(body[8:40]),
+		Time: time.UnixMilli(int64(binary.BigEndian.Uint64(body[40:48]))).UTC(),
+	}
+	return head, ed25519.PublicKey(append([]byte(nil), body[48:80]...)), nil
+}
+
+// Cosignature is somebody else's signature over a sealed head. Whether Key is
+// one to trust is for the reader to decide.
+type Cosignature struct {
+	Key  ed25519.PublicKey
+	Head Head // without a time
+}
+
+// parseCosig checks the signature with the key that the record itself names.
+func parseCosig(sid SessionID, body []byte) (Cosignature, error) {
+	if len(body) != cosigSize {
+		return Cosignature{}, fmt.Errorf("%w: a countersignature of %d bytes", ErrMalformed, len(body))
+	}
+	c := Cosignature{
+		Key:  ed25519.PublicKey(append([]byte(nil), body[:32]...)),
+		Head: Head{N: binary.BigEndian.Uint64(body[32:]), Root: [32]byte(body[40:72])},
+	}
+	if !ed25519.Verify(c.Key, cosigMessage(sid, body), body[72:]) {
+		return c, fmt.Errorf("%w: the countersignature is wrong", ErrMalformed)
+	}
+	return c, nil
+}
+
+func cosigMessage(sid SessionID, body []byte) []byte {
+	m := append([]byte(cosigDomain), sid[:]...)
+	return append(m, body[:72]...)
+}
