@@ -1,0 +1,174 @@
+package ui
+
+import (
+	"bytes"
+	"image"
+	"os/exec"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jezek/xgb"
+	"github.com/jezek/xgb/xproto"
+
+	"consento/agent/internal/xtest"
+)
+
+// kits are the toolkits to test: both, always.
+func kits(testing.TB) []Toolkit { return []Toolkit{GTK, Drawn} }
+
+func open(t testing.TB, cfg Config) *UI {
+	t.Helper()
+	u, err := Open(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(u.Close)
+	return u
+}
+
+// eventually asks again and again until it is so.
+func eventually(t testing.TB, what string, ok func() bool) {
+	t.Helper()
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	deadline := time.After(10 * time.Second)
+	for !ok() {
+		select {
+		case <-tick.C:
+		case <-deadline:
+			t.Fatalf("not in time: %s", what)
+		}
+	}
+}
+
+// manage starts a window manager and waits until it works.
+func manage(t testing.TB, display string) {
+	t.Helper()
+	xtest.Start(t, display, "openbox", "--sm-disable", "--config-file", "/dev/null")
+	x := dial(t, display)
+	eventually(t, "window manager", func() bool {
+		d := desktop{conn: x.conn, root: x.root, atoms: map[string]xproto.Atom{}}
+		return d.activates()
+	})
+}
+
+// eye is a connection with which a test looks at the screen.
+type eye struct {
+	conn *xgb.Conn
+	root xproto.Window
+	size image.Point
+}
+
+func dial(t testing.TB, display string) eye {
+	t.Helper()
+	c, err := xgb.NewConnDisplay(display)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.Close)
+	s := xproto.Setup(c).DefaultScreen(c)
+	return eye{c, s.Root, image.Pt(int(s.WidthInPixels), int(s.HeightInPixels))}
+}
+
+// find waits for a visible window with that title and returns its number.
+func find(t testing.TB, display, title string) string {
+	t.Helper()
+	var id string
+	eventually(t, "window "+title, func() bool {
+		out, err := xdotool(display, "search", "--onlyvisible", "--name", "^"+strings.NewReplacer("?", `\?`).Replace(title)+"$")
+		id, _, _ = strings.Cut(strings.TrimSpace(out), "\n")
+		return err == nil && id != ""
+	})
+	return id
+}
+
+func xdotool(display string, args ...string) (string, error) {
+	cmd := exec.Command("xdotool", args...)
+	cmd.Env = append(cmd.Environ(), "DISPLAY="+display)
+	out, err := cmd.Output()
+	return string(out), err
+}
+
+func tool(t testing.TB, display string, args ...string) string {
+	t.Helper()
+	out, err := xdotool(display, args...)
+	if err != nil {
+		t.Fatalf("xdotool %v: %v", args, err)
+	}
+	return out
+}
+
+// picture is the whole screen, four bytes a pixel.
+func (e eye) picture(t testing.TB) []byte {
+	t.Helper()
+	r, err := xproto.GetImage(e.conn, xproto.ImageFormatZPixmap, xproto.Drawable(e.root), 0, 0,
+		uint16(e.size.X), uint16(e.size.Y), ^uint32(0)).Reply()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r.Data
+}
+
+// settle waits until the screen looks the same for a while; a spinner may go on turning.
+func settle(t testing.TB, display string) {
+	t.Helper()
+	e := dial(t, display)
+	last := e.picture(t)
+	same := 0
+	eventually(t, "still screen", func() bool {
+		now := e.picture(t)
+		changed := 0
+		for i := 0; i < len(now); i += 4 {
+			if !bytes.Equal(now[i:i+4], last[i:i+4]) {
+				changed++
+			}
+		}
+		last = now
+		if changed < 2000 {
+			same++
+		} else {
+			same = 0
+		}
+		return same > 20
+	})
+}
+
+// onScreen checks that a window lies wholly on the screen.
+func onScreen(t testing.TB, display, id string) {
+	t.Helper()
+	e := dial(t, display)
+	if r := place(t, display, id); !r.In(image.Rectangle{Max: e.size}) {
+		t.Errorf("window at %v, not wholly on a screen of %v", r, e.size)
+	}
+}
+
+// place is where a window is on the root window.
+func place(t testing.TB, display, id string) image.Rectangle {
+	t.Helper()
+	var x, y, w, h int
+	for line := range strings.Lines(tool(t, display, "getwindowgeometry", "--shell", id)) {
+		name, value, _ := strings.Cut(strings.TrimSpace(line), "=")
+		switch name {
+		case "X":
+			x = number(t, value)
+		case "Y":
+			y = number(t, value)
+		case "WIDTH":
+			w = number(t, value)
+		case "HEIGHT":
+			h = number(t, value)
+		}
+	}
+	return image.Rect(x, y, x+w, y+h)
+}
+
+func number(t testing.TB, s string) int {
+	t.Helper()
+	n, err := strconv.Atoi(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}

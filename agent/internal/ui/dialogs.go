@@ -1,0 +1,159 @@
+package ui
+
+import "time"
+
+// Link is a page that a person can read before answering.
+type Link struct {
+	Label string
+	URL   string // absolute, http or https
+}
+
+// Person is who asks: the name and where they belong.
+type Person struct {
+	Name   string
+	Team   string
+	Office string
+}
+
+// Question asks for a yes or a no. Heading, Accept and Refuse are needed, the rest may be empty.
+type Question struct {
+	Title   string
+	Heading string
+	Who     Person
+	Body    string // paragraphs, separated by empty lines
+	Details string // long text such as terms; scrolls
+	Links   []Link
+	Accept  string // button
+	Refuse  string // button, has the focus
+
+	Timeout  time.Duration // no answer after this is TimedOut; 0 waits for ever
+	Warning  string        // shown in the last 30 s; "%d" is replaced by the seconds left
+	MoreTime string        // button beside the warning, starts the timeout again
+}
+
+// Answer is what the person said. The zero value is no answer.
+type Answer int
+
+const (
+	Accepted Answer = iota + 1
+	Refused         // also Escape and closing the window
+	TimedOut        // counts as a no
+)
+
+// String returns the answer's name.
+func (a Answer) String() string {
+	switch a {
+	case Accepted:
+		return "accepted"
+	case Refused:
+		return "refused"
+	case TimedOut:
+		return "timed out"
+	}
+	return "no answer"
+}
+
+// Prompt asks for one line of text. The field has the focus, Enter continues, Escape cancels.
+type Prompt struct {
+	Title    string
+	Heading  string
+	Body     string
+	Label    string // of the field
+	Hint     string // under the field
+	Error    string // above the field: what was wrong the last time
+	Value    string // what stands in the field at first
+	Continue string // button
+	Cancel   string // button
+}
+
+// Notice tells something and waits for OK.
+type Notice struct {
+	Title   string
+	Heading string
+	Body    string
+	Details string
+	Links   []Link
+	OK      string // button; Escape and closing the window do the same
+}
+
+// ProgressText is what a small window says while something is being done.
+type ProgressText struct {
+	Title   string
+	Heading string
+	Text    string
+	Cancel  string // button
+}
+
+// BarText is what the bar says. Title, Who and End are needed.
+type BarText struct {
+	Title     string
+	Who       string    // "NAME SURNAME sees your screen"
+	Allowed   string    // what is allowed now
+	Recording string    // word beside the dot; empty means not recorded
+	End       string    // label of the red X, such as "End now"
+	Since     time.Time // start of the time shown; zero means when the bar opened
+}
+
+func (p Person) lines() []string {
+	if p.Name == "" {
+		return nil
+	}
+	lines := []string{p.Name}
+	switch {
+	case p.Team != "" && p.Office != "":
+		lines = append(lines, p.Team+" · "+p.Office)
+	case p.Team != "" || p.Office != "":
+		lines = append(lines, p.Team+p.Office)
+	}
+	return lines
+}
+
+func checkLinks(links []Link) error {
+	for _, l := range links {
+		if err := checkTexts(text{"link label", l.Label, maxLine, true}, text{"link address", l.URL, maxLine, true}); err != nil {
+			return err
+		}
+		if err := checkURL(l.URL); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (q Question) check() error {
+	if err := checkTexts(text{"title", q.Title, maxLine, false}, text{"heading", q.Heading, maxLine, true},
+		text{"name", q.Who.Name, maxLine, false}, text{"team", q.Who.Team, maxLine, false}, text{"office", q.Who.Office, maxLine, false},
+		text{"body", q.Body, maxBody, false}, text{"details", q.Details, maxDetails, false},
+		text{"accepting button", q.Accept, maxLine, true}, text{"refusing button", q.Refuse, maxLine, true},
+		text{"warning", q.Warning, maxLine, false}, text{"button for more time", q.MoreTime, maxLine, false}); err != nil {
+		return err
+	}
+	return checkLinks(q.Links)
+}
+
+func (p Prompt) check() error {
+	return checkTexts(text{"title", p.Title, maxLine, false}, text{"heading", p.Heading, maxLine, true},
+		text{"body", p.Body, maxBody, false}, text{"label", p.Label, maxLine, true}, text{"hint", p.Hint, maxLine, false},
+		text{"error", p.Error, maxLine, false}, text{"value", p.Value, maxEntry, false},
+		text{"continue button", p.Continue, maxLine, true}, text{"cancel button", p.Cancel, maxLine, true})
+}
+
+func (n Notice) check() error {
+	if err := checkTexts(text{"title", n.Title, maxLine, false}, text{"heading", n.Heading, maxLine, true},
+		text{"body", n.Body, maxBody, false}, text{"details", n.Details, maxDetails, false},
+		text{"OK button", n.OK, maxLine, true}); err != nil {
+		return err
+	}
+	return checkLinks(n.Links)
+}
+
+func (p ProgressText) check() error {
+	return checkTexts(text{"title", p.Title, maxLine, false}, text{"heading", p.Heading, maxLine, false},
+		text{"text", p.Text, maxBody, true}, text{"cancel button", p.Cancel, maxLine, true})
+}
+
+func (b BarText) check() error {
+	return checkTexts(text{"title", b.Title, maxLine, false}, text{"who", b.Who, maxLine, true},
+		text{"allowed", b.Allowed, maxLine, false}, text{"recording", b.Recording, maxLine, false},
+		text{"end", b.End, maxLine, true})
+}

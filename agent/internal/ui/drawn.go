@@ -1,0 +1,7 @@
+package ui
+
+import "fmt"
+
+func openDrawn(desk *desktop, language string) (toolkit, error) {
+	return nil, fmt.Errorf("%w", ErrNoToolkit)
+}

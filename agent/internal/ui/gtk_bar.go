@@ -1,0 +1,176 @@
+package ui
+
+import (
+	"image"
+	"sync"
+)
+
+// gtkBar is the bar made of GTK's widgets: a popup, which no window manager touches.
+type gtkBar struct {
+	*gtkTop
+	who, allowed, sign, word, clock, end, endText uintptr
+
+	mu sync.Mutex
+	at image.Rectangle
+}
+
+const (
+	barHeight   = 42 // pixels before scaling
+	barWidth    = 860
+	barMinWidth = 420
+)
+
+func (g *gtk) openBar(t BarText, tell func(event)) (barWindow, error) {
+	var b *gtkBar
+	if err := g.do(func() { b = g.buildBar(t, tell) }); err != nil {
+		return nil, err
+	}
+	return b, nil
+}
+
+func (g *gtk) buildBar(t BarText, tell func(event)) *gtkBar {
+	g.direction(directionLTR)
+	if rightToLeft(t.Who) {
+		g.direction(directionRTL)
+	}
+	b := &gtkBar{gtkTop: g.newTop(windowPopup, "consentobar", t.Title, tell)}
+	g.setHint(b.window, hintDock)
+	g.setResizable(b.window, 1)
+
+	row := b.class(g.newBox(horizontal, 14), "bar")
+	g.add(b.window, row)
+	b.who = b.slimLabel("who")
+	b.allowed = b.slimLabel("quiet")
+	b.sign = b.class(g.newLabel("●"), "dot")
+	b.word = b.fixedLabel("word")
+	b.clock = b.fixedLabel("clock")
+	g.widthChars(b.clock, 6)
+	b.end = g.newButton()
+	b.endText = g.newLabel("")
+	g.add(b.end, b.endText)
+	g.packStart(row, b.who, 1, 1, 0)
+	g.packStart(row, b.allowed, 0, 1, 0)
+	g.packEnd(row, b.end, 0, 0, 0)
+	g.packEnd(row, b.clock, 0, 0, 0)
+	record := g.newBox(horizontal, 6)
+	g.packStart(record, b.sign, 0, 0, 0)
+	g.packStart(record, b.word, 0, 0, 0)
+	g.packEnd(row, record, 0, 0, 0)
+
+	b.fill(t)
+	b.press()
+	b.drag()
+	g.showAll(row)
+	g.setFocusVis(b.window, 1)
+	g.grabFocus(b.end)
+	b.place()
+	b.appear()
+	return b
+}
+
+func (b *gtkBar) slimLabel(class string) uintptr {
+	l := b.class(b.newLabel(""), class)
+	b.ellipsize(l, ellipsizeEnd)
+	b.xalign(l, 0)
+	return l
+}
+
+func (b *gtkBar) fixedLabel(class string) uintptr {
+	l := b.class(b.newLabel(""), class)
+	b.ellipsize(l, 0)
+	return l
+}
+
+// press ends on the press of a mouse button, not on its release: nothing can come between.
+func (b *gtkBar) press() {
+	b.addEvents(b.end, maskPointer)
+	end := func() bool { b.tell(event{kind: ended}); return false }
+	b.on(b.end, "button-press-event", func(uintptr) bool { return end() })
+	b.when(b.end, "clicked", end) // keyboard and screen reader
+	b.on(b.window, "delete-event", func(uintptr) bool { return true })
+}
+
+// drag moves the bar with the mouse, and gives it the keyboard when it is clicked.
+func (b *gtkBar) drag() {
+	b.addEvents(b.window, maskPointer)
+	var grab image.Point
+	held := false
+	root := func(ev uintptr) image.Point {
+		var x, y float64
+		b.eventRoot(ev, &x, &y)
+		return image.Pt(int(x), int(y))
+	}
+	b.on(b.window, "button-press-event", func(ev uintptr) bool {
+		var x, y int32
+		b.position(b.window, &x, &y)
+		grab, held = root(ev).Sub(image.Pt(int(x), int(y))), true
+		b.desk.focusNow(b.x)
+		return false
+	})
+	b.on(b.window, "motion-notify-event", func(ev uintptr) bool {
+		if held {
+			to := b.inside(root(ev).Sub(grab))
+			b.move(b.window, int32(to.X), int32(to.Y))
+			b.note()
+		}
+		return false
+	})
+	b.on(b.window, "button-release-event", func(uintptr) bool { held = false; return false })
+	b.on(b.window, "configure-event", func(uintptr) bool { b.note(); return false })
+}
+
+// inside keeps the whole bar on the screen: one that was pushed off it could not be pressed.
+func (b *gtkBar) inside(p image.Point) image.Point {
+	scale := int(max(1, b.scale(b.window)))
+	var w, h int32
+	b.size(b.window, &w, &h)
+	all := b.desk.size
+	return image.Pt(max(0, min(p.X, all.Dx()/scale-int(w))), max(0, min(p.Y, all.Dy()/scale-int(h))))
+}
+
+// place puts the bar at the top, in the middle of the first monitor.
+func (b *gtkBar) place() {
+	scale := int(max(1, b.scale(b.window)))
+	m := b.desk.monitor()
+	width := max(min(barWidth, m.Dx()/scale-80), min(barMinWidth, m.Dx()/scale))
+	b.defaultSize(b.window, int32(width), barHeight)
+	b.resize(b.window, int32(width), barHeight)
+	b.move(b.window, int32((m.Min.X+m.Dx()/2)/scale-width/2), int32(m.Min.Y/scale))
+}
+
+// note remembers where the bar is, for bounds.
+func (b *gtkBar) note() {
+	scale := max(1, b.scale(b.window))
+	var x, y, w, h int32
+	b.position(b.window, &x, &y)
+	b.size(b.window, &w, &h)
+	b.mu.Lock()
+	b.at = image.Rect(int(x*scale), int(y*scale), int((x+w)*scale), int((y+h)*scale))
+	b.mu.Unlock()
+}
+
+func (b *gtkBar) bounds() image.Rectangle {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.at
+}
+
+func (b *gtkBar) fill(t BarText) {
+	b.setTitle(b.window, t.Title)
+	b.setText(b.who, t.Who)
+	b.tooltip(b.who, t.Who)
+	b.setText(b.allowed, t.Allowed)
+	b.tooltip(b.allowed, t.Allowed)
+	b.setText(b.word, t.Recording)
+	if t.Recording == "" {
+		b.setText(b.sign, "")
+	} else {
+		b.setText(b.sign, "●")
+	}
+	b.setText(b.endText, "✕  "+t.End)
+	b.setName(b.accessible(b.end), t.End)
+}
+
+func (b *gtkBar) update(t BarText) { b.change(func() { b.fill(t) }) }
+
+func (b *gtkBar) elapsed(s string) { b.change(func() { b.setText(b.clock, s) }) }

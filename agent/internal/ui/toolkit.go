@@ -1,0 +1,79 @@
+package ui
+
+import (
+	"image"
+	"time"
+
+	"github.com/jezek/xgb/xproto"
+)
+
+// toolkit draws windows. Its functions may be called from any goroutine; its events come on a
+// goroutine of the toolkit, so their receivers must not block.
+type toolkit interface {
+	openDialog(dialog, func(event)) (dialogWindow, error)
+	openBar(BarText, func(event)) (barWindow, error)
+	canShow(string) bool
+	close()
+}
+
+// dialogWindow is one dialog on the screen.
+type dialogWindow interface {
+	set(part, string)   // changes a text
+	xid() xproto.Window // the top-level window
+	close()             // takes it off the screen and waits for that; may be called twice
+}
+
+// barWindow is the bar on the screen.
+type barWindow interface {
+	update(BarText)
+	elapsed(string)
+	bounds() image.Rectangle // on the root window, pixels
+	xid() xproto.Window
+	close()
+}
+
+// dialog is all that a dialog can hold; empty parts are not shown.
+type dialog struct {
+	title, heading string
+	who            []string // name first, then what stands under it
+	body           string
+	details        string // long, scrolls
+	links          []Link
+	fault          string // what was wrong with the last entry
+	field          *field
+	busy           bool   // an indeterminate sign of work
+	warning        string // a sample, so that room can be kept for it
+	more           string // button beside the warning
+	refuse, accept string // buttons, in the order of Tab
+}
+
+// field is a one-line text field.
+type field struct{ label, hint, value string }
+
+// part names a text that can change while the window is open.
+type part int
+
+const (
+	partBody    part = iota
+	partWarning      // with it the button for more time; empty hides both
+	partAddress      // an address that could not be opened, for the person to copy
+)
+
+// kind says what happened in a window.
+type kind int
+
+const (
+	shown    kind = iota + 1 // it is on the screen
+	refused                  // refusing button, Escape, or closed by the window manager
+	accepted                 // accepting button, or Enter in the field
+	moreTime                 // button for more time
+	followed                 // a link, text is the address
+	ended                    // the red X
+)
+
+// event is something that a person did in a window, or that it is there now.
+type event struct {
+	kind kind
+	text string // of the field for accepted, the address for followed
+	at   time.Time
+}
