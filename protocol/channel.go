@@ -13,8 +13,8 @@ const CursorChannel = "cursor"
 
 // Limits of the cursor.
 const (
-	MaxCursorMessage = 96 << 10 // bytes
-	MaxCursorSide    = 128      // pixels
+	MaxCursorMessage = 60 << 10 // bytes
+	MaxCursorSide    = 96       // pixels
 	maxCoordinate    = 1 << 15
 )
 

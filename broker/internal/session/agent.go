@@ -1,0 +1,299 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"consento/protocol"
+)
+
+// Agent is the agent's side of one session. Its methods may be called from
+// anywhere; each checks state, terms and consent for itself.
+type Agent struct {
+	session *session
+	link    AgentLink
+}
+
+// Join lets an agent into its session, by ticket or by key. It returns ErrKey
+// for a ticket or key that is wrong, used or expired, a *ThrottledError for an
+// address that has tried too often.
+func (m *Manager) Join(ctx context.Context, hello protocol.Hello, join protocol.Join, address string, link AgentLink) (*Agent, protocol.Joined, error) {
+	var s *session
+	var err error
+	if join.Key != "" {
+		s, err = m.joinByKey(ctx, join.Key, address)
+	} else {
+		s, err = m.joinByTicket(ctx, join.Ticket, address)
+	}
+	if err != nil {
+		return nil, protocol.Joined{}, err
+	}
+	a := &Agent{session: s, link: link}
+	var joined protocol.Joined
+	err = s.do(ctx, func() error {
+		s.terms = m.config.Terms(hello.Language)
+		s.step(protocol.StepAgentStarted)
+		if err := s.commit(protocol.CommandAgentJoin,
+			logged{protocol.EventAgentJoined, map[string]any{"software": hello.Software, "system": hello.System,
+				"language": hello.Language, "version": hello.Version.String()}},
+			logged{protocol.EventTermsShown, map[string]any{"version": s.terms.Version, "language": s.terms.Language}},
+		); err != nil {
+			return err
+		}
+		s.agent, s.joined, s.system = link, true, hello.System
+		s.publish()
+		joined = protocol.Joined{Session: s.row.ID, Technician: s.person, ConfirmName: !s.named, Terms: s.terms}
+		return nil
+	})
+	return a, joined, err
+}
+
+func (m *Manager) joinByKey(ctx context.Context, typed, address string) (*session, error) {
+	key, err := protocol.ParseSessionKey(typed)
+	if err != nil {
+		if err := m.throttle.wait(ctx, address); err != nil {
+			return nil, err
+		}
+		m.throttle.failed(address)
+		return nil, ErrKey
+	}
+	return m.redeem(ctx, key, address, "agent")
+}
+
+func (m *Manager) joinByTicket(ctx context.Context, text, address string) (*session, error) {
+	if err := m.throttle.wait(ctx, address); err != nil {
+		return nil, err
+	}
+	ticket, err := protocol.ParseTicket(text)
+	if err != nil {
+		m.throttle.failed(address)
+		return nil, ErrKey
+	}
+	hash := m.hash(m.nameKey, string(ticket))
+	id, err := m.store.useTicket(ctx, hash, time.Now())
+	if errors.Is(err, ErrKey) {
+		m.throttle.failed(address)
+		return nil, errors.Join(ErrKey, m.refuseTicket(ctx, hash))
+	}
+	if err != nil {
+		return nil, err
+	}
+	s, err := m.find(id)
+	if err != nil {
+		return nil, ErrKey
+	}
+	return s, nil
+}
+
+// refuseTicket notes in a live session that a second agent came with its ticket.
+func (m *Manager) refuseTicket(ctx context.Context, hash []byte) error {
+	id, err := m.store.byTicket(ctx, hash)
+	if err != nil || id == "" {
+		return err
+	}
+	s, err := m.find(id)
+	if err != nil {
+		return nil // it is over
+	}
+	return s.do(ctx, func() error { s.note(protocol.EventKeyRefused, nil); return nil })
+}
+
+// act runs f on the session's goroutine if this agent is still the session's.
+func (a *Agent) act(ctx context.Context, f func(s *session) error) error {
+	s := a.session
+	return s.do(ctx, func() error {
+		if s.agent != a.link {
+			return ErrNotNow
+		}
+		return f(s)
+	})
+}
+
+// AnswerName takes the customer's answer to the technician's name, where the
+// key was typed into the agent.
+func (a *Agent) AnswerName(ctx context.Context, confirmed bool) error {
+	return a.act(ctx, func(s *session) error { return s.confirmName(confirmed, "agent") })
+}
+
+// AnswerTerms takes the customer's answer to the terms. A yes leads to the
+// question for the view, a no to the end.
+func (a *Agent) AnswerTerms(ctx context.Context, answer protocol.TermsAnswer) error {
+	return a.act(ctx, func(s *session) error {
+		if s.row.State != protocol.StateWaiting || s.accepted || !s.named || answer.Version != s.terms.Version {
+			return ErrNotNow
+		}
+		code := protocol.EventTermsDeclined
+		if answer.Accepted {
+			code = protocol.EventTermsAccepted
+		}
+		if err := s.write(logged{code, map[string]any{"version": answer.Version}}); err != nil {
+			s.must(err)
+			return errors.Join(ErrEvidence, err)
+		}
+		if !answer.Accepted {
+			s.end(protocol.EndTermsDeclined, "agent")
+			return nil
+		}
+		s.accepted = true
+		s.step(protocol.StepTermsAccepted)
+		return s.ask(protocol.ViewScreen)
+	})
+}
+
+// ask puts one permission to the customer.
+func (s *session) ask(p protocol.Permission) error {
+	if !s.technician.Profile.Permissions.Allows(p) || s.agent == nil || s.row.State.Over() {
+		return ErrNotAllowed
+	}
+	s.epoch++
+	if err := s.write(logged{protocol.EventConsentAsked, map[string]any{"permission": p, "epoch": s.epoch, "technician": s.person}}); err != nil {
+		s.must(err)
+		return errors.Join(ErrEvidence, err)
+	}
+	s.setConsent(protocol.Consent{Permission: p, State: protocol.ConsentAsked, Epoch: s.epoch})
+	s.publish()
+	s.agent.Send(&protocol.ConsentAsk{Permission: p, Epoch: s.epoch, Technician: s.person})
+	return nil
+}
+
+func (s *session) setConsent(c protocol.Consent) {
+	for i := range s.consents {
+		if s.consents[i].Permission == c.Permission {
+			s.consents[i] = c
+			return
+		}
+	}
+	s.consents = append(s.consents, c)
+}
+
+func (s *session) consent(p protocol.Permission) protocol.Consent {
+	for _, c := range s.consents {
+		if c.Permission == p {
+			return c
+		}
+	}
+	return protocol.Consent{Permission: p}
+}
+
+// AnswerConsent takes the customer's answer, or a withdrawal.
+func (a *Agent) AnswerConsent(ctx context.Context, answer protocol.ConsentAnswer) error {
+	if answer.State == protocol.ConsentWithdrawn && answer.Permission == protocol.ViewScreen {
+		a.session.room.Stop()
+	}
+	return a.act(ctx, func(s *session) error {
+		now := s.consent(answer.Permission)
+		if s.row.State.Over() || now.Epoch != answer.Epoch {
+			return ErrNotNow
+		}
+		data := map[string]any{"permission": answer.Permission, "epoch": answer.Epoch}
+		switch {
+		case now.State == protocol.ConsentAsked && answer.State == protocol.ConsentGiven:
+			return s.give(now, data)
+		case now.State == protocol.ConsentAsked && answer.State == protocol.ConsentRefused:
+			return s.takeAway(now, answer.State, protocol.EventConsentRefused, protocol.EndConsentRefused, data)
+		case now.State == protocol.ConsentGiven && answer.State == protocol.ConsentWithdrawn:
+			return s.takeAway(now, answer.State, protocol.EventConsentWithdrawn, protocol.EndConsentWithdrawn, data)
+		}
+		return ErrNotNow
+	})
+}
+
+// give makes a consent good: first the evidence, then the picture, and only
+// then the agent may begin.
+func (s *session) give(c protocol.Consent, data map[string]any) error {
+	c.State = protocol.ConsentGiven
+	if c.Permission != protocol.ViewScreen || s.row.State != protocol.StateWaiting {
+		return ErrNotNow
+	}
+	before := s.consent(c.Permission)
+	s.setConsent(c)
+	s.step(protocol.StepViewAllowed)
+	if err := s.commit(protocol.CommandActivate, logged{protocol.EventConsentGiven, data}); err != nil {
+		if !s.row.State.Over() {
+			s.setConsent(before)
+		}
+		return err
+	}
+	s.room.Open()
+	s.deadline.Reset(s.manager.config.Limits.Active)
+	s.agent.Send(&protocol.ConsentRecorded{Permission: c.Permission, Epoch: c.Epoch})
+	return nil
+}
+
+// takeAway carries a no out. Without the view there is no session.
+func (s *session) takeAway(c protocol.Consent, state protocol.ConsentState, code protocol.EventCode, reason protocol.EndReason, data map[string]any) error {
+	c.State = state
+	s.setConsent(c)
+	err := s.write(logged{code, data})
+	s.must(err)
+	if c.Permission == protocol.ViewScreen {
+		s.end(reason, "agent")
+	}
+	s.publish()
+	return err
+}
+
+// Publish answers the agent's offer. The picture passes only after the consent.
+func (a *Agent) Publish(ctx context.Context, offer string) (string, error) {
+	if err := a.act(ctx, func(s *session) error {
+		if s.row.State != protocol.StateWaiting && s.row.State != protocol.StateActive {
+			return ErrNotNow
+		}
+		return nil
+	}); err != nil {
+		return "", err
+	}
+	answer, err := a.session.room.Publish(ctx, offer)
+	if err != nil {
+		return "", fmt.Errorf("session: %w", err)
+	}
+	return answer, nil
+}
+
+// End takes the agent's word that the session is over. The picture stops at
+// once; the evidence follows.
+func (a *Agent) End(ctx context.Context, reason protocol.EndReason) error {
+	if !reason.ByAgent() {
+		return ErrNotAllowed
+	}
+	a.session.room.Stop()
+	return a.act(ctx, func(s *session) error { s.end(reason, "agent"); return nil })
+}
+
+// Removed takes the agent's word that it removed itself, and closes the session.
+func (a *Agent) Removed(ctx context.Context, removed protocol.Removed) error {
+	return a.act(ctx, func(s *session) error {
+		if s.row.State != protocol.StateEnding || s.row.Removed != nil {
+			return ErrNotNow
+		}
+		s.row.Removed = &removed.Complete
+		s.note(protocol.EventRemoved, removed)
+		s.close()
+		return nil
+	})
+}
+
+// Malformed notes that the agent sent something that was refused.
+func (a *Agent) Malformed(ctx context.Context, code protocol.ErrorCode) error {
+	return a.act(ctx, func(s *session) error {
+		s.note(protocol.EventMalformed, map[string]any{"from": "agent", "code": code})
+		return nil
+	})
+}
+
+// Gone says that the agent's connection is lost. Without an agent there is no
+// session.
+func (a *Agent) Gone(ctx context.Context) error {
+	a.session.room.Stop()
+	return a.act(ctx, func(s *session) error {
+		s.agent = nil
+		if s.row.State == protocol.StateEnding {
+			s.close()
+			return nil
+		}
+		s.end(protocol.EndAgentLost, "broker")
+		return nil
+	})
+}

@@ -1,0 +1,147 @@
+package session
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"errors"
+	"log/slog"
+	"time"
+
+	"consento/protocol"
+)
+
+// Redeem uses a key up, for the portal, and returns the session's id. It
+// returns ErrKey for a key that is wrong, used or expired, and a
+// *ThrottledError for an address that has tried too often.
+func (m *Manager) Redeem(ctx context.Context, key protocol.SessionKey, address string) (string, error) {
+	s, err := m.redeem(ctx, key, address, "portal")
+	if err != nil {
+		return "", err
+	}
+	return s.row.ID, nil
+}
+
+// Refuse counts a try that was not even a key, so that it cannot be used to
+// look around the throttle.
+func (m *Manager) Refuse(address string) { m.throttle.failed(address) }
+
+func (m *Manager) redeem(ctx context.Context, key protocol.SessionKey, address, by string) (*session, error) {
+	if err := m.throttle.wait(ctx, address); err != nil {
+		return nil, err
+	}
+	id, err := m.store.useKey(ctx, m.hash(m.keyHash, string(key)), time.Now())
+	if errors.Is(err, ErrKey) {
+		m.throttle.failed(address)
+	}
+	if err != nil {
+		return nil, err
+	}
+	s, err := m.find(id)
+	if err != nil {
+		return nil, ErrKey // it ended at this very moment
+	}
+	return s, s.do(ctx, func() error {
+		s.step(protocol.StepKeyTyped)
+		if err := s.commit(protocol.CommandRedeem, logged{protocol.EventRedeemed, map[string]any{"by": by}}); err != nil {
+			return err
+		}
+		s.deadline.Reset(m.config.Limits.Joining)
+		return nil
+	})
+}
+
+// ConfirmName takes the customer's answer to "is this the person helping you?"
+// on the portal. A no ends the session.
+func (m *Manager) ConfirmName(ctx context.Context, id string, confirmed bool) error {
+	s, err := m.find(id)
+	if err != nil {
+		return err
+	}
+	return s.do(ctx, func() error { return s.confirmName(confirmed, "portal") })
+}
+
+func (s *session) confirmName(confirmed bool, by string) error {
+	if s.row.State != protocol.StateJoined && s.row.State != protocol.StateWaiting {
+		return ErrNotNow
+	}
+	code := protocol.EventNameRefused
+	if confirmed {
+		code = protocol.EventNameConfirmed
+	}
+	if err := s.write(logged{code, map[string]any{"by": by}}); err != nil {
+		s.must(err)
+		return errors.Join(ErrEvidence, err)
+	}
+	if !confirmed {
+		s.end(protocol.EndNameNotConfirmed, by)
+		return nil
+	}
+	s.named = true
+	s.step(protocol.StepNameConfirmed)
+	s.publish()
+	return nil
+}
+
+// Report puts the customer's suspicion on the evidence and ends the session.
+func (m *Manager) Report(ctx context.Context, id string) error {
+	s, err := m.find(id)
+	if err != nil {
+		return err
+	}
+	s.room.Stop()
+	return s.do(ctx, func() error {
+		m.config.Log.Warn("a customer reported a session", slog.String("session", id))
+		s.note(protocol.EventReported, map[string]any{"by": "portal"})
+		s.end(protocol.EndNameNotConfirmed, "portal")
+		return nil
+	})
+}
+
+// Stop ends the session on the customer's wish, from the portal.
+func (m *Manager) Stop(ctx context.Context, id string) error {
+	s, err := m.find(id)
+	if err != nil {
+		return err
+	}
+	s.room.Stop()
+	return s.do(ctx, func() error { s.end(protocol.EndCustomer, "portal"); return nil })
+}
+
+// Ticket returns the ticket with which the session's agent joins. It is the
+// same while the session waits for its agent, and works once.
+func (m *Manager) Ticket(ctx context.Context, id string) (protocol.Ticket, error) {
+	s, err := m.find(id)
+	if err != nil {
+		return "", err
+	}
+	ticket := m.ticketOf(id)
+	return ticket, s.do(ctx, func() error {
+		if s.row.State != protocol.StateJoined || !s.named {
+			return ErrNotNow
+		}
+		return m.store.setTicket(ctx, id, m.hash(m.nameKey, string(ticket)))
+	})
+}
+
+// ticketOf derives a session's ticket from a key of the broker, so that it need
+// not be kept in the clear anywhere.
+func (m *Manager) ticketOf(id string) protocol.Ticket {
+	mac := hmac.New(sha256.New, m.ticketKey)
+	mac.Write([]byte(id))
+	return protocol.TicketFrom([16]byte(mac.Sum(nil)))
+}
+
+// AgentFetched notes that the customer fetched the program.
+func (m *Manager) AgentFetched(ctx context.Context, id, system, sum string) error {
+	s, err := m.find(id)
+	if err != nil {
+		return err
+	}
+	return s.do(ctx, func() error {
+		s.note(protocol.EventAgentFetched, map[string]any{"system": system, "sha256": sum})
+		s.step(protocol.StepAgentFetched)
+		s.publish()
+		return nil
+	})
+}

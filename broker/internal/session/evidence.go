@@ -1,0 +1,98 @@
+package session
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"consento/broker/internal/sfu"
+	"consento/protocol"
+	"consento/recordings"
+)
+
+// cursorInterval thins the cursor's way out on the evidence; the console sees
+// every step.
+const cursorInterval = 50 * time.Millisecond
+
+// evidence writes one session's recording. It belongs to the session's goroutine.
+type evidence struct {
+	writer  *recordings.Writer
+	video   *recordings.Video
+	started time.Time
+	cursor  []cursorPoint // since the last second
+}
+
+// cursorPoint is one place of the cursor: ms since the start, x, y.
+type cursorPoint [3]int64
+
+// event is one entry of the session's log.
+type event struct {
+	Code protocol.EventCode `json:"code"`
+	AtMS int64              `json:"at_ms"`
+	Data any                `json:"data,omitempty"`
+}
+
+func (e *evidence) now() time.Duration { return time.Since(e.started) }
+
+// append writes one entry. It is durable after the next seal.
+func (e *evidence) append(track recordings.Track, code protocol.EventCode, data any) error {
+	at := e.now()
+	body, err := json.Marshal(event{Code: code, AtMS: at.Milliseconds(), Data: data})
+	if err != nil {
+		return fmt.Errorf("event %s: %w", code, err)
+	}
+	return e.writer.Append(track, 0, at, 0, body)
+}
+
+func (e *evidence) log(code protocol.EventCode, data any) error {
+	return e.append(recordings.TrackEvents, code, data)
+}
+
+func (e *evidence) seal() error {
+	_, err := e.writer.Seal()
+	return err
+}
+
+func (e *evidence) frame(f sfu.Frame) error {
+	if err := e.video.WriteFrame(max(0, f.Time.Sub(e.started)), f.Data, f.Key); err != nil && !errors.Is(err, recordings.ErrNoKeyFrame) {
+		return err
+	}
+	return nil
+}
+
+// moveCursor keeps the cursor's way; a new shape is written at once.
+func (e *evidence) moveCursor(u protocol.CursorUpdate, at time.Time) error {
+	ms := max(0, at.Sub(e.started).Milliseconds())
+	if u.Shape != nil {
+		return e.append(recordings.TrackMeta, protocol.EventCursorShape, u)
+	}
+	if n := len(e.cursor); n > 0 && ms-e.cursor[n-1][0] < cursorInterval.Milliseconds() {
+		e.cursor[n-1][1], e.cursor[n-1][2] = int64(u.X), int64(u.Y)
+		return nil
+	}
+	e.cursor = append(e.cursor, cursorPoint{ms, int64(u.X), int64(u.Y)})
+	return nil
+}
+
+// second is called once a second: what was collected is written and sealed.
+func (e *evidence) second() error {
+	if len(e.cursor) > 0 {
+		points := e.cursor
+		e.cursor = nil
+		if err := e.append(recordings.TrackMeta, protocol.EventCursorMoved, map[string]any{"points": points}); err != nil {
+			return err
+		}
+	}
+	if err := e.video.Flush(e.now()); err != nil {
+		return err
+	}
+	return e.seal()
+}
+
+// close writes the final seal.
+func (e *evidence) close() error {
+	flushed := e.video.Flush(e.now())
+	_, err := e.writer.Close()
+	return errors.Join(flushed, err)
+}

@@ -1,0 +1,327 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"consento/broker/internal/sfu"
+	"consento/protocol"
+	"consento/recordings"
+)
+
+// AgentLink is how a session talks to its agent.
+type AgentLink interface {
+	// Send queues a message and never blocks; a broken link is found out by
+	// its owner, who then calls Agent.Gone.
+	Send(protocol.Message)
+}
+
+// session is one session. Its goroutine (run) owns every field but those that
+// say otherwise; others reach it through do.
+type session struct {
+	manager    *Manager
+	technician Technician      // never changes
+	person     protocol.Person // the technician as the customer sees it; never changes
+	evidence   *evidence
+	room       *sfu.Room // may be used from anywhere
+
+	row      row
+	consents []protocol.Consent
+	epoch    uint32
+	steps    []protocol.Step
+	system   string
+	agent    AgentLink // nil while there is none
+	joined   bool      // an agent was there
+	accepted bool      // the terms
+	named    bool      // the technician's name was confirmed
+	terms    protocol.Terms
+	viewers  map[*View]struct{}
+	deadline *time.Timer
+	broken   bool // the evidence cannot be written any more
+
+	inbox  chan func()
+	frames chan sfu.Frame
+	done   chan struct{} // closed when run has returned
+	shown  atomic.Pointer[protocol.Session]
+}
+
+// do runs f on the session's goroutine and returns its error.
+func (s *session) do(ctx context.Context, f func() error) error {
+	result := make(chan error, 1)
+	select {
+	case s.inbox <- func() { result <- f() }:
+	case <-s.done:
+		return ErrNoSession
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	select {
+	case err := <-result:
+		return err
+	case <-s.done:
+		select {
+		case err := <-result: // it was the last thing that run did
+			return err
+		default:
+			return ErrNoSession
+		}
+	}
+}
+
+// taps are called by the media goroutines.
+func (s *session) taps() sfu.Taps {
+	later := func(f func()) {
+		select {
+		case s.inbox <- f:
+		case <-s.done:
+		}
+	}
+	return sfu.Taps{
+		Frame: func(f sfu.Frame) {
+			select {
+			case s.frames <- f:
+			case <-s.done:
+			}
+		},
+		Gap: func() {
+			later(func() { s.note(protocol.EventScreenGap, nil) })
+		},
+		Cursor: func(u protocol.CursorUpdate) {
+			at := time.Now()
+			later(func() {
+				if !s.row.State.Over() {
+					s.must(s.evidence.moveCursor(u, at))
+				}
+			})
+		},
+		State: func(connected bool) {
+			later(func() { s.note(protocol.EventTransportChanged, map[string]any{"who": "agent", "connected": connected}) })
+		},
+	}
+}
+
+// run owns the session until it is closed.
+func (s *session) run() {
+	defer s.manager.forget(s)
+	defer close(s.done)
+	second := time.NewTicker(time.Second)
+	defer second.Stop()
+	s.deadline = time.NewTimer(s.manager.config.Limits.Key)
+	defer s.deadline.Stop()
+	for s.row.State != protocol.StateClosed {
+		select {
+		case f := <-s.inbox:
+			f()
+		case f := <-s.frames:
+			s.record(f)
+		case <-second.C:
+			if !s.broken {
+				s.must(s.evidence.second())
+			}
+		case <-s.deadline.C:
+			s.expire()
+		}
+	}
+}
+
+func (s *session) record(f sfu.Frame) {
+	if s.row.State != protocol.StateActive {
+		return
+	}
+	err := s.evidence.frame(f)
+	if errors.Is(err, recordings.ErrMalformed) {
+		// What cannot be recorded must not be seen either.
+		s.note(protocol.EventMalformed, map[string]any{"from": "agent", "code": protocol.CodeMedia})
+		s.end(protocol.EndCaptureFailed, "broker")
+		return
+	}
+	s.must(err)
+}
+
+// note puts something on the evidence that changes no state.
+func (s *session) note(code protocol.EventCode, data any) {
+	if s.row.State != protocol.StateClosed && !s.broken {
+		s.must(s.evidence.log(code, data))
+	}
+}
+
+// must ends the session if its evidence could not be written.
+func (s *session) must(err error) {
+	if err == nil || s.broken {
+		return
+	}
+	s.manager.config.Log.Error("evidence cannot be written", slog.String("session", s.row.ID), slog.Any("error", err))
+	if !errors.Is(err, recordings.ErrNoSpace) {
+		s.broken = true // not even the end can be written
+	}
+	s.end(protocol.EndEvidenceFailed, "broker")
+}
+
+// logged is one event of a commit.
+type logged struct {
+	code protocol.EventCode
+	data any
+}
+
+// commit carries a command out: evidence on disk, then the database, then the
+// state. The caller brings about the effects after it. On an error nothing has
+// changed, but for a session whose evidence failed: that one is ending.
+func (s *session) commit(command protocol.Command, events ...logged) error {
+	from := s.row.State
+	next, err := protocol.Next(from, command)
+	if err != nil {
+		return errors.Join(ErrNotNow, err)
+	}
+	events = append(events, logged{protocol.EventStateChanged, map[string]any{"from": from, "command": command, "to": next}})
+	if err := s.write(events...); err != nil {
+		if command != protocol.CommandEnd && command != protocol.CommandClose {
+			s.must(err)
+		}
+		return errors.Join(ErrEvidence, err)
+	}
+	changed := s.row
+	changed.State = next
+	if next == protocol.StateActive {
+		changed.Active = time.Now().UnixMilli()
+	}
+	if err := s.manager.store.move(context.Background(), &changed, from); err != nil {
+		return err
+	}
+	s.row = changed
+	s.publish()
+	return nil
+}
+
+// write puts events on the evidence and returns when they are on disk.
+func (s *session) write(events ...logged) error {
+	if s.broken {
+		return recordings.ErrFailed
+	}
+	for _, e := range events {
+		if err := s.evidence.log(e.code, e.data); err != nil {
+			return err
+		}
+	}
+	return s.evidence.seal()
+}
+
+// expire is called when the time for the state is over.
+func (s *session) expire() {
+	switch s.row.State {
+	case protocol.StateIssued:
+		s.end(protocol.EndKeyExpired, "broker")
+	case protocol.StateEnding:
+		s.close()
+	default:
+		s.end(protocol.EndLimit, "broker")
+	}
+}
+
+// end ends the session. The picture stops first and the agent is told; only
+// then the evidence is. It cannot fail: a session whose end cannot be written
+// is over all the same.
+func (s *session) end(reason protocol.EndReason, by string) {
+	if s.row.State.Over() {
+		return
+	}
+	s.room.Stop()
+	if s.agent != nil && by != "agent" {
+		s.agent.Send(&protocol.Ended{Reason: reason})
+	}
+	s.drain()
+	s.row.EndReason, s.row.Ended = reason, time.Now().UnixMilli()
+	for i := range s.consents {
+		if s.consents[i].State == protocol.ConsentAsked || s.consents[i].State == protocol.ConsentGiven {
+			s.consents[i].State = protocol.ConsentWithdrawn // nothing is allowed any more
+		}
+	}
+	err := s.commit(protocol.CommandEnd, logged{protocol.EventEnded, map[string]any{"reason": reason, "by": by}})
+	if err != nil {
+		s.giveUp(protocol.StateEnding, err)
+	}
+	if err := s.manager.store.forgetKey(context.Background(), s.row.ID); err != nil {
+		s.manager.config.Log.Warn("key not forgotten", slog.String("session", s.row.ID), slog.Any("error", err))
+	}
+	if s.agent == nil {
+		s.close()
+		return
+	}
+	s.deadline.Reset(s.manager.config.Limits.Removal)
+}
+
+// drain records the frames that were forwarded before the picture stopped.
+func (s *session) drain() {
+	for {
+		select {
+		case f := <-s.frames:
+			if s.row.State == protocol.StateActive && !s.broken {
+				if err := s.evidence.frame(f); err != nil {
+					return // the end says so
+				}
+			}
+		default:
+			return
+		}
+	}
+}
+
+// giveUp moves on to a state that could not be written down. The completer
+// will find the recording at the next start.
+func (s *session) giveUp(state protocol.State, err error) {
+	s.manager.config.Log.Error("end of the session is not on the evidence", slog.String("session", s.row.ID), slog.Any("error", err))
+	from := s.row.State
+	s.row.State = state
+	if err := s.manager.store.move(context.Background(), &s.row, from); err != nil {
+		s.manager.config.Log.Error("end of the session is not in the database", slog.String("session", s.row.ID), slog.Any("error", err))
+	}
+	s.publish()
+}
+
+// close writes the last of the evidence.
+func (s *session) close() {
+	if s.row.State != protocol.StateEnding {
+		return
+	}
+	if s.joined && s.row.Removed == nil {
+		s.note(protocol.EventRemovalUnknown, nil)
+	}
+	if err := s.commit(protocol.CommandClose, logged{protocol.EventClosed, nil}); err != nil {
+		s.giveUp(protocol.StateClosed, err)
+	}
+	if err := s.evidence.close(); err != nil {
+		s.manager.config.Log.Error("recording is not closed", slog.String("session", s.row.ID), slog.Any("error", err))
+	}
+}
+
+// publish shows the session's new shape to consoles and the portal.
+func (s *session) publish() {
+	at := func(ms int64) time.Time {
+		if ms == 0 {
+			return time.Time{}
+		}
+		return time.UnixMilli(ms).UTC()
+	}
+	shown := protocol.Session{
+		ID: s.row.ID, State: s.row.State, Technician: s.person, EndReason: s.row.EndReason, Removed: s.row.Removed,
+		IssuedAt: at(s.row.Issued), KeyExpires: at(s.row.KeyExpires), ActiveAt: at(s.row.Active), EndedAt: at(s.row.Ended),
+		Consents: append([]protocol.Consent{}, s.consents...), Steps: append([]protocol.Step{}, s.steps...),
+		System: s.system, Viewers: []string{}, Recording: !s.broken && s.row.State != protocol.StateClosed,
+	}
+	for v := range s.viewers {
+		shown.Viewers = append(shown.Viewers, v.name)
+	}
+	s.shown.Store(&shown)
+	s.manager.feed.publish(shown)
+}
+
+func (s *session) step(step protocol.Step) {
+	for _, done := range s.steps {
+		if done == step {
+			return
+		}
+	}
+	s.steps = append(s.steps, step)
+}

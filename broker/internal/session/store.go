@@ -1,0 +1,148 @@
+package session
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/uptrace/bun"
+
+	"consento/protocol"
+)
+
+// row is the operational side of a session: no content, nothing that only the
+// evidence may hold. Times are Unix milliseconds, 0 if not yet.
+type row struct {
+	bun.BaseModel `bun:"table:sessions"`
+
+	ID           string             `bun:"id,pk"`
+	State        protocol.State     `bun:"state"`
+	TechnicianID string             `bun:"technician_id"`
+	Technician   string             `bun:"technician"`
+	Team         string             `bun:"team"`
+	KeyHash      []byte             `bun:"key_hash,nullzero"` // HMAC; gone once the key is used or expired
+	KeyExpires   int64              `bun:"key_expires"`
+	TicketHash   []byte             `bun:"ticket_hash,nullzero"` // HMAC
+	TicketUsed   int64              `bun:"ticket_used"`
+	Issued       int64              `bun:"issued"`
+	Active       int64              `bun:"active"`
+	Ended        int64              `bun:"ended"`
+	EndReason    protocol.EndReason `bun:"end_reason"`
+	Removed      *bool              `bun:"removed"`
+}
+
+// store owns the table sessions.
+type store struct {
+	db *bun.DB
+}
+
+func (s store) insert(ctx context.Context, r *row) error {
+	_, err := s.db.NewInsert().Model(r).Exec(ctx)
+	return wrapStore(err)
+}
+
+func wrapStore(err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("sessions table: %w", err)
+}
+
+// useKey uses a key up and returns its session. Of any number of simultaneous
+// tries one wins: the database decides. It returns ErrKey to all others.
+func (s store) useKey(ctx context.Context, hash []byte, now time.Time) (string, error) {
+	return s.use(s.db.NewUpdate().Model((*row)(nil)).Set("key_hash = NULL").
+		Where("key_hash = ?", hash).Where("key_expires > ?", now.UnixMilli()).Where("state = ?", protocol.StateIssued), ctx)
+}
+
+// useTicket uses a ticket up and returns its session, or ErrKey.
+func (s store) useTicket(ctx context.Context, hash []byte, now time.Time) (string, error) {
+	return s.use(s.db.NewUpdate().Model((*row)(nil)).Set("ticket_used = ?", now.UnixMilli()).
+		Where("ticket_hash = ?", hash).Where("ticket_used = 0").Where("state = ?", protocol.StateJoined), ctx)
+}
+
+func (s store) use(update *bun.UpdateQuery, ctx context.Context) (string, error) {
+	var id string
+	err := update.Returning("id").Scan(ctx, &id)
+	if errors.Is(err, sql.ErrNoRows) {
+		return "", ErrKey
+	}
+	return id, wrapStore(err)
+}
+
+// byTicket finds the session of a ticket, used or not; "" if there is none.
+func (s store) byTicket(ctx context.Context, hash []byte) (string, error) {
+	var id string
+	err := s.db.NewSelect().Model((*row)(nil)).Column("id").Where("ticket_hash = ?", hash).Scan(ctx, &id)
+	if errors.Is(err, sql.ErrNoRows) {
+		return "", nil
+	}
+	return id, wrapStore(err)
+}
+
+func (s store) setTicket(ctx context.Context, id string, hash []byte) error {
+	_, err := s.db.NewUpdate().Model((*row)(nil)).Set("ticket_hash = ?", hash).Where("id = ?", id).Exec(ctx)
+	return wrapStore(err)
+}
+
+// move changes the state from one to the next and writes what belongs to it.
+// The database itself refuses a step that protocol.Next does not know.
+func (s store) move(ctx context.Context, r *row, from protocol.State) error {
+	result, err := s.db.NewUpdate().Model(r).Column("state", "active", "ended", "end_reason", "removed").
+		WherePK().Where("state = ?", from).Exec(ctx)
+	if err != nil {
+		return wrapStore(err)
+	}
+	if n, err := result.RowsAffected(); err != nil || n != 1 {
+		return fmt.Errorf("sessions table: session is not %s any more: %w", from, errors.Join(err, ErrNotNow))
+	}
+	return nil
+}
+
+// forgetKey takes an expired key out of the table.
+func (s store) forgetKey(ctx context.Context, id string) error {
+	_, err := s.db.NewUpdate().Model((*row)(nil)).Set("key_hash = NULL").Where("id = ?", id).Exec(ctx)
+	return wrapStore(err)
+}
+
+func (s store) open(ctx context.Context) ([]row, error) {
+	var rows []row
+	err := s.db.NewSelect().Model(&rows).Where("state != ?", protocol.StateClosed).Scan(ctx)
+	return rows, wrapStore(err)
+}
+
+// recent lists the newest sessions of a technician that ended after since, newest first.
+func (s store) recent(ctx context.Context, technicianID string, since time.Time, limit int64) ([]row, error) {
+	var rows []row
+	err := s.db.NewSelect().Model(&rows).Where("technician_id = ?", technicianID).Where("state = ?", protocol.StateClosed).
+		Where("ended >= ?", since.UnixMilli()).Order("ended DESC").Limit(limit).Scan(ctx)
+	return rows, wrapStore(err)
+}
+
+func (s store) get(ctx context.Context, id string) (row, error) {
+	var r row
+	err := s.db.NewSelect().Model(&r).Where("id = ?", id).Scan(ctx)
+	if errors.Is(err, sql.ErrNoRows) {
+		return r, ErrNoSession
+	}
+	return r, wrapStore(err)
+}
+
+// public is what a console or the portal may see of a session that is not live
+// any more.
+func (r row) public(office protocol.Person) protocol.Session {
+	at := func(ms int64) time.Time {
+		if ms == 0 {
+			return time.Time{}
+		}
+		return time.UnixMilli(ms).UTC()
+	}
+	return protocol.Session{
+		ID: r.ID, State: r.State, EndReason: r.EndReason, Removed: r.Removed,
+		Technician: protocol.Person{Name: r.Technician, Team: r.Team, Office: office.Office, Phone: office.Phone},
+		IssuedAt:   at(r.Issued), KeyExpires: at(r.KeyExpires), ActiveAt: at(r.Active), EndedAt: at(r.Ended),
+		Consents: []protocol.Consent{}, Steps: []protocol.Step{}, Viewers: []string{},
+	}
+}

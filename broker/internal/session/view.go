@@ -1,0 +1,94 @@
+package session
+
+import (
+	"context"
+	"fmt"
+
+	"consento/broker/internal/sfu"
+	"consento/protocol"
+)
+
+// maxViewers bounds the pictures of one session that are open at once.
+const maxViewers = 16
+
+// View is one console's picture of a session.
+type View struct {
+	session *session
+	name    string
+	team    string
+	viewer  *sfu.Viewer
+}
+
+// View answers a console's offer. It is possible from Joined on, so that the
+// first picture appears at once; nothing passes before the customer's consent.
+// Who watches is on the evidence before the answer goes out.
+func (m *Manager) View(ctx context.Context, by Technician, id, offer string) (*View, string, error) {
+	s, err := m.find(id)
+	if err != nil {
+		return nil, "", err
+	}
+	if s.technician.ID != by.ID {
+		return nil, "", ErrNoSession
+	}
+	v := &View{session: s, name: by.Name, team: by.Team}
+	if err := s.do(ctx, func() error {
+		switch {
+		case s.row.State == protocol.StateIssued || s.row.State.Over():
+			return ErrNotNow
+		case !by.Profile.Permissions.Allows(protocol.ViewScreen) || len(s.viewers) >= maxViewers:
+			return ErrNotAllowed
+		}
+		if err := s.write(logged{protocol.EventViewerJoined, map[string]any{"name": v.name, "team": v.team}}); err != nil {
+			s.must(err)
+			return fmt.Errorf("%w: %w", ErrEvidence, err)
+		}
+		s.viewers[v] = struct{}{}
+		s.publish()
+		return nil
+	}); err != nil {
+		return nil, "", err
+	}
+	viewer, answer, err := s.room.View(ctx, offer, v.left)
+	if err != nil {
+		v.left()
+		return nil, "", fmt.Errorf("session: %w", err)
+	}
+	v.viewer = viewer
+	return v, answer, nil
+}
+
+// left notes that the console watches no more. It returns at once.
+func (v *View) left() {
+	s := v.session
+	f := func() {
+		if _, there := s.viewers[v]; !there {
+			return
+		}
+		delete(s.viewers, v)
+		s.note(protocol.EventViewerLeft, map[string]any{"name": v.name, "team": v.team})
+		s.publish()
+	}
+	go func() { // the media goroutine that says so must not wait for the session
+		select {
+		case s.inbox <- f:
+		case <-s.done:
+		}
+	}()
+}
+
+// Close ends this picture; the session goes on.
+func (v *View) Close() { v.viewer.Close() }
+
+// End is the technician's red X: the picture stops at once, then the evidence
+// is told.
+func (m *Manager) End(ctx context.Context, by Technician, id string) error {
+	s, err := m.find(id)
+	if err != nil {
+		return err
+	}
+	if s.technician.ID != by.ID {
+		return ErrNoSession
+	}
+	s.room.Stop()
+	return s.do(ctx, func() error { s.end(protocol.EndTechnician, "technician"); return nil })
+}

@@ -1,0 +1,255 @@
+package sfu
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/pion/dtls/v3"
+	"github.com/pion/rtcp"
+	"github.com/pion/rtp"
+	"github.com/pion/webrtc/v4"
+
+	"consento/protocol"
+)
+
+// keyFrameInterval is the shortest time between two requests for a key frame.
+const keyFrameInterval = 500 * time.Millisecond
+
+// gatherTimeout bounds the wait for our own addresses, which are known at once.
+const gatherTimeout = 3 * time.Second
+
+func srtpProfiles() []dtls.SRTPProtectionProfile {
+	return []dtls.SRTPProtectionProfile{dtls.SRTP_AEAD_AES_128_GCM, dtls.SRTP_AES128_CM_HMAC_SHA1_80}
+}
+
+// Taps are called for what comes from the agent, each from one goroutine, in
+// order. They must not block for long: they hold the picture up.
+type Taps struct {
+	Frame  func(Frame)
+	Gap    func()                      // frames were lost on the way from the agent
+	Cursor func(protocol.CursorUpdate) // already checked
+	State  func(connected bool)        // of the agent's connection
+}
+
+// Room is the picture of one session: one agent publishes, any number views.
+// Its methods may be called from any goroutine.
+type Room struct {
+	sfu  *SFU
+	taps Taps
+
+	open    atomic.Bool // the customer consented and it is on the evidence
+	stopped atomic.Bool
+	bytes   atomic.Uint64
+	packets atomic.Uint64
+
+	mu       sync.Mutex
+	agent    *webrtc.PeerConnection
+	source   webrtc.SSRC // of the agent's video, 0 before the first packet
+	asked    time.Time   // when the last key frame was asked for
+	group    group       // the last key frame and what followed
+	viewers  map[*Viewer]struct{}
+	cursor   protocol.CursorUpdate // position and shape as last seen
+	hasShape bool
+	readers  sync.WaitGroup
+}
+
+// NewRoom makes an empty room. It drops whatever the agent sends until Open.
+func (s *SFU) NewRoom(taps Taps) (*Room, error) {
+	if taps.Frame == nil || taps.Gap == nil || taps.Cursor == nil || taps.State == nil {
+		return nil, errors.New("sfu: a tap is missing")
+	}
+	return &Room{sfu: s, taps: taps, viewers: map[*Viewer]struct{}{}}, nil
+}
+
+// Open lets the picture through, from the next key frame on. It is called when
+// the customer's consent is on the evidence.
+func (r *Room) Open() { r.open.Store(true) }
+
+// Forwarded returns how many packets and payload bytes came from the agent.
+func (r *Room) Forwarded() (packets, bytes uint64) { return r.packets.Load(), r.bytes.Load() }
+
+// Publish answers the agent's offer. A second publisher replaces the first.
+func (r *Room) Publish(ctx context.Context, offer string) (string, error) {
+	if r.stopped.Load() {
+		return "", ErrStopped
+	}
+	pc, err := r.sfu.publish.NewPeerConnection(webrtc.Configuration{})
+	if err != nil {
+		return "", fmt.Errorf("sfu: %w", err)
+	}
+	pc.OnTrack(func(track *webrtc.TrackRemote, _ *webrtc.RTPReceiver) {
+		r.readers.Add(1)
+		defer r.readers.Done()
+		r.read(pc, track)
+	})
+	pc.OnDataChannel(func(channel *webrtc.DataChannel) {
+		if channel.Label() == protocol.CursorChannel {
+			channel.OnMessage(func(m webrtc.DataChannelMessage) { r.moveCursor(m.Data) })
+		}
+	})
+	pc.OnConnectionStateChange(func(state webrtc.PeerConnectionState) {
+		switch state {
+		case webrtc.PeerConnectionStateConnected:
+			r.taps.State(true)
+		case webrtc.PeerConnectionStateFailed, webrtc.PeerConnectionStateDisconnected:
+			r.taps.State(false)
+		}
+	})
+	answer, err := respond(ctx, pc, offer)
+	if err != nil {
+		return "", errors.Join(err, pc.Close())
+	}
+	r.mu.Lock()
+	old := r.agent
+	r.agent = pc
+	r.mu.Unlock()
+	if old != nil {
+		err = old.Close()
+	}
+	if r.stopped.Load() { // stopped meanwhile
+		return "", errors.Join(ErrStopped, pc.Close())
+	}
+	return answer, err
+}
+
+// respond makes the answer to an offer, with all our candidates in it.
+func respond(ctx context.Context, pc *webrtc.PeerConnection, offer string) (string, error) {
+	if err := pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeOffer, SDP: offer}); err != nil {
+		return "", fmt.Errorf("%w: %w", ErrOffer, err)
+	}
+	answer, err := pc.CreateAnswer(nil)
+	if err != nil {
+		return "", fmt.Errorf("%w: %w", ErrOffer, err)
+	}
+	gathered := webrtc.GatheringCompletePromise(pc)
+	if err := pc.SetLocalDescription(answer); err != nil {
+		return "", fmt.Errorf("%w: %w", ErrOffer, err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, gatherTimeout)
+	defer cancel()
+	select {
+	case <-gathered:
+	case <-ctx.Done():
+		return "", fmt.Errorf("sfu: gathering addresses: %w", ctx.Err())
+	}
+	return pc.LocalDescription().SDP, nil
+}
+
+// read forwards and records until the agent's track ends.
+func (r *Room) read(pc *webrtc.PeerConnection, track *webrtc.TrackRemote) {
+	r.mu.Lock()
+	if r.agent != pc {
+		r.mu.Unlock()
+		return
+	}
+	r.source, r.group = track.SSRC(), group{}
+	r.mu.Unlock()
+	frames := newFrames(r.taps.Frame, func() {
+		r.taps.Gap()
+		r.RequestKeyFrame()
+	})
+	for {
+		packet, _, err := track.ReadRTP()
+		if err != nil || r.stopped.Load() {
+			return
+		}
+		if !r.open.Load() {
+			continue // no picture without consent, whatever an agent sends
+		}
+		r.packets.Add(1)
+		r.bytes.Add(uint64(len(packet.Payload)))
+		packet.Extension, packet.Extensions = false, nil
+		r.forward(packet)
+		frames.push(packet, time.Now())
+	}
+}
+
+func (r *Room) forward(p *rtp.Packet) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.group.add(p)
+	for v := range r.viewers {
+		v.offer(p)
+	}
+}
+
+// RequestKeyFrame asks the agent for a key frame, at most every half second.
+func (r *Room) RequestKeyFrame() {
+	r.mu.Lock()
+	agent, source := r.agent, r.source
+	if source == 0 || time.Since(r.asked) < keyFrameInterval {
+		r.mu.Unlock()
+		return
+	}
+	r.asked = time.Now()
+	r.mu.Unlock()
+	// An error means that the connection is going away, and then no key frame
+	// is needed any more.
+	_ = agent.WriteRTCP([]rtcp.Packet{&rtcp.PictureLossIndication{MediaSSRC: uint32(source)}})
+}
+
+func (r *Room) moveCursor(data []byte) {
+	update, err := protocol.DecodeCursorUpdate(data)
+	if err != nil || r.stopped.Load() || !r.open.Load() {
+		return // hostile or broken: the cursor is not worth a session
+	}
+	r.mu.Lock()
+	r.cursor.X, r.cursor.Y = update.X, update.Y
+	if update.Shape != nil {
+		r.cursor.Shape, r.hasShape = update.Shape, true
+	}
+	viewers := make([]*Viewer, 0, len(r.viewers))
+	for v := range r.viewers {
+		viewers = append(viewers, v)
+	}
+	r.mu.Unlock()
+	for _, v := range viewers {
+		v.sendCursor(data)
+	}
+	r.taps.Cursor(update)
+}
+
+// cursorState returns the cursor as one message, nil while none is known.
+func (r *Room) cursorState() []byte {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !r.hasShape {
+		return nil
+	}
+	data, err := r.cursor.Encode()
+	if err != nil {
+		return nil
+	}
+	return data
+}
+
+// Stop ends the picture: when it returns, nothing is forwarded or recorded any
+// more. The connections close behind it; Wait waits for that.
+func (r *Room) Stop() {
+	if r.stopped.Swap(true) {
+		return
+	}
+	r.mu.Lock()
+	agent := r.agent
+	viewers := r.viewers
+	r.viewers = map[*Viewer]struct{}{}
+	r.group = group{}
+	r.mu.Unlock()
+	r.readers.Add(1)
+	go func() {
+		defer r.readers.Done()
+		if agent != nil {
+			_ = agent.Close() // nothing is left to save
+		}
+		for v := range viewers {
+			v.shut()
+		}
+	}()
+}
+
+// Wait returns when the connections of a stopped room are closed.
+func (r *Room) Wait() { r.readers.Wait() }

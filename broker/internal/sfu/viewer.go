@@ -1,0 +1,278 @@
+package sfu
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/pion/rtcp"
+	"github.com/pion/rtp"
+	"github.com/pion/webrtc/v4"
+
+	"consento/protocol"
+)
+
+const (
+	// queuePackets is what a viewer may lag behind before it has to start over
+	// at a key frame.
+	queuePackets = maxGroupPackets + 512
+	// burstPackets go out together, then a millisecond's pause: an unpaced key
+	// frame loses packets even on loopback.
+	burstPackets = 8
+)
+
+// Viewer is one console's picture of a room.
+type Viewer struct {
+	room  *Room
+	pc    *webrtc.PeerConnection
+	track *viewerTrack
+	queue chan *rtp.Packet
+	lost  atomic.Bool // the queue overflowed: nothing goes out before a key frame
+
+	channel atomic.Pointer[webrtc.DataChannel]
+	done    chan struct{}
+	once    sync.Once
+	gone    sync.Once
+	sender  sync.WaitGroup
+}
+
+// View answers a console's offer: it will receive the picture from the last key
+// frame on. The context bounds the answer only. OnClosed is called once, when
+// the console's connection is gone.
+func (r *Room) View(ctx context.Context, offer string, onClosed func()) (*Viewer, string, error) {
+	if r.stopped.Load() {
+		return nil, "", ErrStopped
+	}
+	pc, err := r.sfu.view.NewPeerConnection(webrtc.Configuration{})
+	if err != nil {
+		return nil, "", fmt.Errorf("sfu: %w", err)
+	}
+	v := &Viewer{room: r, pc: pc, track: &viewerTrack{bound: make(chan struct{})}, queue: make(chan *rtp.Packet, queuePackets), done: make(chan struct{})}
+	sender, err := pc.AddTrack(v.track)
+	if err != nil {
+		return nil, "", errors.Join(fmt.Errorf("sfu: %w", err), pc.Close())
+	}
+	connected := make(chan struct{})
+	var connect sync.Once
+	pc.OnConnectionStateChange(func(state webrtc.PeerConnectionState) {
+		switch state {
+		case webrtc.PeerConnectionStateConnected:
+			connect.Do(func() { close(connected) })
+		case webrtc.PeerConnectionStateFailed, webrtc.PeerConnectionStateClosed:
+			r.remove(v)
+			v.once.Do(func() { close(v.done) })
+			v.gone.Do(onClosed)
+		}
+	})
+	pc.OnDataChannel(func(channel *webrtc.DataChannel) {
+		if channel.Label() != protocol.CursorChannel {
+			return
+		}
+		channel.OnOpen(func() {
+			v.channel.Store(channel)
+			if state := r.cursorState(); state != nil {
+				v.sendCursor(state)
+			}
+		})
+	})
+	answer, err := respond(ctx, pc, offer)
+	if err != nil {
+		return nil, "", errors.Join(err, pc.Close())
+	}
+	if !strings.Contains(answer, "AV1/90000") {
+		return nil, "", errors.Join(fmt.Errorf("%w: %w", ErrOffer, errNoAV1), pc.Close())
+	}
+	v.sender.Add(2)
+	go func() { defer v.sender.Done(); v.readRTCP(sender) }()
+	go func() { defer v.sender.Done(); v.send(connected) }()
+	return v, answer, nil
+}
+
+// Close ends this viewer's picture; the room goes on.
+func (v *Viewer) Close() {
+	v.room.remove(v)
+	v.shut()
+}
+
+func (v *Viewer) shut() {
+	v.once.Do(func() { close(v.done) })
+	_ = v.pc.Close() // nothing is left to save
+	v.sender.Wait()
+}
+
+func (r *Room) remove(v *Viewer) {
+	r.mu.Lock()
+	delete(r.viewers, v)
+	r.mu.Unlock()
+}
+
+// admit lets a connected viewer in, with the last key frame and what followed.
+func (r *Room) admit(v *Viewer) {
+	r.mu.Lock()
+	if r.stopped.Load() {
+		r.mu.Unlock()
+		return
+	}
+	whole := r.group.whole
+	if whole {
+		for _, p := range r.group.packets {
+			v.offer(p)
+		}
+	} else {
+		v.lost.Store(true)
+	}
+	r.viewers[v] = struct{}{}
+	r.mu.Unlock()
+	if !whole {
+		r.RequestKeyFrame()
+	}
+}
+
+// offer queues a packet; it never blocks. The caller holds the room's lock.
+func (v *Viewer) offer(p *rtp.Packet) {
+	if v.lost.Load() {
+		if !startsSequence(p.Payload) {
+			return
+		}
+		v.lost.Store(false)
+	}
+	select {
+	case v.queue <- p:
+	default:
+		v.lost.Store(true)
+	}
+}
+
+func (v *Viewer) send(connected <-chan struct{}) {
+	for _, ready := range []<-chan struct{}{connected, v.track.bound} {
+		select {
+		case <-ready:
+		case <-v.done:
+			return
+		}
+	}
+	v.room.admit(v)
+	burst := 0
+	pause := time.NewTimer(0)
+	defer pause.Stop()
+	for {
+		select {
+		case p := <-v.queue:
+			if v.room.stopped.Load() {
+				return
+			}
+			v.track.write(p)
+			if v.lost.Load() {
+				v.room.RequestKeyFrame()
+			}
+		case <-v.done:
+			return
+		}
+		if burst++; burst < burstPackets {
+			continue
+		}
+		burst = 0
+		if len(v.queue) == 0 {
+			continue
+		}
+		pause.Reset(time.Millisecond)
+		select {
+		case <-pause.C:
+		case <-v.done:
+			return
+		}
+	}
+}
+
+func (v *Viewer) readRTCP(sender *webrtc.RTPSender) {
+	for {
+		packets, _, err := sender.ReadRTCP()
+		if err != nil {
+			return
+		}
+		for _, p := range packets {
+			switch p.(type) {
+			case *rtcp.PictureLossIndication, *rtcp.FullIntraRequest:
+				v.room.RequestKeyFrame()
+			}
+		}
+	}
+}
+
+// maxCursorBacklog is how many bytes may wait for a slow viewer before cursor
+// positions are left out.
+const maxCursorBacklog = 64 << 10
+
+func (v *Viewer) sendCursor(data []byte) {
+	channel := v.channel.Load()
+	if channel == nil || channel.BufferedAmount() > maxCursorBacklog {
+		return
+	}
+	// An error means that the channel is closing.
+	_ = channel.SendText(string(data))
+}
+
+// viewerTrack writes packets to one console with the playout-delay extension.
+// It implements webrtc.TrackLocal.
+type viewerTrack struct {
+	writer atomic.Pointer[boundTrack]
+	bound  chan struct{} // closed once packets can be written
+	once   sync.Once
+}
+
+type boundTrack struct {
+	out       webrtc.TrackLocalWriter
+	ssrc      uint32
+	payload   uint8
+	extension uint8 // id of the playout-delay extension, 0 if the browser lacks it
+}
+
+var errNoAV1 = errors.New("the other side does not receive AV1")
+
+func (t *viewerTrack) Bind(ctx webrtc.TrackLocalContext) (webrtc.RTPCodecParameters, error) {
+	for _, codec := range ctx.CodecParameters() {
+		if !strings.EqualFold(codec.MimeType, webrtc.MimeTypeAV1) {
+			continue
+		}
+		bound := &boundTrack{out: ctx.WriteStream(), ssrc: uint32(ctx.SSRC()), payload: uint8(codec.PayloadType)}
+		for _, x := range ctx.HeaderExtensions() {
+			if x.URI == playoutDelayURI {
+				bound.extension = uint8(x.ID)
+			}
+		}
+		t.writer.Store(bound)
+		t.once.Do(func() { close(t.bound) })
+		return codec, nil
+	}
+	return webrtc.RTPCodecParameters{}, errNoAV1
+}
+
+func (t *viewerTrack) Unbind(webrtc.TrackLocalContext) error { t.writer.Store(nil); return nil }
+func (t *viewerTrack) ID() string                            { return "screen" }
+func (t *viewerTrack) RID() string                           { return "" }
+func (t *viewerTrack) StreamID() string                      { return "consento" }
+func (t *viewerTrack) Kind() webrtc.RTPCodecType             { return webrtc.RTPCodecTypeVideo }
+
+// write sends p under this console's SSRC. The sequence number stays, so that
+// order and gaps are the agent's own.
+func (t *viewerTrack) write(p *rtp.Packet) {
+	bound := t.writer.Load()
+	if bound == nil {
+		return
+	}
+	header := p.Header
+	header.SSRC, header.PayloadType = bound.ssrc, bound.payload
+	header.CSRC, header.Extensions, header.Extension = nil, nil, false
+	if bound.extension != 0 {
+		// 12 bits minimum, 12 bits maximum, in units of 10 ms: both zero.
+		if err := header.SetExtension(bound.extension, []byte{0, 0, 0}); err != nil {
+			return
+		}
+	}
+	// An error means that the connection is going away.
+	_, _ = bound.out.WriteRTP(&header, p.Payload)
+}

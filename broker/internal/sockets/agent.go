@@ -1,0 +1,202 @@
+package sockets
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/coder/websocket"
+
+	"consento/broker/internal/session"
+	"consento/protocol"
+)
+
+// joinTimeout is how long a person may take to type the key into the agent.
+const joinTimeout = 10 * time.Minute
+
+// AgentConfig is what NewAgent needs.
+type AgentConfig struct {
+	Sessions *session.Manager
+	Software string // name and version of the broker
+	Log      *slog.Logger
+}
+
+// Agent serves /ws/agent.
+type Agent struct {
+	config AgentConfig
+	slots  chan struct{}
+}
+
+// maxWaitingAgents bounds connections that have not joined a session yet.
+const maxWaitingAgents = 256
+
+// NewAgent returns the handler.
+func NewAgent(config AgentConfig) (*Agent, error) {
+	if config.Sessions == nil || config.Log == nil {
+		return nil, errors.New("sockets: sessions and a log are needed")
+	}
+	return &Agent{config: config, slots: make(chan struct{}, maxWaitingAgents)}, nil
+}
+
+// ServeHTTP implements http.Handler.
+func (h *Agent) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.Header.Get("Origin") != "" {
+		http.Error(w, "agents only", http.StatusForbidden) // a page must not play the agent
+		return
+	}
+	select {
+	case h.slots <- struct{}{}:
+	default:
+		http.Error(w, "too many agents are connecting", http.StatusServiceUnavailable)
+		return
+	}
+	var once sync.Once
+	release := func() { once.Do(func() { <-h.slots }) }
+	defer release()
+	ws, err := websocket.Accept(w, r, &websocket.AcceptOptions{Subprotocols: []string{protocol.SubprotocolAgent}, CompressionMode: websocket.CompressionDisabled})
+	if err != nil {
+		return // Accept has answered
+	}
+	ctx, cancel := context.WithCancelCause(r.Context())
+	defer cancel(nil)
+	c := newConn(ws, h.config.Log, cancel)
+	if ws.Subprotocol() != protocol.SubprotocolAgent {
+		c.reply(0, &protocol.Error{Code: protocol.CodeVersion})
+		cancel(protocol.ErrVersion)
+	}
+	var writer sync.WaitGroup
+	writer.Go(func() { c.write(ctx) })
+	cancel(h.serve(ctx, c, r.RemoteAddr, release))
+	writer.Wait()
+}
+
+func (h *Agent) serve(ctx context.Context, c *conn, address string, release func()) error {
+	hello, err := c.hello(ctx, h.config.Software)
+	if err != nil {
+		return err
+	}
+	agent, err := h.join(ctx, c, hello, address)
+	if err != nil {
+		return err
+	}
+	release()
+	err = h.talk(ctx, c, agent)
+	// The request's context may be gone, the evidence must still be told.
+	if gone := agent.Gone(context.WithoutCancel(ctx)); gone != nil && !errors.Is(gone, session.ErrNoSession) && !errors.Is(gone, session.ErrNotNow) {
+		h.config.Log.Error("lost agent not noted", slog.Any("error", gone))
+	}
+	return err
+}
+
+// join waits for a ticket or key that works.
+func (h *Agent) join(ctx context.Context, c *conn, hello protocol.Hello, address string) (*session.Agent, error) {
+	ctx, cancel := context.WithTimeout(ctx, joinTimeout)
+	defer cancel()
+	for {
+		envelope, err := c.read(ctx, func(protocol.ErrorCode) {})
+		if err != nil {
+			return nil, err
+		}
+		if envelope.Type != (&protocol.Join{}).MessageType() {
+			if err := c.refuse(envelope.ID, protocol.CodeUnknownState); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		join, err := protocol.DecodeBody[protocol.Join](envelope)
+		if err != nil {
+			if err := c.refuse(envelope.ID, codeOf(err)); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		agent, joined, err := h.config.Sessions.Join(ctx, hello, join, address, c)
+		if err == nil {
+			c.reply(envelope.ID, &joined)
+			return agent, nil
+		}
+		// A person may type the key again; the throttle counts.
+		if err := c.refuse(envelope.ID, codeOf(err)); err != nil {
+			return nil, err
+		}
+	}
+}
+
+func (h *Agent) talk(ctx context.Context, c *conn, agent *session.Agent) error {
+	refused := func(code protocol.ErrorCode) {
+		if err := agent.Malformed(ctx, code); err != nil {
+			h.config.Log.Debug("refused message not noted", slog.Any("error", err))
+		}
+	}
+	for {
+		envelope, err := c.read(ctx, refused)
+		if err != nil {
+			return err
+		}
+		err = h.handle(ctx, c, agent, envelope)
+		if errors.Is(err, errDone) {
+			return nil
+		}
+		if err == nil {
+			continue
+		}
+		code := codeOf(err)
+		refused(code)
+		if err := c.refuse(envelope.ID, code); err != nil {
+			return err
+		}
+	}
+}
+
+// errDone says that the agent has said its last word.
+var errDone = errors.New("the agent is done")
+
+func (h *Agent) handle(ctx context.Context, c *conn, agent *session.Agent, e protocol.Envelope) error {
+	switch e.Type {
+	case (*protocol.NameAnswer)(nil).MessageType():
+		m, err := protocol.DecodeBody[protocol.NameAnswer](e)
+		if err != nil {
+			return err
+		}
+		return agent.AnswerName(ctx, m.Confirmed)
+	case (*protocol.TermsAnswer)(nil).MessageType():
+		m, err := protocol.DecodeBody[protocol.TermsAnswer](e)
+		if err != nil {
+			return err
+		}
+		return agent.AnswerTerms(ctx, m)
+	case (*protocol.ConsentAnswer)(nil).MessageType():
+		m, err := protocol.DecodeBody[protocol.ConsentAnswer](e)
+		if err != nil {
+			return err
+		}
+		return agent.AnswerConsent(ctx, m)
+	case (*protocol.Offer)(nil).MessageType():
+		m, err := protocol.DecodeBody[protocol.Offer](e)
+		if err != nil {
+			return err
+		}
+		answer, err := agent.Publish(ctx, m.SDP)
+		if err != nil {
+			return err
+		}
+		c.reply(e.ID, &protocol.Answer{SDP: answer})
+		return nil
+	case (*protocol.Ended)(nil).MessageType():
+		m, err := protocol.DecodeBody[protocol.Ended](e)
+		if err != nil {
+			return err
+		}
+		return agent.End(ctx, m.Reason)
+	case (*protocol.Removed)(nil).MessageType():
+		m, err := protocol.DecodeBody[protocol.Removed](e)
+		if err != nil {
+			return err
+		}
+		return errors.Join(agent.Removed(ctx, m), errDone)
+	}
+	return nil // an unknown message is tolerated: a newer minor version may send it
+}

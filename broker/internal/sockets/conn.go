@@ -1,0 +1,200 @@
+// Package sockets is the two WebSockets of the broker: agents at /ws/agent,
+// consoles at /ws/console. It turns messages of package protocol into calls of
+// package session and back.
+//
+// It promises: no message is read beyond protocol.MaxMessage; a peer that sends
+// nonsense, says nothing or reads nothing is cut off; who is signed in, and
+// whether they still may, is asked again for every message of a console.
+package sockets
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"github.com/coder/websocket"
+
+	"consento/broker/internal/access"
+	"consento/broker/internal/session"
+	"consento/broker/internal/sfu"
+	"consento/protocol"
+)
+
+const (
+	helloTimeout = 10 * time.Second
+	pingInterval = 5 * time.Second
+	pingTimeout  = 10 * time.Second
+	writeTimeout = 10 * time.Second
+	queueLength  = 64
+	// maxRefused is how many messages of one peer may be refused before it is
+	// cut off.
+	maxRefused = 10
+)
+
+// errSlow cuts a peer off that does not read.
+var errSlow = errors.New("the other side does not read")
+
+// conn is one WebSocket with a queue of what is to be sent.
+type conn struct {
+	ws      *websocket.Conn
+	log     *slog.Logger
+	queue   chan []byte
+	cancel  context.CancelCauseFunc
+	lastID  atomic.Uint64
+	refused int
+}
+
+func newConn(ws *websocket.Conn, log *slog.Logger, cancel context.CancelCauseFunc) *conn {
+	ws.SetReadLimit(protocol.MaxMessage)
+	return &conn{ws: ws, log: log, queue: make(chan []byte, queueLength), cancel: cancel}
+}
+
+// Send queues a message. It never blocks: who does not read is cut off.
+func (c *conn) Send(m protocol.Message) { c.reply(0, m) }
+
+func (c *conn) reply(ref uint64, m protocol.Message) {
+	data, err := protocol.Encode(c.lastID.Add(1), ref, m)
+	if err != nil {
+		c.log.Error("message cannot be sent", slog.String("type", m.MessageType()), slog.Any("error", err))
+		c.cancel(err)
+		return
+	}
+	select {
+	case c.queue <- data:
+	default:
+		c.cancel(errSlow)
+	}
+}
+
+// write sends what is queued, and pings, until ctx ends; then it sends what is
+// left and closes the socket.
+func (c *conn) write(ctx context.Context) {
+	ping := time.NewTicker(pingInterval)
+	defer ping.Stop()
+	for {
+		select {
+		case data := <-c.queue:
+			if err := c.put(ctx, data); err != nil {
+				c.cancel(err)
+			}
+		case <-ping.C:
+			if err := c.ping(ctx); err != nil {
+				c.cancel(err)
+			}
+		case <-ctx.Done():
+			c.finish(ctx)
+			return
+		}
+	}
+}
+
+func (c *conn) ping(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, pingTimeout)
+	defer cancel()
+	return c.ws.Ping(ctx)
+}
+
+func (c *conn) put(ctx context.Context, data []byte) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeTimeout)
+	defer cancel()
+	return c.ws.Write(ctx, websocket.MessageText, data)
+}
+
+func (c *conn) finish(ctx context.Context) {
+	for {
+		select {
+		case data := <-c.queue:
+			if err := c.put(ctx, data); err != nil {
+				_ = c.ws.CloseNow() // it is gone already
+				return
+			}
+		default:
+			_ = c.ws.Close(websocket.StatusNormalClosure, "") // likewise
+			return
+		}
+	}
+}
+
+// read returns the next envelope. A message that is none is refused and counted
+// by onRefused; after too many the connection ends.
+func (c *conn) read(ctx context.Context, onRefused func(protocol.ErrorCode)) (protocol.Envelope, error) {
+	for {
+		kind, data, err := c.ws.Read(ctx)
+		if err != nil {
+			return protocol.Envelope{}, err
+		}
+		envelope, err := protocol.DecodeEnvelope(data)
+		if err == nil && kind == websocket.MessageText {
+			return envelope, nil
+		}
+		code := protocol.CodeMalformed
+		if errors.Is(err, protocol.ErrVersion) {
+			code = protocol.CodeVersion
+		}
+		onRefused(code)
+		if err := c.refuse(0, code); err != nil {
+			return protocol.Envelope{}, err
+		}
+	}
+}
+
+// errRefused cuts a peer off that sends nonsense.
+var errRefused = errors.New("too many messages were refused")
+
+func (c *conn) refuse(ref uint64, code protocol.ErrorCode) error {
+	c.reply(ref, &protocol.Error{Code: code})
+	c.refused++
+	if c.refused >= maxRefused || code == protocol.CodeVersion {
+		return errRefused
+	}
+	return nil
+}
+
+// hello exchanges the first messages.
+func (c *conn) hello(ctx context.Context, software string) (protocol.Hello, error) {
+	ctx, cancel := context.WithTimeout(ctx, helloTimeout)
+	defer cancel()
+	envelope, err := c.read(ctx, func(protocol.ErrorCode) {})
+	if err != nil {
+		return protocol.Hello{}, err
+	}
+	if envelope.Type != (&protocol.Hello{}).MessageType() {
+		return protocol.Hello{}, errors.Join(c.refuse(envelope.ID, protocol.CodeUnknownState), errRefused)
+	}
+	hello, err := protocol.DecodeBody[protocol.Hello](envelope)
+	if err != nil {
+		return hello, errors.Join(err, c.refuse(envelope.ID, codeOf(err)))
+	}
+	c.reply(envelope.ID, &protocol.Hello{Version: protocol.CurrentVersion(), Software: software})
+	return hello, nil
+}
+
+// codeOf says an error to a program.
+func codeOf(err error) protocol.ErrorCode {
+	var throttled *session.ThrottledError
+	switch {
+	case errors.Is(err, protocol.ErrVersion):
+		return protocol.CodeVersion
+	case errors.Is(err, protocol.ErrMalformed):
+		return protocol.CodeMalformed
+	case errors.Is(err, session.ErrKey):
+		return protocol.CodeKey
+	case errors.As(err, &throttled):
+		return protocol.CodeThrottled
+	case errors.Is(err, session.ErrNotAllowed), errors.Is(err, access.ErrEnded):
+		return protocol.CodeNotAllowed
+	case errors.Is(err, session.ErrNotNow):
+		return protocol.CodeNotNow
+	case errors.Is(err, session.ErrNoSession):
+		return protocol.CodeNoSession
+	case errors.Is(err, session.ErrNoRecipient):
+		return protocol.CodeNoRecipient
+	case errors.Is(err, session.ErrEvidence):
+		return protocol.CodeEvidence
+	case errors.Is(err, sfu.ErrOffer), errors.Is(err, sfu.ErrStopped):
+		return protocol.CodeMedia
+	}
+	return protocol.CodeUnavailable
+}

@@ -1,0 +1,282 @@
+package sockets
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/coder/websocket"
+
+	"consento/broker/internal/access"
+	"consento/broker/internal/session"
+	"consento/protocol"
+)
+
+// recheckInterval is how soon a right that was taken away works in a console
+// that says nothing.
+const recheckInterval = 3 * time.Second
+
+// Accounts is what consoles need of package access.
+type Accounts interface {
+	Current(r *http.Request) (access.Account, bool)
+	Recheck(ctx context.Context, before access.Account) (access.Account, error)
+}
+
+// ConsoleConfig is what NewConsole needs.
+type ConsoleConfig struct {
+	Sessions  *session.Manager
+	Accounts  Accounts
+	Office    func(context.Context) (protocol.Person, error) // Office and Phone
+	PublicURL string                                         // without a path or a final slash
+	Software  string
+	Log       *slog.Logger
+}
+
+// Console serves /ws/console.
+type Console struct {
+	config ConsoleConfig
+}
+
+// NewConsole returns the handler. Accounts.Current must work in it: the
+// middleware that loads the sign-in stands before it.
+func NewConsole(config ConsoleConfig) (*Console, error) {
+	if config.Sessions == nil || config.Accounts == nil || config.Office == nil || config.PublicURL == "" || config.Log == nil {
+		return nil, errors.New("sockets: the configuration is not complete")
+	}
+	return &Console{config: config}, nil
+}
+
+// ServeHTTP implements http.Handler.
+func (h *Console) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	account, ok := h.config.Accounts.Current(r)
+	if !ok {
+		http.Error(w, "sign in first", http.StatusUnauthorized)
+		return
+	}
+	if !access.Can(account, access.IssueKey, own(account)) {
+		http.Error(w, "this account cannot give support", http.StatusForbidden)
+		return
+	}
+	// Accept compares Origin with Host, so that no other page can use the cookie.
+	ws, err := websocket.Accept(w, r, &websocket.AcceptOptions{Subprotocols: []string{protocol.SubprotocolConsole}, CompressionMode: websocket.CompressionDisabled})
+	if err != nil {
+		return // Accept has answered
+	}
+	ctx, cancel := context.WithCancelCause(r.Context())
+	defer cancel(nil)
+	c := &console{conn: newConn(ws, h.config.Log, cancel), config: h.config, account: account, views: map[string]*session.View{}}
+	if ws.Subprotocol() != protocol.SubprotocolConsole {
+		c.reply(0, &protocol.Error{Code: protocol.CodeVersion})
+		cancel(protocol.ErrVersion)
+	}
+	var workers sync.WaitGroup
+	workers.Go(func() { c.write(ctx) })
+	workers.Go(func() { c.recheck(ctx) })
+	cancel(c.serve(ctx, &workers))
+	c.closeViews()
+	workers.Wait()
+}
+
+// console is one technician's console.
+type console struct {
+	*conn
+	config ConsoleConfig
+
+	mu      sync.Mutex
+	account access.Account
+	views   map[string]*session.View // by session
+}
+
+// technician asks again who this is: a right that was taken away works at once.
+func (c *console) technician(ctx context.Context, action access.Action) (session.Technician, error) {
+	c.mu.Lock()
+	before := c.account
+	c.mu.Unlock()
+	account, err := c.config.Accounts.Recheck(ctx, before)
+	if err != nil {
+		return session.Technician{}, err
+	}
+	if !access.Can(account, action, own(account)) {
+		return session.Technician{}, session.ErrNotAllowed
+	}
+	c.mu.Lock()
+	c.account = account
+	c.mu.Unlock()
+	return session.Technician{ID: account.ID, Name: account.Name, Team: account.Team, Territory: account.Territory, Profile: account.Profile}, nil
+}
+
+// own is the scope of the account's own sessions; package session refuses others.
+func own(a access.Account) access.Scope {
+	return access.Scope{Owner: a.ID, Team: a.Team, Territory: a.Territory}
+}
+
+// recheck ends the console, and the person's sessions, when the account ends or
+// loses its rights.
+func (c *console) recheck(ctx context.Context) {
+	tick := time.NewTicker(recheckInterval)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+		technician, err := c.technician(ctx, access.IssueKey)
+		if err == nil && technician.Profile.Permissions.Allows(protocol.ViewScreen) {
+			continue
+		}
+		if err != nil && !errors.Is(err, access.ErrEnded) && !errors.Is(err, session.ErrNotAllowed) {
+			continue // the database is busy: asked again soon
+		}
+		c.mu.Lock()
+		id := c.account.ID
+		c.mu.Unlock()
+		if err := c.config.Sessions.Revoke(context.WithoutCancel(ctx), id); err != nil {
+			c.log.Error("sessions of an ended account go on", slog.Any("error", err))
+			continue
+		}
+		c.cancel(access.ErrEnded)
+		return
+	}
+}
+
+func (c *console) serve(ctx context.Context, workers *sync.WaitGroup) error {
+	if _, err := c.hello(ctx, c.config.Software); err != nil {
+		return err
+	}
+	technician, err := c.technician(ctx, access.IssueKey)
+	if err != nil {
+		return err
+	}
+	if err := c.welcome(ctx, technician, workers); err != nil {
+		return err
+	}
+	for {
+		envelope, err := c.read(ctx, func(protocol.ErrorCode) {})
+		if err != nil {
+			return err
+		}
+		if err := c.handle(ctx, envelope); err != nil {
+			code := codeOf(err)
+			if code == protocol.CodeUnavailable {
+				c.log.Error("message not carried out", slog.String("type", envelope.Type), slog.Any("error", err))
+			}
+			c.reply(envelope.ID, &protocol.Error{Code: code})
+		}
+	}
+}
+
+// welcome sends the sessions, and then every change of them.
+func (c *console) welcome(ctx context.Context, technician session.Technician, workers *sync.WaitGroup) error {
+	office, err := c.config.Office(ctx)
+	if err != nil {
+		return err
+	}
+	sessions, changes, err := c.config.Sessions.Watch(ctx, technician.ID)
+	if err != nil {
+		return err
+	}
+	for i := range sessions {
+		sessions[i].Mine = true
+	}
+	c.Send(&protocol.Welcome{
+		Account:     protocol.Person{Name: technician.Name, Team: technician.Team, Office: office.Office, Phone: office.Phone},
+		Permissions: technician.Profile.Permissions, CanIssue: technician.Profile.Permissions.Allows(protocol.ViewScreen),
+		Sessions: sessions, Now: time.Now().UTC(),
+	})
+	workers.Go(func() {
+		for s := range changes {
+			s.Mine = true
+			c.Send(&protocol.SessionChanged{Session: s})
+		}
+	})
+	return nil
+}
+
+func (c *console) handle(ctx context.Context, e protocol.Envelope) error {
+	switch e.Type {
+	case (*protocol.NewSession)(nil).MessageType():
+		technician, err := c.technician(ctx, access.IssueKey)
+		if err != nil {
+			return err
+		}
+		issued, key, err := c.config.Sessions.Issue(ctx, technician)
+		if err != nil {
+			return err
+		}
+		issued.Mine = true
+		c.reply(e.ID, &protocol.SessionIssued{Session: issued, Key: string(key), URL: c.config.PublicURL + "/k/" + string(key),
+			Address: strings.TrimPrefix(c.config.PublicURL, "https://")})
+		return nil
+	case (*protocol.Offer)(nil).MessageType():
+		m, err := protocol.DecodeBody[protocol.Offer](e)
+		if err != nil {
+			return err
+		}
+		technician, err := c.technician(ctx, access.ViewSession)
+		if err != nil {
+			return err
+		}
+		return c.view(ctx, technician, e.ID, m)
+	case (*protocol.StopWatching)(nil).MessageType():
+		m, err := protocol.DecodeBody[protocol.StopWatching](e)
+		if err != nil {
+			return err
+		}
+		c.keep(m.Session, nil)
+		return nil
+	case (*protocol.EndSession)(nil).MessageType():
+		m, err := protocol.DecodeBody[protocol.EndSession](e)
+		if err != nil {
+			return err
+		}
+		technician, err := c.technician(ctx, access.EndSession)
+		if err != nil {
+			return err
+		}
+		return c.config.Sessions.End(ctx, technician, m.Session)
+	}
+	return nil // an unknown message is tolerated: a newer minor version may send it
+}
+
+func (c *console) view(ctx context.Context, technician session.Technician, ref uint64, m protocol.Offer) error {
+	if m.Session == "" {
+		return session.ErrNoSession
+	}
+	view, answer, err := c.config.Sessions.View(ctx, technician, m.Session, m.SDP)
+	if err != nil {
+		return err
+	}
+	c.keep(m.Session, view)
+	c.reply(ref, &protocol.Answer{Session: m.Session, SDP: answer})
+	return nil
+}
+
+// keep replaces this console's picture of a session: it has one at a time.
+func (c *console) keep(id string, view *session.View) {
+	c.mu.Lock()
+	old := c.views[id]
+	if view != nil {
+		c.views[id] = view
+	} else {
+		delete(c.views, id)
+	}
+	c.mu.Unlock()
+	if old != nil {
+		old.Close()
+	}
+}
+
+func (c *console) closeViews() {
+	c.mu.Lock()
+	views := c.views
+	c.views = map[string]*session.View{}
+	c.mu.Unlock()
+	for _, v := range views {
+		v.Close()
+	}
+}
