@@ -1,0 +1,115 @@
+package access
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"testing"
+
+	"consento/broker/internal/ops"
+
+	"github.com/uptrace/bun"
+)
+
+// Passwords that pass the policy.
+const (
+	goodPassword  = "seven grey herons over Bolzano"
+	otherPassword = "quiet snow on the old bridge"
+)
+
+// newTestDB opens a real database in a fresh data folder.
+func newTestDB(t testing.TB) *bun.DB {
+	t.Helper()
+	db, err := ops.OpenDatabase(context.Background(), t.TempDir()+"/data")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := db.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return db
+}
+
+// newTestAccess hashes with few rounds: the suite makes hundreds of hashes.
+func newTestAccess(t testing.TB, db *bun.DB) *Access {
+	t.Helper()
+	a, err := New(context.Background(), Config{DB: db, Log: slog.New(slog.NewTextHandler(t.Output(), nil))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	a.passwords = newHasher(1000, 2)
+	return a
+}
+
+func technician(email string) NewAccount {
+	return NewAccount{Email: email, Name: "Anna Bianchi", Role: Technician, Team: "Service desk", Level: L1,
+		Profile: "View only", Password: goodPassword}
+}
+
+func administrator(email string) NewAccount {
+	return NewAccount{Email: email, Name: "Carla Neri", Role: Administrator, Password: goodPassword}
+}
+
+func mustAdd(t testing.TB, a *Access, n NewAccount) Account {
+	t.Helper()
+	account, err := a.Add(t.Context(), n)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return account
+}
+
+// wantInvalid asserts that err refuses this field with this code.
+func wantInvalid(t testing.TB, err error, field, code string) {
+	t.Helper()
+	var in *Invalid
+	if !errors.As(err, &in) || !errors.Is(err, ErrInvalid) {
+		t.Fatalf("error %v, want *Invalid", err)
+	}
+	if in.Field != field || in.Code != code || in.Reason == "" {
+		t.Fatalf("refused %q with code %q (%s), want %q with %q", in.Field, in.Code, in.Reason, field, code)
+	}
+}
+
+func TestNewSeedsBuiltInProfilesAndKeepsWhatTheOfficeMadeOfThem(t *testing.T) {
+	db := newTestDB(t)
+	a := newTestAccess(t, db)
+	if _, err := db.NewUpdate().Model((*profileRow)(nil)).Set("permissions = ?", "view_screen clipboard").
+		Where("name = ?", "Full support").Exec(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	a = newTestAccess(t, db)
+	profiles, err := a.Profiles(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]string{}
+	for _, p := range profiles {
+		got[p.Name] = permissionText(p.Permissions)
+	}
+	if len(got) != 2 || got["View only"] != "view_screen" || got["Full support"] != "view_screen clipboard" {
+		t.Fatalf("profiles %v", got)
+	}
+	if _, err := db.NewUpdate().Model((*profileRow)(nil)).Set("permissions = ?", "view_screen everything").
+		Where("name = ?", "Full support").Exec(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := a.Profiles(t.Context()); err == nil {
+		t.Fatal("a permission that nobody knows was taken")
+	}
+}
+
+func TestNewRefusesHalfAConfig(t *testing.T) {
+	db := newTestDB(t)
+	for name, c := range map[string]Config{
+		"no database": {Log: slog.New(slog.DiscardHandler)},
+		"no log":      {DB: db},
+		"bad office":  {DB: db, Log: slog.New(slog.DiscardHandler), Office: ops.Office{Name: "Comune di Prova"}},
+	} {
+		if _, err := New(t.Context(), c); err == nil {
+			t.Errorf("%s: no error", name)
+		}
+	}
+}

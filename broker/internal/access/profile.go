@@ -1,0 +1,72 @@
+package access
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"consento/protocol"
+
+	"github.com/uptrace/bun"
+)
+
+// Profiles lists the profiles by name.
+func (a *Access) Profiles(ctx context.Context) ([]protocol.Profile, error) {
+	var rows []profileRow
+	if err := a.db.NewSelect().Model(&rows).Order("name").Scan(ctx); err != nil {
+		return nil, fmt.Errorf("profiles: %w", err)
+	}
+	profiles := make([]protocol.Profile, len(rows))
+	for i, row := range rows {
+		var err error
+		if profiles[i], err = row.profile(); err != nil {
+			return nil, err
+		}
+	}
+	return profiles, nil
+}
+
+// seedProfiles makes the built-in profiles where they are missing, and leaves what
+// an office has made of them.
+func (a *Access) seedProfiles(ctx context.Context) error {
+	for _, p := range protocol.BuiltInProfiles() {
+		row := profileRow{Name: p.Name, Permissions: permissionText(p.Permissions), CreatedAt: time.Now()}
+		if _, err := a.db.NewInsert().Model(&row).On("CONFLICT (name) DO NOTHING").Exec(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+type profileRow struct {
+	bun.BaseModel `bun:"table:profiles,alias:profile"`
+
+	Name        string `bun:",pk"`
+	Permissions string
+	CreatedAt   time.Time
+}
+
+// profile refuses a permission that it does not know: to guess what it allows
+// would be worse.
+func (row profileRow) profile() (protocol.Profile, error) {
+	p := protocol.Profile{Name: row.Name, Permissions: protocol.PermissionSet{}}
+	for name := range strings.FieldsSeq(row.Permissions) {
+		permission, err := protocol.ParsePermission(name)
+		if err != nil {
+			return protocol.Profile{}, fmt.Errorf("profile %q: %w", row.Name, err)
+		}
+		p.Permissions[permission] = true
+	}
+	return p, nil
+}
+
+func permissionText(set protocol.PermissionSet) string {
+	var names []string
+	for _, p := range protocol.Permissions() {
+		if set.Allows(p) {
+			names = append(names, string(p))
+		}
+	}
+	return strings.Join(names, " ")
+}

@@ -1,0 +1,255 @@
+package access
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/alexedwards/scs/v2"
+	"github.com/uptrace/bun"
+)
+
+const (
+	// CookieName binds the cookie to this host, to TLS and to the whole site
+	// (RFC 6265bis, 4.1.3.2).
+	CookieName = "__Host-consento"
+
+	idleTimeout = 30 * time.Minute
+	lifetime    = 12 * time.Hour
+
+	keyAccount = "account"
+	keyEpoch   = "epoch"
+)
+
+func newSessions(db *bun.DB, log *slog.Logger) *scs.SessionManager {
+	s := scs.New()
+	s.Store = &signInStore{db: db}
+	s.HashTokenInStore = true
+	s.Codec = jsonCodec{}
+	s.IdleTimeout = idleTimeout
+	s.Lifetime = lifetime
+	s.Cookie = scs.SessionCookie{Name: CookieName, Path: "/", Secure: true, HttpOnly: true, SameSite: http.SameSiteLaxMode}
+	s.ErrorFunc = func(w http.ResponseWriter, r *http.Request, err error) {
+		if r.Context().Err() == nil {
+			log.ErrorContext(r.Context(), "sign-ins cannot be read or written", "error", err)
+		}
+		http.Error(w, http.StatusText(http.StatusInternalServerError), http.StatusInternalServerError)
+	}
+	return s
+}
+
+type contextKey int
+
+const (
+	accountKey contextKey = iota
+	signInKey
+)
+
+// LoadSession finds out who asks, by cookie or by API token, for [Current]. It
+// must stand before every handler that calls Current, SignIn or SignOut. A request
+// with a wrong token is answered 401; one with an unknown or old cookie is nobody's.
+func (a *Access) LoadSession(next http.Handler) http.Handler {
+	byCookie := a.sessions.LoadAndSave(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		ctx := context.WithValue(r.Context(), signInKey, true)
+		account, err := a.signedIn(ctx)
+		switch {
+		case err == nil:
+			ctx = context.WithValue(ctx, accountKey, account)
+		case !errors.Is(err, ErrEnded):
+			a.sessions.ErrorFunc(w, r, err)
+			return
+		}
+		next.ServeHTTP(w, r.WithContext(ctx))
+	}))
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		token, ok := bearer(r)
+		if !ok {
+			byCookie.ServeHTTP(w, r)
+			return
+		}
+		account, err := a.byToken(r.Context(), token)
+		switch {
+		case errors.Is(err, ErrEnded):
+			w.Header().Set("WWW-Authenticate", `Bearer error="invalid_token"`) // RFC 6750, 3.1
+			http.Error(w, http.StatusText(http.StatusUnauthorized), http.StatusUnauthorized)
+		case err != nil:
+			a.sessions.ErrorFunc(w, r, err)
+		default:
+			next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), accountKey, account)))
+		}
+	})
+}
+
+// signedIn returns the account of the cookie, or ErrEnded.
+func (a *Access) signedIn(ctx context.Context) (Account, error) {
+	id := a.sessions.GetString(ctx, keyAccount)
+	if id == "" {
+		return Account{}, ErrEnded
+	}
+	account, err := a.byID(ctx, id)
+	if err != nil && !errors.Is(err, ErrNotFound) {
+		return Account{}, err
+	}
+	if err == nil && !account.Disabled && fmt.Sprint(account.epoch) == a.sessions.GetString(ctx, keyEpoch) {
+		return account, nil
+	}
+	if err := a.sessions.Destroy(ctx); err != nil {
+		return Account{}, fmt.Errorf("end sign-in: %w", err)
+	}
+	return Account{}, ErrEnded
+}
+
+// Current returns who asks, if they are signed in.
+func Current(r *http.Request) (Account, bool) {
+	account, ok := r.Context().Value(accountKey).(Account)
+	return account, ok
+}
+
+// SignIn checks e-mail and password and signs the sender of r in, under a new
+// cookie. It fails with ErrCredentials, or *Throttled (ErrThrottled) when the
+// account or the address has failed too often, or the machine is too busy.
+func (a *Access) SignIn(r *http.Request, email, password string) error {
+	ctx := r.Context()
+	if ctx.Value(signInKey) == nil {
+		return ErrNoSignIn
+	}
+	address := network(r)
+	if err := a.addresses.take(address); err != nil {
+		return err
+	}
+	account, subject, err := a.authenticate(ctx, email, password)
+	if err != nil {
+		if !errors.Is(err, ErrCredentials) && !errors.Is(err, ErrThrottled) {
+			a.addresses.giveBack(address) // our fault
+		}
+		return err
+	}
+	a.addresses.giveBack(address)
+	if err := a.forgiveAccount(ctx, subject); err != nil {
+		return err
+	}
+	if err := sweep(ctx, a.db); err != nil {
+		return err
+	}
+	if err := a.sessions.RenewToken(ctx); err != nil { // against fixation
+		return fmt.Errorf("sign in: %w", err)
+	}
+	a.sessions.Put(ctx, keyAccount, account.ID)
+	a.sessions.Put(ctx, keyEpoch, fmt.Sprint(account.epoch))
+	return nil
+}
+
+// authenticate does the same work whether there is such an account or not.
+func (a *Access) authenticate(ctx context.Context, email, password string) (_ Account, subject string, _ error) {
+	clean, err := CleanEmail(email)
+	known := err == nil
+	if !known {
+		clean = strings.ToLower(email)
+	}
+	subject = hashToken(clean)
+	if err := a.takeAccount(ctx, subject); err != nil {
+		return Account{}, "", err
+	}
+	stored := a.passwords.decoy
+	var row *accountRow
+	if known {
+		if row, err = selectAccount(ctx, a.db, "account.email = ?", clean); err == nil {
+			stored = row.PasswordHash
+		} else if !errors.Is(err, ErrNotFound) {
+			return Account{}, "", err
+		}
+	}
+	normal, ok := normalPassword(password)
+	if !ok {
+		normal, stored = "", a.passwords.decoy
+	}
+	right, outdated, err := a.passwords.verify(ctx, stored, normal)
+	if err != nil {
+		return Account{}, "", fmt.Errorf("sign in: %w", err)
+	}
+	if !right || row == nil || !row.DisabledAt.IsZero() {
+		return Account{}, "", ErrCredentials
+	}
+	if outdated {
+		if err := a.rehash(ctx, row, normal); err != nil {
+			return Account{}, "", err
+		}
+	}
+	account, err := row.account()
+	return account, subject, err
+}
+
+// rehash stores the password under today's parameters, unless it was changed
+// meanwhile.
+func (a *Access) rehash(ctx context.Context, row *accountRow, password string) error {
+	hash, err := a.passwords.hash(ctx, password)
+	if err != nil {
+		return fmt.Errorf("sign in: %w", err)
+	}
+	_, err = a.db.NewUpdate().Model((*accountRow)(nil)).Set("password_hash = ?", hash).
+		Where("id = ?", row.ID).Where("password_hash = ?", row.PasswordHash).Exec(ctx)
+	if err != nil {
+		return fmt.Errorf("sign in: %w", err)
+	}
+	return nil
+}
+
+// SignOut ends the sign-in of r. Requests that are still on their way with the
+// same cookie cannot bring it back.
+func (a *Access) SignOut(r *http.Request) error {
+	if r.Context().Value(signInKey) == nil {
+		return ErrNoSignIn
+	}
+	if err := a.sessions.Destroy(r.Context()); err != nil {
+		return fmt.Errorf("sign out: %w", err)
+	}
+	return nil
+}
+
+// SameOrigin refuses requests that change something and that a browser sends from
+// another site (Sec-Fetch-Site, Origin). Programs without these headers pass.
+// publicURL is where people reach the broker, https://HOST[:PORT].
+func SameOrigin(publicURL string, next http.Handler) (http.Handler, error) {
+	p := http.NewCrossOriginProtection()
+	if err := p.AddTrustedOrigin(publicURL); err != nil {
+		return nil, fmt.Errorf("public address: %w", err)
+	}
+	return p.Handler(next), nil
+}
+
+// jsonCodec writes the same values as the same text, which the store compares.
+type jsonCodec struct{}
+
+type signInData struct {
+	Deadline time.Time         `json:"deadline"`
+	Values   map[string]string `json:"values"`
+}
+
+func (jsonCodec) Encode(deadline time.Time, values map[string]any) ([]byte, error) {
+	d := signInData{Deadline: deadline, Values: map[string]string{}}
+	for k, v := range values {
+		s, ok := v.(string)
+		if !ok {
+			return nil, fmt.Errorf("value %q of a sign-in is not a string", k)
+		}
+		d.Values[k] = s
+	}
+	return json.Marshal(d)
+}
+
+func (jsonCodec) Decode(b []byte) (time.Time, map[string]any, error) {
+	var d signInData
+	if err := json.Unmarshal(b, &d); err != nil {
+		return time.Time{}, nil, err
+	}
+	values := map[string]any{}
+	for k, v := range d.Values {
+		values[k] = v
+	}
+	return d.Deadline, values, nil
+}
