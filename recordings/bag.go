@@ -177,3 +177,22 @@ func readBag(path string) (bagJSON, error) {
 	}
 	return parseBag(b)
 }
+
+// BagRecipients returns the ids ([Recipient.ID]) that a key bag names. Whether
+// the keys in it are right only an identity can tell.
+//
+// Errors: [ErrBagMismatch], [ErrMalformed], those of the file system.
+func BagRecipients(path string, o Open) ([]string, error) {
+	b, err := readBag(path)
+	if err != nil {
+		return nil, err
+	}
+	if b.Session != o.Session.String() || b.Segment != o.Segment {
+		return nil, ErrBagMismatch
+	}
+	var ids []string
+	for _, s := range b.Stanzas {
+		ids = append(ids, s.ID)
+	}
+	return ids, nil
+}

@@ -6,6 +6,8 @@ import (
 	"os"
 	"testing"
 	"time"
+
+	"golang.org/x/mod/sumdb/tlog"
 )
 
 // clock is a clock that tests move by hand.
@@ -105,3 +107,6 @@ func scanBytes(t testing.TB, b []byte, known ...Head) Report {
 
 // end is the offset behind a record.
 func (r Record) end() int { return int(r.Offset) + HeaderSize + int(r.Length) }
+
+// leaf is the tree's leaf of a record that stands in b.
+func leaf(b []byte, r Record) tlog.Hash { return tlog.RecordHash(b[r.Offset:r.end()]) }

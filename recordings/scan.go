@@ -57,7 +57,7 @@ func ScanFile(path string, opts ScanOptions) (Report, error) {
 // opts.Each; what is wrong with the recording is in the report.
 func Scan(r io.Reader, opts ScanOptions) (Report, error) {
 	s := &scanner{
-		in:   bufio.NewReaderSize(r, 256<<10),
+		in:   bufio.NewReaderSize(r, 64<<10),
 		opts: opts,
 		rep:  Report{Verdict: Unanchored, Tracks: map[Track]TrackReport{}},
 	}
@@ -246,7 +246,10 @@ func (s *scanner) checkSeal(h Header, body []byte) string {
 		for _, k := range s.keys {
 			good = good || len(k) == ed25519.PublicKeySize && ed25519.Verify(k, msg, body[sealed:])
 		}
-		if !good {
+		switch {
+		case !good && r.Recovered != nil:
+			return "the seal behind RECOVERED is by none of the log keys"
+		case !good:
 			return "the seal's signature is wrong"
 		}
 		r.RecoveryChecked = r.Recovered != nil

@@ -1,0 +1,95 @@
+// Consento-verify checks and reads the sealed recordings of sessions. It needs
+// no network and no broker; checking needs no secret.
+//
+// Exit codes: 0 what was asked for is done and nothing is wrong, 1 tampered,
+// 2 incomplete or unsealed, 3 unverifiable (nothing outside the file to anchor it
+// to, or a key is missing), 4 wrong usage. A closed, untouched recording is 3 as
+// long as no log is given to anchor it to.
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+
+	"github.com/alecthomas/kong"
+
+	"consento/recordings"
+)
+
+// Exit codes; when several apply, tampered goes before incomplete goes before
+// unverifiable.
+const (
+	exitOK           = 0
+	exitTampered     = 1
+	exitIncomplete   = 2
+	exitUnverifiable = 3
+	exitUsage        = 4
+)
+
+type commands struct {
+	Keygen  keygen  `cmd:"" help:"Make an auditor's key pair."`
+	Session session `cmd:"" help:"Check a recording. Needs no secret."`
+	Open    open    `cmd:"" help:"Check a recording, decrypt it and export video, events and shell."`
+}
+
+// failure is an error that decides the exit code.
+type failure struct {
+	code int
+	err  error
+}
+
+func (f failure) Error() string { return f.err.Error() }
+func (f failure) Unwrap() error { return f.err }
+
+func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
+
+// run is main without the process around it; it returns the exit code.
+func run(args []string, stdout, stderr io.Writer) int {
+	var c commands
+	asked := false // for help
+	p, err := kong.New(&c, kong.Name("consento-verify"),
+		kong.Description("Checks and reads sealed recordings of sessions.\n\n"+
+			"Exit codes: 0 done and nothing wrong, 1 tampered, 2 incomplete or unsealed, 3 unverifiable, 4 usage."),
+		kong.UsageOnError(), kong.Writers(stdout, stderr), kong.Exit(func(int) { asked = true }))
+	if err != nil {
+		fmt.Fprintln(stderr, "consento-verify:", err)
+		return exitUsage
+	}
+	ctx, err := p.Parse(args)
+	if asked {
+		return exitOK
+	}
+	if err != nil {
+		fmt.Fprintf(stderr, "consento-verify: %v (see consento-verify --help)\n", err)
+		return exitUsage
+	}
+	code := exitOK
+	ctx.Bind(&code)
+	ctx.BindTo(stdout, (*io.Writer)(nil))
+	if err := ctx.Run(); err != nil {
+		fmt.Fprintln(stderr, "consento-verify:", err)
+		return codeOf(err)
+	}
+	return code
+}
+
+// codeOf is the exit code for an error.
+func codeOf(err error) int {
+	var f failure
+	switch {
+	case errors.As(err, &f):
+		return f.code
+	case errors.Is(err, recordings.ErrTampered):
+		return exitTampered
+	case errors.Is(err, recordings.ErrNothing):
+		return exitIncomplete
+	case errors.Is(err, recordings.ErrNotForYou), errors.Is(err, recordings.ErrBagMismatch):
+		return exitUnverifiable
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, fs.ErrExist):
+		return exitUsage
+	}
+	return exitUnverifiable
+}

@@ -1,0 +1,89 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"consento/recordings"
+)
+
+// print writes the verdict line, the reasons, and the facts of each segment.
+func (f *finding) print(out io.Writer) error {
+	var b strings.Builder
+	switch f.code() {
+	case exitTampered:
+		b.WriteString("TAMPERED: something was changed after it was recorded\n")
+	case exitIncomplete:
+		b.WriteString("INCOMPLETE: what is sealed is untouched, but the end is missing or not sealed\n")
+	default:
+		b.WriteString("UNVERIFIABLE: closed and untouched as far as the file shows; nothing outside it was there to compare it with\n")
+	}
+	for _, r := range f.reasons {
+		fmt.Fprintf(&b, "  - %s\n", r)
+	}
+	for _, p := range f.parts {
+		b.WriteByte('\n')
+		p.print(&b)
+	}
+	_, err := io.WriteString(out, b.String())
+	return err
+}
+
+func (p part) print(b *strings.Builder) {
+	r := p.rep
+	line := func(name, format string, args ...any) {
+		fmt.Fprintf(b, "%-18s %s\n", name, fmt.Sprintf(format, args...))
+	}
+	line("file", "%s, %d bytes", p.path, r.Bytes)
+	if r.Open.Key != nil {
+		line("session", "%s, segment %d, by %q", r.Open.Session, r.Open.Segment, r.Open.Origin)
+		line("started", "%s", r.Open.Started.Format("2006-01-02 15:04:05.000 UTC"))
+		line("readable by", "%s", p.reader)
+	}
+	line("contents", "%d records, %d seals, %s%s", r.Records, r.Seals, clock(r.Length), tracks(r))
+	if r.Seals > 0 {
+		line("last sealed head", "%s", r.Head)
+	}
+	line("closed", "%s", closed(r))
+	if r.Fault != nil {
+		line("first bad record", "number %d at byte %d, between %s and %s of the session: %s",
+			r.Fault.Index, r.Fault.Offset, clock(r.Fault.From), clock(r.Fault.To), r.Fault.Reason)
+	} else {
+		line("first bad record", "none")
+	}
+	line("largest seal gap", "%.1f s, from %s on", r.LongestGap.Seconds(), clock(r.LongestGapAt))
+	line("unsealed tail", "%d whole records, %d further bytes", r.UnsealedRecords(), r.TornBytes())
+}
+
+func closed(r recordings.Report) string {
+	switch rc := r.Recovered; {
+	case rc != nil && r.Final:
+		by := "by a key that was not checked"
+		if r.RecoveryChecked {
+			by = "by the log key"
+		}
+		return fmt.Sprintf("after a crash (%s) on %s, %s: %d sealed records, %d unsealed, %d torn bytes cut off",
+			rc.Reason, rc.Time.Format(time.DateTime), by, rc.Sealed, rc.Unsealed, rc.TornBytes)
+	case r.Final:
+		return "yes, by its final seal"
+	}
+	return "no"
+}
+
+func tracks(r recordings.Report) string {
+	var b strings.Builder
+	for _, t := range slices.Sorted(maps.Keys(r.Tracks)) {
+		fmt.Fprintf(&b, "; %s %d (%d bytes)", t, r.Tracks[t].Records, r.Tracks[t].Bytes)
+	}
+	return b.String()
+}
+
+// clock writes a time of the session as h:mm:ss.mmm.
+func clock(d time.Duration) string {
+	ms := d.Milliseconds()
+	return fmt.Sprintf("%d:%02d:%02d.%03d", ms/3_600_000, ms/60_000%60, ms/1000%60, ms%1000)
+}

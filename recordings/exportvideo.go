@@ -1,0 +1,127 @@
+package recordings
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+)
+
+// videoExport is one stream on its way into a file.
+type videoExport struct {
+	init     []byte   // as recorded
+	file     *os.File // nil until the first fragment
+	index    int      // in Exported.Videos
+	mehd     int64    // where the duration goes
+	held     *fragment
+	number   uint32
+	bridge   bool   // the held picture stays until the next fragment
+	lastTick uint64 // end of what was written
+}
+
+// video takes one record of the video track. A record that is not what it should
+// be is ErrMalformed.
+func (e *exporter) video(i Item) error {
+	if len(i.Body) == 0 {
+		return fmt.Errorf("%w: no stream id", ErrMalformed)
+	}
+	stream, body := i.Body[0], i.Body[1:]
+	v := e.streams[stream]
+	if i.Flags&FlagInit != 0 {
+		if v != nil && bytes.Equal(v.init, body) {
+			return nil // the same form goes on in the same file
+		}
+		if _, _, err := withDuration(body); err != nil {
+			return err
+		}
+		if v != nil {
+			if err := e.endRun(v); err != nil {
+				return err
+			}
+		}
+		e.streams[stream] = &videoExport{init: bytes.Clone(body), number: 1}
+		return nil
+	}
+	if v == nil {
+		return fmt.Errorf("%w: a fragment before its initialisation", ErrMalformed)
+	}
+	f, err := parseFragment(bytes.Clone(body))
+	if err != nil {
+		return err
+	}
+	return e.fragment(v, stream, f)
+}
+
+// fragment writes the fragment before this one, which is now known to last until
+// this one begins, and holds this one.
+func (e *exporter) fragment(v *videoExport, stream uint8, f *fragment) error {
+	start := f.start() + ticks(e.part.shift.Milliseconds())
+	if v.file == nil {
+		if err := e.beginRun(v, stream, start); err != nil {
+			return err
+		}
+	}
+	origin := e.out.Videos[v.index].start
+	start = max(start, origin) - origin
+	if v.held != nil {
+		if end := v.held.end(); v.bridge && start > end {
+			v.held.extend(start - end)
+		}
+		start = max(start, v.held.end())
+		if err := v.write(); err != nil {
+			return err
+		}
+	}
+	binary.BigEndian.PutUint64(f.base, start)
+	v.held, v.bridge = f, true
+	return nil
+}
+
+func (e *exporter) beginRun(v *videoExport, stream uint8, start uint64) error {
+	init, at, err := withDuration(v.init)
+	if err != nil {
+		return err
+	}
+	name := videoName
+	if n := len(e.out.Videos); n > 0 {
+		name = fmt.Sprintf("video-%d.mp4", n+1)
+	}
+	if v.file, err = createIn(e.dir, name); err != nil {
+		return err
+	}
+	v.mehd, v.index = at, len(e.out.Videos)
+	e.out.Videos = append(e.out.Videos, ExportedVideo{
+		File: name, Stream: stream, start: start, StartMs: int64(start / (videoTimescale / 1000)),
+	})
+	_, err = v.file.Write(init)
+	return err
+}
+
+// write puts the held fragment into the file.
+func (v *videoExport) write() error {
+	binary.BigEndian.PutUint32(v.held.sequence, v.number)
+	v.number++
+	v.lastTick = v.held.end()
+	_, err := v.file.Write(v.held.raw)
+	v.held = nil
+	return err
+}
+
+// endRun writes what is held and the duration.
+func (e *exporter) endRun(v *videoExport) error {
+	if v.file == nil {
+		return nil
+	}
+	var err error
+	if v.held != nil {
+		err = v.write()
+	}
+	e.out.Videos[v.index].LengthMs = int64(v.lastTick * uint64(time.Second/time.Millisecond) / videoTimescale)
+	// Movie time, in milliseconds as the movie header says.
+	_, werr := v.file.WriteAt(binary.BigEndian.AppendUint64(nil, uint64(e.out.Videos[v.index].LengthMs)), v.mehd)
+	err = errors.Join(err, werr, v.file.Close())
+	v.file = nil
+	return err
+}
