@@ -1,0 +1,135 @@
+package ui
+
+import (
+	"image"
+	"image/color"
+)
+
+// paint draws the whole dialog and sends it.
+func (w *drawnDialog) paint() {
+	p, c := w.colour, w.sheet
+	c.fill(c.Rect, p.ground)
+	c.fill(image.Rect(0, 0, w.lay.size.X, w.px(5)), p.accent)
+	if !w.lay.who.Empty() {
+		c.fill(w.lay.who, p.panel)
+		c.fill(image.Rect(w.lay.who.Min.X, w.lay.who.Min.Y, w.lay.who.Min.X+w.px(4), w.lay.who.Max.Y), p.accent)
+	}
+	for _, line := range w.lay.fixed {
+		line.by.put(c, line.at, line.text, line.ink)
+	}
+	w.paintFlow()
+	if w.warned != "" {
+		lines := w.by.bold.wrap(w.warned, w.lay.warning.Dx())
+		at := w.lay.warning.Min.Add(image.Pt(0, max(0, (w.lay.warning.Dy()-len(lines)*w.by.bold.line)/2)))
+		for _, line := range lines {
+			w.by.bold.put(c, at, line, p.fault)
+			at.Y += w.by.bold.line
+		}
+	}
+	if w.lost != "" {
+		w.by.body.put(c, w.lay.address.Min, w.by.body.ellipsis(w.lost, w.lay.address.Dx()), p.quiet)
+	}
+	for i, t := range w.lay.targets {
+		if w.there(i) {
+			w.paintTarget(t, i == w.focus, i == w.hover)
+		}
+	}
+	w.show(c.Rect)
+}
+
+// paintFlow draws the part of the long text that is in view, and the scroll bar.
+func (w *drawnDialog) paintFlow() {
+	v := w.lay.view
+	if v.Empty() {
+		return
+	}
+	up := v.Min.Sub(image.Pt(0, w.offset))
+	w.sheet.fill(w.lay.panel.Add(up).Intersect(v), w.colour.panel)
+	part := w.sheet.part(v)
+	for _, line := range w.lay.flow {
+		at := line.at.Add(up)
+		if at.Y+line.by.line > v.Min.Y && at.Y < v.Max.Y {
+			line.by.put(part, at, line.text, line.ink)
+		}
+	}
+	if w.d.busy {
+		w.paintSign()
+	}
+	if t := w.track(); !t.Empty() {
+		w.sheet.round(t, w.px(6), w.colour.line)
+		top := t.Min.Y + w.offset*t.Dy()/w.lay.length
+		height := max(w.px(36), t.Dy()*t.Dy()/w.lay.length)
+		top = min(top, t.Max.Y-height)
+		w.sheet.round(image.Rect(t.Min.X+w.px(2), top, t.Max.X-w.px(2), top+height), w.px(4), w.colour.border)
+	}
+}
+
+func (w *drawnDialog) paintTarget(t target, focused, lit bool) {
+	p, c := w.colour, w.sheet
+	radius := w.px(5)
+	switch t.kind {
+	case shown:
+		w.paintField(t.r, focused)
+		return
+	case followed:
+		if focused {
+			c.round(t.r.Inset(-w.px(5)), radius, p.ring)
+			c.round(t.r.Inset(-w.px(2)), radius, p.ground)
+		}
+		at := t.r.Min.Add(image.Pt(0, (t.r.Dy()-w.by.body.line)/2))
+		w.by.body.put(c, at, t.label[0], p.accent)
+		under := at.Y + w.by.body.ascent + w.px(2)
+		c.fill(image.Rect(t.r.Min.X, under, t.r.Max.X, under+w.px(1)), p.accent)
+		return
+	}
+	ground, ink, border, by := p.ground, p.text, p.border, w.by.bold
+	if lit {
+		ground = p.hover
+	}
+	switch t.kind {
+	case accepted:
+		ground, ink, border = p.accent, p.onAccent, p.accent
+		if lit {
+			ground, border = p.near, p.near
+		}
+	case moreTime:
+		by = w.by.body
+	}
+	if focused {
+		c.round(t.r.Inset(-w.px(5)), radius+w.px(5), p.ring)
+		c.round(t.r.Inset(-w.px(2)), radius+w.px(2), p.ground)
+	}
+	c.round(t.r, radius, border)
+	c.round(t.r.Inset(w.px(2)), radius-w.px(2), ground)
+	y := t.r.Min.Y + (t.r.Dy()-len(t.label)*by.line)/2
+	for _, line := range t.label {
+		by.put(c, image.Pt(t.r.Min.X+(t.r.Dx()-by.width(line))/2, y), line, ink)
+		y += by.line
+	}
+}
+
+// paintField draws the field with its text; a long one is seen around the caret.
+func (w *drawnDialog) paintField(r image.Rectangle, focused bool) {
+	p, c, by := w.colour, w.sheet, w.by.entry
+	border, thick := p.border, w.px(2)
+	if focused {
+		border, thick = p.ring, w.px(3)
+	}
+	c.round(r, w.px(5), border)
+	c.round(r.Inset(thick), w.px(3), p.ground)
+	inside := r.Inset(w.px(12))
+	inside.Min.Y, inside.Max.Y = r.Min.Y+thick, r.Max.Y-thick
+	before := by.width(string(w.entry.text[:w.entry.caret]))
+	x := inside.Min.X - max(0, before-inside.Dx()+w.px(2))
+	y := r.Min.Y + (r.Dy()-by.line)/2
+	by.put(c.part(inside), image.Pt(x, y), string(w.entry.text), p.text)
+	if focused {
+		c.fill(image.Rect(x+before, y+w.px(2), x+before+max(1, w.px(2)), y+by.line-w.px(2)), p.text)
+	}
+}
+
+// mix goes from a to b, n of 255 parts.
+func mix(a, b color.RGBA, n uint8) color.RGBA {
+	f := func(x, y uint8) uint8 { return uint8((int(x)*(255-int(n)) + int(y)*int(n)) / 255) }
+	return color.RGBA{R: f(a.R, b.R), G: f(a.G, b.G), B: f(a.B, b.B), A: 0xff}
+}
