@@ -1,0 +1,90 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/evanw/esbuild/pkg/api"
+)
+
+// textPrefix begins the keys of the texts that the console shows. The shared
+// language files hold those of portal and agent as well.
+const textPrefix = "console."
+
+// options describes the bundle. minify is off while somebody works on it.
+func options(dir string, minify bool) (api.BuildOptions, error) {
+	root, err := filepath.Abs(dir)
+	if err != nil {
+		return api.BuildOptions{}, err
+	}
+	if _, err := os.Stat(filepath.Join(root, "node_modules", "preact")); err != nil {
+		return api.BuildOptions{}, fmt.Errorf("the npm packages are missing (npm --prefix %s ci --ignore-scripts): %w", dir, err)
+	}
+	src := filepath.Join(root, "src")
+	if _, err := os.Stat(filepath.Join(src, "protocol.ts")); err != nil {
+		return api.BuildOptions{}, fmt.Errorf("the protocol's types are missing (go run ./build/tsgen): %w", err)
+	}
+	sourceMap := api.SourceMapNone
+	if !minify {
+		sourceMap = api.SourceMapLinked
+	}
+	return api.BuildOptions{
+		AbsWorkingDir: root,
+		EntryPointsAdvanced: []api.EntryPoint{
+			{InputPath: filepath.Join(src, "console.tsx"), OutputPath: "console"},
+			{InputPath: filepath.Join(src, "style", "console.css"), OutputPath: "console"},
+			{InputPath: filepath.Join(src, "style", "base.css"), OutputPath: "base"},
+			{InputPath: filepath.Join(src, "index.html"), OutputPath: "index"},
+			{InputPath: filepath.Join(src, "icon.svg"), OutputPath: "icon"},
+		},
+		Outdir:     filepath.Join(root, "dist"),
+		AssetNames: "[name]",
+		Loader: map[string]api.Loader{
+			".html": api.LoaderCopy, ".woff2": api.LoaderFile, ".svg": api.LoaderCopy,
+		},
+		Bundle:            true,
+		Write:             true,
+		Format:            api.FormatESModule,
+		Target:            api.ES2023,
+		JSX:               api.JSXAutomatic,
+		JSXImportSource:   "preact",
+		Charset:           api.CharsetUTF8,
+		MinifyWhitespace:  minify,
+		MinifyIdentifiers: minify,
+		MinifySyntax:      minify,
+		Sourcemap:         sourceMap,
+		LegalComments:     api.LegalCommentsNone, // THIRD-PARTY.txt has the licences in full
+		LogLevel:          api.LogLevelWarning,
+		Plugins:           []api.Plugin{consoleTexts()},
+	}, nil
+}
+
+// consoleTexts loads the shared language files without the texts of others.
+func consoleTexts() api.Plugin {
+	return api.Plugin{Name: "console-texts", Setup: func(build api.PluginBuild) {
+		build.OnLoad(api.OnLoadOptions{Filter: `[/\\]protocol[/\\]lang[/\\][a-z-]+\.json$`}, func(args api.OnLoadArgs) (api.OnLoadResult, error) {
+			data, err := os.ReadFile(args.Path)
+			if err != nil {
+				return api.OnLoadResult{}, err
+			}
+			var texts map[string]string
+			if err := json.Unmarshal(data, &texts); err != nil {
+				return api.OnLoadResult{}, fmt.Errorf("%s: %w", args.Path, err)
+			}
+			for key := range texts {
+				if !strings.HasPrefix(key, textPrefix) {
+					delete(texts, key)
+				}
+			}
+			data, err = json.Marshal(texts)
+			if err != nil {
+				return api.OnLoadResult{}, err
+			}
+			contents := string(data)
+			return api.OnLoadResult{Contents: &contents, Loader: api.LoaderJSON}, nil
+		})
+	}}
+}

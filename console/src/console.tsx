@@ -1,0 +1,24 @@
+// The console's start: made once, when the page is loaded.
+
+import { render } from "preact";
+import { Desk } from "./desk";
+import { Settings } from "./settings";
+import { language } from "./text";
+import { App } from "./view/app";
+import { Console } from "./view/context";
+
+document.documentElement.lang = language;
+
+const address = new URL("/ws/console", location.href);
+address.protocol = location.protocol === "http:" ? "ws:" : "wss:";
+const desk = new Desk(address.href, () => location.assign("/signin?next=/console/"));
+
+const root = document.getElementById("console");
+if (root === null) throw new Error("the page has no element for the console");
+render(
+  <Console.Provider value={{ desk, settings: new Settings() }}>
+    <App />
+  </Console.Provider>,
+  root,
+);
+desk.start();

@@ -1,0 +1,34 @@
+// The console's single keys. They act only where typing means nothing else, and
+// not at all when the person switched them off.
+
+import type { TextKey } from "./text";
+
+/** What a key does. */
+export type Act = "filter" | "next" | "previous" | "new" | "tab" | "zoom" | "screen" | "help";
+
+/** The keys in the order in which the help lists them. Enter on a session is the button's own. */
+export const keyHelp: readonly { keys: readonly string[]; text: TextKey }[] = [
+  { keys: ["N"], text: "help.new" },
+  { keys: ["/"], text: "help.filter" },
+  { keys: ["J", "K"], text: "help.move" },
+  { keys: ["Enter"], text: "help.open" },
+  { keys: ["1", "9"], text: "help.tab" },
+  { keys: ["Z"], text: "help.zoom" },
+  { keys: ["M"], text: "help.screen" },
+  { keys: ["?"], text: "help.help" },
+];
+
+const acts: Record<string, Act> = { "/": "filter", j: "next", k: "previous", n: "new", z: "zoom", m: "screen", "?": "help" };
+
+/** actOf tells what a key press means; null when it is not for the console. */
+export function actOf(e: KeyboardEvent): { act: Act; digit: number } | null {
+  if (e.ctrlKey || e.altKey || e.metaKey || e.isComposing || e.defaultPrevented || e.repeat) return null;
+  if (takesText(e.target) || document.querySelector("dialog[open]") !== null) return null;
+  if (/^[1-9]$/.test(e.key)) return { act: "tab", digit: Number(e.key) };
+  const act = acts[e.key.toLowerCase()];
+  return act === undefined ? null : { act, digit: 0 };
+}
+
+function takesText(target: EventTarget | null): boolean {
+  return target instanceof HTMLElement && (target.isContentEditable || target.matches("input:not([type=checkbox]), textarea, select"));
+}

@@ -1,0 +1,58 @@
+// Why a session ended, what became of the help program, and what to do next.
+
+import { reasonText, type SessionView } from "../desk";
+import { duration, has, t, timeOf } from "../text";
+import { useConsole } from "./context";
+import { Icon } from "./icons";
+
+export function Ended({ session }: { session: SessionView }) {
+  const { desk } = useConsole();
+  const next = `next.${session.end_reason ?? ""}`;
+  const mayIssue = desk.welcome.value?.can_issue === true;
+  const now = desk.clock.read();
+  return (
+    <div class="session-body centre">
+      <section class="card ended" aria-labelledby="ended-heading">
+        <h2 id="ended-heading">{t("ended.heading")}</h2>
+        <p class="lead">{reasonText(session)}</p>
+        {session.mine && has(next) && <p>{t(next, { name: session.technician.name })}</p>}
+        <dl class="facts">
+          <dt>{t("ended.started")}</dt>
+          <dd>{timeOf(session.issued_at, now)}</dd>
+          {session.active_at && session.ended_at && (
+            <>
+              <dt>{t("ended.shared")}</dt>
+              <dd class="figures">{duration(Date.parse(session.ended_at) - Date.parse(session.active_at))}</dd>
+            </>
+          )}
+          {session.steps.includes("agent_started") && (
+            <>
+              <dt>{t("ended.program")}</dt>
+              <dd>
+                <Icon name={session.removed === true ? "check" : session.removed === false ? "warn" : "wait"} />
+                {removal(session)}
+              </dd>
+            </>
+          )}
+        </dl>
+        <div class="actions">
+          {mayIssue && session.mine && (
+            <button type="button" class="button" onClick={() => void desk.newSession()}>
+              <Icon name="plus" />
+              {t("new_session")}
+            </button>
+          )}
+          <button type="button" class="button quiet" onClick={() => desk.close(session.id)}>
+            {t("close")}
+          </button>
+        </div>
+      </section>
+    </div>
+  );
+}
+
+function removal(s: SessionView): string {
+  if (s.removed === true) return t("ended.removed");
+  if (s.removed === false) return t("ended.left");
+  return t(s.state === "Ending" ? "ended.removing" : "ended.unknown");
+}

@@ -1,0 +1,133 @@
+// One session: its head with what is allowed and the red X, and below it the
+// key, the customer's steps, the picture or the end.
+
+import { useComputed } from "@preact/signals";
+import { over, type SessionView } from "../desk";
+import { duration, t, timeOf } from "../text";
+import { toggleFullScreen } from "./app";
+import { useConsole } from "./context";
+import { Ended } from "./ended";
+import { Icon } from "./icons";
+import { KeyCard } from "./keycard";
+import { Screen } from "./screen";
+import { Consents, StateMark } from "./state";
+import { Steps } from "./steps";
+
+export function SessionPanel({ session }: { session: SessionView }) {
+  const { desk, settings } = useConsole();
+  const ended = over(session.state);
+  const live = desk.pictures.value.get(session.id)?.state.value === "live";
+  return (
+    <section class="session" aria-labelledby="session-name">
+      <header class="session-head">
+        <div class="session-what">
+          <h1 id="session-name">{t("session", { time: timeOf(session.issued_at, desk.clock.read()) })}</h1>
+          <StateMark state={session.state} />
+          {!ended && <Consents session={session} allowed={desk.welcome.value?.permissions ?? null} />}
+          {!ended && <Facts session={session} />}
+        </div>
+        <div class="session-tools">
+          {live && (
+            <>
+              <button
+                type="button"
+                class="button small"
+                aria-keyshortcuts="Z"
+                aria-pressed={settings.zoom.value === "actual"}
+                title={`${t("view.actual")} (Z)`}
+                onClick={() => settings.toggleZoom()}
+              >
+                <Icon name="actual" />
+                <span class="tool-word">{t("view.actual")}</span>
+              </button>
+              <button type="button" class="button small" aria-keyshortcuts="M" title={`${t("view.full")} (M)`} onClick={toggleFullScreen}>
+                <Icon name="full" />
+                <span class="tool-word">{t("view.full")}</span>
+              </button>
+            </>
+          )}
+          {session.mine && !ended && (
+            <button
+              type="button"
+              class="button stop end"
+              data-testid="end-session"
+              title={t("end_session")}
+              onClick={() => desk.end(session.id)}
+            >
+              <Icon name="cross" />
+              {t("end_session")}
+            </button>
+          )}
+        </div>
+      </header>
+      <Body key={session.id} session={session} />
+      {/* All of them stay: a picture that is put away keeps its last frame for when it comes back. */}
+      {[...desk.pictures.value].map(([id, picture]) => (
+        <Screen key={id} picture={picture} current={id === session.id} shown={id === session.id && session.state === "Active"} />
+      ))}
+    </section>
+  );
+}
+
+/** Facts: recording, who looks, how long. */
+function Facts({ session }: { session: SessionView }) {
+  return (
+    <ul class="session-facts">
+      <li>
+        <Icon name="record" />
+        {t(session.recording ? "recorded" : "recorded_later")}
+      </li>
+      {session.viewers.length > 0 && (
+        <li>
+          <Icon name="eye" />
+          {t("viewers", { names: session.viewers.join(", ") })}
+        </li>
+      )}
+      {session.active_at && (
+        <li>
+          <Elapsed since={session.active_at} />
+        </li>
+      )}
+    </ul>
+  );
+}
+
+function Elapsed({ since }: { since: string }) {
+  const { desk } = useConsole();
+  const text = useComputed(() => duration(desk.clock.now.value - Date.parse(since)));
+  return (
+    <span class="elapsed">
+      <Icon name="wait" />
+      <span class="visually-hidden">{t("elapsed")} </span>
+      <span class="figures">{text}</span>
+    </span>
+  );
+}
+
+function Body({ session }: { session: SessionView }) {
+  const { desk } = useConsole();
+  if (over(session.state)) return <Ended session={session} />;
+  if (desk.ending.value.has(session.id)) {
+    return (
+      <div class="session-body centre">
+        <p class="lead">{t("ending")}</p>
+      </div>
+    );
+  }
+  const shared = session.state === "Active";
+  return (
+    <>
+      {!shared && (
+        <div class="session-body prepare">
+          {session.state === "Issued" && session.mine && <KeyCard session={session} />}
+          <Steps session={session} />
+        </div>
+      )}
+      {shared && !session.mine && (
+        <div class="session-body centre">
+          <p class="lead">{t("others", { name: session.technician.name })}</p>
+        </div>
+      )}
+    </>
+  );
+}

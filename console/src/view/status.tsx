@@ -1,0 +1,80 @@
+// The status bar: the connection in words, and the figures of the picture.
+
+import { useComputed, useSignal, useSignalEffect } from "@preact/signals";
+import { number, t } from "../text";
+import type { Line } from "../wire";
+import { useConsole } from "./context";
+import { Icon } from "./icons";
+
+export function StatusBar() {
+  const { desk } = useConsole();
+  const line = desk.wire.line.value;
+  return (
+    <footer class="status">
+      {/* Told politely when it changes; the seconds are not. */}
+      <p class="line" data-line={line.kind}>
+        <Icon name={line.kind === "online" ? "check" : "warn"} />
+        <span role="status">{t(lineText[line.kind])}</span>
+        {line.kind === "lost" && <Retry at={line.retryAt} />}
+      </p>
+      <Figures />
+    </footer>
+  );
+}
+
+const lineText = {
+  connecting: "line.connecting",
+  online: "line.online",
+  lost: "line.lost",
+  outdated: "line.outdated",
+} as const satisfies Record<Line["kind"], string>;
+
+function Retry({ at }: { at: number }) {
+  const { desk } = useConsole();
+  const seconds = useSignal(0);
+  useSignalEffect(() => {
+    void desk.clock.now.value; // each second
+    seconds.value = Math.max(1, Math.ceil((at - performance.now()) / 1000));
+  });
+  return (
+    <>
+      <span aria-hidden="true">{t("line.retry", { seconds: seconds.value })}</span>
+      <button type="button" class="button quiet small" onClick={() => desk.wire.retryNow()}>
+        {t("line.retry_now")}
+      </button>
+    </>
+  );
+}
+
+function Figures() {
+  const { desk } = useConsole();
+  const stats = useComputed(() => desk.pictures.value.get(desk.selected.value)?.stats.value ?? null);
+  const s = stats.value;
+  if (s === null || s.width === 0) return null;
+  const figures: [string, string][] = [
+    [t("stats.round_trip"), s.roundTrip === null ? "–" : `${number(s.roundTrip)} ms`],
+    [t("stats.frames"), number(Math.round(s.framesPerSecond))],
+    [t("stats.decode"), s.decode === null ? "–" : `${number(s.decode)} ms`],
+    [t("stats.size"), `${s.width} × ${s.height}`],
+    [t("stats.rate"), `${number(Math.round(s.kilobitsPerSecond))} kbit/s`],
+  ];
+  return (
+    <dl class="stats">
+      {figures.map(([name, value]) => (
+        <div key={name}>
+          <dt>{name}</dt>
+          <dd class="figures">{value}</dd>
+        </div>
+      ))}
+      {desk.current.value?.recording && (
+        <div class="recording">
+          <dt class="visually-hidden">{t("stats.recording")}</dt>
+          <dd>
+            <Icon name="record" />
+            {t("stats.recorded")}
+          </dd>
+        </div>
+      )}
+    </dl>
+  );
+}

@@ -1,0 +1,184 @@
+// The console's WebSocket: envelopes, answers by reference, and coming back by
+// itself after the connection was lost. See package protocol for the messages.
+
+import { signal } from "@preact/signals";
+import { currentVersion, type Envelope, type ErrorCode, maxMessage, type Messages, subprotocolConsole } from "./protocol";
+import { language } from "./text";
+
+/** A message that came, with the body that its type promises. */
+export type Incoming = { [T in keyof Messages]: { type: T; ref: number; body: Messages[T] } }[keyof Messages];
+
+/** Why a request failed: the broker's code, or that no answer came. */
+export class Refused extends Error {
+  readonly code: ErrorCode | "offline" | "timeout";
+  constructor(code: Refused["code"]) {
+    super(code);
+    this.code = code;
+  }
+}
+
+/** Where the connection stands. */
+export type Line =
+  | { kind: "connecting" }
+  | { kind: "online" }
+  | { kind: "lost"; retryAt: number } // milliseconds of performance.now()
+  | { kind: "outdated" }; // the broker speaks another major version
+
+const answerTimeout = 15_000;
+const firstDelay = 500;
+const longestDelay = 15_000;
+
+/**
+ * delay is how long to wait before the attempt-th try (from 0): it doubles up to
+ * a limit, and half of it is random, so that consoles do not all come back at
+ * the same moment after a restart.
+ */
+export function delay(attempt: number, random = Math.random()): number {
+  const full = Math.min(longestDelay, firstDelay * 2 ** attempt);
+  return full / 2 + (full / 2) * random;
+}
+
+interface Waiter {
+  resolve(m: Incoming): void;
+  reject(e: Refused): void;
+  timer: number;
+}
+
+export class Wire {
+  readonly line = signal<Line>({ kind: "connecting" });
+  readonly #url: string;
+  readonly #receive: (m: Incoming) => void;
+  readonly #signedOut: () => void;
+  readonly #waiting = new Map<number, Waiter>();
+  #socket: WebSocket | null = null;
+  #lastID = 0;
+  #attempt = 0;
+  #retry = 0;
+
+  /** receive gets every message of a known form; signedOut is called when the broker no longer knows this person. */
+  constructor(url: string, receive: (m: Incoming) => void, signedOut: () => void) {
+    this.#url = url;
+    this.#receive = receive;
+    this.#signedOut = signedOut;
+    addEventListener("online", () => this.retryNow());
+    document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && this.retryNow());
+  }
+
+  connect(): void {
+    clearTimeout(this.#retry);
+    this.#retry = 0;
+    this.line.value = { kind: "connecting" };
+    const socket = new WebSocket(this.#url, subprotocolConsole);
+    this.#socket = socket;
+    this.#lastID = 0;
+    let opened = false;
+    socket.onopen = () => {
+      opened = true;
+      this.send("hello", { version: currentVersion, software: "console", system: "", language });
+    };
+    socket.onmessage = (e) => this.#read(e.data);
+    socket.onclose = () => void this.#closed(socket, opened);
+  }
+
+  /** retryNow does not wait for the next try, if one is waited for. */
+  retryNow(): void {
+    if (this.#retry !== 0) this.connect();
+  }
+
+  /** answered tells that the broker's welcome came: the connection is of use. */
+  answered(): void {
+    this.#attempt = 0;
+    this.line.value = { kind: "online" };
+  }
+
+  /** send returns the message's id, or 0 when there is no connection. */
+  send<T extends keyof Messages>(type: T, body: Messages[T], ref = 0): number {
+    if (this.#socket?.readyState !== WebSocket.OPEN) return 0;
+    const id = ++this.#lastID;
+    const envelope: Envelope = { v: currentVersion.major, type, id, body };
+    if (ref !== 0) envelope.ref = ref;
+    this.#socket.send(JSON.stringify(envelope));
+    return id;
+  }
+
+  /** request sends a message and waits for the one that refers to it. It rejects with Refused. */
+  request<T extends keyof Messages>(type: T, body: Messages[T]): Promise<Incoming> {
+    const id = this.send(type, body);
+    if (id === 0) return Promise.reject(new Refused("offline"));
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => {
+        this.#waiting.delete(id);
+        reject(new Refused("timeout"));
+      }, answerTimeout);
+      this.#waiting.set(id, { resolve, reject, timer });
+    });
+  }
+
+  #read(data: unknown): void {
+    if (typeof data !== "string" || data.length > maxMessage) return;
+    const m = parse(data);
+    if (m === null) return;
+    if (m.type === "hello" && m.body.version?.major !== currentVersion.major) return this.#outdated();
+    if (m.type === "error" && m.body.code === "version") return this.#outdated();
+    const waiter = this.#waiting.get(m.ref);
+    if (waiter === undefined) return this.#receive(m);
+    this.#waiting.delete(m.ref);
+    clearTimeout(waiter.timer);
+    if (m.type === "error") return waiter.reject(new Refused(m.body.code));
+    this.#receive(m); // before the one who asked goes on
+    waiter.resolve(m);
+  }
+
+  #outdated(): void {
+    const socket = this.#socket;
+    this.#socket = null;
+    this.line.value = { kind: "outdated" };
+    socket?.close();
+    this.#failAll();
+  }
+
+  async #closed(socket: WebSocket, opened: boolean): Promise<void> {
+    if (socket !== this.#socket) return;
+    this.#socket = null;
+    this.#failAll();
+    const wait = delay(this.#attempt++);
+    this.line.value = { kind: "lost", retryAt: performance.now() + wait };
+    this.#retry = setTimeout(() => this.connect(), wait);
+    // A browser does not say why it got no socket: ask the same address as a page.
+    if (!opened && (await this.#refused())) {
+      clearTimeout(this.#retry);
+      this.#signedOut();
+    }
+  }
+
+  async #refused(): Promise<boolean> {
+    try {
+      const answer = await fetch(this.#url.replace(/^ws/, "http"), { redirect: "manual", cache: "no-store" });
+      return answer.status === 401 || answer.type === "opaqueredirect";
+    } catch {
+      return false; // nobody answers: that is no refusal
+    }
+  }
+
+  #failAll(): void {
+    for (const w of this.#waiting.values()) {
+      clearTimeout(w.timer);
+      w.reject(new Refused("offline"));
+    }
+    this.#waiting.clear();
+  }
+}
+
+/** parse reads an envelope; null for anything that is none. */
+function parse(data: string): Incoming | null {
+  let e: unknown;
+  try {
+    e = JSON.parse(data);
+  } catch {
+    return null;
+  }
+  if (typeof e !== "object" || e === null) return null;
+  const { type, ref = 0, body = {} } = e as Partial<Envelope>;
+  if (typeof type !== "string" || typeof ref !== "number" || typeof body !== "object" || body === null) return null;
+  return { type, ref, body } as Incoming; // an unknown type meets no case and is passed over
+}
