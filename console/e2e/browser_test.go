@@ -1,0 +1,215 @@
+// Package console_test drives the real bundle in a real Chromium. A peer in the
+// test plays the broker on the WebSocket and decodes what the console sends with
+// the broker's own decoder; a second page plays the customer's screen.
+//
+// CONSOLE_SHOTS names a folder for screenshots of every state.
+package console_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/log"
+	"github.com/chromedp/cdproto/runtime"
+	"github.com/chromedp/chromedp"
+)
+
+// browser is one Chromium with a page.
+type browser struct {
+	t   *testing.T
+	ctx context.Context
+}
+
+// newBrowser starts Chromium for a person with this language.
+func newBrowser(t *testing.T, language string) *browser {
+	t.Helper()
+	options := append(chromedp.DefaultExecAllocatorOptions[:],
+		chromedp.UserDataDir(t.TempDir()),
+		chromedp.Flag("no-sandbox", true),
+		chromedp.Flag("disable-gpu", true),
+		chromedp.Flag("disable-quic", true),
+		chromedp.Flag("disable-component-update", true),
+		chromedp.Flag("lang", language),
+		chromedp.Flag("accept-lang", language),
+		// Two pages of this browser connect with each other, perhaps without a network.
+		chromedp.Flag("allow-loopback-in-peer-connection", true),
+		chromedp.Flag("disable-features", "WebRtcHideLocalIpsWithMdns,Translate"),
+	)
+	if _, err := os.Stat(debianChromium); err == nil {
+		options = append(options, chromedp.ExecPath(debianChromium))
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
+	t.Cleanup(cancel)
+	ctx, cancel = chromedp.NewExecAllocator(ctx, options...)
+	t.Cleanup(cancel)
+	ctx, cancel = chromedp.NewContext(ctx)
+	t.Cleanup(cancel)
+	b := &browser{t, ctx}
+	b.watch()
+	command(b, emulation.SetLocaleOverride, emulation.SetLocaleOverrideParams{Locale: language})
+	b.size(1440, 900)
+	return b
+}
+
+const debianChromium = "/usr/bin/chromium"
+
+// watch fails the test for any exception, and for anything that the policy blocks.
+func (b *browser) watch() {
+	b.t.Helper()
+	err := chromedp.Listen(b.ctx, func(e any) {
+		switch e := e.(type) {
+		case *runtime.EventExceptionThrown:
+			b.t.Errorf("exception in the page: %+v", e.ExceptionDetails)
+		case *log.EventEntryAdded:
+			if e.Entry.Source == log.EntrySourceSecurity || strings.Contains(e.Entry.Text, "Content Security Policy") {
+				b.t.Errorf("the page breaks the policy: %s", e.Entry.Text)
+			}
+		}
+	})
+	if err != nil {
+		b.t.Fatal(err)
+	}
+}
+
+func (b *browser) do(actions ...chromedp.Action[chromedp.Void]) {
+	b.t.Helper()
+	ctx, cancel := context.WithTimeout(b.ctx, patience)
+	defer cancel()
+	if err := chromedp.Do(ctx, actions...); err != nil {
+		b.t.Fatal(err)
+	}
+}
+
+// command sends one command of the DevTools protocol.
+func command[P, R any](b *browser, c cdp.Command[P, R], params P) {
+	b.t.Helper()
+	b.do(chromedp.Func(func(ctx context.Context, target *chromedp.Target) error {
+		_, err := cdp.Call(ctx, target, c, params)
+		return err
+	}))
+}
+
+// tab opens a second page in the same browser.
+func (b *browser) tab() *browser {
+	ctx, cancel := chromedp.NewContext(b.ctx)
+	b.t.Cleanup(cancel)
+	return &browser{b.t, ctx}
+}
+
+func (b *browser) open(url string) {
+	b.t.Helper()
+	b.do(chromedp.Navigate(url))
+}
+
+// eval runs an expression (perhaps a promise) and returns its value.
+func eval[T any](b *browser, script string) T {
+	b.t.Helper()
+	ctx, cancel := context.WithTimeout(b.ctx, 2*patience)
+	defer cancel()
+	value, err := chromedp.Run(ctx, chromedp.Evaluate[T](script, chromedp.EvalAwaitPromise))
+	if err != nil {
+		b.t.Fatalf("%v\nin %s", err, script)
+	}
+	return value
+}
+
+// until waits for an expression to become true. It is looked at whenever the
+// page changes, and twenty times a second for what is no change of the page.
+func (b *browser) until(what, expression string) {
+	b.t.Helper()
+	ok := eval[bool](b, fmt.Sprintf(`new Promise((resolve) => {
+		const check = () => { let ok = false; try { ok = !!(%s); } catch {} if (ok || performance.now() > limit) end(ok); };
+		const end = (ok) => { clearInterval(timer); seen.disconnect(); resolve(ok); };
+		const limit = performance.now() + %d;
+		const seen = new MutationObserver(check);
+		const timer = setInterval(check, 50);
+		seen.observe(document, {subtree: true, childList: true, attributes: true, characterData: true});
+		check();
+	})`, expression, patience.Milliseconds()))
+	if !ok {
+		b.shot("failed")
+		b.t.Fatalf("%s: never became true: %s\nthe page says:\n%s", what, expression, eval[string](b, `document.body.innerText`))
+	}
+}
+
+// key presses keys as a person does.
+func (b *browser) key(keys string) {
+	b.t.Helper()
+	b.do(chromedp.KeyEvent(keys))
+}
+
+// click clicks on the first element of a CSS selector.
+func (b *browser) click(selector string) {
+	b.t.Helper()
+	b.do(chromedp.Click(chromedp.CSS(selector)))
+}
+
+func (b *browser) size(width, height int64) {
+	b.t.Helper()
+	b.do(chromedp.EmulateViewport(width, height))
+}
+
+func (b *browser) scheme(dark bool) {
+	b.t.Helper()
+	value := "light"
+	if dark {
+		value = "dark"
+	}
+	command(b, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
+		Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: value}},
+	})
+}
+
+// shot takes a picture of the window, if somebody wants one.
+func (b *browser) shot(name string) {
+	b.t.Helper()
+	folder := os.Getenv("CONSOLE_SHOTS")
+	if folder == "" {
+		return
+	}
+	ctx, cancel := context.WithTimeout(b.ctx, patience)
+	defer cancel()
+	png, err := chromedp.Run(ctx, chromedp.CaptureScreenshot())
+	if err == nil {
+		err = os.WriteFile(filepath.Join(folder, name+".png"), png, 0o644)
+	}
+	if err != nil {
+		b.t.Error(err)
+	}
+}
+
+// axe runs axe-core with the rules of WCAG 2.2 AA and its best practices.
+func (b *browser) axe(name string) {
+	b.t.Helper()
+	source, err := os.ReadFile(filepath.Join("..", "node_modules", "axe-core", "axe.min.js"))
+	if err != nil {
+		b.t.Fatalf("axe-core is missing (npm --prefix console ci --ignore-scripts): %v", err)
+	}
+	b.do(chromedp.Evaluate[chromedp.Void](string(source)))
+	result := eval[string](b, `axe.run(document, {resultTypes: ["violations"]}).then((r) => JSON.stringify(r.violations.map((v) =>
+		({id: v.id, help: v.help, nodes: v.nodes.map((n) => n.html.slice(0, 160) + " | " + n.any.concat(n.all, n.none).map((c) => c.message).join("; "))}))))`)
+	var found []struct {
+		ID, Help string
+		Nodes    []string
+	}
+	if err := json.Unmarshal([]byte(result), &found); err != nil {
+		b.t.Fatal(err)
+	}
+	for _, v := range found {
+		b.t.Errorf("%s: axe %s (%s):\n  %s", name, v.ID, v.Help, strings.Join(v.Nodes, "\n  "))
+	}
+	if wide := eval[string](b, `document.documentElement.scrollWidth > innerWidth ? document.documentElement.scrollWidth + " > " + innerWidth : ""`); wide != "" {
+		b.t.Errorf("%s: the page scrolls sideways: %s", name, wide)
+	}
+}
+
+// byID is a selector for a data-testid.
+func byID(id string) string { return fmt.Sprintf(`[data-testid=%q]`, id) }

@@ -1,0 +1,261 @@
+package console_test
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"net"
+	"net/http"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/coder/websocket"
+
+	"consento/console"
+	"consento/protocol"
+)
+
+// policy is at least as strict as the broker's.
+const policy = "default-src 'none'; script-src 'self'; style-src 'self'; font-src 'self'; img-src 'self' data: blob:; " +
+	"connect-src 'self'; media-src 'self' blob:; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; " +
+	"require-trusted-types-for 'script'; trusted-types 'none'"
+
+// patience bounds every wait of these tests.
+const patience = 20 * time.Second
+
+// got is a message that the console sent.
+type got struct {
+	envelope protocol.Envelope
+	conn     *websocket.Conn
+}
+
+// peer plays the broker on the console's WebSocket and serves the real bundle.
+type peer struct {
+	t    *testing.T
+	URL  string
+	came chan got   // what the console sent, but for hello
+	bad  chan error // messages that the broker's decoder would refuse
+
+	mu       sync.Mutex
+	conn     *websocket.Conn
+	lastID   uint64
+	welcome  protocol.Welcome
+	signedIn bool
+	open     bool // whether sockets are accepted
+}
+
+// newPeer serves until the test is over.
+func newPeer(t *testing.T) *peer {
+	t.Helper()
+	if !console.Built() {
+		t.Fatal("the console is not bundled: go run ./build/tsgen && go run ./build/bundle")
+	}
+	p := &peer{t: t, came: make(chan got, 64), bad: make(chan error, 64), signedIn: true, open: true, welcome: protocol.Welcome{
+		Account:     technician,
+		Permissions: protocol.BuiltInProfiles()[0].Permissions,
+		CanIssue:    true,
+		Now:         time.Now(),
+	}}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /console/{$}", func(w http.ResponseWriter, r *http.Request) { p.file(w, r, console.Index) })
+	mux.HandleFunc("GET /assets/{name}", func(w http.ResponseWriter, r *http.Request) { p.file(w, r, r.PathValue("name")) })
+	mux.HandleFunc("GET /ws/console", p.socket)
+	mux.HandleFunc("GET /signin", func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "text/html")
+		_, _ = w.Write([]byte("<!doctype html><title>signin</title>"))
+	})
+	// Pages that a test itself needs in the browser, with scripts of its own.
+	mux.HandleFunc("GET /customer", func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "text/html")
+		_, _ = w.Write([]byte("<!doctype html><title>customer</title>"))
+	})
+
+	ctx, cancel := context.WithCancel(context.Background())
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := &http.Server{Handler: mux, ReadHeaderTimeout: patience, BaseContext: func(net.Listener) context.Context { return ctx }}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+			t.Error(err)
+		}
+	}()
+	t.Cleanup(func() {
+		cancel()
+		_ = server.Close()
+		<-done
+		select {
+		case err := <-p.bad:
+			t.Errorf("the console sent what the protocol refuses: %v", err)
+		default:
+		}
+	})
+	p.URL = "http://" + listener.Addr().String()
+	return p
+}
+
+func (p *peer) file(w http.ResponseWriter, r *http.Request, name string) {
+	if _, err := fs.Stat(console.Files(), name); err != nil {
+		http.NotFound(w, r)
+		return
+	}
+	w.Header().Set("Content-Security-Policy", policy)
+	http.ServeFileFS(w, r, console.Files(), name)
+}
+
+func (p *peer) socket(w http.ResponseWriter, r *http.Request) {
+	p.mu.Lock()
+	signedIn, open := p.signedIn, p.open
+	p.mu.Unlock()
+	switch {
+	case !signedIn:
+		http.Error(w, "sign in", http.StatusUnauthorized)
+		return
+	case !open:
+		http.Error(w, "stopping", http.StatusServiceUnavailable)
+		return
+	}
+	conn, err := websocket.Accept(w, r, &websocket.AcceptOptions{Subprotocols: []string{protocol.SubprotocolConsole}})
+	if err != nil {
+		return
+	}
+	defer conn.CloseNow()
+	conn.SetReadLimit(protocol.MaxMessage)
+	for {
+		kind, data, err := conn.Read(r.Context())
+		if err != nil {
+			return
+		}
+		e, err := protocol.DecodeEnvelope(data)
+		if err == nil && kind != websocket.MessageText {
+			err = errors.New("a binary frame")
+		}
+		if err == nil {
+			err = decode(e)
+		}
+		if err != nil {
+			p.bad <- err
+			return
+		}
+		if e.Type != "hello" {
+			p.came <- got{e, conn}
+			continue
+		}
+		p.mu.Lock()
+		p.conn, p.lastID = conn, 0
+		welcome := p.welcome
+		p.mu.Unlock()
+		p.send(0, &protocol.Hello{Version: protocol.CurrentVersion(), Software: "peer"})
+		p.send(0, &welcome)
+	}
+}
+
+// decode checks a message of a console as the broker does.
+func decode(e protocol.Envelope) error {
+	var err error
+	switch e.Type {
+	case "hello":
+		_, err = protocol.DecodeBody[protocol.Hello](e)
+	case "new_session":
+		_, err = protocol.DecodeBody[protocol.NewSession](e)
+	case "end_session":
+		_, err = protocol.DecodeBody[protocol.EndSession](e)
+	case "stop_watching":
+		_, err = protocol.DecodeBody[protocol.StopWatching](e)
+	case "offer":
+		_, err = protocol.DecodeBody[protocol.Offer](e)
+	default:
+		err = errors.New("unknown type " + e.Type)
+	}
+	return err
+}
+
+// send sends m to the console that said hello last.
+func (p *peer) send(ref uint64, m protocol.Message) {
+	p.t.Helper()
+	p.mu.Lock()
+	p.lastID++
+	id, conn := p.lastID, p.conn
+	p.mu.Unlock()
+	data, err := protocol.Encode(id, ref, m)
+	if err != nil {
+		p.t.Error(err)
+		return
+	}
+	p.write(conn, data)
+}
+
+// raw sends bytes that are perhaps no message at all.
+func (p *peer) raw(data string) {
+	p.t.Helper()
+	p.mu.Lock()
+	conn := p.conn
+	p.mu.Unlock()
+	p.write(conn, []byte(data))
+}
+
+func (p *peer) write(conn *websocket.Conn, data []byte) {
+	p.t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	if err := conn.Write(ctx, websocket.MessageText, data); err != nil {
+		p.t.Errorf("the console's socket: %v", err)
+	}
+}
+
+// change pushes a session, and keeps it for the next welcome.
+func (p *peer) change(s protocol.Session) {
+	p.t.Helper()
+	p.keep(s)
+	p.send(0, &protocol.SessionChanged{Session: s})
+}
+
+func (p *peer) keep(s protocol.Session) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	sessions := []protocol.Session{s}
+	for _, old := range p.welcome.Sessions {
+		if old.ID != s.ID {
+			sessions = append(sessions, old)
+		}
+	}
+	p.welcome.Sessions = sessions
+}
+
+// drop closes the socket, and says whether new ones are accepted from now on.
+func (p *peer) drop(open, signedIn bool) {
+	p.mu.Lock()
+	p.open, p.signedIn = open, signedIn
+	conn := p.conn
+	p.mu.Unlock()
+	_ = conn.CloseNow()
+}
+
+// accept lets sockets in again.
+func (p *peer) accept() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.open = true
+}
+
+// wait returns the next message of a type, and passes over others.
+func (p *peer) wait(kind string) protocol.Envelope {
+	p.t.Helper()
+	limit := time.After(patience)
+	for {
+		select {
+		case g := <-p.came:
+			if g.envelope.Type == kind {
+				return g.envelope
+			}
+		case err := <-p.bad:
+			p.t.Fatalf("the console sent what the protocol refuses: %v", err)
+		case <-limit:
+			p.t.Fatalf("the console sent no %s", kind)
+		}
+	}
+}

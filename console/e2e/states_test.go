@@ -1,0 +1,179 @@
+package console_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"consento/protocol"
+)
+
+const sampleKey = "K7MXQ4F"
+
+// TestStates walks through a session in both languages, both schemes and three
+// widths, and looks at each with axe-core.
+func TestStates(t *testing.T) {
+	for _, language := range []string{"en", "it"} {
+		t.Run(language, func(t *testing.T) { walk(t, language) })
+	}
+}
+
+func walk(t *testing.T, language string) {
+	p := newPeer(t)
+	now := time.Now()
+	b := newBrowser(t, language)
+	look := func(name string) {
+		t.Helper()
+		for _, dark := range []bool{false, true} {
+			b.scheme(dark)
+			for _, size := range [][2]int64{{1440, 900}, {960, 900}, {320, 700}} {
+				b.size(size[0], size[1])
+				shot := fmt.Sprintf("%s-%s-%d", name, language, size[0])
+				if dark {
+					shot += "-dark"
+				}
+				b.until("layout", `document.fonts.status === "loaded"`)
+				b.axe(shot)
+				b.shot(shot)
+			}
+		}
+		b.size(1440, 900)
+		b.scheme(false)
+	}
+
+	b.open(p.URL + "/console/")
+	b.until("empty desk", `document.querySelector(".teach ol") !== null`)
+	if got := eval[string](b, `document.documentElement.lang`); got != language {
+		t.Errorf("the page says its language is %q", got)
+	}
+	look("1-empty")
+
+	p.keep(past("p1", "Marco Villa", "Windows 11", protocol.EndTechnician, now.Add(-50*time.Minute)))
+	p.change(past("p1", "Marco Villa", "Windows 11", protocol.EndTechnician, now.Add(-50*time.Minute)))
+	other := scene("p2", protocol.StateActive, now.Add(-12*time.Minute))
+	other.Mine, other.Technician.Name = false, "Anna Neri"
+	p.change(other)
+
+	b.key("n")
+	asked := p.wait("new_session")
+	issued := scene("s1", protocol.StateIssued, now)
+	p.keep(issued)
+	p.send(asked.ID, &protocol.SessionIssued{Session: issued, Key: sampleKey, URL: "https://help.rivabella.example/k/" + sampleKey, Address: "https://help.rivabella.example/"})
+	b.until("session key", `document.querySelector('[data-testid=session-key]')?.textContent === "`+sampleKey+`"`)
+	state(b, protocol.StateIssued)
+	look("2-issued")
+
+	p.change(scene("s1", protocol.StateJoined, now))
+	state(b, protocol.StateJoined)
+	look("3-joined")
+
+	p.change(scene("s1", protocol.StateWaiting, now))
+	state(b, protocol.StateWaiting)
+	consent(b, protocol.ViewScreen, "asked")
+	p.wait("offer")
+	look("4-waiting")
+
+	p.change(scene("s1", protocol.StateActive, now))
+	state(b, protocol.StateActive)
+	consent(b, protocol.ViewScreen, "given")
+	look("5-active-before-picture")
+
+	b.click(byID("end-session"))
+	e := p.wait("end_session")
+	if m, err := protocol.DecodeBody[protocol.EndSession](e); err != nil || m.Session != "s1" {
+		t.Errorf("the red X ended %q, %v", m.Session, err)
+	}
+	ending := scene("s1", protocol.StateEnding, now)
+	ending.EndReason = protocol.EndTechnician
+	p.change(ending)
+	state(b, protocol.StateEnding)
+	look("6-ending")
+	closed := ending
+	closed.State = protocol.StateClosed
+	removed := true
+	closed.Removed = &removed
+	p.change(closed)
+	state(b, protocol.StateClosed)
+	look("7-closed")
+
+	b.key("?")
+	b.until("help", `document.querySelector("dialog").open`)
+	look("8-help")
+	b.key("\r")
+	b.until("help is closed", `!document.querySelector("dialog").open`)
+
+	p.send(0, &protocol.Error{Code: protocol.CodeNoRecipient})
+	b.until("error", `document.querySelector("[role=alert]").textContent.length > 20`)
+	p.drop(false, true)
+	b.until("lost", `document.querySelector(".line").dataset.line === "lost"`)
+	look("9-trouble")
+}
+
+// TestEveryReasonAndCodeHasWords: nothing that the broker says is shown as a code.
+func TestEveryReasonAndCodeHasWords(t *testing.T) {
+	p := newPeer(t)
+	b := newBrowser(t, "en")
+	b.open(p.URL + "/console/")
+	now := time.Now()
+	for i, reason := range protocol.EndReasons() {
+		s := scene(fmt.Sprintf("r%d", i), protocol.StateClosed, now.Add(time.Duration(i)*time.Second))
+		s.EndReason = reason
+		p.change(s)
+		b.until("row of "+string(reason), fmt.Sprintf(`document.querySelectorAll(".row").length === %d`, i+1))
+		b.click(".session-list li:first-child .row")
+		b.until("end panel", fmt.Sprintf(`document.querySelectorAll(".tab").length === %d && document.querySelector(".ended .lead") !== null`, i+1))
+		text := eval[string](b, `document.querySelector(".ended").innerText`)
+		if strings.ContainsAny(text, "⟨_{") || strings.Contains(text, "not known to this page") {
+			t.Errorf("%s: %s", reason, text)
+		}
+	}
+	for _, code := range []protocol.ErrorCode{protocol.CodeMalformed, protocol.CodeKey, protocol.CodeThrottled, protocol.CodeNotAllowed, protocol.CodeNotNow,
+		protocol.CodeNoRecipient, protocol.CodeEvidence, protocol.CodeUnavailable, protocol.CodeNoSession, protocol.CodeMedia, protocol.CodeUnknownState} {
+		before := eval[string](b, `document.querySelector("main > [role=alert]").textContent`)
+		p.send(0, &protocol.Error{Code: code})
+		b.until("sentence for "+string(code), fmt.Sprintf(`document.querySelector("main > [role=alert]").textContent !== %q`, before))
+		if text := eval[string](b, `document.querySelector("main > [role=alert]").innerText`); strings.Contains(text, "⟨") {
+			t.Errorf("%s: %s", code, text)
+		}
+	}
+}
+
+// TestEveryKeyCharacterCanBeSpelled in each language, one word a character.
+func TestEveryKeyCharacterCanBeSpelled(t *testing.T) {
+	for _, language := range []string{"en", "it"} {
+		p := newPeer(t)
+		b := newBrowser(t, language)
+		b.open(p.URL + "/console/")
+		b.until("connected", `document.querySelector(".line").dataset.line === "online"`)
+		words := map[string]string{}
+		for i := 0; i < len(protocol.KeyAlphabet); i += protocol.KeyLength {
+			key := protocol.KeyAlphabet[i : i+protocol.KeyLength]
+			b.key("n")
+			asked := p.wait("new_session")
+			s := scene(key, protocol.StateIssued, time.Now())
+			p.send(asked.ID, &protocol.SessionIssued{Session: s, Key: key, URL: p.URL + "/k/" + key, Address: p.URL})
+			b.until("key", fmt.Sprintf(`document.querySelector('[data-testid=session-key]')?.textContent === %q`, key))
+			for j, line := range eval[[]string](b, `[...document.querySelectorAll(".spelling li")].map((l) => l.textContent)`) {
+				character, word, _ := strings.Cut(line, " ")
+				if character != key[j:j+1] || word == "" || word == character || words[word] != "" {
+					t.Errorf("%s: %q is spelled %q", language, key[j:j+1], line)
+				}
+				words[word] = character
+			}
+		}
+		if len(words) != len(protocol.KeyAlphabet) {
+			t.Errorf("%s: %d words for %d characters", language, len(words), len(protocol.KeyAlphabet))
+		}
+	}
+}
+
+func state(b *browser, s protocol.State) {
+	b.t.Helper()
+	b.until("state "+string(s), fmt.Sprintf(`document.querySelector('[data-testid=session-state]')?.dataset.state === %q`, s))
+}
+
+func consent(b *browser, p protocol.Permission, s string) {
+	b.t.Helper()
+	b.until("consent "+s, fmt.Sprintf(`document.querySelector('[data-testid=consents] > [data-permission=%s]')?.dataset.state === %q`, p, s))
+}
