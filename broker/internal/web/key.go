@@ -1,0 +1,87 @@
+package web
+
+import (
+	"errors"
+	"math"
+	"net"
+	"net/http"
+	"strconv"
+	"time"
+
+	"consento/broker/internal/session"
+	"consento/protocol"
+)
+
+// keyPage is the data of the template "key".
+type keyPage struct {
+	Key   string // as it stands in the field
+	Ready bool   // the office is set up
+}
+
+func (w *Web) showKey(rw http.ResponseWriter, r *http.Request) error {
+	return w.keyForm(rw, r, http.StatusOK, "", "")
+}
+
+// showKeyFilledIn answers the link that a technician sent. It uses nothing up:
+// mail scanners and previews follow links too.
+func (w *Web) showKeyFilledIn(rw http.ResponseWriter, r *http.Request) error {
+	key, err := protocol.ParseSessionKey(r.PathValue("key"))
+	if err != nil {
+		return w.keyForm(rw, r, http.StatusNotFound, "", textsOf(r).T("portal.key.wrong"))
+	}
+	return w.keyForm(rw, r, http.StatusOK, key.Spaced(), "")
+}
+
+// redeem uses up the key that was typed. A key of the wrong form is told the
+// same as a wrong one, without costing the customer one of the tries.
+func (w *Web) redeem(rw http.ResponseWriter, r *http.Request) error {
+	values, err := form(r)
+	if err != nil {
+		return err
+	}
+	typed := values.Get("key")
+	if len(typed) > 64 {
+		typed = ""
+	}
+	texts := textsOf(r)
+	key, err := protocol.ParseSessionKey(typed)
+	if err != nil {
+		return w.keyForm(rw, r, http.StatusUnprocessableEntity, typed, texts.T("portal.key.wrong"))
+	}
+	id, err := w.sessions.Redeem(r.Context(), key, clientAddress(r))
+	var throttled *session.ThrottledError
+	switch {
+	case errors.Is(err, session.ErrKey):
+		return w.keyForm(rw, r, http.StatusUnprocessableEntity, key.Spaced(), texts.T("portal.key.wrong"))
+	case errors.As(err, &throttled):
+		seconds := strconv.Itoa(wholeSeconds(throttled.RetryAfter))
+		rw.Header().Set("Retry-After", seconds)
+		return w.keyForm(rw, r, http.StatusTooManyRequests, key.Spaced(), texts.T("portal.key.throttled", "seconds", seconds))
+	case err != nil:
+		return err
+	}
+	w.cookies.set(rw, id)
+	http.Redirect(rw, r, "/session", http.StatusSeeOther)
+	return nil
+}
+
+func (w *Web) keyForm(rw http.ResponseWriter, r *http.Request, status int, key, problem string) error {
+	p := w.newPage(r, "portal.key.title")
+	p.Error = problem
+	p.Data = keyPage{Key: key, Ready: p.Office.Name != ""}
+	if p.Office.Name == "" {
+		p.Title, p.Error = p.T("portal.key.not_ready.title"), ""
+	}
+	return w.show(rw, status, "key", p)
+}
+
+// clientAddress is the address that tries are counted for.
+func clientAddress(r *http.Request) string {
+	if host, _, err := net.SplitHostPort(r.RemoteAddr); err == nil {
+		return host
+	}
+	return r.RemoteAddr
+}
+
+// wholeSeconds rounds up: who comes back then is not turned away again.
+func wholeSeconds(d time.Duration) int { return max(1, int(math.Ceil(d.Seconds()))) }

@@ -1,0 +1,89 @@
+package web
+
+import (
+	"errors"
+	"net/http"
+	"slices"
+
+	"consento/broker/internal/session"
+	"consento/protocol"
+)
+
+// showSession is the one address of the customer's way after the key: it asks,
+// informs or says that it is over, as the session's state has it.
+func (w *Web) showSession(rw http.ResponseWriter, r *http.Request) error {
+	id, ok := w.cookies.session(r)
+	if !ok {
+		return w.noSession(rw, r)
+	}
+	s, err := w.sessions.Snapshot(r.Context(), id)
+	switch {
+	case errors.Is(err, session.ErrNoSession):
+		return w.noSession(rw, r)
+	case err != nil:
+		return err
+	case s.State.Over():
+		return w.showEnd(rw, r, id, s)
+	case !slices.Contains(s.Steps, protocol.StepNameConfirmed):
+		return w.showName(rw, r, s)
+	}
+	return w.showShare(rw, r, id, s)
+}
+
+// noSession answers a browser that belongs to no session, or to one that is no
+// longer known.
+func (w *Web) noSession(rw http.ResponseWriter, r *http.Request) error {
+	w.cookies.clear(rw)
+	p := w.newPage(r, "portal.none.title")
+	p.Data = p.T("portal.none.body")
+	return w.show(rw, http.StatusNotFound, "problem", p)
+}
+
+// namePage is the data of the template "name".
+type namePage struct{ Technician protocol.Person }
+
+func (w *Web) showName(rw http.ResponseWriter, r *http.Request, s protocol.Session) error {
+	p := w.newPage(r, "portal.name.title")
+	p.Data = namePage{Technician: s.Technician}
+	return w.show(rw, http.StatusOK, "name", p)
+}
+
+// answerName takes the answer to "is this the person helping you?". Anything
+// but a clear yes is a no.
+func (w *Web) answerName(rw http.ResponseWriter, r *http.Request) error {
+	values, err := form(r)
+	if err != nil {
+		return err
+	}
+	answer := values.Get("answer")
+	if answer != "yes" && answer != "no" {
+		return errForm
+	}
+	return w.change(rw, r, "/session", func(id string) error {
+		return w.sessions.ConfirmName(r.Context(), id, answer == "yes")
+	})
+}
+
+func (w *Web) report(rw http.ResponseWriter, r *http.Request) error {
+	return w.change(rw, r, "/session?reported=1", func(id string) error { return w.sessions.Report(r.Context(), id) })
+}
+
+func (w *Web) stop(rw http.ResponseWriter, r *http.Request) error {
+	return w.change(rw, r, "/session", func(id string) error { return w.sessions.Stop(r.Context(), id) })
+}
+
+// change does something to this browser's session and goes back to its page. A
+// session that has moved on meanwhile shows where it stands now.
+func (w *Web) change(rw http.ResponseWriter, r *http.Request, next string, do func(id string) error) error {
+	id, ok := w.cookies.session(r)
+	if !ok {
+		return w.noSession(rw, r)
+	}
+	if err := do(id); errors.Is(err, session.ErrNoSession) {
+		return w.noSession(rw, r)
+	} else if err != nil && !errors.Is(err, session.ErrNotNow) {
+		return err
+	}
+	http.Redirect(rw, r, next, http.StatusSeeOther)
+	return nil
+}

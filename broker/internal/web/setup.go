@@ -1,0 +1,254 @@
+package web
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"strings"
+
+	"consento/broker/internal/access"
+	"consento/broker/internal/ops"
+	"consento/protocol"
+)
+
+// setupPage is the data of the template "setup".
+type setupPage struct {
+	Token  string
+	Groups []fieldGroup
+}
+
+// fieldGroup is one part of a form. Its texts are setup.NAME.title and .help.
+type fieldGroup struct {
+	Name   string
+	Fields []field
+}
+
+// field is one field of a form: its texts are setup.LABEL and setup.LABEL.hint.
+type field struct {
+	Name, Label  string
+	Type         string // as of HTML, or "textarea"
+	Autocomplete string
+	Value, Error string
+	Hint         bool
+	Optional     bool
+	Max          int
+}
+
+// Problems lists the fields that have an error, for the summary on top.
+func (p setupPage) Problems() []field {
+	var all []field
+	for _, g := range p.Groups {
+		for _, f := range g.Fields {
+			if f.Error != "" {
+				all = append(all, f)
+			}
+		}
+	}
+	return all
+}
+
+// keyFile is the field in which the auditor's public key comes as a file.
+const keyFile = "auditor.key_file"
+
+// setupGroups is the form. A configured office is not asked for.
+func setupGroups(officeKnown bool) []fieldGroup {
+	account := func(part string, optional bool) []field {
+		return []field{
+			{Name: part + ".name", Label: "name", Type: "text", Autocomplete: "off", Max: 100, Optional: optional},
+			{Name: part + ".email", Label: "email", Type: "email", Autocomplete: "off", Max: 254, Optional: optional},
+			{Name: part + ".password", Label: "password", Type: "password", Autocomplete: "new-password", Max: access.MaxPassword, Optional: optional, Hint: true},
+		}
+	}
+	groups := []fieldGroup{
+		{Name: "office", Fields: []field{
+			{Name: "office.name", Label: "office.name", Type: "text", Autocomplete: "organization", Max: 100, Hint: true},
+			{Name: "office.phone", Label: "office.phone", Type: "tel", Autocomplete: "tel", Max: 40, Hint: true},
+			{Name: "office.privacy_contact", Label: "office.privacy_contact", Type: "text", Autocomplete: "off", Max: 200, Hint: true, Optional: true},
+		}},
+		{Name: "administrator", Fields: account("administrator", false)},
+		{Name: "auditor", Fields: append(account("auditor", false),
+			field{Name: "auditor.public_key", Label: "public_key", Type: "textarea", Autocomplete: "off", Max: 8192, Hint: true},
+			field{Name: keyFile, Label: "key_file", Type: "file", Optional: true})},
+		{Name: "technician", Fields: append(account("technician", true),
+			field{Name: "technician.team", Label: "team", Type: "text", Autocomplete: "off", Max: 100, Optional: true, Hint: true})},
+	}
+	if officeKnown {
+		return groups[1:]
+	}
+	return groups
+}
+
+func (w *Web) showSetup(rw http.ResponseWriter, r *http.Request) error {
+	token := limited(r.URL.Query().Get("token"), 128)
+	if err := w.setup.CheckSetupToken(r.Context(), token); err != nil {
+		return w.noSetup(rw, r, err)
+	}
+	p := w.newPage(r, "setup.title")
+	p.Data = setupPage{Token: token, Groups: setupGroups(p.Office.Name != "")}
+	return w.show(rw, http.StatusOK, "setup", p)
+}
+
+// noSetup answers a link that works no longer. Once the set-up is done, that is
+// no error but the way on.
+func (w *Web) noSetup(rw http.ResponseWriter, r *http.Request, err error) error {
+	switch {
+	case errors.Is(err, access.ErrSetupDone):
+		return w.show(rw, http.StatusOK, "setup-done", w.newPage(r, "setup.done.title"))
+	case errors.Is(err, access.ErrSetupLink):
+		p := w.newPage(r, "setup.link.title")
+		p.Data = p.T("setup.link.body")
+		return w.show(rw, http.StatusForbidden, "problem", p)
+	}
+	return err
+}
+
+func (w *Web) completeSetup(rw http.ResponseWriter, r *http.Request) error {
+	values, err := form(r)
+	if err != nil {
+		return err
+	}
+	token := limited(values.Get("token"), 128)
+	if err := w.setup.CheckSetupToken(r.Context(), token); err != nil {
+		return w.noSetup(rw, r, err) // before a word about fields to who has no link
+	}
+	if key, err := uploaded(r, keyFile); err != nil {
+		return err
+	} else if key != "" {
+		values.Set("auditor.public_key", key)
+	}
+	p := w.newPage(r, "setup.title")
+	setup := setupFrom(values.Get)
+	problems := checkSetup(setup, p.Office.Name != "")
+	if len(problems) == 0 {
+		err := w.setup.CompleteSetup(r.Context(), token, setup)
+		var invalid *access.Invalid
+		switch {
+		case err == nil:
+			http.Redirect(rw, r, "/setup", http.StatusSeeOther) // now says that it is done
+			return nil
+		case errors.As(err, &invalid):
+			problems[invalid.Field] = invalid.Code
+		default:
+			return w.noSetup(rw, r, err)
+		}
+	}
+	data := setupPage{Token: token, Groups: setupGroups(p.Office.Name != "")}
+	found := false
+	for _, g := range data.Groups {
+		for i := range g.Fields {
+			f := &g.Fields[i]
+			if f.Type != "password" && f.Type != "file" {
+				f.Value = values.Get(f.Name)
+			}
+			if code, ok := problems[f.Name]; ok {
+				f.Error, found = p.T("setup.error."+errorText(f.Label, code)), true
+			}
+		}
+	}
+	p.Error = p.T("setup.error.some")
+	if !found {
+		p.Error = p.T("setup.error.other")
+	}
+	p.Data = data
+	return w.show(rw, http.StatusUnprocessableEntity, "setup", p)
+}
+
+// setupFrom puts the form's values where access wants them. The technician is
+// made when any of their fields is filled in.
+func setupFrom(get func(string) string) access.Setup {
+	account := func(part string) access.NewAccount {
+		return access.NewAccount{Name: get(part + ".name"), Email: get(part + ".email"), Password: get(part + ".password")}
+	}
+	s := access.Setup{
+		Office:           ops.Office{Name: get("office.name"), Phone: get("office.phone"), PrivacyContact: get("office.privacy_contact")},
+		Administrator:    account("administrator"),
+		Auditor:          account("auditor"),
+		AuditorRecipient: strings.TrimSpace(get("auditor.public_key")),
+	}
+	if t := account("technician"); t != (access.NewAccount{}) || get("technician.team") != "" {
+		t.Team, t.Level, t.Profile = get("technician.team"), access.L1, protocol.ProfileViewOnly
+		s.Technician = &t
+	}
+	return s
+}
+
+// checkSetup finds every wrong field at once, by access's own rules, so that
+// people correct them in one go. The decision stays with CompleteSetup.
+func checkSetup(s access.Setup, officeKnown bool) map[string]string {
+	problems := map[string]string{}
+	note := func(name, value string, check func(string) error) {
+		if strings.TrimSpace(value) == "" {
+			problems[name] = "missing"
+			return
+		}
+		var invalid *access.Invalid
+		if err := check(value); errors.As(err, &invalid) {
+			problems[name] = invalid.Code
+		} else if err != nil {
+			problems[name] = "malformed"
+		}
+	}
+	line := func(v string) error { _, err := ops.CleanLine(v, 100); return err }
+	if !officeKnown {
+		note("office.name", s.Office.Name, line)
+		note("office.phone", s.Office.Phone, func(v string) error {
+			_, err := ops.Office{Name: "-", Phone: v}.Clean()
+			return err
+		})
+		if s.Office.PrivacyContact != "" {
+			note("office.privacy_contact", s.Office.PrivacyContact, func(v string) error { _, err := ops.CleanLine(v, 200); return err })
+		}
+	}
+	people := []struct {
+		part    string
+		account access.NewAccount
+	}{{"administrator", s.Administrator}, {"auditor", s.Auditor}}
+	if s.Technician != nil {
+		people = append(people, struct {
+			part    string
+			account access.NewAccount
+		}{"technician", *s.Technician})
+		note("technician.team", s.Technician.Team, line)
+	}
+	for _, p := range people {
+		note(p.part+".name", p.account.Name, line)
+		note(p.part+".email", p.account.Email, func(v string) error { _, err := access.CleanEmail(v); return err })
+		note(p.part+".password", p.account.Password, func(v string) error {
+			_, err := access.CheckPassword(v, p.account.Email, p.account.Name, s.Office.Name)
+			return err
+		})
+	}
+	// Access lets the key follow later; this page does not: without it no session starts.
+	note("auditor.public_key", s.AuditorRecipient, func(string) error { return nil })
+	return problems
+}
+
+// errorText names the sentence setup.error.* for what is wrong with a field.
+func errorText(label, code string) string {
+	switch code {
+	case "too_short", "too_long", "common", "characters", "taken", "missing":
+		return code
+	}
+	switch label {
+	case "email", "public_key", "office.phone":
+		return label
+	}
+	return "line"
+}
+
+// uploaded returns the text of an uploaded file, "" if none was chosen.
+func uploaded(r *http.Request, name string) (string, error) {
+	if r.MultipartForm == nil || len(r.MultipartForm.File[name]) == 0 {
+		return "", nil
+	}
+	file, err := r.MultipartForm.File[name][0].Open()
+	if err != nil {
+		return "", errForm
+	}
+	defer file.Close()
+	data, err := io.ReadAll(io.LimitReader(file, maxForm))
+	if err != nil {
+		return "", errForm
+	}
+	return strings.TrimSpace(string(data)), nil
+}

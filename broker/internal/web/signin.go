@@ -1,0 +1,98 @@
+package web
+
+import (
+	"errors"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"consento/broker/internal/access"
+)
+
+// signInPage is the data of the template "signin".
+type signInPage struct {
+	Email string
+	Next  string // where to go afterwards
+}
+
+func (w *Web) showSignIn(rw http.ResponseWriter, r *http.Request) error {
+	if _, ok := access.Current(r); ok {
+		http.Redirect(rw, r, localNext(r.URL.Query().Get("next")), http.StatusSeeOther)
+		return nil
+	}
+	p := w.newPage(r, "signin.title")
+	p.Data = signInPage{Next: localNext(r.URL.Query().Get("next"))}
+	return w.show(rw, http.StatusOK, "signin", p)
+}
+
+func (w *Web) signIn(rw http.ResponseWriter, r *http.Request) error {
+	values, err := form(r)
+	if err != nil {
+		return err
+	}
+	next := localNext(values.Get("next"))
+	err = w.accounts.SignIn(r, values.Get("email"), values.Get("password"))
+	p := w.newPage(r, "signin.title")
+	p.Data = signInPage{Email: limited(values.Get("email"), 254), Next: next}
+	switch {
+	case errors.Is(err, access.ErrThrottled):
+		p.Error = p.T("signin.throttled")
+		return w.show(rw, http.StatusTooManyRequests, "signin", p)
+	case errors.Is(err, access.ErrCredentials):
+		p.Error = p.T("signin.wrong")
+		return w.show(rw, http.StatusUnprocessableEntity, "signin", p)
+	case err != nil:
+		return err
+	}
+	http.Redirect(rw, r, next, http.StatusSeeOther)
+	return nil
+}
+
+func (w *Web) signOut(rw http.ResponseWriter, r *http.Request) error {
+	if err := w.accounts.SignOut(r); err != nil {
+		return err
+	}
+	http.Redirect(rw, r, "/signin", http.StatusSeeOther)
+	return nil
+}
+
+// localNext returns next if it is a page of the console, else the console: a
+// sign-in never sends people to another site.
+func localNext(next string) string {
+	u, err := url.Parse(next)
+	if err != nil || u.Scheme != "" || u.Host != "" || u.User != nil || len(next) > 256 ||
+		!strings.HasPrefix(u.Path, "/console/") || strings.Contains(u.Path, "..") || strings.ContainsAny(u.Path, "\\") {
+		return "/console/"
+	}
+	return next
+}
+
+func limited(s string, bytes int) string {
+	if len(s) > bytes {
+		return ""
+	}
+	return s
+}
+
+// showConsole serves the hull of the console to those who work in it.
+func (w *Web) showConsole(rw http.ResponseWriter, r *http.Request) error {
+	account, ok := access.Current(r)
+	if !ok {
+		http.Redirect(rw, r, "/signin?next="+url.QueryEscape("/console/"), http.StatusSeeOther)
+		return nil
+	}
+	if !access.Can(account, access.IssueKey, access.Scope{}) && account.Role != access.Lead {
+		p := w.newPage(r, "signin.no_console.title")
+		p.Data = p.T("signin.no_console.body", "name", isolate(account.Name), "role", p.T("signin.role."+string(account.Role)))
+		return w.show(rw, http.StatusForbidden, "noconsole", p)
+	}
+	if w.console == nil {
+		w.problem(rw, r, http.StatusServiceUnavailable, "unbuilt")
+		return nil
+	}
+	h := rw.Header()
+	h.Set("Content-Security-Policy", consolePolicy)
+	h.Set("Content-Type", "text/html; charset=utf-8")
+	_, _ = rw.Write(w.console) // the browser went away: nobody is left to be told
+	return nil
+}

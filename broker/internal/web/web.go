@@ -1,0 +1,258 @@
+// Package web is every page that the broker renders: the customer's portal,
+// sign-in, the first-run set-up, terms and privacy notice, and the hull of the
+// console.
+//
+// It promises: the portal works without JavaScript, in every language of the
+// language files; a GET never changes a session (but for handing out the agent,
+// which is noted); each page carries a strict content security policy; no
+// handler runs without a time limit, the live status included. It decides
+// nothing about sessions or accounts: it asks Sessions, Accounts and Setup, and
+// shows what they say.
+//
+// It does not hold state that matters: the customer's cookie is signed and names
+// the session, so that pages survive a restart of the broker.
+package web
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"time"
+
+	"consento/broker/internal/access"
+	"consento/protocol"
+	"consento/protocol/lang"
+)
+
+// Sessions is what the portal asks of the sessions. An id is what Redeem
+// returned. Methods return session.ErrNoSession for an id that is not known,
+// session.ErrNotNow for what the state does not allow.
+type Sessions interface {
+	// Redeem uses up a key. One answer for a wrong, used or expired key:
+	// session.ErrKey; too many tries: *session.ThrottledError.
+	Redeem(ctx context.Context, key protocol.SessionKey, address string) (id string, err error)
+	Snapshot(ctx context.Context, id string) (protocol.Session, error)
+	// Follow delivers the present value at once and then every change, until
+	// the session is closed or ctx ends; then the channel is closed.
+	Follow(ctx context.Context, id string) (<-chan protocol.Session, error)
+	ConfirmName(ctx context.Context, id string, confirmed bool) error
+	Report(ctx context.Context, id string) error
+	// Ticket returns the same ticket as long as the session waits for its agent.
+	Ticket(ctx context.Context, id string) (protocol.Ticket, error)
+	AgentFetched(ctx context.Context, id, system, sha256hex string) error
+	Stop(ctx context.Context, id string) error
+}
+
+// Accounts is what the pages ask about those who work here. LoadSession has to stand around every handler that signs in or out or asks
+// access.Current.
+type Accounts interface {
+	LoadSession(next http.Handler) http.Handler
+	SignIn(r *http.Request, email, password string) error
+	SignOut(r *http.Request) error
+}
+
+// Setup is the first run: it works once, with the token of the one-time link.
+type Setup interface {
+	// CheckSetupToken uses nothing up: nil, access.ErrSetupLink or access.ErrSetupDone.
+	CheckSetupToken(ctx context.Context, token string) error
+	CompleteSetup(ctx context.Context, token string, setup access.Setup) error
+}
+
+// Office is what the pages say about who runs this broker.
+type Office struct {
+	Name          string // "": not set up yet
+	Phone         string // as people write it
+	Controller    string // of the data; "": the office itself
+	DPO           string // how to reach the data-protection officer; "": by Phone
+	RecordingDays int    // how long recordings are kept
+	LogMonths     int    // how long logs are kept
+}
+
+// Config is what New needs. Every field but Console, Agents and Logger is required.
+type Config struct {
+	Sessions Sessions
+	Accounts Accounts
+	Setup    Setup
+	// Office is asked for each page, because set-up fills it in.
+	Office func(context.Context) (Office, error)
+	Legal  *Legal
+	Texts  *lang.Catalog
+	// PublicURL is the address that customers are given, without a path.
+	PublicURL string
+	// CookieKey signs the customer's cookie: at least 32 random bytes that
+	// outlive a restart.
+	CookieKey []byte
+	// Console holds the built console; nil when it was not built.
+	Console fs.FS
+	// Agents is the folder of prepared agents, each named
+	// consento-agent-SYSTEM-ARCHITECTURE; nil when there is none.
+	Agents fs.FS
+	Logger *slog.Logger
+}
+
+// Web serves the pages. It is safe for concurrent use.
+type Web struct {
+	sessions  Sessions
+	accounts  Accounts
+	setup     Setup
+	office    func(context.Context) (Office, error)
+	texts     *lang.Catalog
+	publicURL string
+	cookies   customerCookies
+	legal     *Legal
+	assets    *assets
+	console   []byte // index.html, nil when the console was not built
+	agents    *agents
+	pages     *templates
+	streams   *streams
+	log       *slog.Logger
+	handler   http.Handler
+}
+
+// New checks the configuration and reads everything embedded.
+func New(c Config) (*Web, error) {
+	switch {
+	case c.Sessions == nil, c.Accounts == nil, c.Setup == nil, c.Office == nil, c.Legal == nil, c.Texts == nil:
+		return nil, errors.New("web: Sessions, Accounts, Setup, Office, Legal and Texts are required")
+	case len(c.CookieKey) < 32:
+		return nil, errors.New("web: CookieKey needs 32 bytes")
+	}
+	base, err := baseURL(c.PublicURL)
+	if err != nil {
+		return nil, err
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	mac := hmac.New(sha256.New, c.CookieKey)
+	mac.Write([]byte("consento customer cookie v1"))
+	w := &Web{
+		sessions: c.Sessions, accounts: c.Accounts, setup: c.Setup, office: c.Office, texts: c.Texts,
+		publicURL: base,
+		legal:     c.Legal,
+		cookies:   customerCookies{key: mac.Sum(nil), now: time.Now},
+		agents:    newAgents(c.Agents),
+		streams:   newStreams(),
+		log:       c.Logger,
+	}
+	if w.assets, err = readAssets(c.Console); err != nil {
+		return nil, err
+	}
+	if w.pages, err = readTemplates(w.assets); err != nil {
+		return nil, err
+	}
+	if c.Console != nil {
+		index, err := fs.ReadFile(c.Console, "index.html")
+		if err != nil {
+			return nil, fmt.Errorf("web: built console: %w", err)
+		}
+		w.console = w.assets.page(index)
+	}
+	w.handler = w.guard(w.routes())
+	return w, nil
+}
+
+// baseURL checks an address and takes a slash off its end.
+func baseURL(address string) (string, error) {
+	u, err := url.Parse(address)
+	if err != nil || u.Scheme != "https" || u.Host == "" || u.Path != "" && u.Path != "/" {
+		return "", fmt.Errorf("web: public address %q is not https://host", address)
+	}
+	return u.Scheme + "://" + u.Host, nil
+}
+
+// ServeHTTP implements http.Handler.
+func (w *Web) ServeHTTP(rw http.ResponseWriter, r *http.Request) { w.handler.ServeHTTP(rw, r) }
+
+// action is a handler for one method of one path. It either writes the whole
+// response itself or returns an error, which becomes a page.
+type action func(http.ResponseWriter, *http.Request) error
+
+// routes lists every address. A path that is not here is answered by notFound.
+func (w *Web) routes() http.Handler {
+	mux := http.NewServeMux()
+	for path, h := range map[string]http.Handler{
+		"/{$}":                      w.brief(w.showKey, nil),
+		"/k/{key}":                  w.brief(w.showKeyFilledIn, nil),
+		"/key":                      w.brief(redirectTo("/"), w.redeem),
+		"/session":                  w.methods(w.showSession, nil), // streams: it keeps its own time
+		"/session/name":             w.brief(redirectTo("/session"), w.answerName),
+		"/session/report":           w.brief(redirectTo("/session"), w.report),
+		"/session/stop":             w.brief(redirectTo("/session"), w.stop),
+		"/session/agent":            w.methods(w.giveAgent, nil), // a download over a slow line
+		"/terms":                    w.brief(w.showTerms, nil),
+		"/privacy":                  w.brief(w.showPrivacy, nil),
+		"/accessibility":            w.brief(w.showAccessibility, nil),
+		"/.well-known/security.txt": w.brief(w.showSecurity, nil),
+		"/signin":                   w.staff(w.showSignIn, w.signIn),
+		"/signout":                  w.staff(redirectTo("/signin"), w.signOut),
+		"/setup":                    w.brief(w.showSetup, w.completeSetup),
+		"/console":                  w.brief(redirectTo("/console/"), nil),
+		"/console/{$}":              w.staff(w.showConsole, nil),
+		"/assets/{name}":            w.brief(w.showAsset, nil),
+		"/favicon.ico":              w.brief(w.showIcon, nil),
+		"/":                         w.brief(w.notFound, w.notFound),
+	} {
+		mux.Handle(path, h)
+	}
+	return mux
+}
+
+// briefly is how long an ordinary page may take.
+const briefly = 15 * time.Second
+
+// brief is methods with a limit of time.
+func (w *Web) brief(get, post action) http.Handler {
+	h := w.methods(get, post)
+	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		ctx, cancel := context.WithTimeout(r.Context(), briefly)
+		defer cancel()
+		deadline, _ := ctx.Deadline()
+		rc := http.NewResponseController(rw)
+		// A connection that cannot have deadlines is a test's recorder.
+		_ = rc.SetReadDeadline(deadline)
+		_ = rc.SetWriteDeadline(deadline.Add(briefly))
+		h.ServeHTTP(rw, r.WithContext(ctx))
+	})
+}
+
+// staff is brief for pages that look at who is signed in.
+func (w *Web) staff(get, post action) http.Handler { return w.accounts.LoadSession(w.brief(get, post)) }
+
+// methods answers GET, HEAD and POST, and every other method with a page that
+// says so (RFC 9110, section 15.5.6).
+func (w *Web) methods(get, post action) http.Handler {
+	allow := "GET, HEAD"
+	if post != nil {
+		allow += ", POST"
+	}
+	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		var err error
+		switch {
+		case r.Method == http.MethodGet || r.Method == http.MethodHead:
+			err = get(rw, r)
+		case r.Method == http.MethodPost && post != nil:
+			err = post(rw, r)
+		default:
+			rw.Header().Set("Allow", allow)
+			err = errMethod
+		}
+		if err != nil {
+			w.failed(rw, r, err)
+		}
+	})
+}
+
+// redirectTo sends on who arrives at the address of a form by its address.
+func redirectTo(path string) action {
+	return func(rw http.ResponseWriter, r *http.Request) error {
+		http.Redirect(rw, r, path, http.StatusSeeOther)
+		return nil
+	}
+}
