@@ -1,0 +1,162 @@
+package recordings
+
+import (
+	"bytes"
+	"errors"
+	"os"
+	"path/filepath"
+	"strconv"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// smallDisk mounts a file system of some bytes.
+func smallDisk(t *testing.T, bytes int) string {
+	t.Helper()
+	dir := t.TempDir()
+	if err := unix.Mount("tmpfs", dir, "tmpfs", 0, "size="+strconv.Itoa(bytes)); err != nil {
+		t.Skipf("a small file system cannot be mounted here (not root, or a container): %v", err)
+	}
+	t.Cleanup(func() { must(t, unix.Unmount(dir, unix.MNT_DETACH)) })
+	return dir
+}
+
+// fill takes all room that is left.
+func fill(t *testing.T, dir string) {
+	t.Helper()
+	f, err := os.Create(filepath.Join(dir, "filler"))
+	must(t, err)
+	defer f.Close()
+	for {
+		if _, err := f.Write(make([]byte, 4096)); err != nil {
+			if !isFull(err) {
+				t.Fatal(err)
+			}
+			return
+		}
+	}
+}
+
+// TestFullDisk: the content is refused, the last events and the final seal fit.
+func TestFullDisk(t *testing.T) {
+	s := newSetup(t)
+	s.conf.Dir = smallDisk(t, 6<<20)
+	w := s.create(t)
+	body := bytes.Repeat([]byte("v"), 60_000)
+	var err error
+	written := 0
+	for ; err == nil && written < 200; written++ {
+		at := time.Duration(written) * 100 * time.Millisecond
+		if err = w.Append(TrackVideo, 0, at, 0, body); err == nil && written%10 == 0 {
+			_, err = w.Seal()
+		}
+	}
+	if !errors.Is(err, ErrNoSpace) || errors.Is(err, ErrFailed) {
+		t.Fatalf("after %d records: %v", written, err)
+	}
+	fill(t, s.conf.Dir) // whoever else shares the disk
+	if err := w.Append(TrackVideo, 0, 0, 0, body); !errors.Is(err, ErrNoSpace) {
+		t.Errorf("more content: %v", err)
+	}
+	if err := w.Append(TrackEvents, 0, 0, 0, append([]byte(`{"a":"`), append(bytes.Repeat([]byte("x"), smallBytes), `"}`...)...)); !errors.Is(err, ErrNoSpace) {
+		t.Errorf("a large event: %v", err)
+	}
+	// A minute of small events and seals while the session winds up.
+	for n := range 60 {
+		must(t, w.Append(TrackEvents, 0, time.Minute, 0, []byte(`{"code":"evidence.full","n":`+strconv.Itoa(n)+`}`)))
+		must(t, w.Append(TrackControl, 0, time.Minute, 0, []byte("control")))
+		_, err := w.Seal()
+		must(t, err)
+	}
+	head, err := w.Close()
+	must(t, err)
+	rep, err := ScanFile(w.Path(), ScanOptions{Known: []Head{head}})
+	must(t, err)
+	if rep.Verdict != Unanchored || rep.Tracks[TrackEvents].Records != 60 {
+		t.Errorf("%v, %v, %d events", rep.Verdict, rep.Fault, rep.Tracks[TrackEvents].Records)
+	}
+}
+
+// TestReserveRunsOut: even the reserve ends; its closing part takes the seal.
+func TestReserveRunsOut(t *testing.T) {
+	s := newSetup(t)
+	s.conf.Dir = smallDisk(t, 4<<20)
+	w := s.create(t)
+	fill(t, s.conf.Dir)
+	var err error
+	n := 0
+	for ; err == nil && n < 100; n++ {
+		err = w.Append(TrackEvents, 0, 0, 0, append([]byte(`{"a":"`), append(bytes.Repeat([]byte("x"), 60_000), `"}`...)...))
+	}
+	if !errors.Is(err, ErrNoSpace) {
+		t.Fatalf("after %d events: %v", n, err)
+	}
+	if n < 10 {
+		t.Errorf("the reserve took only %d events", n)
+	}
+	_, err = w.Close()
+	must(t, err)
+	rep, err := ScanFile(w.Path(), ScanOptions{})
+	must(t, err)
+	if rep.Verdict != Unanchored {
+		t.Errorf("%v, %v", rep.Verdict, rep.Fault)
+	}
+}
+
+// TestSpaceComesBack: content is taken again when there is room.
+func TestSpaceComesBack(t *testing.T) {
+	s := newSetup(t)
+	s.conf.Dir = smallDisk(t, 8<<20)
+	w := s.create(t)
+	fill(t, s.conf.Dir)
+	body := make([]byte, 600_000)
+	var err error
+	for n := 0; err == nil && n < 20; n++ {
+		err = w.Append(TrackVideo, 0, 0, 0, body)
+	}
+	if !errors.Is(err, ErrNoSpace) {
+		t.Fatal(err)
+	}
+	must(t, os.Remove(filepath.Join(s.conf.Dir, "filler")))
+	must(t, w.Append(TrackVideo, 0, 0, 0, body))
+	_, err = w.Close()
+	must(t, err)
+}
+
+// TestNoRoomToBegin: a session whose evidence cannot be written does not start.
+func TestNoRoomToBegin(t *testing.T) {
+	s := newSetup(t)
+	s.conf.Dir = smallDisk(t, 1<<20)
+	fill(t, s.conf.Dir)
+	if _, err := Create(s.conf); !errors.Is(err, ErrNoSpace) {
+		t.Errorf("%v", err)
+	}
+	must(t, os.Remove(filepath.Join(s.conf.Dir, "filler")))
+	if left, err := os.ReadDir(s.conf.Dir); err != nil || len(left) > 0 {
+		t.Errorf("left behind: %v", left)
+	}
+}
+
+// TestWriteError: a failed write ends the writer and costs nothing that was
+// sealed.
+func TestWriteError(t *testing.T) {
+	s := newSetup(t)
+	w := s.create(t)
+	head := s.second(t, w, 0)
+	must(t, w.f.Close())
+	readOnly, err := os.Open(w.Path())
+	must(t, err)
+	w.f, w.space.f, w.space.off = readOnly, readOnly, true
+	if err := w.Append(TrackChat, 0, 0, 0, []byte("x")); !errors.Is(err, ErrFailed) {
+		t.Fatalf("%v", err)
+	}
+	if _, err := w.Seal(); !errors.Is(err, ErrFailed) {
+		t.Errorf("a seal after a failed write: %v", err)
+	}
+	if _, err := w.Close(); !errors.Is(err, ErrFailed) {
+		t.Errorf("Close after a failed write: %v", err)
+	}
+	checkRecovered(t, w.Path(), s.id, []Head{head})
+}
