@@ -6,7 +6,8 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"golang.org/x/net/idna"
+	"consento/broker/internal/ops"
+
 	"golang.org/x/text/cases"
 	"golang.org/x/text/unicode/norm"
 )
@@ -50,8 +51,8 @@ func CleanEmail(s string) (string, error) {
 			}
 		}
 	}
-	ascii, err := idna.Lookup.ToASCII(domain)
-	if err != nil || ascii == "" || strings.HasPrefix(ascii, ".") || strings.HasSuffix(ascii, ".") {
+	ascii, err := ops.CleanHost(domain)
+	if err != nil {
 		return refuse("has no domain after the @")
 	}
 	if _, err := netip.ParseAddr(ascii); err == nil {

@@ -27,20 +27,21 @@ const (
 )
 
 func newSessions(db *bun.DB, log *slog.Logger) *scs.SessionManager {
-	s := scs.New()
-	s.Store = &signInStore{db: db}
-	s.HashTokenInStore = true
-	s.Codec = jsonCodec{}
-	s.IdleTimeout = idleTimeout
-	s.Lifetime = lifetime
-	s.Cookie = scs.SessionCookie{Name: CookieName, Path: "/", Secure: true, HttpOnly: true, SameSite: http.SameSiteLaxMode}
-	s.ErrorFunc = func(w http.ResponseWriter, r *http.Request, err error) {
-		if r.Context().Err() == nil {
-			log.ErrorContext(r.Context(), "sign-ins cannot be read or written", "error", err)
-		}
-		http.Error(w, http.StatusText(http.StatusInternalServerError), http.StatusInternalServerError)
+	// Not scs.New: it starts a goroutine for a store in memory that nobody stops.
+	return &scs.SessionManager{
+		Store:            &signInStore{db: db},
+		HashTokenInStore: true,
+		Codec:            jsonCodec{},
+		IdleTimeout:      idleTimeout,
+		Lifetime:         lifetime,
+		Cookie:           scs.SessionCookie{Name: CookieName, Path: "/", Secure: true, HttpOnly: true, SameSite: http.SameSiteLaxMode},
+		ErrorFunc: func(w http.ResponseWriter, r *http.Request, err error) {
+			if r.Context().Err() == nil {
+				log.ErrorContext(r.Context(), "sign-ins cannot be read or written", "error", err)
+			}
+			http.Error(w, http.StatusText(http.StatusInternalServerError), http.StatusInternalServerError)
+		},
 	}
-	return s
 }
 
 type contextKey int

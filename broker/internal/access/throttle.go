@@ -59,14 +59,14 @@ func (p pace) pause(failures int) time.Duration {
 // takeAccount counts one try for the e-mail with this hash, whether it has an
 // account or not, or fails with *Throttled.
 func (a *Access) takeAccount(ctx context.Context, subject string) error {
-	now := time.Now()
 	var wait time.Duration
 	err := a.db.RunInTx(ctx, nil, func(ctx context.Context, tx bun.Tx) error {
+		now := time.Now() // after the wait for the others who try
 		forgotten := now.Add(-accountPace.forget)
 		if _, err := tx.NewDelete().Model((*failuresRow)(nil)).Where("last_at < ?", forgotten).Exec(ctx); err != nil {
 			return err
 		}
-		row := failuresRow{SubjectHash: subject, LastAt: now, NextAt: now}
+		row := failuresRow{SubjectHash: subject, LastAt: now, NextAt: forgotten}
 		if _, err := tx.NewInsert().Model(&row).On("CONFLICT (subject_hash) DO NOTHING").Exec(ctx); err != nil {
 			return err
 		}
@@ -87,7 +87,11 @@ func (a *Access) takeAccount(ctx context.Context, subject string) error {
 			wait = row.NextAt.Sub(now)
 			return nil
 		}
-		_, err = tx.NewUpdate().Model((*failuresRow)(nil)).Set("next_at = ?", now.Add(accountPace.pause(row.Failures))).
+		pause := accountPace.pause(row.Failures)
+		if pause == 0 {
+			return nil
+		}
+		_, err = tx.NewUpdate().Model((*failuresRow)(nil)).Set("next_at = ?", now.Add(pause)).
 			Where("subject_hash = ?", subject).Exec(ctx)
 		return err
 	})

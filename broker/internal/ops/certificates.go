@@ -21,8 +21,6 @@ import (
 	"slices"
 	"sync"
 	"time"
-
-	"golang.org/x/net/idna"
 )
 
 const (
@@ -340,7 +338,7 @@ func CertificateNames(c Config) []string {
 			if !ip.IsUnspecified() {
 				addresses = append(addresses, ip.Unmap().WithZone("").String())
 			}
-		} else if ascii, err := idna.Lookup.ToASCII(s); err == nil && ascii != "" && len(ascii) <= 253 {
+		} else if ascii, err := CleanHost(s); err == nil {
 			names = append(names, ascii)
 		}
 	}

@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"github.com/pelletier/go-toml/v2"
-	"golang.org/x/net/idna"
 )
 
 // DefaultListen is where the broker listens when nothing else is said: this
@@ -273,7 +272,7 @@ func parsePublicURL(s string) (*url.URL, error) {
 	}
 	host := u.Hostname()
 	if _, err := netip.ParseAddr(host); err != nil {
-		if ascii, err := idna.Lookup.ToASCII(host); err != nil || ascii != host {
+		if ascii, err := CleanHost(host); err != nil || ascii != host {
 			return nil, fmt.Errorf("%q: the host is not a name in ASCII lower case or an IP address", s)
 		}
 	}

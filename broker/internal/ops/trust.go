@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -43,8 +44,17 @@ func OpenTrust(folder *Folder) (*Trust, error) {
 		if err != nil {
 			return err
 		}
-		if t.public, err = parseEd25519(pub); err != nil {
+		block, _ := pem.Decode(pub)
+		if block == nil || block.Type != "PUBLIC KEY" {
+			return errors.New("root.pub holds no PEM block PUBLIC KEY")
+		}
+		public, err := x509.ParsePKIXPublicKey(block.Bytes)
+		if err != nil {
 			return fmt.Errorf("root.pub: %w", err)
+		}
+		var ok bool
+		if t.public, ok = public.(ed25519.PublicKey); !ok {
+			return errors.New("root.pub is not an Ed25519 key")
 		}
 		text, err := readSecret(keyPath, 1<<16)
 		if errors.Is(err, fs.ErrNotExist) {
@@ -57,8 +67,8 @@ func OpenTrust(folder *Folder) (*Trust, error) {
 		if err != nil {
 			return fmt.Errorf("root.key: %w", err)
 		}
-		root, ok := key.(ed25519.PrivateKey)
-		if !ok || !bytes.Equal(root.Public().(ed25519.PublicKey), t.public) {
+		root, isEd25519 := key.(ed25519.PrivateKey)
+		if !isEd25519 || !bytes.Equal(root.Public().(ed25519.PublicKey), t.public) {
 			return errors.New("root.key does not belong to root.pub")
 		}
 		t.root = root
@@ -88,7 +98,7 @@ func (t *Trust) create(keyPath, pubPath string) error {
 	if err := writeFile(keyPath, text); err != nil {
 		return err
 	}
-	return publish(pubPath, encodePublicKey(der))
+	return publish(pubPath, pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der}))
 }
 
 // Root is the public key that goes into the office's agents.
