@@ -377,3 +377,41 @@ func TestRecoveredMustBeLast(t *testing.T) {
 		t.Errorf("%v", rep.Verdict)
 	}
 }
+
+// TestVerifyWhileRecording: a file that is being written is incomplete, at every
+// moment, and never tampered.
+func TestVerifyWhileRecording(t *testing.T) {
+	s := newSetup(t)
+	w := s.create(t)
+	done := make(chan error)
+	go func() {
+		body := bytes.Repeat([]byte("v"), 150_000)
+		for n := range 300 {
+			err := w.Append(TrackVideo, 0, time.Duration(n)*time.Second, 0, body[:n*7919%len(body)])
+			if err == nil && n%2 == 0 {
+				_, err = w.Seal()
+			}
+			if err != nil {
+				done <- err
+				return
+			}
+		}
+		done <- nil
+	}()
+	for scans := 0; ; scans++ {
+		rep, err := ScanFile(w.Path(), ScanOptions{})
+		must(t, err)
+		if rep.Verdict != Incomplete {
+			t.Fatalf("scan %d: %v, %v", scans, rep.Verdict, rep.Fault)
+		}
+		select {
+		case err := <-done:
+			must(t, err)
+			t.Logf("%d scans", scans)
+			_, err = w.Close()
+			must(t, err)
+			return
+		default:
+		}
+	}
+}
