@@ -54,7 +54,9 @@ func (c *conversation) next(ctx context.Context, ring <-chan time.Time) (event, 
 		}
 		switch e.kind {
 		case shown:
-			c.since = e.at
+			if c.since.IsZero() {
+				c.since = e.at
+			}
 			c.attend()
 		case followed:
 			c.follow(e.text)
@@ -66,6 +68,9 @@ func (c *conversation) next(ctx context.Context, ring <-chan time.Time) (event, 
 
 // attend gives the dialog the keyboard, whatever window manager there is or is not.
 func (c *conversation) attend() {
+	if c.stop != nil || c.w.xid() == 0 {
+		return // once is enough, also for a window that was minimized and comes back
+	}
 	ctx, stop := context.WithCancel(context.Background())
 	c.stop = stop
 	c.helper.Go(func() { c.u.desktop.focus(ctx, c.w.xid()) })

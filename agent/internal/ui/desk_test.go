@@ -46,11 +46,13 @@ func eventually(t testing.TB, what string, ok func() bool) {
 // manage starts a window manager and waits until it works.
 func manage(t testing.TB, display string) {
 	t.Helper()
-	xtest.Start(t, display, "openbox", "--sm-disable", "--config-file", "/dev/null")
+	xtest.Start(t, display, "openbox", "--sm-disable")
 	x := dial(t, display)
+	// It publishes the list of windows last of all; a window that comes before may be overlooked.
+	d := desktop{conn: x.conn, root: x.root, atoms: map[string]xproto.Atom{}}
 	eventually(t, "window manager", func() bool {
-		d := desktop{conn: x.conn, root: x.root, atoms: map[string]xproto.Atom{}}
-		return d.activates()
+		r, err := xproto.GetProperty(d.conn, false, d.root, d.atom("_NET_CLIENT_LIST"), xproto.GetPropertyTypeAny, 0, 1).Reply()
+		return err == nil && r.Type != xproto.AtomNone && d.activates()
 	})
 }
 

@@ -88,6 +88,7 @@ func (w *drawnWindow) describe(r image.Rectangle, title, kind string, override b
 	if override {
 		return
 	}
+	w.setIcon()
 	w.put32("WM_PROTOCOLS", xproto.AtomAtom, uint32(w.atom("WM_DELETE_WINDOW")))
 	const inputHint, stateHint, normalState = 1, 2, 1
 	w.put(xproto.AtomWmHints, xproto.AtomWmHints, 32, words(inputHint|stateHint, 1, normalState, 0, 0, 0, 0, 0, 0))

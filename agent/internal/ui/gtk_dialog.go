@@ -83,6 +83,7 @@ func (w *gtkDialog) text(page uintptr, d dialog) {
 	w.scroller = w.newScroller(0, 0)
 	w.policy(w.scroller, policyNever, policyAutomatic)
 	w.overlay(w.scroller, 0)
+	w.canFocus(w.scroller, 0) // its keys work from every button, so it needs no stop for Tab
 	box := w.newBox(vertical, 14)
 	line := w.newBox(horizontal, 16)
 	if d.busy {

@@ -131,6 +131,11 @@ type gtkSymbols struct {
 	eventButton func(event uintptr, button *uint32) int32 `c:"gdk_event_get_button"`
 	eventRoot   func(event uintptr, x, y *float64) int32  `c:"gdk_event_get_root_coords"`
 
+	newBytes   func(data *byte, size uint64) uintptr                               `c:"g_bytes_new"`
+	unrefBytes func(bytes uintptr)                                                 `c:"g_bytes_unref"`
+	newPixbuf  func(bytes uintptr, space, alpha, bits, w, h, stride int32) uintptr `c:"gdk_pixbuf_new_from_bytes"`
+	windowIcon func(window, pixbuf uintptr)                                        `c:"gtk_window_set_icon"`
+
 	newAttrs   func() uintptr                            `c:"pango_attr_list_new"`
 	insertAttr func(list, attr uintptr)                  `c:"pango_attr_list_insert"`
 	unrefAttrs func(list uintptr)                        `c:"pango_attr_list_unref"`
