@@ -30,10 +30,14 @@ func (m *Manager) Join(ctx context.Context, hello protocol.Hello, join protocol.
 	if err != nil {
 		return nil, protocol.Joined{}, err
 	}
+	terms, err := m.config.Terms(ctx, hello.Language)
+	if err != nil {
+		return nil, protocol.Joined{}, fmt.Errorf("session: terms: %w", err)
+	}
 	a := &Agent{session: s, link: link}
 	var joined protocol.Joined
 	err = s.do(ctx, func() error {
-		s.terms = m.config.Terms(hello.Language)
+		s.terms = terms
 		s.step(protocol.StepAgentStarted)
 		if err := s.commit(protocol.CommandAgentJoin,
 			logged{protocol.EventAgentJoined, map[string]any{"software": hello.Software, "system": hello.System,

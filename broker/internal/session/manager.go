@@ -41,10 +41,10 @@ type Config struct {
 	Recipients func(context.Context, Technician) ([]recordings.Recipient, error)
 	// Space says why no new session may start for want of free space, or nil.
 	Space  func(context.Context) error
-	Office func(context.Context) (protocol.Person, error) // Office and Phone
-	Terms  func(language string) protocol.Terms           // in the language that fits best
-	LogKey ed25519.PrivateKey                             // closes what a crash left open
-	Derive func(purpose string) []byte                    // keys of the broker, 32 bytes each
+	Office func(context.Context) (protocol.Person, error)                     // Office and Phone
+	Terms  func(ctx context.Context, language string) (protocol.Terms, error) // in the language that fits best
+	LogKey ed25519.PrivateKey                                                 // closes what a crash left open
+	Derive func(purpose string) []byte                                        // keys of the broker, 32 bytes each
 	Log    *slog.Logger
 	Limits Limits // zero values are filled from DefaultLimits
 }

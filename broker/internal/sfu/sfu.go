@@ -48,6 +48,9 @@ type Config struct {
 	// Address is the UDP address that all media of all sessions use. With an
 	// unspecified host, every interface is used.
 	Address *net.UDPAddr
+	// Announce are the IP addresses that agents and browsers are told instead of
+	// the machine's own; none: the machine's own.
+	Announce []string
 }
 
 // SFU makes rooms. All rooms share one UDP port.
@@ -68,8 +71,8 @@ func New(config Config) (*SFU, error) {
 		return nil, fmt.Errorf("sfu: UDP port %d: %w", config.Address.Port, err)
 	}
 	s := &SFU{mux: mux}
-	if s.publish, err = newAPI(mux, false); err == nil {
-		s.view, err = newAPI(mux, true)
+	if s.publish, err = newAPI(mux, config.Announce, false); err == nil {
+		s.view, err = newAPI(mux, config.Announce, true)
 	}
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("sfu: %w", err), mux.Close())
@@ -99,7 +102,7 @@ func openMux(addr *net.UDPAddr) (ice.UDPMux, error) {
 
 // newAPI is the lean set-up: AV1 alone, retransmission, sender and receiver
 // reports, AES-GCM, no mDNS. Defaults cost a third more CPU and memory.
-func newAPI(mux ice.UDPMux, viewer bool) (*webrtc.API, error) {
+func newAPI(mux ice.UDPMux, announce []string, viewer bool) (*webrtc.API, error) {
 	media := &webrtc.MediaEngine{}
 	if err := media.RegisterCodec(webrtc.RTPCodecParameters{
 		RTPCodecCapability: webrtc.RTPCodecCapability{
@@ -136,5 +139,12 @@ func newAPI(mux ice.UDPMux, viewer bool) (*webrtc.API, error) {
 	settings.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeUDP4, webrtc.NetworkTypeUDP6})
 	settings.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled)
 	settings.SetSRTPProtectionProfiles(srtpProfiles()...)
+	if len(announce) > 0 {
+		if err := settings.SetICEAddressRewriteRules(webrtc.ICEAddressRewriteRule{
+			External: announce, AsCandidateType: webrtc.ICECandidateTypeHost, Mode: webrtc.ICEAddressRewriteReplace,
+		}); err != nil {
+			return nil, err
+		}
+	}
 	return webrtc.NewAPI(webrtc.WithMediaEngine(media), webrtc.WithInterceptorRegistry(chain), webrtc.WithSettingEngine(settings)), nil
 }

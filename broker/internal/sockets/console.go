@@ -22,7 +22,6 @@ const recheckInterval = 3 * time.Second
 
 // Accounts is what consoles need of package access.
 type Accounts interface {
-	Current(r *http.Request) (access.Account, bool)
 	Recheck(ctx context.Context, before access.Account) (access.Account, error)
 }
 
@@ -41,8 +40,8 @@ type Console struct {
 	config ConsoleConfig
 }
 
-// NewConsole returns the handler. Accounts.Current must work in it: the
-// middleware that loads the sign-in stands before it.
+// NewConsole returns the handler. access.LoadSession stands
+// before it.
 func NewConsole(config ConsoleConfig) (*Console, error) {
 	if config.Sessions == nil || config.Accounts == nil || config.Office == nil || config.PublicURL == "" || config.Log == nil {
 		return nil, errors.New("sockets: the configuration is not complete")
@@ -52,7 +51,7 @@ func NewConsole(config ConsoleConfig) (*Console, error) {
 
 // ServeHTTP implements http.Handler.
 func (h *Console) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	account, ok := h.config.Accounts.Current(r)
+	account, ok := access.Current(r)
 	if !ok {
 		http.Error(w, "sign in first", http.StatusUnauthorized)
 		return

@@ -1,0 +1,60 @@
+# Two commands set everything up on a bare Debian machine with Go and Node:
+#   make run    the broker at https://localhost:8443, data in ./data
+#   make test   everything, with real browsers and virtual screens
+SHELL   := /bin/bash
+VERSION ?= $(shell git describe --always --dirty 2>/dev/null || echo development)
+LDFLAGS := -s -w -X main.version=$(VERSION)
+URL     := https://localhost:8443
+
+.DEFAULT_GOAL := build
+.PHONY: run test demo bench lint build agents setup front clean fuzz dev
+
+# setup installs what is missing: Debian packages, npm packages by lock file.
+setup:
+	@build/setup.sh
+
+# front makes the types of the protocol and bundles the console.
+front: setup
+	@go run ./build/tsgen
+	@npm --prefix console run --silent check
+	@go run ./build/bundle
+
+build: front
+	go build -trimpath -ldflags '$(LDFLAGS)' -o bin/consento-broker ./broker
+	go build -trimpath -ldflags '$(LDFLAGS)' -o bin/consento-agent ./agent
+	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/consento-verify ./recordings/cmd/verify
+
+# agents builds the agent for every system that there is one for.
+agents: build
+	@mkdir -p bin/agents
+	@cp bin/consento-agent bin/agents/consento-agent-linux-amd64
+
+run: agents
+	bin/consento-broker agents prepare --data data --public-url $(URL) --in bin/agents --office Consento
+	bin/consento-broker serve --data data --listen 127.0.0.1:8443 --public-url $(URL)
+
+test: agents lint
+	go test -race -timeout 20m ./...
+
+# demo plays one whole attended session and leaves pictures and evidence in ./demo.
+demo: agents
+	go run ./build/demo
+
+bench: agents
+	go run ./build/bench
+
+lint: setup
+	@test -z "$$(gofmt -l . | tee /dev/stderr)" || (echo 'gofmt -w the files above'; exit 1)
+	go vet ./...
+
+# fuzz runs every fuzz target for a little while; make test runs their seeds.
+fuzz: setup
+	@build/fuzz.sh
+
+# dev is the loop of who works on the code: it serves, and builds the console anew on every change.
+dev: agents
+	@trap 'kill 0' EXIT; go run ./build/bundle --watch & $(MAKE) --no-print-directory run
+
+clean:
+	rm -rf bin demo console/node_modules
+	find console/dist -type f ! -name .placeholder -delete

@@ -1,0 +1,139 @@
+// Command consento-agent runs on the computer of the person who is helped, for
+// the length of one session, and removes itself.
+//
+// It takes the session from the join ticket in its own file name; without one
+// it asks for the session key. There is no way to answer for the customer.
+//
+// Exit codes: 0 the session is over and nothing is left; 1 an internal error;
+// 2 wrong command line; 3 the customer said no; 4 the broker cannot be reached
+// or was lost; 5 the key or ticket does not work; 6 no display; 7 the broker is
+// not one of this program's offices; 8 the screen could not be captured; 9 not
+// everything could be removed.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+	"github.com/jezek/xgb"
+
+	"consento/agent/internal/remove"
+	"consento/agent/internal/run"
+	"consento/agent/internal/trust"
+	"consento/agent/internal/ui"
+	"consento/protocol"
+	"consento/protocol/lang"
+)
+
+// version is set by the build.
+var version = "development"
+
+type commandLine struct {
+	Broker  string `placeholder:"URL" help:"Choose among the brokers built in."`
+	Key     string `placeholder:"KEY" help:"Session key; without it, and without a ticket in the file name, it is asked for."`
+	Version bool   `help:"Print the version and the office, and leave the program where it is."`
+}
+
+func main() {
+	var c commandLine
+	parser := kong.Must(&c, kong.Name("consento-agent"), kong.Description("Shows this screen to a technician, with your consent, once."))
+	if _, err := parser.Parse(os.Args[1:]); err != nil {
+		fmt.Fprintln(os.Stderr, "consento-agent:", err)
+		os.Exit(run.ExitUsage)
+	}
+	os.Exit(start(c))
+}
+
+func start(c commandLine) int {
+	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
+	office, err := trust.Read()
+	if err != nil {
+		log.Error("program is damaged", slog.Any("error", err))
+		return run.ExitFailed
+	}
+	if c.Version {
+		fmt.Println("consento-agent", version, describe(office))
+		return run.ExitOver
+	}
+	xgb.Logger.SetOutput(io.Discard) // it says on stderr what comes back as an error
+	catalog, err := lang.Load()
+	if err != nil {
+		log.Error("language files", slog.Any("error", err))
+		return run.ExitFailed
+	}
+	texts := catalog.Match(os.Getenv("LC_ALL"), os.Getenv("LC_MESSAGES"), os.Getenv("LANG"))
+	if !office.Prepared {
+		fmt.Fprintln(os.Stderr, texts.T("agent.unprepared"))
+	}
+	name := filepath.Base(os.Args[0])
+	if program, err := os.Executable(); err == nil {
+		name = filepath.Base(program)
+	}
+	// From here on the program's file is gone, whatever happens.
+	removal, err := remove.Begin()
+	if err != nil {
+		log.Warn("program not removed yet", slog.Any("error", err))
+	}
+	windows, err := ui.Open(ui.Config{Language: texts.Tag})
+	if errors.Is(err, ui.ErrNoDisplay) {
+		fmt.Fprintln(os.Stderr, texts.T("agent.error.display"))
+		return run.ExitNoDisplay
+	}
+	if err != nil {
+		log.Error("windows", slog.Any("error", err))
+		return run.ExitNoDisplay
+	}
+	defer windows.Close()
+	if !windows.CanShow(texts.T("agent.consent.heading")) {
+		texts = catalog.Match("en")
+	}
+	ticket, _ := protocol.TicketFromFileName(name) // none: the key is asked for
+	if c.Key != "" {
+		ticket = ""
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	defer stop()
+	session, err := run.New(run.Config{UI: windows, Texts: texts, Office: office, Broker: c.Broker, Ticket: ticket, Key: c.Key,
+		Removal: removal, Log: log,
+		Hello: protocol.Hello{Version: protocol.CurrentVersion(), Software: "consento-agent " + version, System: system(), Language: texts.Tag}})
+	if err != nil {
+		log.Error("session", slog.Any("error", err))
+		return run.ExitFailed
+	}
+	return session.Run(ctx)
+}
+
+func describe(o trust.Office) string {
+	if !o.Prepared {
+		return "(not prepared for an office: this computer only)"
+	}
+	return "for " + o.Name
+}
+
+// system names the operating system for the technician: "Debian GNU/Linux 12
+// (bookworm)", or what Go calls it.
+func system() string {
+	data, err := os.ReadFile("/etc/os-release")
+	if err != nil {
+		return runtime.GOOS
+	}
+	for line := range strings.Lines(string(data)) {
+		if name, ok := strings.CutPrefix(strings.TrimSpace(line), "PRETTY_NAME="); ok {
+			name = strings.Trim(name, `"'`)
+			if len(name) > 0 && len(name) <= protocol.MaxName {
+				return name
+			}
+		}
+	}
+	return runtime.GOOS
+}

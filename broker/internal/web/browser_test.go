@@ -1,0 +1,354 @@
+package web_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"consento/broker/internal/access"
+	"consento/broker/internal/session"
+	"consento/console"
+	"consento/protocol"
+
+	cdpbrowser "github.com/chromedp/cdproto/browser"
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/log"
+	"github.com/chromedp/cdproto/page"
+	"github.com/chromedp/cdproto/runtime"
+	"github.com/chromedp/chromedp"
+)
+
+// patience bounds each step in a browser.
+const patience = 30 * time.Second
+
+// axeSource is the accessibility checker, installed with the console's tools.
+const axeSource = "../../../console/node_modules/axe-core/axe.min.js"
+
+// chromium is one real browser with one page. WEB_SHOTS names a folder for
+// pictures of what it shows.
+type chromium struct {
+	t   *testing.T
+	ctx context.Context
+	url string
+	tag string
+}
+
+func newChromium(t *testing.T, h *house, language string) *chromium {
+	t.Helper()
+	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.UserDataDir(t.TempDir()), chromedp.IgnoreCertErrors)
+	for _, flag := range []string{"no-sandbox", "disable-gpu", "disable-quic", "disable-component-update"} {
+		options = append(options, chromedp.Flag(flag, true))
+	}
+	options = append(options, chromedp.Flag("lang", language), chromedp.Flag("accept-lang", language))
+	if _, err := os.Stat("/usr/bin/chromium"); err == nil {
+		options = append(options, chromedp.ExecPath("/usr/bin/chromium"))
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
+	t.Cleanup(cancel)
+	ctx, cancel = chromedp.NewExecAllocator(ctx, options...)
+	t.Cleanup(cancel)
+	ctx, cancel = chromedp.NewContext(ctx)
+	t.Cleanup(cancel)
+	b := &chromium{t: t, ctx: ctx, url: h.server.URL, tag: language}
+	err := chromedp.Listen(ctx, func(e any) {
+		switch e := e.(type) {
+		case *runtime.EventExceptionThrown:
+			t.Errorf("exception in the page: %+v", e.ExceptionDetails)
+		case *log.EventEntryAdded:
+			if e.Entry.Source == log.EntrySourceSecurity || strings.Contains(e.Entry.Text, "Content Security Policy") {
+				t.Errorf("the page breaks the policy: %s", e.Entry.Text)
+			}
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+func (b *chromium) do(actions ...chromedp.Action[chromedp.Void]) {
+	b.t.Helper()
+	ctx, cancel := context.WithTimeout(b.ctx, patience)
+	defer cancel()
+	if err := chromedp.Do(ctx, actions...); err != nil {
+		b.t.Fatal(err)
+	}
+}
+
+// command sends one command of the DevTools protocol.
+func command[P, R any](b *chromium, c cdp.Command[P, R], params P) {
+	b.t.Helper()
+	b.do(chromedp.Func(func(ctx context.Context, target *chromedp.Target) error {
+		_, err := cdp.Call(ctx, target, c, params)
+		return err
+	}))
+}
+
+// open goes to an address without waiting for the page's end: a live page has none.
+func (b *chromium) open(path, selector string) {
+	b.t.Helper()
+	command(b, page.Navigate, page.NavigateParams{URL: b.url + path})
+	b.until(fmt.Sprintf("location.pathname + location.search === %q && document.querySelector(%q)", path, selector))
+}
+
+func evaluate[T any](b *chromium, script string) T {
+	b.t.Helper()
+	ctx, cancel := context.WithTimeout(b.ctx, patience)
+	defer cancel()
+	value, err := chromedp.Run(ctx, chromedp.Evaluate[T](script, chromedp.EvalAwaitPromise))
+	if err != nil {
+		b.t.Fatalf("%v\nin %.200s", err, script)
+	}
+	return value
+}
+
+// until waits for an expression to become true. A page that is left while it is
+// asked answers with an error, so the question is put again.
+func (b *chromium) until(expression string) {
+	b.t.Helper()
+	ctx, cancel := context.WithTimeout(b.ctx, patience)
+	defer cancel()
+	again := time.NewTicker(50 * time.Millisecond)
+	defer again.Stop()
+	for {
+		ok, err := chromedp.Run(ctx, chromedp.Evaluate[bool]("!!("+expression+")"))
+		if err == nil && ok {
+			return
+		}
+		select {
+		case <-again.C:
+		case <-ctx.Done():
+			text, _ := chromedp.Run(b.ctx, chromedp.Evaluate[string](`location + "\n" + document.body?.innerText`))
+			b.t.Fatalf("never true: %s\nlast: %v\nthe page: %s", expression, err, text)
+		}
+	}
+}
+
+func (b *chromium) click(selector string) {
+	b.t.Helper()
+	b.do(chromedp.Click(selector, chromedp.NodeVisible))
+}
+
+// look checks the page as it stands with axe and for sideways scrolling, in light
+// and dark, wide and narrow.
+func (b *chromium) look(name string) {
+	b.t.Helper()
+	source, err := os.ReadFile(axeSource)
+	if err != nil {
+		b.t.Fatalf("axe-core is installed with the console's tools: %v", err)
+	}
+	evaluate[bool](b, string(source)+"; true")
+	for _, scheme := range []string{"light", "dark"} {
+		command(b, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
+			Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}, {Name: "prefers-reduced-motion", Value: "reduce"}}})
+		for _, width := range []int64{1440, 320} {
+			b.do(chromedp.EmulateViewport(width, 900))
+			what := fmt.Sprintf("%s-%s-%s-%d", name, b.tag, scheme, width)
+			report := evaluate[json.RawMessage](b, `axe.run(document, {runOnly: ["wcag2a","wcag2aa","wcag21a","wcag21aa","wcag22aa","best-practice"]})
+				.then(r => r.violations.map(v => [v.id, v.help, v.nodes.map(n => n.html + " " + n.failureSummary)]))`)
+			if string(report) != "[]" {
+				b.t.Errorf("%s: axe: %s", what, report)
+			}
+			if over := evaluate[int](b, `document.documentElement.scrollWidth - innerWidth`); over > 0 {
+				b.t.Errorf("%s: %d pixels wider than the window", what, over)
+			}
+			b.shot(what)
+		}
+	}
+	b.do(chromedp.EmulateViewport(1440, 900))
+}
+
+func (b *chromium) shot(name string) {
+	b.t.Helper()
+	folder := os.Getenv("WEB_SHOTS")
+	if folder == "" {
+		return
+	}
+	ctx, cancel := context.WithTimeout(b.ctx, patience)
+	defer cancel()
+	png, err := chromedp.Run(ctx, chromedp.FullScreenshot(100))
+	if err == nil {
+		err = os.WriteFile(filepath.Join(folder, name+".png"), png, 0o644)
+	}
+	if err != nil {
+		b.t.Fatal(err)
+	}
+}
+
+// builtHouse is a house with the console's files, which hold the fonts and the
+// style sheet that all pages share.
+func builtHouse(t *testing.T, options ...option) *house {
+	t.Helper()
+	if !console.Built() {
+		t.Fatal("the console is not built: make build")
+	}
+	return newHouse(t, append(options, withConsole(console.Files()))...)
+}
+
+// TestPagesInChromium goes the customer's way in both languages and looks at
+// every page of it.
+func TestPagesInChromium(t *testing.T) {
+	for _, language := range []string{"en", "it"} {
+		t.Run(language, func(t *testing.T) {
+			h := builtHouse(t)
+			b := newChromium(t, h, language)
+			downloads := t.TempDir()
+			command(b, cdpbrowser.SetDownloadBehavior, cdpbrowser.SetDownloadBehaviorParams{
+				Behavior: cdpbrowser.SetDownloadBehaviorBehaviorAllow, DownloadPath: downloads})
+			id := h.desk.issue(goodKey, anna)
+
+			b.open("/", "#key")
+			b.look("1-key")
+			b.do(chromedp.SendKeys("#key", "2345678\r"))
+			b.until(`document.querySelector("[aria-invalid]")`)
+			b.look("1-key-error")
+			b.open("/k/ACDEFGH", "#key")
+			b.click("button.primary")
+			b.until(`document.querySelector(".person")`)
+			b.look("2-name")
+			b.click(`button[value=yes]`)
+			b.until(newest("Joined"))
+			b.look("3-share")
+
+			b.click("a[download]")
+			b.until(`document.querySelector(".status .fetched .start")`)
+			if n := evaluate[int](b, `document.querySelectorAll('[data-testid="session-state"]').length`); n != 1 {
+				t.Errorf("%d elements are the state of the session", n)
+			}
+			name := filepath.Join(downloads, "consento-"+string(h.desk.sessions[id].ticket))
+			b.until(`document.readyState === "loading"`) // the download did not stop the live page
+			until(t, func() bool { _, err := os.Stat(name); return err == nil })
+			evaluate[bool](b, `document.querySelector(".start details").open = true`)
+			b.look("3-start")
+
+			h.desk.set(id, step(protocol.StateWaiting, protocol.StepAgentStarted))
+			b.until(newest("Waiting"))
+			b.look("4-waiting")
+			h.desk.set(id, func(s *protocol.Session) {
+				step(protocol.StateActive, protocol.StepTermsAccepted, protocol.StepViewAllowed)(s)
+				s.Viewers = []string{anna.Name}
+			})
+			b.until(newest("Active"))
+			b.look("4-active")
+			b.open("/session", ".status .watching")
+			b.look("4-active-opened")
+
+			b.click(".stop-form button")
+			b.until(newest("Ending"))
+			b.look("5-ending")
+			yes := true
+			h.desk.set(id, ended(protocol.StateClosed, protocol.EndCustomer, &yes))
+			b.until(newest("Closed") + ` && document.readyState === "complete"`)
+			b.look("5-ended")
+		})
+	}
+}
+
+// newest is true when the newest line of the status has the state.
+func newest(state protocol.State) string {
+	return fmt.Sprintf(`[...document.querySelectorAll('[data-testid="session-state"]')].at(-1)?.dataset.state === %q`, state)
+}
+
+// until waits for something that no channel tells of.
+func until(t *testing.T, ok func() bool) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	again := time.NewTicker(20 * time.Millisecond)
+	defer again.Stop()
+	for !ok() {
+		select {
+		case <-again.C:
+		case <-ctx.Done():
+			t.Fatal("never became true")
+		}
+	}
+}
+
+// TestOtherPagesInChromium looks at what is not on the customer's way.
+func TestOtherPagesInChromium(t *testing.T) {
+	for _, language := range []string{"en", "it"} {
+		t.Run(language, func(t *testing.T) {
+			h := builtHouse(t)
+			b := newChromium(t, h, language)
+			for _, p := range []struct{ name, path, selector string }{
+				{"6-terms", "/terms", ".legal"}, {"6-privacy", "/privacy", ".legal"},
+				{"7-signin", "/signin", "#email"}, {"9-accessibility", "/accessibility", ".legal"},
+				{"9-missing", "/nothing", "h1"}, {"9-no-session", "/session", "h1"},
+			} {
+				b.open(p.path, p.selector)
+				b.look(p.name)
+			}
+			b.open("/signin", "#email")
+			b.do(chromedp.SendKeys("#email", "nobody@esempio.example"), chromedp.SendKeys("#password", "wrong\r"))
+			b.until(`document.querySelector(".error-summary")`)
+			b.look("7-signin-error")
+
+			h.desk.redeem = &session.ThrottledError{RetryAfter: 30 * time.Second}
+			b.open("/k/ACDEFGH", "#key")
+			b.click("button.primary")
+			b.until(`document.querySelector("[aria-invalid]")`)
+			b.look("1-key-throttled")
+			h.desk.redeem = nil
+
+			id := h.desk.issue(goodKey, anna)
+			b.open("/k/ACDEFGH", "#key")
+			b.click("button.primary")
+			b.until(`document.querySelector(".person")`)
+			b.click(".report button")
+			b.until(`document.querySelector(".reason")`)
+			b.look("5-reported")
+			if len(h.desk.reported) != 1 || h.desk.reported[0] != id {
+				t.Errorf("reported: %v", h.desk.reported)
+			}
+			h.desk.issue("ACDEFGJ", anna)
+			delete(h.agents, "consento-agent-linux-amd64")
+			b.open("/k/ACDEFGJ", "#key")
+			b.click("button.primary")
+			b.until(`document.querySelector(".person")`)
+			b.click(`button[value=yes]`)
+			b.until(newest("Joined"))
+			b.look("3-unprepared")
+
+			account, err := h.access.Add(t.Context(), access.NewAccount{Email: "carla@esempio.example", Name: "Carla Neri",
+				Role: access.Auditor, Password: goodPassword})
+			if err != nil {
+				t.Fatal(err)
+			}
+			b.open("/signin", "#email")
+			b.do(chromedp.SendKeys("#email", account.Email), chromedp.SendKeys("#password", goodPassword+"\r"))
+			b.until(`location.pathname === "/console/" && document.querySelector("h1")`)
+			b.look("7-no-console")
+		})
+	}
+}
+
+// TestSetupInChromium looks at the first-run page and what follows it.
+func TestSetupInChromium(t *testing.T) {
+	for _, language := range []string{"en", "it"} {
+		t.Run(language, func(t *testing.T) {
+			h := builtHouse(t, unset)
+			b := newChromium(t, h, language)
+			b.open("/", "h1")
+			b.look("0-not-ready")
+			b.open("/setup?token=wrong", "h1")
+			b.look("8-setup-link")
+			token, err := h.access.NewSetupToken(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			b.open("/setup?token="+token, "form")
+			b.look("8-setup")
+			b.do(chromedp.SetValue(`[id="administrator.email"]`, "carla@esempio.example"))
+			b.click("button.primary")
+			b.until(`document.querySelector(".error-summary")`)
+			b.look("8-setup-errors")
+		})
+	}
+}

@@ -1,0 +1,35 @@
+#!/usr/bin/env bash
+# Installs what a bare Debian machine with Go and Node lacks. Quick when there is nothing to do.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+# What builds: the encoder's libraries. What runs and tests: real X servers, browsers and tools.
+packages=(
+	gcc libc6-dev make libaom-dev libyuv-dev
+	xvfb xauth openbox xterm x11-utils x11-xserver-utils x11-apps xdotool imagemagick
+	chromium ffmpeg libgtk-3-0 at-spi2-core dbus-x11 gir1.2-atspi-2.0 python3-pyatspi
+	fonts-dejavu-core fonts-noto-core fonts-noto-cjk
+)
+
+missing=()
+for package in "${packages[@]}"; do
+	[ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null)" = installed ] || missing+=("$package")
+done
+if [ "${#missing[@]}" -gt 0 ]; then
+	echo "setup: installing Debian packages: ${missing[*]}"
+	sudo=''
+	if [ "$(id -u)" != 0 ]; then
+		sudo='sudo'
+		command -v sudo >/dev/null || { echo "setup: run as root, or install: ${missing[*]}" >&2; exit 1; }
+	fi
+	export DEBIAN_FRONTEND=noninteractive
+	$sudo apt-get update -qq
+	$sudo apt-get install -y -qq --no-install-recommends "${missing[@]}"
+fi
+
+stamp=console/node_modules/.installed
+if [ ! -e "$stamp" ] || [ console/package-lock.json -nt "$stamp" ]; then
+	echo 'setup: installing npm packages of the console'
+	npm --prefix console ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	touch "$stamp"
+fi
