@@ -111,10 +111,10 @@ func (k *drawn) arrange(d dialog, s styles, screen image.Rectangle) dialogLayout
 	if d.warning != "" || d.more != "" {
 		y = k.reminder(&l, d, s, edge, inner, y) + gap
 	}
-	y = k.choices(&l, d, s, edge, inner, y) + k.px(24)
+	y = k.choices(&l, d, s, edge, inner, y+k.px(6)) + k.px(24)
 
 	room := screen.Dy() - k.px(screenMargin)
-	view := max(k.px(40), min(l.length, k.px(420), room-top-y-gap))
+	view := max(k.px(24), min(l.length, k.px(420), room-top-y-gap))
 	if l.length == 0 {
 		view = 0
 	}

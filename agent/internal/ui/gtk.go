@@ -87,7 +87,11 @@ func (g *gtk) loop(started chan<- error) {
 		if g.attrs != 0 {
 			g.unrefAttrs(g.attrs)
 		}
+		// GTK warns of its own order of clean-up here, which nobody can act on.
+		const domain, criticalOrWarning = "GLib-GObject", 1<<3 | 1<<4
+		id := g.logHandler(domain, criticalOrWarning, g.onLog, 0)
 		g.displayEnd(g.display)
+		g.logRemove(domain, id)
 	}
 	g.busy.Store(false)
 }

@@ -46,8 +46,11 @@ func (g *gtk) buildBar(t BarText, tell func(event)) *gtkBar {
 	b.clock = b.fixedLabel("clock")
 	g.widthChars(b.clock, 6)
 	b.end = g.newButton()
-	b.endText = g.newLabel("")
-	g.add(b.end, b.endText)
+	b.endText = b.fixedLabel("text")
+	press := g.newBox(horizontal, 8)
+	g.packStart(press, b.class(g.newLabel("✕"), "cross"), 0, 0, 0)
+	g.packStart(press, b.endText, 0, 0, 0)
+	g.add(b.end, press)
 	g.packStart(row, b.who, 1, 1, 0)
 	g.packStart(row, b.allowed, 0, 1, 0)
 	g.packEnd(row, b.end, 0, 0, 0)
@@ -167,7 +170,7 @@ func (b *gtkBar) fill(t BarText) {
 	} else {
 		b.setText(b.sign, "●")
 	}
-	b.setText(b.endText, "✕  "+t.End)
+	b.setText(b.endText, t.End)
 	b.setName(b.accessible(b.end), t.End)
 }
 

@@ -15,8 +15,8 @@ type gtkDialog struct {
 
 const (
 	dialogWidth  = 580 // pixels before scaling, the usual one
-	screenMargin = 90  // for title bar and panels
-	linkRoom     = 60  // characters of link labels in one row
+	screenMargin = 64  // for title bar and panels
+	linkRoom     = 70  // characters of link labels in one row
 )
 
 func (g *gtk) openDialog(d dialog, tell func(event)) (dialogWindow, error) {
@@ -184,7 +184,7 @@ func (w *gtkDialog) remind(page uintptr, d dialog) {
 }
 
 func (w *gtkDialog) choices(page uintptr, d dialog) {
-	box := w.newBox(horizontal, 18)
+	box := w.class(w.newBox(horizontal, 18), "choices")
 	w.homogeneous(box, 1)
 	if d.refuse == "" || d.accept == "" { // a single button is not as wide as the window
 		w.packStart(box, w.newBox(horizontal, 0), 1, 1, 0)
@@ -231,13 +231,13 @@ func (w *gtkDialog) fit(page uintptr, d dialog) {
 	}
 	w.sizeRequest(page, int32(width), -1)
 	w.showAll(page)
-	inner := int32(width - 2*26 - 20)
+	inner := int32(width - 2*26)
 	var least, rest, want, none int32
 	w.minContent(w.scroller, 1)
 	w.heightFor(page, int32(width), &least, &rest)
 	child := w.childOf(w.scroller)
 	w.heightFor(child, inner, &none, &want)
-	w.minContent(w.scroller, max(40, min(want, int32(screen.Dy()/scale-screenMargin)-least, 420)))
+	w.minContent(w.scroller, max(24, min(want, int32(screen.Dy()/scale-screenMargin)-least, 420)))
 }
 
 // listen handles the keys of the whole window.

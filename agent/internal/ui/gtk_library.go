@@ -25,6 +25,8 @@ type gtkSymbols struct {
 	wakeup      func(ctx uintptr)                                                                  `c:"g_main_context_wakeup"`
 	connect     func(object uintptr, signal string, fn, data, destroy uintptr, flags int32) uint64 `c:"g_signal_connect_data"`
 	unref       func(object uintptr)                                                               `c:"g_object_unref"`
+	logHandler  func(domain string, levels int32, fn, data uintptr) uint32                         `c:"g_log_set_handler"`
+	logRemove   func(domain string, id uint32)                                                     `c:"g_log_remove_handler"`
 	errorFree   func(err uintptr)                                                                  `c:"g_error_free"`
 
 	settings     func(screen uintptr) uintptr                                       `c:"gtk_settings_get_for_screen"`
@@ -150,7 +152,7 @@ type gtkSymbols struct {
 // back. Only the goroutine that holds busy uses it, apart from iterate's wakeup.
 type gtkLibrary struct {
 	gtkSymbols
-	onWidget, onEvent, onLost uintptr // C entries, made once: purego has room for 2000 and frees none
+	onWidget, onEvent, onLost, onLog uintptr // C entries, made once: purego has room for 2000 and frees none
 
 	busy     atomic.Bool // one UI at a time: GTK has one default display and one main loop
 	started  bool
@@ -173,6 +175,7 @@ var loadGTK = sync.OnceValues(func() (*gtkLibrary, error) {
 	}
 	lib.onWidget = purego.NewCallback(func(_, id uintptr) uintptr { return lib.dispatch(id, 0) })
 	lib.onEvent = purego.NewCallback(func(_, ev, id uintptr) uintptr { return lib.dispatch(id, ev) })
+	lib.onLog = purego.NewCallback(func(_, _, _, _ uintptr) uintptr { return 0 })
 	lib.onLost = purego.NewCallback(func(uintptr) uintptr {
 		// Xlib ends the process when this function returns, so it does not. The thread stays parked.
 		lib.lost()

@@ -33,8 +33,10 @@ window.consento entry { font-size: 1.35em; min-height: 44px; padding: 0 12px; }
 window.consento button { min-height: 32px; padding: 8px 14px; border-radius: 5px; }
 window.consento button.link { padding: 2px 6px; min-height: 0; }
 window.consento button.choice label { font-weight: bold; }
+window.consento .choices { margin-top: 6px; }
 window.consento spinner { min-width: 32px; min-height: 32px; }
 window.consentobar .bar { padding: 4px 4px 4px 14px; }
+window.consentobar .cross { font-size: 1.2em; }
 window.consentobar .who { font-weight: bold; }
 window.consentobar button { min-height: 32px; padding: 0 14px; border-radius: 4px; font-weight: bold; }
 `
@@ -52,7 +54,7 @@ window.consento entry selection { background-color: @accent; color: @onaccent; }
 window.consento entry:focus { border-color: @ring; box-shadow: inset 0 0 0 1px @ring; }
 window.consento button { background-image: none; background-color: @ground; border: 2px solid @border; text-shadow: none; -gtk-icon-shadow: none; box-shadow: none; outline-width: 0; transition: none; }
 window.consento button:hover { background-color: @hover; }
-window.consento button:focus { box-shadow: 0 0 0 2px @ground, 0 0 0 5px @ring; }
+window.consento button:focus { box-shadow: 0 0 0 5px @ring, 0 0 0 2px @ground; }
 window.consento button.accept { background-color: @accent; border-color: @accent; }
 window.consento button.accept:hover { background-color: @near; border-color: @near; }
 window.consento button.accept label { color: @onaccent; }
