@@ -91,12 +91,15 @@ func (f *Folder) open() error {
 		if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 			return err
 		}
-		info, err := os.Lstat(dir)
+		// An operator may have put a link here (evidence on its own disk).
+		info, err := os.Stat(dir)
 		if err != nil {
 			return err
 		}
-		// A link to a directory may be set by an operator (evidence on its own disk).
-		if info.Mode()&fs.ModeSymlink == 0 && info.Mode().Perm() != 0o700 {
+		if !info.IsDir() {
+			return fmt.Errorf("%s is not a folder", dir)
+		}
+		if info.Mode().Perm() != 0o700 {
 			if err := os.Chmod(dir, 0o700); err != nil {
 				return err
 			}
