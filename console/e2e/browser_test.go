@@ -39,7 +39,7 @@ func newBrowser(t *testing.T, language string) *browser {
 		chromedp.Flag("disable-component-update", true),
 		chromedp.Flag("lang", language),
 		chromedp.Flag("accept-lang", language),
-		// Two pages of this browser connect with each other, perhaps without a network.
+		// Two browsers on this machine connect with each other, perhaps without a network.
 		chromedp.Flag("allow-loopback-in-peer-connection", true),
 		chromedp.Flag("disable-features", "WebRtcHideLocalIpsWithMdns,Translate"),
 	)
@@ -95,13 +95,6 @@ func command[P, R any](b *browser, c cdp.Command[P, R], params P) {
 		_, err := cdp.Call(ctx, target, c, params)
 		return err
 	}))
-}
-
-// tab opens a second page in the same browser.
-func (b *browser) tab() *browser {
-	ctx, cancel := chromedp.NewContext(b.ctx)
-	b.t.Cleanup(cancel)
-	return &browser{b.t, ctx}
 }
 
 func (b *browser) open(url string) {

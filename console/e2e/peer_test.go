@@ -37,6 +37,8 @@ type peer struct {
 	came chan got   // what the console sent, but for hello
 	bad  chan error // messages that the broker's decoder would refuse
 
+	signin chan string // where those go on who were sent to sign in
+
 	mu       sync.Mutex
 	conn     *websocket.Conn
 	lastID   uint64
@@ -51,7 +53,7 @@ func newPeer(t *testing.T) *peer {
 	if !console.Built() {
 		t.Fatal("the console is not bundled: go run ./build/tsgen && go run ./build/bundle")
 	}
-	p := &peer{t: t, came: make(chan got, 64), bad: make(chan error, 64), signedIn: true, open: true, welcome: protocol.Welcome{
+	p := &peer{t: t, came: make(chan got, 64), bad: make(chan error, 64), signin: make(chan string, 1), signedIn: true, open: true, welcome: protocol.Welcome{
 		Account:     technician,
 		Permissions: protocol.BuiltInProfiles()[0].Permissions,
 		CanIssue:    true,
@@ -62,6 +64,10 @@ func newPeer(t *testing.T) *peer {
 	mux.HandleFunc("GET /assets/{name}", func(w http.ResponseWriter, r *http.Request) { p.file(w, r, r.PathValue("name")) })
 	mux.HandleFunc("GET /ws/console", p.socket)
 	mux.HandleFunc("GET /signin", func(w http.ResponseWriter, r *http.Request) {
+		select {
+		case p.signin <- r.URL.Query().Get("next"):
+		default:
+		}
 		w.Header().Set("Content-Type", "text/html")
 		_, _ = w.Write([]byte("<!doctype html><title>signin</title>"))
 	})

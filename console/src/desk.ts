@@ -64,8 +64,8 @@ export class Desk {
 
   /** end is the red X: this window's picture stops at once, also without a connection. */
   end(id: string): void {
+    this.#sendEnd(id); // before anything else
     this.ending.value = new Set(this.ending.value).add(id);
-    this.#sendEnd(id);
   }
 
   open(id: string): void {
@@ -113,8 +113,8 @@ export class Desk {
         });
         this.say(t("say.issued"));
         break;
-      case "error": // answers nothing that is waited for
-        this.#fail(new Refused(m.body.code));
+      case "error": // one that answers something nobody waits for is of no use to a person
+        if (m.ref === 0) this.#fail(new Refused(m.body.code));
         break;
     }
   }
@@ -139,6 +139,8 @@ export class Desk {
     });
     // The broker dropped this window's pictures together with its socket.
     if (!first) for (const p of this.pictures.value.values()) p.start();
+    const live = new Set(this.sessions.value.filter((s) => !over(s.state)).map((s) => s.id));
+    this.ending.value = new Set([...this.ending.value].filter((id) => live.has(id)));
     for (const id of this.ending.value) this.#sendEnd(id);
   }
 
@@ -178,7 +180,9 @@ export class Desk {
       for (const [id, p] of had) {
         if (next.has(id)) continue;
         p.close();
-        this.wire.send("stop_watching", { session: id });
+        // Who ends a session does not have to stop watching it as well.
+        const s = this.sessions.peek().find((x) => x.id === id);
+        if (s && !over(s.state) && !this.ending.peek().has(id)) this.wire.send("stop_watching", { session: id });
       }
       this.pictures.value = next;
     });
@@ -191,20 +195,18 @@ export class Desk {
   }
 
   #sendEnd(id: string): void {
-    this.wire.request("end_session", { session: id }).then(
-      () => {},
-      (e: unknown) => {
-        // No answer is promised but the session's change; only a refusal counts.
-        if (e instanceof Refused && e.code === "timeout") return;
-        if (e instanceof Refused && e.code === "offline") {
-          this.trouble.value = t("trouble.end_offline");
-          return; // sent again after the next welcome
-        }
-        this.ending.value = new Set([...this.ending.value].filter((x) => x !== id));
-        const s = this.sessions.value.find((x) => x.id === id);
-        if (s && !over(s.state)) this.#fail(e);
-      },
-    );
+    // The answer is the session's change; only a refusal, or no connection, comes back here.
+    this.wire.request("end_session", { session: id }).catch((e: unknown) => {
+      const code = e instanceof Refused ? e.code : "unavailable";
+      const s = this.sessions.value.find((x) => x.id === id);
+      if (s === undefined || over(s.state) || code === "timeout") return;
+      if (code === "offline") {
+        this.trouble.value = t("trouble.end_offline"); // sent again after the next welcome
+        return;
+      }
+      this.ending.value = new Set([...this.ending.value].filter((x) => x !== id));
+      this.#fail(e);
+    });
   }
 
   #fail(e: unknown): void {

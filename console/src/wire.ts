@@ -3,6 +3,7 @@
 
 import { signal } from "@preact/signals";
 import { currentVersion, type Envelope, type ErrorCode, maxMessage, type Messages, subprotocolConsole } from "./protocol";
+import { wellFormed } from "./check";
 import { language } from "./text";
 
 /** A message that came, with the body that its type promises. */
@@ -118,7 +119,7 @@ export class Wire {
     if (typeof data !== "string" || data.length > maxMessage) return;
     const m = parse(data);
     if (m === null) return;
-    if (m.type === "hello" && m.body.version?.major !== currentVersion.major) return this.#outdated();
+    if (m.type === "hello" && m.body.version.major !== currentVersion.major) return this.#outdated();
     if (m.type === "error" && m.body.code === "version") return this.#outdated();
     const waiter = this.#waiting.get(m.ref);
     if (waiter === undefined) return this.#receive(m);
@@ -169,7 +170,7 @@ export class Wire {
   }
 }
 
-/** parse reads an envelope; null for anything that is none. */
+/** parse reads an envelope and its body; null for anything malformed. */
 function parse(data: string): Incoming | null {
   let e: unknown;
   try {
@@ -179,6 +180,7 @@ function parse(data: string): Incoming | null {
   }
   if (typeof e !== "object" || e === null) return null;
   const { type, ref = 0, body = {} } = e as Partial<Envelope>;
-  if (typeof type !== "string" || typeof ref !== "number" || typeof body !== "object" || body === null) return null;
-  return { type, ref, body } as Incoming; // an unknown type meets no case and is passed over
+  if (typeof type !== "string" || typeof ref !== "number") return null;
+  const m = { type, ref, body } as Incoming; // an unknown type meets no case and is passed over
+  return wellFormed(m) ? m : null;
 }

@@ -94,7 +94,7 @@ function Countdown({ until }: { until: string }) {
   );
   return (
     <p class="countdown" data-ending={ending.value}>
-      <Icon name="wait" />
+      <Icon name="clock" />
       {left.value > 0 ? (
         <>
           {t("key.expires")} <span class="figures">{text}</span>

@@ -109,9 +109,10 @@ function Row({ session: s }: { session: SessionView }) {
         </span>
         <span class="row-main">
           <span class="row-state">{t(`state.${s.state}`)}</span>
-          <span class="row-who soft">{[s.mine ? t("rail.mine") : s.technician.name, s.system].filter(Boolean).join(" · ")}</span>
+          <span class="row-who soft">
+            {[timeOf(s.issued_at, desk.clock.read()), s.mine ? t("rail.mine") : s.technician.name, s.system].filter(Boolean).join(" · ")}
+          </span>
         </span>
-        <span class="row-time soft">{timeOf(s.issued_at, desk.clock.read())}</span>
       </button>
     </li>
   );

@@ -1,7 +1,7 @@
 // The customer's screen: the video, and the cursor drawn over it.
 
 import { useSignal, useSignalEffect } from "@preact/signals";
-import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
+import { useLayoutEffect, useRef } from "preact/hooks";
 import { scaleOf, type Size } from "../geometry";
 import type { Picture, PictureState } from "../picture";
 import { t, type TextKey } from "../text";
@@ -58,11 +58,6 @@ export function Screen({ picture, current, shown }: { picture: Picture; current:
     f.style.height = `${height * scale}px`;
     picture.cursor.scale(scale);
   });
-
-  // In full screen and after a session is opened the keys must reach the page, not a field.
-  useEffect(() => {
-    if (shown && document.activeElement === document.body) stage.current?.focus({ preventScroll: true });
-  }, [shown]);
 
   const state = picture.state.value;
   return (

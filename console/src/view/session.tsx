@@ -16,12 +16,12 @@ import { Steps } from "./steps";
 export function SessionPanel({ session }: { session: SessionView }) {
   const { desk, settings } = useConsole();
   const ended = over(session.state);
-  const live = desk.pictures.value.get(session.id)?.state.value === "live";
+  const live = session.state === "Active" && desk.pictures.value.get(session.id)?.state.value === "live";
   return (
     <section class="session" aria-labelledby="session-name">
       <header class="session-head">
         <div class="session-what">
-          <h1 id="session-name">{t("session", { time: timeOf(session.issued_at, desk.clock.read()) })}</h1>
+          <h1 id="session-name" class="visually-hidden">{t("session", { time: timeOf(session.issued_at, desk.clock.read()) })}</h1>
           <StateMark state={session.state} />
           {!ended && <Consents session={session} allowed={desk.welcome.value?.permissions ?? null} />}
           {!ended && <Facts session={session} />}
@@ -97,7 +97,7 @@ function Elapsed({ since }: { since: string }) {
   const text = useComputed(() => duration(desk.clock.now.value - Date.parse(since)));
   return (
     <span class="elapsed">
-      <Icon name="wait" />
+      <Icon name="clock" />
       <span class="visually-hidden">{t("elapsed")} </span>
       <span class="figures">{text}</span>
     </span>

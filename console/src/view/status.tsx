@@ -50,7 +50,7 @@ function Figures() {
   const { desk } = useConsole();
   const stats = useComputed(() => desk.pictures.value.get(desk.selected.value)?.stats.value ?? null);
   const s = stats.value;
-  if (s === null || s.width === 0) return null;
+  if (s === null || s.width === 0 || desk.current.value?.state !== "Active") return null;
   const figures: [string, string][] = [
     [t("stats.round_trip"), s.roundTrip === null ? "–" : `${number(s.roundTrip)} ms`],
     [t("stats.frames"), number(Math.round(s.framesPerSecond))],

@@ -1,0 +1,47 @@
+// What is looked at before a message is believed: enough that nothing in the
+// page can trip over it. The broker validates what it sends; this holds for a
+// broker of another version, and for mistakes.
+
+import type { Incoming } from "./wire";
+
+type Fields = Record<string, unknown>;
+
+const object = (v: unknown): v is Fields => typeof v === "object" && v !== null;
+const text = (v: unknown): v is string => typeof v === "string";
+const list = (v: unknown, of: (item: unknown) => boolean) => v === null || v === undefined || (Array.isArray(v) && v.every(of));
+
+const person = (v: unknown) => object(v) && text(v["name"]);
+const consent = (v: unknown) => object(v) && text(v["permission"]) && text(v["state"]);
+
+function session(v: unknown): boolean {
+  return (
+    object(v) && text(v["id"]) && text(v["state"]) && person(v["technician"]) && date(v["issued_at"]) && date(v["key_expires"]) &&
+    list(v["consents"], consent) && list(v["steps"], text) && list(v["viewers"], text)
+  );
+}
+
+function date(v: unknown): boolean {
+  return text(v) && !Number.isNaN(Date.parse(v));
+}
+
+/** wellFormed tells whether a message the console knows has the form that its type promises. */
+export function wellFormed(m: Incoming): boolean {
+  const body: unknown = m.body;
+  if (!object(body)) return false;
+  switch (m.type) {
+    case "hello":
+      return object(body["version"]);
+    case "welcome":
+      return person(body["account"]) && date(body["now"]) && list(body["sessions"], session);
+    case "session_changed":
+      return session(body["session"]);
+    case "session_issued":
+      return session(body["session"]) && text(body["key"]) && text(body["url"]) && text(body["address"]);
+    case "answer":
+      return text(body["sdp"]);
+    case "error":
+      return text(body["code"]);
+    default:
+      return true; // not for a console: passed over
+  }
+}
