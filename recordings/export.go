@@ -47,7 +47,6 @@ type ExportedVideo struct {
 	Stream   uint8  `json:"stream"`
 	StartMs  int64  `json:"start_ms"` // of its first picture
 	LengthMs int64  `json:"length_ms"`
-	start    uint64 // ticks
 }
 
 // Export decrypts the segments of one session, in order, into a folder, which is

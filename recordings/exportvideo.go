@@ -6,19 +6,18 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"time"
 )
 
 // videoExport is one stream on its way into a file.
 type videoExport struct {
-	init     []byte   // as recorded
-	file     *os.File // nil until the first fragment
-	index    int      // in Exported.Videos
-	mehd     int64    // where the duration goes
-	held     *fragment
-	number   uint32
-	bridge   bool   // the held picture stays until the next fragment
-	lastTick uint64 // end of what was written
+	init    []byte   // as recorded
+	file    *os.File // nil until the first fragment
+	index   int      // in Exported.Videos
+	mehd    int64    // where the duration goes
+	held    *fragment
+	number  uint32
+	bridge  bool   // the held picture stays until the next fragment
+	lastEnd uint64 // ms, of what was written
 }
 
 // video takes one record of the video track. A record that is not what it should
@@ -57,13 +56,13 @@ func (e *exporter) video(i Item) error {
 // fragment writes the fragment before this one, which is now known to last until
 // this one begins, and holds this one.
 func (e *exporter) fragment(v *videoExport, stream uint8, f *fragment) error {
-	start := f.start() + ticks(e.part.shift.Milliseconds())
+	start := f.start() + uint64(e.part.shift.Milliseconds())
 	if v.file == nil {
 		if err := e.beginRun(v, stream, start); err != nil {
 			return err
 		}
 	}
-	origin := e.out.Videos[v.index].start
+	origin := uint64(e.out.Videos[v.index].StartMs)
 	start = max(start, origin) - origin
 	if v.held != nil {
 		if end := v.held.end(); v.bridge && start > end {
@@ -74,7 +73,7 @@ func (e *exporter) fragment(v *videoExport, stream uint8, f *fragment) error {
 			return err
 		}
 	}
-	binary.BigEndian.PutUint64(f.base, start)
+	f.move(start)
 	v.held, v.bridge = f, true
 	return nil
 }
@@ -93,7 +92,7 @@ func (e *exporter) beginRun(v *videoExport, stream uint8, start uint64) error {
 	}
 	v.mehd, v.index = at, len(e.out.Videos)
 	e.out.Videos = append(e.out.Videos, ExportedVideo{
-		File: name, Stream: stream, start: start, StartMs: int64(start / (videoTimescale / 1000)),
+		File: name, Stream: stream, StartMs: int64(start),
 	})
 	_, err = v.file.Write(init)
 	return err
@@ -103,7 +102,7 @@ func (e *exporter) beginRun(v *videoExport, stream uint8, start uint64) error {
 func (v *videoExport) write() error {
 	binary.BigEndian.PutUint32(v.held.sequence, v.number)
 	v.number++
-	v.lastTick = v.held.end()
+	v.lastEnd = v.held.end()
 	_, err := v.file.Write(v.held.raw)
 	v.held = nil
 	return err
@@ -118,7 +117,7 @@ func (e *exporter) endRun(v *videoExport) error {
 	if v.held != nil {
 		err = v.write()
 	}
-	e.out.Videos[v.index].LengthMs = int64(v.lastTick * uint64(time.Second/time.Millisecond) / videoTimescale)
+	e.out.Videos[v.index].LengthMs = int64(v.lastEnd)
 	// Movie time, in milliseconds as the movie header says.
 	_, werr := v.file.WriteAt(binary.BigEndian.AppendUint64(nil, uint64(e.out.Videos[v.index].LengthMs)), v.mehd)
 	err = errors.Join(err, werr, v.file.Close())

@@ -1,6 +1,7 @@
 package recordings
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
 	"math"
@@ -11,14 +12,31 @@ import (
 // that it is well formed.
 type fragment struct {
 	raw      []byte
-	sequence []byte // 4 bytes of mfhd
-	base     []byte // 8 bytes of tfdt
-	last     []byte // 4 bytes of trun: duration of the last sample
-	length   uint64 // ticks, all samples
+	sequence []byte   // 4 bytes of mfhd
+	base     []byte   // 8 bytes of tfdt: decoding time
+	last     []byte   // 4 bytes of trun: duration of the last sample
+	offsets  [][]byte // 4 bytes each of trun: from decoding to presentation
+	length   uint64   // ticks, all samples
 }
 
-func (f *fragment) start() uint64 { return binary.BigEndian.Uint64(f.base) }
-func (f *fragment) end() uint64   { return f.start() + f.length }
+// start is when the first picture is shown.
+func (f *fragment) start() uint64 {
+	at := binary.BigEndian.Uint64(f.base)
+	if len(f.offsets) > 0 {
+		at += uint64(binary.BigEndian.Uint32(f.offsets[0]))
+	}
+	return at
+}
+
+func (f *fragment) end() uint64 { return f.start() + f.length }
+
+// move lets the fragment begin elsewhere, decoded when it is shown.
+func (f *fragment) move(to uint64) {
+	binary.BigEndian.PutUint64(f.base, to)
+	for _, o := range f.offsets {
+		clear(o)
+	}
+}
 
 // extend lets the last picture stay shown.
 func (f *fragment) extend(by uint64) {
@@ -47,7 +65,7 @@ func boxes(b []byte, fn func(kind string, payload []byte) error) error {
 }
 
 // parseFragment reads the form that [Video] writes: one traf with tfdt version 1
-// and one trun with durations.
+// and one trun with durations and, maybe, one offset for all samples.
 func parseFragment(b []byte) (*fragment, error) {
 	f := &fragment{raw: b}
 	mdat := false
@@ -82,17 +100,17 @@ func (f *fragment) track(kind string, p []byte) error {
 	case kind == "tfdt" && len(p) == 12 && p[0] == 1:
 		f.base = p[4:12]
 	case kind == "trun" && len(p) >= 8 && f.last == nil:
-		const hasOffset, hasFirst, hasDuration = 0x1, 0x4, 0x100
+		const hasData, hasFirst, hasDuration, hasOffsets = 0x1, 0x4, 0x100, 0x800
 		flags := binary.BigEndian.Uint32(p) & 0xffffff
 		count := uint64(binary.BigEndian.Uint32(p[4:]))
 		p = p[8:]
-		for _, field := range []uint32{hasOffset, hasFirst} {
+		for _, field := range []uint32{hasData, hasFirst} {
 			if flags&field != 0 && len(p) >= 4 {
 				p = p[4:]
 			}
 		}
 		size := uint64(0) // of an entry
-		for field := uint32(hasDuration); field <= 0x800; field <<= 1 {
+		for field := uint32(hasDuration); field <= hasOffsets; field <<= 1 {
 			if flags&field != 0 {
 				size += 4
 			}
@@ -101,7 +119,15 @@ func (f *fragment) track(kind string, p []byte) error {
 			return fmt.Errorf("%w: a run of samples in another form", ErrMalformed)
 		}
 		for i := range count {
-			f.last = p[i*size : i*size+4]
+			entry := p[i*size : i*size+size]
+			f.last = entry[:4]
+			if flags&hasOffsets != 0 {
+				o := entry[size-4:]
+				if !bytes.Equal(o, p[size-4:size]) || o[0]&0x80 != 0 {
+					return fmt.Errorf("%w: pictures out of order", ErrMalformed)
+				}
+				f.offsets = append(f.offsets, o)
+			}
 			f.length += uint64(binary.BigEndian.Uint32(f.last))
 		}
 	}

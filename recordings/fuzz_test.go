@@ -175,7 +175,7 @@ func FuzzVideoFrame(f *testing.F) {
 
 // FuzzFragment: reading a fragment is safe, and so is adjusting it.
 func FuzzFragment(f *testing.F) {
-	v := &Video{number: 1, open: []picture{{at: 0, key: true, data: []byte("a")}, {at: 40, data: []byte("b")}}}
+	v := &Video{number: 1, decode: 0, open: []picture{{at: 0, key: true, data: []byte("a")}, {at: 40, data: []byte("b")}}}
 	b, err := v.fragment(100)
 	must(f, err)
 	f.Add(b)

@@ -17,7 +17,7 @@ import (
 var ErrNoKeyFrame = errors.New("no key frame yet")
 
 const (
-	videoTimescale = 90_000 // ticks a second, that of RTP video
+	videoTimescale = 1000 // ticks a second
 	videoTrackID   = 1
 	maxFrame       = 8 << 20  // bytes of one picture
 	maxFragment    = 12 << 20 // bytes of pictures in one record
@@ -28,7 +28,11 @@ const (
 // (ISO/IEC 14496-12; AV1 binding v1.2.0), without transcoding. The body of each
 // record is one byte, the stream's id, then an initialisation segment (FlagInit)
 // or one fragment (moof and mdat; FlagKeyframe when it begins with a key frame).
-// Times in it are those of the session.
+// Presentation times in it are those of the session. Decoding times leave out
+// the stillness between two fragments: a picture must be on the disk before
+// anybody knows how long it stays, and MediaSource drops pictures behind a hole in
+// the decoding times up to the next key frame (Media Source Extensions, section
+// 3.5.8).
 //
 // Like its Writer it is meant for one goroutine.
 type Video struct {
@@ -37,6 +41,7 @@ type Video struct {
 	seq    []byte // current sequence header OBU
 	number uint32 // of the next fragment, from 1
 	end    int64  // ms up to which the stream is written
+	decode int64  // the same in decoding time; -1 before the first picture
 	open   []picture
 	size   int
 }
@@ -48,7 +53,9 @@ type picture struct {
 }
 
 // NewVideo begins stream number stream; monitors and sources have their own.
-func NewVideo(w *Writer, stream uint8) *Video { return &Video{w: w, stream: stream, number: 1} }
+func NewVideo(w *Writer, stream uint8) *Video {
+	return &Video{w: w, stream: stream, number: 1, decode: -1}
+}
 
 // WriteFrame takes one temporal unit: the OBUs of one picture in the low-overhead
 // format. It is shown from at (since the start of the session) until the next.
@@ -132,6 +139,9 @@ func (v *Video) flush(until int64) error {
 	}
 	until = max(until, v.next())
 	first := v.open[0].at
+	if v.decode < 0 {
+		v.decode = first
+	}
 	body, err := v.fragment(until)
 	if err != nil {
 		return err
@@ -144,7 +154,7 @@ func (v *Video) flush(until int64) error {
 		return err
 	}
 	v.number++
-	v.end = until
+	v.end, v.decode = until, v.decode+until-first
 	clear(v.open)
 	v.open, v.size = v.open[:0], 0
 	return nil
@@ -157,14 +167,14 @@ func (v *Video) append(flags Flags, from, until int64, body []byte) error {
 
 // fragment builds moof and mdat of the open pictures.
 func (v *Video) fragment(until int64) ([]byte, error) {
-	t := &fmp4.PartTrack{ID: videoTrackID, BaseTime: ticks(v.open[0].at)}
+	t := &fmp4.PartTrack{ID: videoTrackID, BaseTime: uint64(v.decode)}
 	for i, p := range v.open {
 		end := until
 		if i+1 < len(v.open) {
 			end = v.open[i+1].at
 		}
 		t.Samples = append(t.Samples, &fmp4.Sample{
-			Duration: uint32(ticks(end) - ticks(p.at)), IsNonSyncSample: !p.key, Payload: p.data,
+			Duration: uint32(end - p.at), PTSOffset: int32(v.open[0].at - v.decode), IsNonSyncSample: !p.key, Payload: p.data,
 		})
 	}
 	var b seekablebuffer.Buffer
@@ -173,8 +183,6 @@ func (v *Video) fragment(until int64) ([]byte, error) {
 	}
 	return b.Bytes(), nil
 }
-
-func ticks(ms int64) uint64 { return uint64(ms) * videoTimescale / 1000 }
 
 // initSegment builds ftyp and moov; size, profile, level and colours are those of
 // the sequence header.

@@ -118,6 +118,7 @@ func TestVideoIsExportedExactly(t *testing.T) {
 	r, err := OpenSession(w.Path(), s.id)
 	must(t, err)
 	var concat []byte
+	decode := uint64(4250)
 	_, err = r.Read(ScanOptions{}, func(i Item) error {
 		if i.Body[0] != 0 {
 			t.Errorf("stream id %d", i.Body[0])
@@ -126,12 +127,18 @@ func TestVideoIsExportedExactly(t *testing.T) {
 		switch {
 		case i.Flags&FlagInit != 0:
 			inits++
+			return nil
 		case i.Flags&FlagKeyframe != 0:
 			keys++
-			fallthrough
-		default:
-			fragments++
 		}
+		fragments++
+		// MediaSource drops what follows a hole in the decoding times.
+		f, err := parseFragment(bytes.Clone(i.Body[1:]))
+		must(t, err)
+		if got := binary.BigEndian.Uint64(f.base); got != decode || f.start() != uint64(i.At.Milliseconds()) {
+			t.Errorf("fragment %d is decoded at %d, want %d; shown at %d, want %v", fragments, got, decode, f.start(), i.At)
+		}
+		decode += f.length
 		return nil
 	}, TrackVideo)
 	must(t, err)
