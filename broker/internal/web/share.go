@@ -26,6 +26,13 @@ type sharePage struct {
 	Choose     bool   // offer to say that this computer runs Linux after all
 	Joined     bool   // the help program is still to be fetched or started
 	Live       bool   // the list below goes on by itself
+	Later      []heading
+}
+
+// heading is what the page is called once the session has come to State.
+type heading struct {
+	State protocol.State
+	Title string
 }
 
 // offer is the help program as it is offered to one session.
@@ -40,13 +47,17 @@ type offer struct {
 func (w *Web) showShare(rw http.ResponseWriter, r *http.Request, id string, s protocol.Session) error {
 	data := &sharePage{Session: s, Technician: s.Technician, Joined: s.State == protocol.StateJoined}
 	title := "portal.share.title"
-	switch s.State {
-	case protocol.StateWaiting:
-		title = "portal.waiting.title"
-	case protocol.StateActive:
-		title = "portal.active.title"
+	later := []heading{{protocol.StateWaiting, "portal.waiting.title"}, {protocol.StateActive, "portal.active.title"}}
+	for i, h := range later {
+		if s.State == h.State {
+			title, later = h.Title, later[i+1:]
+			break
+		}
 	}
 	p := w.newPage(r, title)
+	for _, h := range later {
+		data.Later = append(data.Later, heading{h.State, p.T(h.Title)})
+	}
 	p.Data = data
 	if data.Joined {
 		if err := w.offerProgram(r, id, data); err != nil {
@@ -88,8 +99,9 @@ func (w *Web) offerProgram(r *http.Request, id string, data *sharePage) error {
 	data.Program = &offer{
 		URL: "/session/agent?system=" + string(sys), File: file, SHA256: prog.SHA256,
 		Size: strconv.FormatInt((prog.Size+999_999)/1_000_000, 10),
-		Command: fmt.Sprintf(`cd "$(xdg-user-dir DOWNLOAD 2>/dev/null || echo ~/Downloads)" && echo '%s  %s' | sha256sum -c && chmod +x %s && ./%s`,
-			prog.SHA256, file, file, file),
+		// xdg-user-dir names the home folder where no downloads folder was chosen.
+		Command: fmt.Sprintf(`for d in "$(xdg-user-dir DOWNLOAD 2>/dev/null)" ~/Downloads .; do [ -f "$d/%[2]s" ] && cd "$d" && break; done; echo '%[1]s  %[2]s' | sha256sum -c && chmod +x %[2]s && ./%[2]s`,
+			prog.SHA256, file),
 	}
 	return nil
 }

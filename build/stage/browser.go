@@ -1,0 +1,183 @@
+package stage
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/chromedp/cdproto/browser"
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/chromedp"
+)
+
+// patience is how long a page has for what is expected of it.
+const patience = 30 * time.Second
+
+// Browser is a real Chromium window on a screen.
+type Browser struct {
+	ctx    context.Context
+	cancel func()
+}
+
+// Browser opens a window for a person with this language. It trusts the
+// broker's own authority, as the office's computers do, and nothing else.
+func (s *Screen) Browser(ctx context.Context, b *Broker, language string) (*Browser, error) {
+	pin, err := pinOf(filepath.Join(b.Data, "tls", "ca.pem"))
+	if err != nil {
+		return nil, err
+	}
+	profile, err := os.MkdirTemp(s.Home, ".browser-")
+	if err != nil {
+		return nil, err
+	}
+	env := []string{"DISPLAY=" + s.Display, "HOME=" + s.Home, "XDG_CACHE_HOME=" + filepath.Join(profile, "cache"),
+		"XDG_CONFIG_HOME=" + filepath.Join(profile, "config"), "LANGUAGE=" + language}
+	options := append(chromedp.DefaultExecAllocatorOptions[:],
+		chromedp.Flag("headless", false),
+		chromedp.Env(env...),
+		chromedp.UserDataDir(profile),
+		chromedp.Flag("no-sandbox", true), // the tests may run as root
+		chromedp.Flag("disable-gpu", true),
+		chromedp.Flag("disable-quic", true),
+		chromedp.Flag("disable-component-update", true),
+		chromedp.Flag("disable-features", "Translate,WebRtcHideLocalIpsWithMdns"),
+		chromedp.Flag("ignore-certificate-errors-spki-list", pin),
+		chromedp.Flag("lang", language),
+		chromedp.Flag("accept-lang", language),
+		chromedp.Flag("window-position", "0,0"),
+		chromedp.Flag("window-size", fmt.Sprintf("%d,%d", s.Size.X, s.Size.Y)),
+		chromedp.Flag("hide-scrollbars", false),
+		chromedp.Flag("enable-automation", false),
+		chromedp.Flag("test-type", true), // no banner about no-sandbox
+	)
+	if _, err := os.Stat("/usr/bin/chromium"); err == nil {
+		options = append(options, chromedp.ExecPath("/usr/bin/chromium"))
+	}
+	allocated, stopAllocator := chromedp.NewExecAllocator(ctx, options...)
+	page, stopPage := chromedp.NewContext(allocated)
+	w := &Browser{ctx: page, cancel: func() { stopPage(); stopAllocator() }}
+	// The first run starts the browser and binds its life to this very context.
+	if err := chromedp.Do(page); err != nil {
+		w.Close()
+		return nil, fmt.Errorf("chromium is needed: %w", err)
+	}
+	if err := w.do(chromedp.Func(func(ctx context.Context, target *chromedp.Target) error {
+		_, err := cdp.Call(ctx, target, browser.SetDownloadBehavior, browser.SetDownloadBehaviorParams{
+			Behavior: browser.SetDownloadBehaviorBehaviorAllow, DownloadPath: filepath.Join(s.Home, "Downloads")})
+		return err
+	})); err != nil {
+		w.Close()
+		return nil, err
+	}
+	return w, nil
+}
+
+// pinOf is the base64 SHA-256 of a certificate's public key (RFC 7469).
+func pinOf(file string) (string, error) {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return "", err
+	}
+	block, _ := pem.Decode(text)
+	if block == nil {
+		return "", errors.New("no certificate in " + file)
+	}
+	certificate, err := x509.ParseCertificate(block.Bytes)
+	if err != nil {
+		return "", err
+	}
+	sum := sha256.Sum256(certificate.RawSubjectPublicKeyInfo)
+	return base64.StdEncoding.EncodeToString(sum[:]), nil
+}
+
+// Close closes the window.
+func (b *Browser) Close() { b.cancel() }
+
+func (b *Browser) do(steps ...chromedp.Action[chromedp.Void]) error {
+	ctx, cancel := context.WithTimeout(b.ctx, patience)
+	defer cancel()
+	return chromedp.Do(ctx, steps...)
+}
+
+// Open goes to an address.
+func (b *Browser) Open(url string) error { return b.do(chromedp.Navigate(url)) }
+
+// Click presses the button or link that a CSS selector finds, once it is there.
+func (b *Browser) Click(selector string) error {
+	if err := b.do(chromedp.Click(selector)); err != nil {
+		return fmt.Errorf("click %s: %w; the page says: %s", selector, err, b.Says())
+	}
+	return nil
+}
+
+// Type types into the field that a CSS selector finds.
+func (b *Browser) Type(selector, text string) error {
+	if err := b.do(chromedp.SendKeys(selector, text)); err != nil {
+		return fmt.Errorf("type into %s: %w; the page says: %s", selector, err, b.Says())
+	}
+	return nil
+}
+
+// Key presses a key in the page.
+func (b *Browser) Key(keys string) error { return b.do(chromedp.KeyEvent(keys)) }
+
+// Text returns the text of an element, once it is there.
+func (b *Browser) Text(selector string) (string, error) {
+	ctx, cancel := context.WithTimeout(b.ctx, patience)
+	defer cancel()
+	text, err := chromedp.Run(ctx, chromedp.TextContent(selector))
+	if err != nil {
+		return "", fmt.Errorf("text of %s: %w; the page says: %s", selector, err, b.Says())
+	}
+	return strings.TrimSpace(text), nil
+}
+
+// Says returns what the page shows, for messages.
+func (b *Browser) Says() string {
+	text, err := Eval[string](b, `location.pathname + " " + document.title + ": " + document.body.innerText.slice(0, 600)`)
+	if err != nil {
+		return err.Error()
+	}
+	return text
+}
+
+// Eval runs an expression in the page, a promise is awaited.
+func Eval[T any](b *Browser, script string) (T, error) {
+	ctx, cancel := context.WithTimeout(b.ctx, 2*patience)
+	defer cancel()
+	return chromedp.Run(ctx, chromedp.Evaluate[T](script, chromedp.EvalAwaitPromise))
+}
+
+// Until waits for an expression to become true in the page, also across pages.
+func (b *Browser) Until(what, expression string) error {
+	ctx, cancel := context.WithTimeout(b.ctx, patience)
+	defer cancel()
+	err := Until(ctx, what, func() bool {
+		ok, err := chromedp.Run(ctx, chromedp.Evaluate[bool](fmt.Sprintf(`(() => { try { return !!(%s); } catch { return false; } })()`, expression)))
+		return err == nil && ok
+	})
+	if err != nil {
+		return fmt.Errorf("%w; the page says: %s", err, b.Says())
+	}
+	return nil
+}
+
+// State waits until the page shows that the session is in this state.
+func (b *Browser) State(state string) error {
+	return b.Until("session is "+state, fmt.Sprintf(`[...document.querySelectorAll('[data-testid="session-state"]')].at(-1).dataset.state === %q`, state))
+}
+
+// Shot takes a picture of the page.
+func (b *Browser) Shot() ([]byte, error) {
+	ctx, cancel := context.WithTimeout(b.ctx, patience)
+	defer cancel()
+	return chromedp.Run(ctx, chromedp.CaptureScreenshot())
+}

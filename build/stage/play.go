@@ -1,0 +1,154 @@
+package stage
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// SignIn signs the technician in; the console is open then.
+func (b *Browser) SignIn(broker *Broker) error {
+	if err := b.Open(broker.URL + "/console/"); err != nil {
+		return err
+	}
+	if err := b.Type("#email", TechnicianEmail); err != nil {
+		return err
+	}
+	if err := b.Type("#password", TechnicianPassword); err != nil {
+		return err
+	}
+	if err := b.Click(`form[action="/signin"] button`); err != nil {
+		return err
+	}
+	return b.Until("console is connected", `document.querySelector('button.new-session:not([disabled]):not([aria-disabled="true"])')`)
+}
+
+// NewSession presses New session and reads the key.
+func (b *Browser) NewSession() (string, error) {
+	if err := b.Click(`button.new-session`); err != nil {
+		return "", err
+	}
+	return b.Text(`[data-testid="session-key"]`)
+}
+
+// EnterKey types the key on the portal, as people do: lower case and a dash.
+func (b *Browser) EnterKey(broker *Broker, key string) error {
+	if err := b.Open(broker.URL + "/"); err != nil {
+		return err
+	}
+	if err := b.Type("#key", strings.ToLower(key[:3])+" - "+strings.ToLower(key[3:])); err != nil {
+		return err
+	}
+	return b.Click(`form[action="/key"] button`)
+}
+
+// ConfirmName answers "is this the person helping you?".
+func (b *Browser) ConfirmName(yes bool) error {
+	answer := "no"
+	if yes {
+		answer = "yes"
+	}
+	return b.Click(fmt.Sprintf(`form[action="/session/name"] button[value=%q]`, answer))
+}
+
+// FetchAgent downloads the program with one click, and returns the terminal
+// command that the page shows for it.
+func (b *Browser) FetchAgent(ctx context.Context, s *Screen) (command string, err error) {
+	if err := b.Click("a[download]"); err != nil {
+		return "", err
+	}
+	err = Until(ctx, "download", func() bool {
+		files, err := filepath.Glob(filepath.Join(s.Home, "Downloads", "consento-*"))
+		return err == nil && len(files) == 1 && !strings.HasSuffix(files[0], ".crdownload")
+	})
+	if err != nil {
+		return "", err
+	}
+	return b.Text("#command code")
+}
+
+// Agent is a running agent.
+type Agent struct {
+	proc    *process
+	program string
+	stderr  string
+}
+
+// StartAgent runs the terminal command of the page: it checks the program's
+// hash and starts it.
+func (s *Screen) StartAgent(ctx context.Context, command string, env ...string) (*Agent, error) {
+	files, err := filepath.Glob(filepath.Join(s.Home, "Downloads", "consento-*"))
+	if err != nil || len(files) != 1 {
+		return nil, errors.Join(err, fmt.Errorf("%d programs in Downloads", len(files)))
+	}
+	log, err := os.CreateTemp("", "consento-agent-*.log")
+	if err != nil {
+		return nil, err
+	}
+	defer log.Close()
+	// exec, so that the process is the agent itself.
+	command = strings.Replace(command, "&& ./", "&& exec ./", 1)
+	cmd := s.Command(context.Background(), "bash", "-c", command)
+	cmd.Env = append(cmd.Env, env...)
+	cmd.Stdout, cmd.Stderr = log, log
+	p, err := s.start(cmd)
+	if err != nil {
+		return nil, err
+	}
+	return &Agent{proc: p, program: files[0], stderr: log.Name()}, nil
+}
+
+// Kill kills the agent with SIGKILL.
+func (a *Agent) Kill() { a.proc.kill() }
+
+// PID is the agent's process id.
+func (a *Agent) PID() int { return a.proc.cmd.Process.Pid }
+
+// Exit waits for the agent's end and returns its exit code.
+func (a *Agent) Exit(ctx context.Context) (int, error) {
+	select {
+	case <-a.proc.done:
+		return a.proc.cmd.ProcessState.ExitCode(), nil
+	case <-ctx.Done():
+		return 0, fmt.Errorf("the agent did not end: %w\n%s", ctx.Err(), a.Log())
+	}
+}
+
+// Log is what the agent printed.
+func (a *Agent) Log() string {
+	data, err := os.ReadFile(a.stderr)
+	if err != nil {
+		return err.Error()
+	}
+	return string(data)
+}
+
+// Gone reports whether the program's file is gone.
+func (a *Agent) Gone() bool {
+	_, err := os.Stat(a.program)
+	return errors.Is(err, os.ErrNotExist)
+}
+
+// Bin returns the folder of built programs below the module's root, or says
+// how to build them.
+func Bin() (string, error) {
+	out, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}").Output()
+	if err != nil {
+		return "", fmt.Errorf("where the module is: %w", err)
+	}
+	bin := filepath.Join(strings.TrimSpace(string(out)), "bin")
+	if _, err := os.Stat(filepath.Join(bin, "agents", "consento-agent-linux-amd64")); err != nil {
+		return "", errors.New("the programs are not built: make agents")
+	}
+	return bin, nil
+}
+
+// Briefly bounds one step of a play.
+func Briefly(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(ctx, 30*time.Second)
+}

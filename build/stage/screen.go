@@ -1,0 +1,231 @@
+package stage
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"image"
+	"image/png"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Screen is a virtual X display with a window manager, and the home folder of
+// who sits before it.
+type Screen struct {
+	Display string
+	Home    string
+	Size    image.Point
+
+	mu    sync.Mutex
+	procs []*process
+}
+
+// NewScreen starts a screen of that size. Home is made if there is none.
+func NewScreen(ctx context.Context, size image.Point, home string) (*Screen, error) {
+	if err := os.MkdirAll(filepath.Join(home, "Downloads"), 0o700); err != nil {
+		return nil, err
+	}
+	r, w, err := os.Pipe()
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	cmd := exec.Command("Xvfb", "-displayfd", "3", "-noreset", "-nolisten", "tcp", "-ac", "-screen", "0", fmt.Sprintf("%dx%dx24", size.X, size.Y))
+	cmd.ExtraFiles = []*os.File{w}
+	s := &Screen{Home: home, Size: size}
+	server, err := launch(cmd)
+	err = errors.Join(err, w.Close())
+	if err != nil {
+		return nil, fmt.Errorf("Xvfb is needed: %w", err)
+	}
+	s.procs = append(s.procs, server)
+	if deadline, ok := ctx.Deadline(); ok {
+		if err := r.SetReadDeadline(deadline); err != nil {
+			return nil, errors.Join(err, s.Close())
+		}
+	}
+	line, err := bufio.NewReader(r).ReadString('\n')
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("Xvfb did not say its display: %w", err), s.Close())
+	}
+	s.Display = ":" + strings.TrimSpace(line)
+	if _, err := s.Start("openbox"); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
+}
+
+// Close ends the screen and everything on it.
+func (s *Screen) Close() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i := len(s.procs) - 1; i >= 0; i-- {
+		s.procs[i].kill()
+	}
+	s.procs = nil
+	return nil
+}
+
+// Command is a program for this screen and its person.
+func (s *Screen) Command(ctx context.Context, name string, args ...string) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, name, args...)
+	cmd.Env = append(os.Environ(), "DISPLAY="+s.Display, "HOME="+s.Home, "XDG_RUNTIME_DIR="+s.Home, "LANG=C.UTF-8",
+		"XDG_CACHE_HOME="+filepath.Join(s.Home, ".cache"), "XDG_CONFIG_HOME="+filepath.Join(s.Home, ".config"), "NO_AT_BRIDGE=1")
+	return cmd
+}
+
+// Start runs a program until the screen closes.
+func (s *Screen) Start(name string, args ...string) (*process, error) {
+	return s.start(s.Command(context.Background(), name, args...))
+}
+
+func (s *Screen) start(cmd *exec.Cmd) (*process, error) {
+	p, err := launch(cmd)
+	if err != nil {
+		return nil, fmt.Errorf("%s is needed: %w", cmd.Path, err)
+	}
+	s.mu.Lock()
+	s.procs = append(s.procs, p)
+	s.mu.Unlock()
+	return p, nil
+}
+
+func (s *Screen) xdotool(ctx context.Context, args ...string) (string, error) {
+	out, err := s.Command(ctx, "xdotool", args...).Output()
+	if err != nil {
+		return "", fmt.Errorf("xdotool %s: %w", strings.Join(args, " "), err)
+	}
+	return strings.TrimSpace(string(out)), nil
+}
+
+// Window waits for a window whose title holds text, and returns its id.
+func (s *Screen) Window(ctx context.Context, text string) (string, error) {
+	var id string
+	err := Until(ctx, "window "+text, func() bool {
+		out, err := s.xdotool(ctx, "search", "--onlyvisible", "--name", text)
+		if err != nil || out == "" {
+			return false
+		}
+		id, _, _ = strings.Cut(out, "\n")
+		return true
+	})
+	return id, err
+}
+
+// NoWindow waits until no window has a title that holds text.
+func (s *Screen) NoWindow(ctx context.Context, text string) error {
+	return Until(ctx, "no window "+text, func() bool {
+		_, err := s.xdotool(ctx, "search", "--onlyvisible", "--name", text)
+		var exit *exec.ExitError
+		return errors.As(err, &exit)
+	})
+}
+
+// Press presses keys, one after the other, in the window that has the keyboard.
+func (s *Screen) Press(ctx context.Context, keys ...string) error {
+	_, err := s.xdotool(ctx, append([]string{"key", "--delay", "40"}, keys...)...)
+	return err
+}
+
+// Accept presses the accepting button of the dialog as the keyboard does it:
+// the refusing one has the focus. A dialog takes no yes in its first half
+// second, so that nobody consents by a key meant for something else.
+func (s *Screen) Accept(ctx context.Context, title string) error {
+	window, err := s.Window(ctx, title)
+	if err != nil {
+		return err
+	}
+	if err := s.focused(ctx, window); err != nil {
+		return err
+	}
+	if err := pause(ctx, 700*time.Millisecond); err != nil {
+		return err
+	}
+	return s.Press(ctx, "Tab", "Return")
+}
+
+// Refuse presses Escape in the dialog.
+func (s *Screen) Refuse(ctx context.Context, title string) error {
+	window, err := s.Window(ctx, title)
+	if err != nil {
+		return err
+	}
+	if err := s.focused(ctx, window); err != nil {
+		return err
+	}
+	return s.Press(ctx, "Escape")
+}
+
+func (s *Screen) focused(ctx context.Context, window string) error {
+	return Until(ctx, "focus", func() bool {
+		out, err := s.xdotool(ctx, "getwindowfocus")
+		return err == nil && out == window
+	})
+}
+
+func pause(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// Click presses the left button at a place of the screen.
+func (s *Screen) Click(ctx context.Context, at image.Point) error {
+	_, err := s.xdotool(ctx, "mousemove", "--sync", fmt.Sprint(at.X), fmt.Sprint(at.Y), "click", "1")
+	return err
+}
+
+// Move moves the pointer.
+func (s *Screen) Move(ctx context.Context, at image.Point) error {
+	_, err := s.xdotool(ctx, "mousemove", fmt.Sprint(at.X), fmt.Sprint(at.Y))
+	return err
+}
+
+// Bounds returns where a window is.
+func (s *Screen) Bounds(ctx context.Context, window string) (image.Rectangle, error) {
+	out, err := s.xdotool(ctx, "getwindowgeometry", "--shell", window)
+	if err != nil {
+		return image.Rectangle{}, err
+	}
+	var x, y, w, h int
+	for line := range strings.Lines(out) {
+		name, value, _ := strings.Cut(strings.TrimSpace(line), "=")
+		for key, to := range map[string]*int{"X": &x, "Y": &y, "WIDTH": &w, "HEIGHT": &h} {
+			if name == key {
+				if _, err := fmt.Sscan(value, to); err != nil {
+					return image.Rectangle{}, err
+				}
+			}
+		}
+	}
+	return image.Rect(x, y, x+w, y+h), nil
+}
+
+// Picture takes a screenshot.
+func (s *Screen) Picture(ctx context.Context) (image.Image, error) {
+	data, err := s.Command(ctx, "import", "-silent", "-window", "root", "png:-").Output()
+	if err != nil {
+		return nil, fmt.Errorf("screenshot: %w", err)
+	}
+	return png.Decode(bytes.NewReader(data))
+}
+
+// Save writes a screenshot to a PNG file.
+func (s *Screen) Save(ctx context.Context, file string) error {
+	if out, err := s.Command(ctx, "import", "-silent", "-window", "root", "png:"+file).CombinedOutput(); err != nil {
+		return fmt.Errorf("screenshot: %w: %s", err, out)
+	}
+	return nil
+}

@@ -1,0 +1,234 @@
+// Package stage puts a whole office on one machine: the real broker, virtual
+// screens with a window manager, real browsers and the real agent. The
+// end-to-end tests, the demo and the benchmark play on it.
+//
+// It promises: fresh folders and free ports for each stage, everything on
+// loopback, and nothing left running after Close. It presses keys and buttons
+// as people do; there is no other way to answer for the customer.
+package stage
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// process is a program that ends with its stage.
+type process struct {
+	cmd  *exec.Cmd
+	done chan struct{} // closed when it has ended
+}
+
+func launch(cmd *exec.Cmd) (*process, error) {
+	// The program must not outlive a test that was killed.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
+	if err := cmd.Start(); err != nil {
+		return nil, err
+	}
+	p := &process{cmd: cmd, done: make(chan struct{})}
+	go func() {
+		defer close(p.done)
+		_ = cmd.Wait() // the exit code is in ProcessState
+	}()
+	return p, nil
+}
+
+// kill ends the program and all it started, at once, and waits.
+func (p *process) kill() {
+	_ = syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL) // it may have ended
+	<-p.done
+}
+
+// stop asks the program to end, and kills it if it does not.
+func (p *process) stop(patience time.Duration) error {
+	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		return err
+	}
+	timer := time.NewTimer(patience)
+	defer timer.Stop()
+	select {
+	case <-p.done:
+		return nil
+	case <-timer.C:
+		p.kill()
+		return fmt.Errorf("%s did not end in %s", p.cmd.Path, patience)
+	}
+}
+
+// Until polls check until it is true, or returns an error that names what.
+func Until(ctx context.Context, what string, check func() bool) error {
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for !check() {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return fmt.Errorf("%s: %w", what, ctx.Err())
+		}
+	}
+	return nil
+}
+
+// Technician is the account that every stage has.
+const (
+	TechnicianEmail    = "carla.bianchi@comune.example"
+	TechnicianName     = "Carla Bianchi"
+	TechnicianPassword = "seven green ferries leave at dawn"
+	Team               = "Assistenza"
+	OfficeName         = "Comune di Esempio"
+	OfficePhone        = "+39 06 1234 5678"
+)
+
+// Broker is a running broker with an office, a technician and an auditor's key.
+type Broker struct {
+	URL      string
+	Data     string
+	Identity string // file with the auditor's private key
+	Setup    string // one-time set-up link, "" when there was none
+
+	bin    string
+	listen string
+	mu     sync.Mutex
+	proc   *process
+	log    string
+}
+
+// NewBroker prepares a data folder in dir and starts the broker.
+func NewBroker(ctx context.Context, bin, dir string) (*Broker, error) {
+	port, err := freePort()
+	if err != nil {
+		return nil, err
+	}
+	b := &Broker{bin: bin, Data: filepath.Join(dir, "data"), Identity: filepath.Join(dir, "auditor", "identity"),
+		listen: fmt.Sprintf("127.0.0.1:%d", port), URL: fmt.Sprintf("https://localhost:%d", port), log: filepath.Join(dir, "broker.log")}
+	password := filepath.Join(dir, "password")
+	if err := os.WriteFile(password, []byte(TechnicianPassword+"\n"), 0o600); err != nil {
+		return nil, err
+	}
+	for _, args := range [][]string{
+		{"consento-verify", "keygen", "--out", filepath.Join(dir, "auditor")},
+		{"consento-broker", "account", "add", "--data", b.Data, "--email", TechnicianEmail, "--name", TechnicianName,
+			"--role", "technician", "--team", Team, "--level", "L1", "--profile", "View only", "--password-file", password},
+		{"consento-broker", "recipient", "add", "--data", b.Data, "--public-key", filepath.Join(dir, "auditor", "recipient.pub")},
+		{"consento-broker", "agents", "prepare", "--data", b.Data, "--public-url", b.URL, "--in", filepath.Join(bin, "agents"), "--office", OfficeName},
+	} {
+		if _, err := b.Run(ctx, args[0], args[1:]...); err != nil {
+			return nil, err
+		}
+	}
+	return b, b.Start(ctx)
+}
+
+// Run runs one of our commands and returns what it prints.
+func (b *Broker) Run(ctx context.Context, name string, args ...string) (string, error) {
+	out, err := exec.CommandContext(ctx, filepath.Join(b.bin, name), args...).CombinedOutput()
+	if err != nil {
+		return string(out), fmt.Errorf("%s %s: %w\n%s", name, strings.Join(args, " "), err, out)
+	}
+	return string(out), nil
+}
+
+// Verify runs consento-verify and returns its exit code and what it prints.
+func (b *Broker) Verify(ctx context.Context, args ...string) (int, string, error) {
+	out, err := exec.CommandContext(ctx, filepath.Join(b.bin, "consento-verify"), args...).CombinedOutput()
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
+		return exit.ExitCode(), string(out), nil
+	}
+	return 0, string(out), err
+}
+
+// Start starts the broker on its data and returns when it is ready.
+func (b *Broker) Start(ctx context.Context) error {
+	log, err := os.OpenFile(b.log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	defer log.Close()
+	cmd := exec.Command(filepath.Join(b.bin, "consento-broker"), "serve", "--listen", b.listen, "--data", b.Data, "--public-url", b.URL)
+	cmd.Env = append(os.Environ(), "CONSENTO_OFFICE_NAME="+OfficeName, "CONSENTO_OFFICE_PHONE="+OfficePhone)
+	cmd.Stderr = log
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		return err
+	}
+	proc, err := launch(cmd)
+	if err != nil {
+		return err
+	}
+	ready := make(chan string, 1)
+	go func() {
+		defer close(ready)
+		lines := bufio.NewScanner(out)
+		for lines.Scan() {
+			if i := strings.Index(lines.Text(), b.URL+"/setup"); i >= 0 {
+				b.Setup = lines.Text()[i:]
+			}
+			if strings.HasPrefix(lines.Text(), "ready ") {
+				ready <- lines.Text()
+				return
+			}
+		}
+	}()
+	select {
+	case _, ok := <-ready:
+		if !ok {
+			proc.kill()
+			return fmt.Errorf("the broker did not start:\n%s", b.Log())
+		}
+	case <-ctx.Done():
+		proc.kill()
+		return ctx.Err()
+	}
+	b.mu.Lock()
+	b.proc = proc
+	b.mu.Unlock()
+	return nil
+}
+
+// Kill kills the broker with SIGKILL.
+func (b *Broker) Kill() { b.running().kill() }
+
+// Stop ends the broker as an operator does.
+func (b *Broker) Stop() error { return b.running().stop(20 * time.Second) }
+
+// PID is the broker's process id.
+func (b *Broker) PID() int { return b.running().cmd.Process.Pid }
+
+func (b *Broker) running() *process {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.proc
+}
+
+// Log is what the broker logged.
+func (b *Broker) Log() string {
+	data, err := os.ReadFile(b.log)
+	if err != nil {
+		return err.Error()
+	}
+	return string(data)
+}
+
+// Recordings lists the segments of all sessions, in order of their names.
+func (b *Broker) Recordings() ([]string, error) {
+	return filepath.Glob(filepath.Join(b.Data, "evidence", "*.rec"))
+}
+
+func freePort() (int, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return 0, err
+	}
+	port := l.Addr().(*net.TCPAddr).Port
+	return port, l.Close()
+}
