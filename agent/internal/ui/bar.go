@@ -60,10 +60,7 @@ func (b *Bar) count() {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
 	for {
-		b.mu.Lock()
-		since := b.since
-		b.mu.Unlock()
-		b.w.elapsed(clockText(time.Since(since)))
+		b.tick()
 		select {
 		case <-tick.C:
 		case <-b.stop:
@@ -74,6 +71,14 @@ func (b *Bar) count() {
 			return
 		}
 	}
+}
+
+// tick shows the time that has passed.
+func (b *Bar) tick() {
+	b.mu.Lock()
+	since := b.since
+	b.mu.Unlock()
+	b.w.elapsed(clockText(time.Since(since)))
 }
 
 // clockText is a length of time as people read it: 0:42, 12:05, 1:02:03.
@@ -104,6 +109,7 @@ func (b *Bar) Update(t BarText) error {
 		b.mu.Unlock()
 	}
 	b.w.update(t)
+	b.tick()
 	return nil
 }
 

@@ -33,7 +33,9 @@ type desktop struct {
 	looking bool // a look at the stack is due
 	closed  bool
 	atoms   map[string]xproto.Atom
-	looks   sync.WaitGroup
+
+	overlays map[xproto.Window]*overlay
+	looks    sync.WaitGroup
 }
 
 // connect opens the display and starts watching it. Error: [ErrNoDisplay].
@@ -53,7 +55,8 @@ func connect(name string) (*desktop, error) {
 		size:  image.Rect(0, 0, int(screen.WidthInPixels), int(screen.HeightInPixels)),
 		gone:  make(chan struct{}),
 		times: make(chan xproto.Timestamp, 1),
-		above: map[xproto.Window]*raiser{}, atoms: map[string]xproto.Atom{}}
+		above: map[xproto.Window]*raiser{}, atoms: map[string]xproto.Atom{},
+		overlays: map[xproto.Window]*overlay{}}
 	if err := d.prepare(screen); err != nil {
 		conn.Close()
 		return nil, fmt.Errorf("%w: %w", ErrNoDisplay, err)
@@ -91,6 +94,18 @@ func (d *desktop) watch() {
 			return
 		}
 		switch e := e.(type) {
+		case xproto.ButtonPressEvent:
+			if o := d.onOverlay(e.Event); o != nil && e.Detail == 1 {
+				o.press()
+			}
+		case xproto.EnterNotifyEvent:
+			if o := d.onOverlay(e.Event); o != nil {
+				o.lit(true)
+			}
+		case xproto.LeaveNotifyEvent:
+			if o := d.onOverlay(e.Event); o != nil {
+				o.lit(false)
+			}
 		case xproto.PropertyNotifyEvent:
 			if e.Window == d.probe {
 				select {

@@ -159,7 +159,7 @@ func (b *drawnBar) paint() {
 		word := b.body.ellipsis(b.text.Recording, c.Rect.Dx()/5)
 		x -= b.px(16) + b.body.width(word)
 		b.body.put(c, image.Pt(x, y), word, barText)
-		x -= b.px(14)
+		x -= b.px(18)
 		c.disc(image.Pt(x+b.px(4), c.Rect.Dy()/2), b.px(5), barDot)
 	}
 	left := b.px(14)

@@ -78,7 +78,7 @@ func (w *drawnWindow) create(screen *xproto.ScreenInfo, r image.Rectangle, overr
 // describe tells the window manager what the window is (ICCCM 4.1.2, EWMH 1.5).
 func (w *drawnWindow) describe(r image.Rectangle, title, kind string, override bool) {
 	w.setTitle(title)
-	w.put(xproto.AtomWmClass, xproto.AtomString, 8, []byte("consento-agent\x00Consento\x00"))
+	w.put(xproto.AtomWmClass, xproto.AtomString, 8, []byte(programName+"\x00"+programClass+"\x00"))
 	if host, err := os.Hostname(); err == nil {
 		w.put(xproto.AtomWmClientMachine, xproto.AtomString, 8, []byte(host))
 		w.put32("_NET_WM_PID", xproto.AtomCardinal, uint32(os.Getpid()))

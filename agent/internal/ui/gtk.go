@@ -39,6 +39,7 @@ const (
 	directionLTR, directionRTL      = 1, 2
 	priorityApplication             = 600
 	maskPointer                     = 1<<2 | 1<<5 | 1<<8 | 1<<9 // motion with a button, press, release
+	statePrelight                   = 1 << 1
 	typeString                      = 16 << 2
 )
 
@@ -100,9 +101,11 @@ func (g *gtk) loop(started chan<- error) {
 func (g *gtk) start() error {
 	if !g.started {
 		g.backends("x11")
+		g.programName(programName) // not the file's name, in which a ticket stands
 		if g.parseArgs(0, 0) == 0 {
 			return fmt.Errorf("%w: GTK does not start", ErrNoToolkit)
 		}
+		g.programClass(programClass)
 		g.started = true
 	}
 	g.lost = g.giveUp

@@ -8,6 +8,7 @@ import (
 // gtkBar is the bar made of GTK's widgets: a popup, which no window manager touches.
 type gtkBar struct {
 	*gtkTop
+	shield                                        *overlay // over the red X
 	who, allowed, sign, word, clock, end, endText uintptr
 
 	mu sync.Mutex
@@ -22,13 +23,17 @@ const (
 
 func (g *gtk) openBar(t BarText, tell func(event)) (barWindow, error) {
 	var b *gtkBar
-	if err := g.do(func() { b = g.buildBar(t, tell) }); err != nil {
+	var failure error
+	if err := g.do(func() { b, failure = g.buildBar(t, tell) }); err != nil {
 		return nil, err
+	}
+	if failure != nil {
+		return nil, failure
 	}
 	return b, nil
 }
 
-func (g *gtk) buildBar(t BarText, tell func(event)) *gtkBar {
+func (g *gtk) buildBar(t BarText, tell func(event)) (*gtkBar, error) {
 	g.direction(directionLTR)
 	if rightToLeft(t.Who) {
 		g.direction(directionRTL)
@@ -41,7 +46,8 @@ func (g *gtk) buildBar(t BarText, tell func(event)) *gtkBar {
 	g.add(b.window, row)
 	b.who = b.slimLabel("who")
 	b.allowed = b.slimLabel("quiet")
-	b.sign = b.class(g.newLabel("●"), "dot")
+	b.sign = b.class(g.newBox(horizontal, 0), "dot")
+	g.valign(b.sign, alignCenter)
 	b.word = b.fixedLabel("word")
 	b.clock = b.fixedLabel("clock")
 	g.widthChars(b.clock, 6)
@@ -60,15 +66,47 @@ func (g *gtk) buildBar(t BarText, tell func(event)) *gtkBar {
 	g.packStart(record, b.word, 0, 0, 0)
 	g.packEnd(row, record, 0, 0, 0)
 
+	g.showAll(row)
 	b.fill(t)
 	b.press()
 	b.drag()
-	g.showAll(row)
 	g.setFocusVis(b.window, 1)
 	g.grabFocus(b.end)
 	b.place()
 	b.appear()
-	return b
+	return b, b.cover()
+}
+
+// cover lays the overlay on the red X, and keeps it there.
+func (b *gtkBar) cover() error {
+	shield, err := b.desk.cover(b.x, func() { b.tell(event{kind: ended}) }, func(lit bool) {
+		b.change(func() {
+			if lit {
+				b.setState(b.end, statePrelight, 0)
+			} else {
+				b.unsetState(b.end, statePrelight)
+			}
+		})
+	})
+	if err != nil {
+		return err
+	}
+	b.shield = shield
+	lay := func() {
+		scale := int(max(1, b.scale(b.window)))
+		var x, y int32
+		b.translate(b.end, b.window, 0, 0, &x, &y)
+		r := image.Rect(int(x), int(y), int(x+b.gtk.width(b.end)), int(y+b.height(b.end)))
+		shield.place(image.Rectangle{Min: r.Min.Mul(scale), Max: r.Max.Mul(scale)})
+	}
+	b.on(b.end, "size-allocate", func(uintptr) bool { lay(); return false })
+	lay()
+	return nil
+}
+
+func (b *gtkBar) close() {
+	b.gtkTop.close()
+	b.shield.forget()
 }
 
 func (b *gtkBar) slimLabel(class string) uintptr {
@@ -84,12 +122,13 @@ func (b *gtkBar) fixedLabel(class string) uintptr {
 	return l
 }
 
-// press ends on the press of a mouse button, not on its release: nothing can come between.
+// press ends on the press of a button, not on its release: nothing can come between. The mouse is
+// caught by the overlay already; this is for touch, keyboard and screen reader.
 func (b *gtkBar) press() {
 	b.addEvents(b.end, maskPointer)
 	end := func() bool { b.tell(event{kind: ended}); return false }
 	b.on(b.end, "button-press-event", func(uintptr) bool { return end() })
-	b.when(b.end, "clicked", end) // keyboard and screen reader
+	b.when(b.end, "clicked", end)
 	b.on(b.window, "delete-event", func(uintptr) bool { return true })
 }
 
@@ -166,9 +205,9 @@ func (b *gtkBar) fill(t BarText) {
 	b.tooltip(b.allowed, t.Allowed)
 	b.setText(b.word, t.Recording)
 	if t.Recording == "" {
-		b.setText(b.sign, "")
+		b.hide(b.sign)
 	} else {
-		b.setText(b.sign, "●")
+		b.gtk.show(b.sign)
 	}
 	b.setText(b.endText, t.End)
 	b.setName(b.accessible(b.end), t.End)

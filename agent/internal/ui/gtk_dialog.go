@@ -37,6 +37,7 @@ func (g *gtk) buildDialog(d dialog, tell func(event)) *gtkDialog {
 	g.setResizable(w.window, 0)
 	g.setPosition(w.window, positionCenter)
 	g.setAbove(w.window, 1)
+	g.setAccRole(g.accessible(w.window), g.roleFor("dialog")) // then it is read out as a whole
 
 	page := w.class(g.newBox(vertical, 16), "page")
 	g.add(w.window, page)

@@ -13,21 +13,23 @@ import (
 // gtkSymbols are the functions of GTK 3 and the libraries under it that this package calls, by their
 // C names. Pointers are uintptr, gboolean and enumerations int32. All exist since GTK 3.22 (2016).
 type gtkSymbols struct {
-	parseArgs   func(argc, argv uintptr) int32                                                     `c:"gtk_parse_args"`
-	backends    func(names string)                                                                 `c:"gdk_set_allowed_backends"`
-	displayOpen func(name string) uintptr                                                          `c:"gdk_display_open"`
-	displayEnd  func(display uintptr)                                                              `c:"gdk_display_close"`
-	manager     func() uintptr                                                                     `c:"gdk_display_manager_get"`
-	setDisplay  func(manager, display uintptr)                                                     `c:"gdk_display_manager_set_default_display"`
-	screenOf    func(display uintptr) uintptr                                                      `c:"gdk_display_get_default_screen"`
-	onIOError   func(handler uintptr) uintptr                                                      `c:"XSetIOErrorHandler"`
-	iterate     func(ctx uintptr, block int32) int32                                               `c:"g_main_context_iteration"`
-	wakeup      func(ctx uintptr)                                                                  `c:"g_main_context_wakeup"`
-	connect     func(object uintptr, signal string, fn, data, destroy uintptr, flags int32) uint64 `c:"g_signal_connect_data"`
-	unref       func(object uintptr)                                                               `c:"g_object_unref"`
-	logHandler  func(domain string, levels int32, fn, data uintptr) uint32                         `c:"g_log_set_handler"`
-	logRemove   func(domain string, id uint32)                                                     `c:"g_log_remove_handler"`
-	errorFree   func(err uintptr)                                                                  `c:"g_error_free"`
+	parseArgs    func(argc, argv uintptr) int32                                                     `c:"gtk_parse_args"`
+	programName  func(name string)                                                                  `c:"g_set_prgname"`
+	programClass func(name string)                                                                  `c:"gdk_set_program_class"`
+	backends     func(names string)                                                                 `c:"gdk_set_allowed_backends"`
+	displayOpen  func(name string) uintptr                                                          `c:"gdk_display_open"`
+	displayEnd   func(display uintptr)                                                              `c:"gdk_display_close"`
+	manager      func() uintptr                                                                     `c:"gdk_display_manager_get"`
+	setDisplay   func(manager, display uintptr)                                                     `c:"gdk_display_manager_set_default_display"`
+	screenOf     func(display uintptr) uintptr                                                      `c:"gdk_display_get_default_screen"`
+	onIOError    func(handler uintptr) uintptr                                                      `c:"XSetIOErrorHandler"`
+	iterate      func(ctx uintptr, block int32) int32                                               `c:"g_main_context_iteration"`
+	wakeup       func(ctx uintptr)                                                                  `c:"g_main_context_wakeup"`
+	connect      func(object uintptr, signal string, fn, data, destroy uintptr, flags int32) uint64 `c:"g_signal_connect_data"`
+	unref        func(object uintptr)                                                               `c:"g_object_unref"`
+	logHandler   func(domain string, levels int32, fn, data uintptr) uint32                         `c:"g_log_set_handler"`
+	logRemove    func(domain string, id uint32)                                                     `c:"g_log_remove_handler"`
+	errorFree    func(err uintptr)                                                                  `c:"g_error_free"`
 
 	settings     func(screen uintptr) uintptr                                       `c:"gtk_settings_get_for_screen"`
 	valueInit    func(value *[3]uint64, kind uint64) uintptr                        `c:"g_value_init"`
@@ -100,28 +102,33 @@ type gtkSymbols struct {
 	addNamed    func(stack, child uintptr, name string)                      `c:"gtk_stack_add_named"`
 	showChild   func(stack uintptr, name string)                             `c:"gtk_stack_set_visible_child_name"`
 
-	showAll     func(widget uintptr)                                   `c:"gtk_widget_show_all"`
-	show        func(widget uintptr)                                   `c:"gtk_widget_show"`
-	hide        func(widget uintptr)                                   `c:"gtk_widget_hide"`
-	noShowAll   func(widget uintptr, yes int32)                        `c:"gtk_widget_set_no_show_all"`
-	destroy     func(widget uintptr)                                   `c:"gtk_widget_destroy"`
-	realize     func(widget uintptr)                                   `c:"gtk_widget_realize"`
-	gdkWindow   func(widget uintptr) uintptr                           `c:"gtk_widget_get_window"`
-	xid         func(window uintptr) uint64                            `c:"gdk_x11_window_get_xid"`
-	toplevel    func(widget uintptr) uintptr                           `c:"gtk_widget_get_toplevel"`
-	sizeRequest func(widget uintptr, w, h int32)                       `c:"gtk_widget_set_size_request"`
-	heightFor   func(widget uintptr, width int32, min, natural *int32) `c:"gtk_widget_get_preferred_height_for_width"`
-	halign      func(widget uintptr, align int32)                      `c:"gtk_widget_set_halign"`
-	valign      func(widget uintptr, align int32)                      `c:"gtk_widget_set_valign"`
-	vexpand     func(widget uintptr, yes int32)                        `c:"gtk_widget_set_vexpand"`
-	hexpand     func(widget uintptr, yes int32)                        `c:"gtk_widget_set_hexpand"`
-	grabFocus   func(widget uintptr)                                   `c:"gtk_widget_grab_focus"`
-	canFocus    func(widget uintptr, yes int32)                        `c:"gtk_widget_set_can_focus"`
-	hasFocus    func(widget uintptr) int32                             `c:"gtk_widget_is_focus"`
-	addEvents   func(widget uintptr, mask int32)                       `c:"gtk_widget_add_events"`
-	tooltip     func(widget uintptr, text string)                      `c:"gtk_widget_set_tooltip_text"`
-	direction   func(direction int32)                                  `c:"gtk_widget_set_default_direction"`
-	scale       func(widget uintptr) int32                             `c:"gtk_widget_get_scale_factor"`
+	showAll     func(widget uintptr)                                        `c:"gtk_widget_show_all"`
+	show        func(widget uintptr)                                        `c:"gtk_widget_show"`
+	hide        func(widget uintptr)                                        `c:"gtk_widget_hide"`
+	noShowAll   func(widget uintptr, yes int32)                             `c:"gtk_widget_set_no_show_all"`
+	destroy     func(widget uintptr)                                        `c:"gtk_widget_destroy"`
+	realize     func(widget uintptr)                                        `c:"gtk_widget_realize"`
+	gdkWindow   func(widget uintptr) uintptr                                `c:"gtk_widget_get_window"`
+	xid         func(window uintptr) uint64                                 `c:"gdk_x11_window_get_xid"`
+	toplevel    func(widget uintptr) uintptr                                `c:"gtk_widget_get_toplevel"`
+	sizeRequest func(widget uintptr, w, h int32)                            `c:"gtk_widget_set_size_request"`
+	heightFor   func(widget uintptr, width int32, min, natural *int32)      `c:"gtk_widget_get_preferred_height_for_width"`
+	translate   func(from, to uintptr, x, y int32, outX, outY *int32) int32 `c:"gtk_widget_translate_coordinates"`
+	width       func(widget uintptr) int32                                  `c:"gtk_widget_get_allocated_width"`
+	height      func(widget uintptr) int32                                  `c:"gtk_widget_get_allocated_height"`
+	setState    func(widget uintptr, flags, clear int32)                    `c:"gtk_widget_set_state_flags"`
+	unsetState  func(widget uintptr, flags int32)                           `c:"gtk_widget_unset_state_flags"`
+	halign      func(widget uintptr, align int32)                           `c:"gtk_widget_set_halign"`
+	valign      func(widget uintptr, align int32)                           `c:"gtk_widget_set_valign"`
+	vexpand     func(widget uintptr, yes int32)                             `c:"gtk_widget_set_vexpand"`
+	hexpand     func(widget uintptr, yes int32)                             `c:"gtk_widget_set_hexpand"`
+	grabFocus   func(widget uintptr)                                        `c:"gtk_widget_grab_focus"`
+	canFocus    func(widget uintptr, yes int32)                             `c:"gtk_widget_set_can_focus"`
+	hasFocus    func(widget uintptr) int32                                  `c:"gtk_widget_is_focus"`
+	addEvents   func(widget uintptr, mask int32)                            `c:"gtk_widget_add_events"`
+	tooltip     func(widget uintptr, text string)                           `c:"gtk_widget_set_tooltip_text"`
+	direction   func(direction int32)                                       `c:"gtk_widget_set_default_direction"`
+	scale       func(widget uintptr) int32                                  `c:"gtk_widget_get_scale_factor"`
 
 	accessible func(widget uintptr) uintptr          `c:"gtk_widget_get_accessible"`
 	setName    func(accessible uintptr, name string) `c:"atk_object_set_name"`

@@ -36,6 +36,8 @@ window.consento button.choice label { font-weight: bold; }
 window.consento .choices { margin-top: 6px; }
 window.consento spinner { min-width: 32px; min-height: 32px; }
 window.consentobar .bar { padding: 4px 4px 4px 14px; }
+window.consentobar label { font-size: 1.08em; }
+window.consentobar .dot { min-width: 11px; min-height: 11px; border-radius: 6px; }
 window.consentobar .cross { font-size: 1.2em; }
 window.consentobar .who { font-weight: bold; }
 window.consentobar button { min-height: 32px; padding: 0 14px; border-radius: 4px; font-weight: bold; }
@@ -72,7 +74,7 @@ func barColours() string {
 window.consentobar { background-color: @ground; background-image: none; border: 1px solid @edge; }
 window.consentobar label { color: @text; }
 window.consentobar .quiet { color: @quiet; }
-window.consentobar .dot { color: @dot; }
+window.consentobar .dot { background-color: @dot; }
 window.consentobar button { background-image: none; background-color: @red; border: none; box-shadow: none; text-shadow: none; outline-width: 0; transition: none; }
 window.consentobar button:hover { background-color: @near; }
 window.consentobar button:focus { box-shadow: inset 0 0 0 3px @text; }

@@ -7,6 +7,9 @@ import (
 	"github.com/jezek/xgb/xproto"
 )
 
+// What window managers and screen readers call the program (WM_CLASS).
+const programName, programClass = "consento-agent", "Consento"
+
 // toolkit draws windows. Its functions may be called from any goroutine; its events come on a
 // goroutine of the toolkit, so their receivers must not block.
 type toolkit interface {
