@@ -121,13 +121,19 @@ func (a *Access) SignIn(r *http.Request, email, password string) error {
 	}
 	address := network(r)
 	if err := a.addresses.take(address); err != nil {
+		a.log.WarnContext(ctx, "sign-in refused", "reason", "too many tries from one address")
 		return err
 	}
 	account, subject, err := a.authenticate(ctx, email, password)
-	if err != nil {
-		if !errors.Is(err, ErrCredentials) && !errors.Is(err, ErrThrottled) {
-			a.addresses.giveBack(address) // our fault
-		}
+	switch {
+	case errors.Is(err, ErrCredentials):
+		a.log.InfoContext(ctx, "sign-in refused", "reason", "credentials")
+		return err
+	case errors.Is(err, ErrThrottled):
+		a.log.WarnContext(ctx, "sign-in refused", "reason", "too many tries for one account, or too much to do")
+		return err
+	case err != nil:
+		a.addresses.giveBack(address) // our fault
 		return err
 	}
 	a.addresses.giveBack(address)
@@ -142,6 +148,7 @@ func (a *Access) SignIn(r *http.Request, email, password string) error {
 	}
 	a.sessions.Put(ctx, keyAccount, account.ID)
 	a.sessions.Put(ctx, keyEpoch, fmt.Sprint(account.epoch))
+	a.log.InfoContext(ctx, "signed in", "account", account.ID, "role", string(account.Role))
 	return nil
 }
 

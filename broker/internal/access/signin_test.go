@@ -585,6 +585,31 @@ func TestBrokenStoreSaysSoAndSignsNobodyIn(t *testing.T) {
 	}
 }
 
+func TestServiceLogNamesNobody(t *testing.T) {
+	var log strings.Builder
+	a, err := New(t.Context(), Config{DB: newTestDB(t), Log: slog.New(slog.NewTextHandler(&log, nil))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	a.passwords = newHasher(1000, 2)
+	account := mustAdd(t, a, technician("anna@office.example"))
+	b := &inBubble{a: a, address: "192.0.2.1:1000"}
+	for _, password := range []string{goodPassword, otherPassword} {
+		if err := b.signIn(account.Email, password); err != nil && !errors.Is(err, ErrCredentials) {
+			t.Fatal(err)
+		}
+	}
+	text := log.String()
+	if !strings.Contains(text, "account="+account.ID) || !strings.Contains(text, "reason=credentials") {
+		t.Errorf("too little: %s", text)
+	}
+	for _, secret := range []string{"anna", "Anna", "192.0.2.1", "herons", "bridge", b.cookie} {
+		if strings.Contains(text, secret) {
+			t.Errorf("%q in the log: %s", secret, text)
+		}
+	}
+}
+
 func TestSameOrigin(t *testing.T) {
 	h, err := SameOrigin("https://office.example", http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 	if err != nil {

@@ -17,9 +17,10 @@ import (
 // looked at, so that many at once gain nothing, and given back when it was right.
 // A refused try does not prolong the pause.
 //
-// Odds for one account, any number of addresses: 5 tries at once, then pauses of
-// 1, 2, 4 ... 256, 300 s: at most 14 in the first ten minutes and 12 an hour from
-// then on, about 300 a day, against passwords of 15 characters without common ones.
+// Odds for one account, any number of addresses: 6 tries at once, then one after
+// each pause of 1, 2, 4 ... 256, 300, 300 ... s. That is 15 in the first ten minutes
+// and 12 an hour from then on, about 300 a day, against passwords of 15 characters
+// that are not common ones.
 var (
 	accountPace = pace{free: 5, limit: 5 * time.Minute, forget: 24 * time.Hour}
 	// Behind one address there may be a whole office.

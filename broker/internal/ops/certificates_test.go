@@ -9,6 +9,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -369,6 +370,11 @@ func TestSecrets(t *testing.T) {
 	key, err := x509.ParsePKIXPublicKey(block.Bytes)
 	if err != nil || !s.LogKey().Public().(ed25519.PublicKey).Equal(key) {
 		t.Fatalf("log.pub is not the half of log.key, %v", err)
+	}
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s"} {
+		if got := fmt.Sprintf(verb, s); got != "server secrets" {
+			t.Errorf("%s prints %s", verb, got)
+		}
 	}
 	again, err := OpenSecrets(folder)
 	if err != nil || !bytes.Equal(again.Derive("x"), s.Derive("x")) || !again.LogKey().Equal(s.LogKey()) {

@@ -76,6 +76,12 @@ func (s *Secrets) Derive(purpose string) []byte {
 	return key
 }
 
+// String keeps the keys out of logs and messages.
+func (s *Secrets) String() string { return "server secrets" }
+
+// GoString does the same for %#v.
+func (s *Secrets) GoString() string { return s.String() }
+
 // LogKey signs what the broker says about recordings after a crash.
 func (s *Secrets) LogKey() ed25519.PrivateKey { return s.log }
 
