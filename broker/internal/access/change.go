@@ -1,0 +1,83 @@
+package access
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/uptrace/bun"
+)
+
+// Disable ends the account with this id: its sign-ins and tokens are worth nothing
+// from now on. The last administrator is refused with ErrLastAdministrator.
+func (a *Access) Disable(ctx context.Context, id string) error {
+	err := a.db.RunInTx(ctx, nil, func(ctx context.Context, tx bun.Tx) error {
+		row, err := selectAccount(ctx, tx, "account.id = ?", id)
+		if err != nil {
+			return err
+		}
+		if row.Role == Administrator && row.DisabledAt.IsZero() {
+			others, err := tx.NewSelect().Model((*accountRow)(nil)).
+				Where("role = ?", Administrator).Where("disabled_at IS NULL").Where("id <> ?", id).Exists(ctx)
+			if err != nil {
+				return err
+			}
+			if !others {
+				return ErrLastAdministrator
+			}
+		}
+		if _, err := tx.NewDelete().Model((*tokenRow)(nil)).Where("account_id = ?", id).Exec(ctx); err != nil {
+			return err
+		}
+		_, err = tx.NewUpdate().Model((*accountRow)(nil)).
+			Set("disabled_at = COALESCE(disabled_at, ?)", time.Now()).Set("epoch = epoch + 1").Where("id = ?", id).Exec(ctx)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("disable account: %w", err)
+	}
+	return nil
+}
+
+// SetPassword gives the account with this id a new password and ends its sign-ins.
+func (a *Access) SetPassword(ctx context.Context, id, password string) error {
+	account, err := a.byID(ctx, id)
+	if err != nil {
+		return fmt.Errorf("set password: %w", err)
+	}
+	office, err := a.Office(ctx)
+	if err != nil {
+		return err
+	}
+	if password, err = CheckPassword(password, account.Email, account.Name, office.Name); err != nil {
+		return err
+	}
+	hash, err := a.passwords.hash(ctx, password)
+	if err != nil {
+		return err
+	}
+	_, err = a.db.NewUpdate().Model((*accountRow)(nil)).
+		Set("password_hash = ?", hash).Set("epoch = epoch + 1").Where("id = ?", id).Exec(ctx)
+	if err != nil {
+		return fmt.Errorf("set password: %w", err)
+	}
+	return nil
+}
+
+// Recheck reads the account again and fails with ErrEnded when it was disabled or
+// its sign-ins were ended since. Whoever keeps a connection open asks it now and
+// then: accounts can be changed from the command line too.
+func (a *Access) Recheck(ctx context.Context, before Account) (Account, error) {
+	now, err := a.byID(ctx, before.ID)
+	if errors.Is(err, ErrNotFound) {
+		return Account{}, ErrEnded
+	}
+	if err != nil {
+		return Account{}, err
+	}
+	if now.Disabled || now.epoch != before.epoch {
+		return Account{}, ErrEnded
+	}
+	return now, nil
+}

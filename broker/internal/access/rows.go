@@ -1,0 +1,62 @@
+package access
+
+import (
+	"time"
+
+	"github.com/uptrace/bun"
+)
+
+type accountRow struct {
+	bun.BaseModel `bun:"table:accounts,alias:account"`
+
+	ID           string `bun:",pk"`
+	Email        string
+	Name         string
+	Role         Role
+	Team         string `bun:",nullzero"`
+	Territory    string
+	Level        Level
+	Profile      string `bun:",nullzero"`
+	PasswordHash string
+	Epoch        int64
+	CreatedAt    time.Time
+	DisabledAt   time.Time `bun:",nullzero"`
+
+	TeamTerritory string `bun:",scanonly"`
+	Permissions   string `bun:",scanonly"`
+}
+
+// accountQuery adds what stands in other tables.
+func accountQuery(q *bun.SelectQuery) *bun.SelectQuery {
+	return q.ColumnExpr("account.*").
+		ColumnExpr("COALESCE(team.territory, '') AS team_territory").
+		ColumnExpr("COALESCE(profile.permissions, '') AS permissions").
+		Join("LEFT JOIN teams AS team ON team.name = account.team").
+		Join("LEFT JOIN profiles AS profile ON profile.name = account.profile")
+}
+
+func (row *accountRow) account() (Account, error) {
+	a := Account{
+		ID: row.ID, Email: row.Email, Name: row.Name, Role: row.Role, Team: row.Team, Territory: row.Territory,
+		Level: row.Level, Created: row.CreatedAt, Disabled: !row.DisabledAt.IsZero(), epoch: row.Epoch,
+	}
+	if row.Role.assists() {
+		a.Territory = row.TeamTerritory
+	}
+	if row.Profile != "" {
+		var err error
+		if a.Profile, err = (profileRow{Name: row.Profile, Permissions: row.Permissions}).profile(); err != nil {
+			return Account{}, err
+		}
+	}
+	return a, nil
+}
+
+type teamRow struct {
+	bun.BaseModel `bun:"table:teams,alias:team"`
+
+	Name      string `bun:",pk"`
+	Territory string
+	Level     Level
+	CreatedAt time.Time
+}
