@@ -2,37 +2,44 @@ package console_test
 
 import (
 	"context"
+	"encoding/json"
+	"fmt"
 	"image"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"consento/build/stage"
+	"consento/protocol"
 )
 
 // office is one stage: a broker, the customer's screen and the technician's.
+// SESSION_SHOTS names a folder for screenshots.
 type office struct {
 	t          *testing.T
 	ctx        context.Context
+	dir        string
 	broker     *stage.Broker
 	customer   *stage.Screen
 	technician *stage.Screen
 	page       *stage.Browser // the customer's
 	console    *stage.Browser
+	sessions   int
 }
 
 func newOffice(t *testing.T) *office {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 12*time.Minute)
 	t.Cleanup(cancel)
 	bin, err := stage.Bin()
 	if err != nil {
 		t.Fatal(err)
 	}
-	o := &office{t: t, ctx: ctx}
-	dir := t.TempDir()
-	if o.broker, err = stage.NewBroker(ctx, bin, dir); err != nil {
+	o := &office{t: t, ctx: ctx, dir: t.TempDir()}
+	if o.broker, err = stage.NewBroker(ctx, bin, o.dir); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
@@ -43,21 +50,25 @@ func newOffice(t *testing.T) *office {
 			t.Log("broker:\n" + o.broker.Log())
 		}
 	})
-	o.customer = o.screen(image.Pt(1280, 800), filepath.Join(dir, "customer"))
-	o.technician = o.screen(image.Pt(1440, 900), filepath.Join(dir, "technician"))
+	o.customer = o.screen(image.Pt(1280, 800), "customer")
+	o.technician = o.screen(image.Pt(1440, 900), "technician")
 	o.page = o.browser(o.customer, "it-IT")
 	o.console = o.browser(o.technician, "en-US")
 	o.must(o.console.SignIn(o.broker))
 	return o
 }
 
-func (o *office) screen(size image.Point, home string) *stage.Screen {
+func (o *office) screen(size image.Point, name string) *stage.Screen {
 	o.t.Helper()
-	s, err := stage.NewScreen(o.ctx, size, home)
+	s, err := stage.NewScreen(o.ctx, size, filepath.Join(o.dir, name))
 	if err != nil {
 		o.t.Fatal(err)
 	}
-	o.t.Cleanup(func() { o.must(s.Close()) })
+	o.t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			o.t.Error(err)
+		}
+	})
 	return s
 }
 
@@ -80,23 +91,47 @@ func (o *office) must(err error) {
 	}
 }
 
+// act runs one scene as a test of its own on the same stage.
+func (o *office) act(name string, scene func(o *office)) {
+	o.t.Run(name, func(t *testing.T) {
+		here := *o
+		here.t = t
+		ctx, cancel := context.WithTimeout(o.ctx, 2*time.Minute)
+		defer cancel()
+		here.ctx = ctx
+		scene(&here)
+		if t.Failed() {
+			t.Log("broker:\n" + o.broker.Log())
+		}
+	})
+}
+
 // picture keeps a screenshot, if somebody wants one.
 func (o *office) picture(name string, s *stage.Screen) {
 	folder := os.Getenv("SESSION_SHOTS")
 	if folder == "" || s == nil {
 		return
 	}
-	if err := s.Save(o.ctx, filepath.Join(folder, o.t.Name()+"-"+name+".png")); err != nil {
-		o.t.Log(err)
+	if err := s.Save(o.ctx, filepath.Join(folder, strings.ReplaceAll(o.t.Name(), "/", "-")+"-"+name+".png")); err != nil {
+		o.t.Error(err)
 	}
+}
+
+// issue has the technician make a session and returns its key.
+func (o *office) issue() string {
+	o.t.Helper()
+	key, err := o.console.NewSession()
+	o.must(err)
+	if parsed, err := protocol.ParseSessionKey(key); err != nil || string(parsed) != key {
+		o.t.Fatalf("the console shows %q as the key", key)
+	}
+	return key
 }
 
 // agent goes the customer's way from the key to the running agent.
 func (o *office) agent() *stage.Agent {
 	o.t.Helper()
-	key, err := o.console.NewSession()
-	o.must(err)
-	o.must(o.page.EnterKey(o.broker, key))
+	o.must(o.page.EnterKey(o.broker, o.issue()))
 	o.must(o.page.ConfirmName(true))
 	command, err := o.page.FetchAgent(o.ctx, o.customer)
 	o.must(err)
@@ -112,21 +147,356 @@ func (o *office) agent() *stage.Agent {
 	return agent
 }
 
-func TestSession(t *testing.T) {
-	o := newOffice(t)
+// share goes on to the shared screen.
+func (o *office) share() *stage.Agent {
+	o.t.Helper()
 	agent := o.agent()
-	o.must(o.customer.Accept(o.ctx, "Consento – "))
-	o.picture("consent", o.customer)
+	o.must(o.customer.Accept(o.ctx, "Consento – terms"))
 	o.must(o.customer.Accept(o.ctx, "Consento – show"))
 	o.must(o.console.State("Active"))
 	o.must(o.console.Until("picture", `document.querySelector('[data-testid="remote-screen"]').videoWidth === 1280`))
-	o.picture("active", o.customer)
-	o.picture("active", o.technician)
-	o.must(o.console.Click(`[data-testid="end-session"]`))
-	o.must(o.customer.Accept(o.ctx, "Consento – removed"))
-	code, err := agent.Exit(o.ctx)
+	return agent
+}
+
+// over closes the agent's last window and checks that nothing is left of it.
+func (o *office) over(agent *stage.Agent, code int, left []string) {
+	o.t.Helper()
+	window, err := o.customer.Window(o.ctx, "Consento – removed")
 	o.must(err)
-	if code != 0 || !agent.Gone() {
-		t.Errorf("exit code %d, program gone: %v", code, agent.Gone())
+	o.picture("removed", o.customer)
+	o.must(o.customer.PressIn(o.ctx, window, "Return"))
+	got, err := agent.Exit(o.ctx)
+	o.must(err)
+	if got != code {
+		o.t.Errorf("the agent's exit code is %d instead of %d", got, code)
 	}
+	o.clean(left)
+}
+
+// files lists what lies in the customer's home, but for the browser's own.
+func (o *office) files() []string {
+	o.t.Helper()
+	var files []string
+	err := filepath.WalkDir(o.customer.Home, func(path string, d os.DirEntry, err error) error {
+		if err != nil {
+			return nil // it went away while we looked: it is not left
+		}
+		if d.IsDir() && strings.HasPrefix(d.Name(), ".browser-") || strings.HasPrefix(d.Name(), ".org.chromium") {
+			if d.IsDir() {
+				return filepath.SkipDir
+			}
+			return nil
+		}
+		files = append(files, strings.TrimPrefix(path, o.customer.Home))
+		return nil
+	})
+	o.must(err)
+	return files
+}
+
+// clean checks that the customer's home holds what it held before the agent came.
+func (o *office) clean(before []string) {
+	o.t.Helper()
+	var left []string
+	for _, file := range o.files() {
+		if !slices.Contains(before, file) {
+			left = append(left, file)
+		}
+	}
+	if len(left) > 0 {
+		o.t.Errorf("left on the customer's disk: %q", left)
+	}
+}
+
+// evidence is what an auditor finds of the newest session.
+type evidence struct {
+	folder string
+	codes  []string
+	reason string // of session.ended
+	video  string // file, "" if there is none
+}
+
+// newest opens the newest recording as an auditor does. The verifier's verdict
+// on it has to be this exit code.
+func (o *office) newest(verdict int) evidence {
+	o.t.Helper()
+	file := o.newestFile()
+	code, out, err := o.broker.Verify(o.ctx, "session", file, "--policy", filepath.Join(o.broker.Data, "keys", "log.pub"))
+	o.must(err)
+	if code != verdict {
+		o.t.Fatalf("consento-verify session: exit code %d instead of %d\n%s", code, verdict, out)
+	}
+	e := evidence{folder: o.t.TempDir()}
+	if _, err := o.broker.Run(o.ctx, "consento-verify", "open", file, "--identity", o.broker.Identity, "--out", e.folder); err != nil {
+		o.must(err)
+	}
+	data, err := os.ReadFile(filepath.Join(e.folder, "events.json"))
+	o.must(err)
+	var events []struct {
+		Event struct {
+			Code string `json:"code"`
+			Data struct {
+				Reason string `json:"reason"`
+			} `json:"data"`
+		} `json:"event"`
+	}
+	o.must(json.Unmarshal(data, &events))
+	for _, entry := range events {
+		e.codes = append(e.codes, entry.Event.Code)
+		if entry.Event.Code == string(protocol.EventEnded) {
+			e.reason = entry.Event.Data.Reason
+		}
+	}
+	if _, err := os.Stat(filepath.Join(e.folder, "video.mp4")); err == nil {
+		e.video = filepath.Join(e.folder, "video.mp4")
+	}
+	return e
+}
+
+func (o *office) newestFile() string {
+	o.t.Helper()
+	files, err := o.broker.Recordings()
+	o.must(err)
+	newest, at := "", time.Time{}
+	for _, file := range files {
+		info, err := os.Stat(file)
+		o.must(err)
+		if info.ModTime().After(at) {
+			newest, at = file, info.ModTime()
+		}
+	}
+	if newest == "" {
+		o.t.Fatal("there is no recording")
+	}
+	return newest
+}
+
+// expect checks the reason and the order of events.
+func (e evidence) expect(t *testing.T, reason protocol.EndReason, codes ...protocol.EventCode) {
+	t.Helper()
+	if e.reason != string(reason) {
+		t.Errorf("the evidence gives the reason %q instead of %q", e.reason, reason)
+	}
+	rest := e.codes
+	for _, code := range codes {
+		i := slices.Index(rest, string(code))
+		if i < 0 {
+			t.Fatalf("no %s after the events before it in %q", code, e.codes)
+		}
+		rest = rest[i+1:]
+	}
+}
+
+// Verdicts of the verifier before there is a log that anchors recordings.
+const unverifiable = 3
+
+func TestSession(t *testing.T) {
+	o := newOffice(t)
+	o.act("wrong key", func(o *office) {
+		o.must(o.page.EnterKey(o.broker, "2345678"))
+		o.must(o.page.Until("one clear sentence", `document.querySelector("#key-error").textContent.includes("sbagliata o troppo vecchia")`))
+		o.picture("key", o.customer)
+	})
+	o.act("another name", func(o *office) {
+		key := o.issue()
+		o.must(o.page.EnterKey(o.broker, key))
+		o.must(o.page.ConfirmName(false))
+		o.must(o.console.State("Closed"))
+		o.newest(unverifiable).expect(o.t, protocol.EndNameNotConfirmed,
+			protocol.EventIssued, protocol.EventRedeemed, protocol.EventNameRefused, protocol.EventEnded, protocol.EventClosed)
+		// The key is used up, and the sentence is the same as for a wrong one.
+		o.must(o.page.EnterKey(o.broker, key))
+		o.must(o.page.Until("used key refused", `document.querySelector("#key-error").textContent.includes("sbagliata o troppo vecchia")`))
+	})
+	o.act("terms refused", func(o *office) {
+		before := o.files()
+		agent := o.agent()
+		o.picture("terms", o.customer)
+		o.must(o.customer.Refuse(o.ctx, "Consento – terms"))
+		o.over(agent, 3, before)
+		o.must(o.console.State("Closed"))
+		e := o.newest(unverifiable)
+		e.expect(o.t, protocol.EndTermsDeclined, protocol.EventAgentJoined, protocol.EventTermsShown, protocol.EventTermsDeclined,
+			protocol.EventEnded, protocol.EventRemoved, protocol.EventClosed)
+		if e.video != "" {
+			o.t.Error("there is a video of a screen that was never shown")
+		}
+	})
+	o.act("view refused", func(o *office) {
+		before := o.files()
+		agent := o.agent()
+		o.must(o.customer.Accept(o.ctx, "Consento – terms"))
+		_, err := o.customer.Window(o.ctx, "Consento – show")
+		o.must(err)
+		o.picture("consent", o.customer)
+		o.must(o.customer.Refuse(o.ctx, "Consento – show"))
+		o.over(agent, 3, before)
+		o.must(o.console.State("Closed"))
+		e := o.newest(unverifiable)
+		e.expect(o.t, protocol.EndConsentRefused, protocol.EventTermsAccepted, protocol.EventConsentAsked, protocol.EventConsentRefused, protocol.EventEnded)
+		if e.video != "" {
+			o.t.Error("there is a video of a screen that was never shown")
+		}
+	})
+	o.act("ten seconds, ended by the technician", tenSeconds)
+	o.act("ended by the customer's red X", func(o *office) {
+		before := o.files()
+		agent := o.share()
+		bar, err := o.customer.Window(o.ctx, "Consento – session bar")
+		o.must(err)
+		bounds, err := o.customer.Bounds(o.ctx, bar)
+		o.must(err)
+		o.must(o.customer.Click(o.ctx, image.Pt(bounds.Max.X-20, (bounds.Min.Y+bounds.Max.Y)/2)))
+		o.must(o.console.Until("ended by the customer", `/Closed|Ending/.test(document.querySelector('[data-testid="session-state"]').dataset.state)`))
+		o.over(agent, 0, before)
+		o.must(o.console.State("Closed"))
+		o.picture("ended", o.technician)
+		e := o.newest(unverifiable)
+		e.expect(o.t, protocol.EndCustomer, protocol.EventConsentGiven, protocol.EventEnded, protocol.EventRemoved, protocol.EventClosed)
+	})
+	o.act("a second agent with the same ticket", secondAgent)
+	o.act("agent killed", func(o *office) {
+		before := o.files()
+		agent := o.share()
+		agent.Kill()
+		o.must(o.console.State("Closed"))
+		o.must(o.customer.NoWindow(o.ctx, "Consento – "))
+		o.clean(before)
+		o.newest(unverifiable).expect(o.t, protocol.EndAgentLost, protocol.EventConsentGiven, protocol.EventEnded,
+			protocol.EventRemovalUnknown, protocol.EventClosed)
+	})
+	o.act("broker killed", func(o *office) {
+		before := o.files()
+		agent := o.share()
+		o.broker.Kill()
+		o.over(agent, 4, before)
+		file := o.newestFile()
+		if code, out, err := o.broker.Verify(o.ctx, "session", file); err != nil || code != 2 {
+			o.t.Errorf("the open recording of a killed broker: exit code %d, %v\n%s", code, err, out)
+		}
+		o.must(o.broker.Start(o.ctx))
+		e := o.newest(unverifiable) // closed under the log key by the broker that started
+		if !slices.Contains(e.codes, string(protocol.EventConsentGiven)) || e.video == "" {
+			o.t.Errorf("what was sealed before the kill is not there: %q", e.codes)
+		}
+		o.plays(e.video)
+	})
+}
+
+// tenSeconds shows ten seconds of a busy screen, and compares what the
+// technician sees, and what is recorded, with what is on the customer's screen.
+func tenSeconds(o *office) {
+	before := o.files()
+	agent := o.share()
+	terminal, err := o.customer.Start("xterm", "-geometry", "120x40+40+60", "-e", "bash", "-c",
+		`for i in $(seq 200); do echo "$i  The quick brown fox jumps over the lazy dog 0123456789"; sleep 0.05; done; read -r _`)
+	o.must(err)
+	defer terminal.Kill()
+	o.must(watch(o.console, 10*time.Second, 60))
+	o.must(o.same("the technician's picture", func() (image.Image, error) { return o.console.Frame(`[data-testid="remote-screen"]`) }))
+	o.picture("shared", o.customer)
+	o.picture("shared", o.technician)
+	screen, err := o.customer.Picture(o.ctx)
+	o.must(err)
+	o.must(o.console.Click(`[data-testid="end-session"]`))
+	o.over(agent, 0, before)
+	o.must(o.console.State("Closed"))
+	e := o.newest(unverifiable)
+	e.expect(o.t, protocol.EndTechnician, protocol.EventIssued, protocol.EventRedeemed, protocol.EventNameConfirmed, protocol.EventAgentFetched,
+		protocol.EventAgentJoined, protocol.EventTermsAccepted, protocol.EventConsentAsked, protocol.EventConsentGiven, protocol.EventStateChanged,
+		protocol.EventEnded, protocol.EventRemoved, protocol.EventClosed)
+	duration := o.plays(e.video)
+	if duration < 10 {
+		o.t.Errorf("the video lasts %.1f s", duration)
+	}
+	last, err := stage.LastFrame(o.ctx, e.video)
+	o.must(err)
+	if psnr := stage.PSNR(screen, last, stage.Below(shared)); psnr < 35 {
+		o.t.Errorf("the last picture of the recording differs from the screen: %.1f dB", psnr)
+	}
+}
+
+// shared is the height of the bar, which tells the time: it is left out when
+// pictures of two moments are compared.
+const shared = 70
+
+// same waits until a picture equals the customer's screen.
+func (o *office) same(what string, picture func() (image.Image, error)) error {
+	best := 0.0
+	ctx, cancel := stage.Briefly(o.ctx)
+	defer cancel()
+	err := stage.Until(ctx, what, func() bool {
+		screen, err := o.customer.Picture(ctx)
+		if err != nil {
+			return false
+		}
+		seen, err := picture()
+		if err != nil {
+			return false
+		}
+		best = max(best, stage.PSNR(screen, seen, stage.Below(shared)))
+		return best > 38
+	})
+	if err != nil {
+		return fmt.Errorf("%w: at best %.1f dB", err, best)
+	}
+	return nil
+}
+
+// watch counts the frames that the console shows in that time.
+func watch(b *stage.Browser, time time.Duration, atLeast int) error {
+	frames, err := stage.Eval[int](b, fmt.Sprintf(`new Promise((resolve) => {
+		const video = document.querySelector('[data-testid="remote-screen"]');
+		const before = video.getVideoPlaybackQuality().totalVideoFrames;
+		setTimeout(() => resolve(video.getVideoPlaybackQuality().totalVideoFrames - before), %d);
+	})`, time.Milliseconds()))
+	if err == nil && frames < atLeast {
+		err = fmt.Errorf("only %d frames in %s", frames, time)
+	}
+	return err
+}
+
+// plays checks a video by ffprobe and in Chromium, and returns its length in seconds.
+func (o *office) plays(video string) float64 {
+	o.t.Helper()
+	if video == "" {
+		o.t.Fatal("there is no video")
+	}
+	probed, err := stage.Probe(o.ctx, video)
+	o.must(err)
+	duration, err := o.page.Play(video)
+	o.must(err)
+	if d := duration - probed; d > 0.5 || d < -0.5 {
+		o.t.Errorf("Chromium says %.2f s, ffprobe %.2f s", duration, probed)
+	}
+	return duration
+}
+
+// secondAgent runs a copy of the program beside the one that joined.
+func secondAgent(o *office) {
+	before := o.files()
+	o.must(o.page.EnterKey(o.broker, o.issue()))
+	o.must(o.page.ConfirmName(true))
+	command, err := o.page.FetchAgent(o.ctx, o.customer)
+	o.must(err)
+	copied, err := o.customer.CopyAgent()
+	o.must(err)
+	agent, err := o.customer.StartAgent(o.ctx, command)
+	o.must(err)
+	o.must(o.console.State("Waiting"))
+	second, err := o.customer.StartCopy(o.ctx, copied)
+	o.must(err)
+	window, err := o.customer.Window(o.ctx, "Consento – not started")
+	o.must(err)
+	o.picture("second", o.customer)
+	o.must(o.customer.PressIn(o.ctx, window, "Return"))
+	code, err := second.Exit(o.ctx)
+	o.must(err)
+	if code != 5 {
+		o.t.Errorf("the second agent's exit code is %d", code)
+	}
+	o.must(o.customer.Refuse(o.ctx, "Consento – terms"))
+	o.over(agent, 3, before)
+	o.must(o.console.State("Closed"))
+	o.newest(unverifiable).expect(o.t, protocol.EndTermsDeclined, protocol.EventKeyRefused, protocol.EventEnded)
 }

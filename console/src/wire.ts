@@ -23,7 +23,8 @@ export type Line =
   | { kind: "connecting" }
   | { kind: "online" }
   | { kind: "lost"; retryAt: number } // milliseconds of performance.now()
-  | { kind: "outdated" }; // the broker speaks another major version
+  | { kind: "outdated" } // the broker speaks another major version
+  | { kind: "forbidden" }; // this person may not use the console (any more)
 
 const answerTimeout = 15_000;
 const firstDelay = 500;
@@ -145,19 +146,23 @@ export class Wire {
     const wait = delay(this.#attempt++);
     this.line.value = { kind: "lost", retryAt: performance.now() + wait };
     this.#retry = setTimeout(() => this.connect(), wait);
+    if (opened) return;
     // A browser does not say why it got no socket: ask the same address as a page.
-    if (!opened && (await this.#refused())) {
+    const status = await this.#status();
+    if (this.#socket !== null) return; // a new try began meanwhile
+    if (status === 401 || status === 403) {
       clearTimeout(this.#retry);
-      this.#signedOut();
+      this.#retry = 0;
+      if (status === 401) this.#signedOut();
+      else this.line.value = { kind: "forbidden" };
     }
   }
 
-  async #refused(): Promise<boolean> {
+  async #status(): Promise<number> {
     try {
-      const answer = await fetch(this.#url.replace(/^ws/, "http"), { redirect: "manual", cache: "no-store" });
-      return answer.status === 401 || answer.type === "opaqueredirect";
+      return (await fetch(this.#url.replace(/^ws/, "http"), { redirect: "manual", cache: "no-store" })).status;
     } catch {
-      return false; // nobody answers: that is no refusal
+      return 0; // nobody answers
     }
   }
 

@@ -42,8 +42,8 @@ export function App() {
         )}
         <Trouble />
         {session ? <SessionPanel session={session} /> : <Teach />}
+        <StatusBar />
       </main>
-      <StatusBar />
       <p class="visually-hidden" role="status">
         {desk.announcement}
       </p>
@@ -124,8 +124,8 @@ function moveInList(by: number): void {
   items[to]?.focus();
 }
 
-/** toggleFullScreen shows the session with its head and its red X, and nothing else, or all again. */
+/** toggleFullScreen shows the session with its head, its red X and the status bar, or all again. */
 export function toggleFullScreen(): void {
   if (document.fullscreenElement !== null) void document.exitFullscreen();
-  else document.querySelector(".session")?.requestFullscreen().catch(() => {}); // refused: the page stays as it is
+  else document.querySelector("main")?.requestFullscreen().catch(() => {}); // refused: the page stays as it is
 }

@@ -1,5 +1,6 @@
 // Why a session ended, what became of the help program, and what to do next.
 
+import { useEffect, useRef } from "preact/hooks";
 import { reasonText, type SessionView } from "../desk";
 import { duration, has, t, timeOf } from "../text";
 import { useConsole } from "./context";
@@ -10,10 +11,15 @@ export function Ended({ session }: { session: SessionView }) {
   const next = `next.${session.end_reason ?? ""}`;
   const mayIssue = desk.welcome.value?.can_issue === true;
   const now = desk.clock.read();
+  const heading = useRef<HTMLHeadingElement>(null);
+  // Whoever pressed the red X stood on a button that is gone.
+  useEffect(() => {
+    if (document.activeElement === document.body) heading.current?.focus();
+  }, []);
   return (
     <div class="session-body centre">
       <section class="card ended" aria-labelledby="ended-heading">
-        <h2 id="ended-heading">{t("ended.heading")}</h2>
+        <h2 id="ended-heading" ref={heading} tabIndex={-1}>{t("ended.heading")}</h2>
         <p class="lead">{reasonText(session)}</p>
         {session.mine && has(next) && <p>{t(next, { name: session.technician.name })}</p>}
         <dl class="facts">

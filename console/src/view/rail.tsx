@@ -27,10 +27,7 @@ export function Rail({ onHelp }: { onHelp: () => void }) {
     <nav class="rail" aria-label={t("rail.label")}>
       <header class="rail-head">
         <span class="brand">
-          <svg class="mark" viewBox="0 0 32 32" aria-hidden="true">
-            <rect width="32" height="32" rx="6" />
-            <path d="M21.500 11.200A8 8 0 1 0 21.500 20.800M13.500 16l3 3 6-6.500" />
-          </svg>
+          <img src="/assets/icon.svg" width="28" height="28" alt="" />
           Consento
         </span>
         <button type="button" class="button quiet small icon-only" aria-label={t("help.open_help")} title={`${t("help.open_help")} (?)`} onClick={onHelp}>
@@ -74,10 +71,15 @@ export function Rail({ onHelp }: { onHelp: () => void }) {
       </div>
 
       {account && (
-        <p class="account">
-          <strong>{account.name}</strong>
-          <span class="soft">{[account.team, account.office].filter(Boolean).join(" · ")}</span>
-        </p>
+        <form class="account" method="post" action="/signout">
+          <p>
+            <strong>{account.name}</strong>
+            <span class="soft">{[account.team, account.office].filter(Boolean).join(" · ")}</span>
+          </p>
+          <button type="submit" class="button quiet small">
+            {t("rail.sign_out")}
+          </button>
+        </form>
       )}
     </nav>
   );

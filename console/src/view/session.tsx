@@ -1,7 +1,8 @@
 // One session: its head with what is allowed and the red X, and below it the
 // key, the customer's steps, the picture or the end.
 
-import { useComputed } from "@preact/signals";
+import { useComputed, useSignal } from "@preact/signals";
+import { useEffect } from "preact/hooks";
 import { over, type SessionView } from "../desk";
 import { duration, t, timeOf } from "../text";
 import { toggleFullScreen } from "./app";
@@ -16,6 +17,12 @@ import { Steps } from "./steps";
 export function SessionPanel({ session }: { session: SessionView }) {
   const { desk, settings } = useConsole();
   const ended = over(session.state);
+  const full = useSignal(document.fullscreenElement !== null);
+  useEffect(() => {
+    const changed = () => (full.value = document.fullscreenElement !== null);
+    document.addEventListener("fullscreenchange", changed);
+    return () => document.removeEventListener("fullscreenchange", changed);
+  }, []);
   const live = session.state === "Active" && desk.pictures.value.get(session.id)?.state.value === "live";
   return (
     <section class="session" aria-labelledby="session-name">
@@ -40,7 +47,14 @@ export function SessionPanel({ session }: { session: SessionView }) {
                 <Icon name="actual" />
                 <span class="tool-word">{t("view.actual")}</span>
               </button>
-              <button type="button" class="button small" aria-keyshortcuts="M" title={`${t("view.full")} (M)`} onClick={toggleFullScreen}>
+              <button
+                type="button"
+                class="button small"
+                aria-keyshortcuts="M"
+                aria-pressed={full.value}
+                title={`${t("view.full")} (M)`}
+                onClick={toggleFullScreen}
+              >
                 <Icon name="full" />
                 <span class="tool-word">{t("view.full")}</span>
               </button>

@@ -27,6 +27,7 @@ const lineText = {
   online: "line.online",
   lost: "line.lost",
   outdated: "line.outdated",
+  forbidden: "line.forbidden",
 } as const satisfies Record<Line["kind"], string>;
 
 function Retry({ at }: { at: number }) {

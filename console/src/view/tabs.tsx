@@ -8,6 +8,11 @@ import { stateIcon } from "./state";
 export function Tabs() {
   const { desk } = useConsole();
   const sessions = desk.opened.value.map((id) => desk.sessions.value.find((s) => s.id === id)).filter((s) => s !== undefined);
+  const close = (id: string) => {
+    desk.close(id);
+    // The button that had the focus is gone with its tab.
+    requestAnimationFrame(() => document.querySelector<HTMLElement>('.tab[data-current="true"] .tab-name, .new-session')?.focus());
+  };
   if (sessions.length === 0) return null;
   return (
     <nav class="tabs" aria-label={t("tabs.label")}>
@@ -26,7 +31,7 @@ export function Tabs() {
                 <span class="visually-hidden">, {t(`state.${s.state}`)}</span>
                 {i < 9 && sessions.length > 1 && <kbd aria-hidden="true">{i + 1}</kbd>}
               </button>
-              <button type="button" class="tab-close" aria-label={t("tabs.close", { session: name })} title={t("tabs.close_hint")} onClick={() => desk.close(s.id)}>
+              <button type="button" class="tab-close" aria-label={t("tabs.close", { session: name })} title={t("tabs.close_hint")} onClick={() => close(s.id)}>
                 <Icon name="cross" />
               </button>
             </li>

@@ -25,18 +25,19 @@ func walk(t *testing.T, language string) {
 	b := newBrowser(t, language)
 	look := func(name string) {
 		t.Helper()
-		for _, dark := range []bool{false, true} {
-			b.scheme(dark)
-			for _, size := range [][2]int64{{1440, 900}, {960, 900}, {320, 700}} {
-				b.size(size[0], size[1])
-				shot := fmt.Sprintf("%s-%s-%d", name, language, size[0])
-				if dark {
-					shot += "-dark"
-				}
-				b.until("layout", `document.fonts.status === "loaded"`)
-				b.axe(shot)
-				b.shot(shot)
+		for _, view := range []struct {
+			width, height int64
+			dark          bool
+		}{{1440, 900, false}, {960, 900, false}, {320, 700, false}, {1440, 900, true}, {320, 700, true}} {
+			b.scheme(view.dark)
+			b.size(view.width, view.height)
+			shot := fmt.Sprintf("%s-%s-%d", name, language, view.width)
+			if view.dark {
+				shot += "-dark"
 			}
+			b.until("fonts", `document.fonts.status === "loaded"`)
+			b.axe(shot)
+			b.shot(shot)
 		}
 		b.size(1440, 900)
 		b.scheme(false)
@@ -115,6 +116,7 @@ func TestEveryReasonAndCodeHasWords(t *testing.T) {
 	p := newPeer(t)
 	b := newBrowser(t, "en")
 	b.open(p.URL + "/console/")
+	b.until("connected", online)
 	now := time.Now()
 	for i, reason := range protocol.EndReasons() {
 		s := scene(fmt.Sprintf("r%d", i), protocol.StateClosed, now.Add(time.Duration(i)*time.Second))
@@ -145,7 +147,7 @@ func TestEveryKeyCharacterCanBeSpelled(t *testing.T) {
 		p := newPeer(t)
 		b := newBrowser(t, language)
 		b.open(p.URL + "/console/")
-		b.until("connected", `document.querySelector(".line").dataset.line === "online"`)
+		b.until("connected", online)
 		words := map[string]string{}
 		for i := 0; i < len(protocol.KeyAlphabet); i += protocol.KeyLength {
 			key := protocol.KeyAlphabet[i : i+protocol.KeyLength]

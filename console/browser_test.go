@@ -182,7 +182,7 @@ func (b *browser) shot(name string) {
 // axe runs axe-core with the rules of WCAG 2.2 AA and its best practices.
 func (b *browser) axe(name string) {
 	b.t.Helper()
-	source, err := os.ReadFile(filepath.Join("..", "node_modules", "axe-core", "axe.min.js"))
+	source, err := os.ReadFile(filepath.Join("node_modules", "axe-core", "axe.min.js"))
 	if err != nil {
 		b.t.Fatalf("axe-core is missing (npm --prefix console ci --ignore-scripts): %v", err)
 	}
