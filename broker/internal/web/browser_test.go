@@ -225,6 +225,9 @@ func TestPagesInChromium(t *testing.T) {
 			b.until(`document.readyState === "loading"`) // the download did not stop the live page
 			until(t, func() bool { _, err := os.Stat(name); return err == nil })
 			evaluate[bool](b, `document.querySelector(".start details").open = true`)
+			b.click("[data-copy]")
+			b.until(`document.querySelector("[data-said]").textContent || getSelection().toString().includes("sha256sum")`)
+			evaluate[bool](b, `getSelection().empty(); true`)
 			b.look("3-start")
 
 			h.desk.set(id, step(protocol.StateWaiting, protocol.StepAgentStarted))
@@ -351,4 +354,38 @@ func TestSetupInChromium(t *testing.T) {
 			b.look("8-setup-errors")
 		})
 	}
+}
+
+// TestWithoutJavaScript goes the same way in a browser that runs no script.
+func TestWithoutJavaScriptInChromium(t *testing.T) {
+	h := builtHouse(t)
+	b := newChromium(t, h, "en")
+	command(b, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true})
+	id := h.desk.issue(goodKey, anna)
+	b.open("/k/acdefgh", "#key")
+	b.click("button.primary")
+	b.until(`document.querySelector(".person")`)
+	if evaluate[bool](b, `document.documentElement.classList.contains("js")`) {
+		t.Fatal("the page's script runs")
+	}
+	b.click(`button[value=yes]`)
+	b.until(newest("Joined"))
+	h.desk.set(id, step(protocol.StateJoined, protocol.StepAgentFetched))
+	b.until(`document.querySelector(".status .fetched .start")`)
+	b.shot("3-start-no-script")
+	h.desk.set(id, step(protocol.StateWaiting, protocol.StepAgentStarted))
+	b.until(newest("Waiting"))
+	// What is new stands out, what is past does not, and the heading follows.
+	weights := evaluate[[]string](b, `[...document.querySelectorAll(".status > li")].map(li => getComputedStyle(li).fontWeight)`)
+	if got := strings.Join(weights, " "); got != "400 400 600" {
+		t.Errorf("weights of the lines: %s", got)
+	}
+	if got := evaluate[string](b, `document.querySelector("h1").innerText.trim()`); got != "Answer in the help program" {
+		t.Errorf("heading %q", got)
+	}
+	yes := true
+	h.desk.set(id, ended(protocol.StateEnding, protocol.EndTechnician, nil))
+	b.until(`document.querySelector("h1")?.innerText === "The help session is over"`) // by itself
+	h.desk.set(id, ended(protocol.StateClosed, protocol.EndTechnician, &yes))
+	b.until(newest("Closed") + ` && document.querySelector(".removed")`)
 }

@@ -18,18 +18,21 @@ var (
 // logged.
 func (w *Web) failed(rw http.ResponseWriter, r *http.Request, err error) {
 	var tooLarge *http.MaxBytesError
-	status, what := http.StatusInternalServerError, "broken"
+	status, what := http.StatusInternalServerError, "page.problem.broken"
 	switch {
+	case errors.Is(err, session.ErrNoSession):
+		w.noSession(rw, r)
+		return
 	case errors.Is(err, errMethod):
-		status, what = http.StatusMethodNotAllowed, "method"
+		status, what = http.StatusMethodNotAllowed, "page.problem.method"
 	case errors.Is(err, errOrigin):
-		status, what = http.StatusForbidden, "origin"
+		status, what = http.StatusForbidden, "page.problem.origin"
 	case errors.Is(err, errForm), errors.As(err, &tooLarge):
-		status, what = http.StatusBadRequest, "form"
+		status, what = http.StatusBadRequest, "page.problem.form"
 	case errors.Is(err, session.ErrStopping), errors.Is(err, context.DeadlineExceeded):
-		status, what = http.StatusServiceUnavailable, "busy"
+		status, what = http.StatusServiceUnavailable, "page.problem.busy"
 	case errors.Is(err, session.ErrEvidence):
-		status, what = http.StatusServiceUnavailable, "evidence"
+		status, what = http.StatusServiceUnavailable, "page.problem.evidence"
 	case errors.Is(err, context.Canceled) && r.Context().Err() != nil:
 		return // nobody is there any more
 	}
@@ -39,11 +42,11 @@ func (w *Web) failed(rw http.ResponseWriter, r *http.Request, err error) {
 	w.problem(rw, r, status, what)
 }
 
-// problem shows the page called page.problem.WHAT: what went wrong, and what to
+// problem shows the texts WHAT.title and WHAT.body: what went wrong, and what to
 // do next.
 func (w *Web) problem(rw http.ResponseWriter, r *http.Request, status int, what string) {
-	p := w.newPage(r, "page.problem."+what+".title")
-	p.Data = p.T("page.problem." + what + ".body")
+	p := w.newPage(r, what+".title")
+	p.Data = p.T(what + ".body")
 	if err := w.show(rw, status, "problem", p); err != nil {
 		w.log.ErrorContext(r.Context(), "page failed", "path", r.Pattern, "err", err)
 		http.Error(rw, http.StatusText(status), status)
@@ -51,6 +54,6 @@ func (w *Web) problem(rw http.ResponseWriter, r *http.Request, status int, what 
 }
 
 func (w *Web) notFound(rw http.ResponseWriter, r *http.Request) error {
-	w.problem(rw, r, http.StatusNotFound, "missing")
+	w.problem(rw, r, http.StatusNotFound, "page.problem.missing")
 	return nil
 }

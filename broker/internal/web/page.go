@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"time"
 	"unicode"
 
 	"consento/protocol/lang"
@@ -97,6 +98,8 @@ func (w *Web) show(rw http.ResponseWriter, status int, name string, p *page) err
 	if err != nil {
 		return err
 	}
+	// A connection that cannot have deadlines is a test's recorder.
+	_ = http.NewResponseController(rw).SetWriteDeadline(time.Now().Add(2 * briefly))
 	h := rw.Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	h.Set("Content-Language", p.Tag)

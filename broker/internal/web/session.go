@@ -14,12 +14,10 @@ import (
 func (w *Web) showSession(rw http.ResponseWriter, r *http.Request) error {
 	id, ok := w.cookies.session(r)
 	if !ok {
-		return w.noSession(rw, r)
+		return session.ErrNoSession
 	}
 	s, err := w.sessions.Snapshot(r.Context(), id)
 	switch {
-	case errors.Is(err, session.ErrNoSession):
-		return w.noSession(rw, r)
 	case err != nil:
 		return err
 	case s.State.Over():
@@ -32,11 +30,9 @@ func (w *Web) showSession(rw http.ResponseWriter, r *http.Request) error {
 
 // noSession answers a browser that belongs to no session, or to one that is no
 // longer known.
-func (w *Web) noSession(rw http.ResponseWriter, r *http.Request) error {
+func (w *Web) noSession(rw http.ResponseWriter, r *http.Request) {
 	w.cookies.clear(rw)
-	p := w.newPage(r, "portal.none.title")
-	p.Data = p.T("portal.none.body")
-	return w.show(rw, http.StatusNotFound, "problem", p)
+	w.problem(rw, r, http.StatusNotFound, "portal.none")
 }
 
 // namePage is the data of the template "name".
@@ -77,11 +73,9 @@ func (w *Web) stop(rw http.ResponseWriter, r *http.Request) error {
 func (w *Web) change(rw http.ResponseWriter, r *http.Request, next string, do func(id string) error) error {
 	id, ok := w.cookies.session(r)
 	if !ok {
-		return w.noSession(rw, r)
+		return session.ErrNoSession
 	}
-	if err := do(id); errors.Is(err, session.ErrNoSession) {
-		return w.noSession(rw, r)
-	} else if err != nil && !errors.Is(err, session.ErrNotNow) {
+	if err := do(id); err != nil && !errors.Is(err, session.ErrNotNow) {
 		return err
 	}
 	http.Redirect(rw, r, next, http.StatusSeeOther)

@@ -25,6 +25,7 @@ type fieldGroup struct {
 
 // field is one field of a form: its texts are setup.LABEL and setup.LABEL.hint.
 type field struct {
+	Group        string // set in Problems only
 	Name, Label  string
 	Type         string // as of HTML, or "textarea"
 	Autocomplete string
@@ -40,6 +41,7 @@ func (p setupPage) Problems() []field {
 	for _, g := range p.Groups {
 		for _, f := range g.Fields {
 			if f.Error != "" {
+				f.Group = g.Name
 				all = append(all, f)
 			}
 		}
@@ -95,9 +97,8 @@ func (w *Web) noSetup(rw http.ResponseWriter, r *http.Request, err error) error 
 	case errors.Is(err, access.ErrSetupDone):
 		return w.show(rw, http.StatusOK, "setup-done", w.newPage(r, "setup.done.title"))
 	case errors.Is(err, access.ErrSetupLink):
-		p := w.newPage(r, "setup.link.title")
-		p.Data = p.T("setup.link.body")
-		return w.show(rw, http.StatusForbidden, "problem", p)
+		w.problem(rw, r, http.StatusForbidden, "setup.link")
+		return nil
 	}
 	return err
 }
@@ -192,7 +193,7 @@ func checkSetup(s access.Setup, officeKnown bool) map[string]string {
 	if !officeKnown {
 		note("office.name", s.Office.Name, line)
 		note("office.phone", s.Office.Phone, func(v string) error {
-			_, err := ops.Office{Name: "-", Phone: v}.Clean()
+			_, err := ops.Office{Name: "any", Phone: v}.Clean()
 			return err
 		})
 		if s.Office.PrivacyContact != "" {

@@ -114,12 +114,10 @@ const stall = 30 * time.Second
 func (w *Web) giveAgent(rw http.ResponseWriter, r *http.Request) error {
 	id, ok := w.cookies.session(r)
 	if !ok {
-		return w.noSession(rw, r)
+		return session.ErrNoSession
 	}
 	ticket, err := w.sessions.Ticket(r.Context(), id)
 	switch {
-	case errors.Is(err, session.ErrNoSession):
-		return w.noSession(rw, r)
 	case errors.Is(err, session.ErrNotNow):
 		http.Redirect(rw, r, "/session", http.StatusSeeOther)
 		return nil

@@ -81,13 +81,13 @@ func (w *Web) showConsole(rw http.ResponseWriter, r *http.Request) error {
 		http.Redirect(rw, r, "/signin?next="+url.QueryEscape("/console/"), http.StatusSeeOther)
 		return nil
 	}
-	if !access.Can(account, access.IssueKey, access.Scope{}) && account.Role != access.Lead {
+	if !access.Can(account, access.IssueKey, access.Scope{}) {
 		p := w.newPage(r, "signin.no_console.title")
 		p.Data = p.T("signin.no_console.body", "name", isolate(account.Name), "role", p.T("signin.role."+string(account.Role)))
 		return w.show(rw, http.StatusForbidden, "noconsole", p)
 	}
 	if w.console == nil {
-		w.problem(rw, r, http.StatusServiceUnavailable, "unbuilt")
+		w.problem(rw, r, http.StatusServiceUnavailable, "page.problem.unbuilt")
 		return nil
 	}
 	h := rw.Header()

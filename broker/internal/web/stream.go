@@ -177,10 +177,16 @@ func (l *lines) next(s protocol.Session) ([]byte, error) {
 		}
 		l.sent[id] = true
 		line.State = s.State
-		line.Text = l.page.T("portal.status."+line.Key, "name", isolate(s.Technician.Name), "viewers", line.Text)
-		if data, ok := l.page.Data.(*sharePage); ok && line.Key == "fetched" && s.State == protocol.StateJoined {
-			line.Offer, line.Detail = data.Program, data.Program != nil
+		data, sharing := l.page.Data.(*sharePage)
+		if sharing && s.State == protocol.StateJoined && data.Joined {
+			switch {
+			case line.Key == "fetched":
+				line.Offer, line.Detail = data.Program, data.Program != nil
+			case line.Key == "joined" && data.Program == nil:
+				line.Key = "joined_without"
+			}
 		}
+		line.Text = l.page.T("portal.status."+line.Key, "name", isolate(s.Technician.Name), "viewers", line.Text)
 		b, err := l.pages.render("line", linePage{page: l.page, Line: line})
 		if err != nil {
 			return nil, err
