@@ -289,6 +289,11 @@ func TestTamperedIsNotRecovered(t *testing.T) {
 			repair(b, recs[5])
 			return b
 		},
+		"changed two seals before the end": func(b []byte, recs []Record) []byte {
+			last := recs[len(recs)-2]
+			b[recs[len(recs)-6].Offset+HeaderSize] ^= 1
+			return b[:last.end()]
+		},
 		"record removed": func(b []byte, recs []Record) []byte {
 			return slices.Concat(b[:recs[5].Offset], b[recs[5].end():])
 		},
@@ -359,6 +364,53 @@ func TestRecoverLeavesClosedAlone(t *testing.T) {
 	}
 	if _, err := Recover(path, nil, "test", time.Now()); err == nil {
 		t.Error("recovered without a key")
+	}
+}
+
+// TestRecoveredCounts: a recovery that counts wrongly, though rightly signed.
+func TestRecoveredCounts(t *testing.T) {
+	for name, c := range map[string]struct {
+		sealed, unsealed int
+		want             Verdict
+	}{
+		"right":             {0, 0, Unanchored},
+		"one sealed less":   {-1, 0, Tampered},
+		"one unsealed more": {0, 1, Tampered},
+	} {
+		s := newSetup(t)
+		path, b, _, _ := s.unclosed(t, 2)
+		rep := scanBytes(t, b)
+		pub, key := newLogKey(t)
+		f, err := os.OpenFile(path, os.O_RDWR, 0)
+		must(t, err)
+		w := &Writer{open: rep.Open, f: f, space: space{off: true}, off: int64(len(b)), tree: rep.edge, sign: key, now: s.clock.now, lastM: rep.sealAt}
+		body, err := Recovered{Time: s.clock.t, Sealed: rep.Sealed + uint64(c.sealed), Unsealed: rep.UnsealedRecords() + uint64(c.unsealed), Reason: "test"}.marshal()
+		must(t, err)
+		must(t, w.record(Header{Kind: KindRecovered, Index: w.tree.n, Length: uint32(len(body))}, body, last))
+		_, err = w.Close()
+		must(t, err)
+		after, err := ScanFile(path, ScanOptions{LogKeys: []ed25519.PublicKey{pub}})
+		must(t, err)
+		if after.Verdict != c.want {
+			t.Errorf("%s: %v, %v", name, after.Verdict, after.Fault)
+		}
+	}
+}
+
+// TestRecoverWithAWrongClock: a clock that was set back, or far ahead, closes the
+// segment all the same.
+func TestRecoverWithAWrongClock(t *testing.T) {
+	for _, off := range []time.Duration{-time.Hour, 0, time.Second, 100 * 24 * time.Hour} {
+		s := newSetup(t)
+		path, _, _, heads := s.unclosed(t, 3)
+		pub, key := newLogKey(t)
+		_, err := Recover(path, key, "test", s.conf.Started.Add(off))
+		must(t, err)
+		rep, err := ScanFile(path, ScanOptions{LogKeys: []ed25519.PublicKey{pub}, Known: heads})
+		must(t, err)
+		if rep.Verdict != Unanchored {
+			t.Errorf("%v: %v, %v", off, rep.Verdict, rep.Fault)
+		}
 	}
 }
 

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math"
 	"os"
 	"path/filepath"
 	"time"
@@ -133,13 +132,10 @@ func recoverFile(f *os.File, logKey ed25519.PrivateKey, reason string, now time.
 
 func closeSegment(f *os.File, rep Report, logKey ed25519.PrivateKey, reason string, now time.Time) (Recovered, error) {
 	rc := Recovered{Time: now.UTC().Truncate(time.Millisecond), Sealed: rep.Sealed, Unsealed: rep.UnsealedRecords(), Reason: reason}
-	var at uint32 // the header's time: now, but neither before the last record nor out of range
+	at := max(rep.last.AtMs, rep.sealAt) // the header's time: now, but where the clock is wrong
 	if ms, err := millis(now.Sub(rep.Open.Started)); err == nil {
-		at = ms
-	} else if now.After(rep.Open.Started) {
-		at = math.MaxUint32
+		at = max(at, ms)
 	}
-	at = max(at, rep.last.AtMs, rep.sealAt)
 
 	// A recovery that was itself interrupted leaves RECOVERED without its seal:
 	// it is taken away and written anew, and counted with the torn bytes.

@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"crypto/ed25519"
 	"encoding/binary"
+	"io"
 	"os"
+	"runtime"
 	"slices"
 	"testing"
 	"time"
@@ -248,5 +250,106 @@ func TestCosignature(t *testing.T) {
 	w = s2.create(t)
 	if rep := put(sign(head)); rep.Verdict != Tampered {
 		t.Errorf("a countersignature over an unknown head is %v", rep.Verdict)
+	}
+}
+
+// TestRulesOfSeals: what only a recorder that breaks the rules could sign.
+func TestRulesOfSeals(t *testing.T) {
+	for name, c := range map[string]struct {
+		change func(w *Writer, h *Header, next *ed25519.PublicKey)
+		want   Verdict
+	}{
+		"right":               {func(*Writer, *Header, *ed25519.PublicKey) {}, Incomplete},
+		"older than before":   {func(_ *Writer, h *Header, _ *ed25519.PublicKey) { h.AtMs = 999 }, Tampered},
+		"no next key":         {func(_ *Writer, _ *Header, next *ed25519.PublicKey) { *next = nil }, Tampered},
+		"final with next key": {func(_ *Writer, h *Header, _ *ed25519.PublicKey) { h.Flags = FlagFinal }, Tampered},
+		"other flags":         {func(_ *Writer, h *Header, _ *ed25519.PublicKey) { h.Flags = FlagInit }, Tampered},
+		"on a track":          {func(_ *Writer, h *Header, _ *ed25519.PublicKey) { h.Track = TrackChat }, Tampered},
+		"lasting":             {func(_ *Writer, h *Header, _ *ed25519.PublicKey) { h.DurMs = 1 }, Tampered},
+		"for another session": {func(w *Writer, _ *Header, _ *ed25519.PublicKey) { w.open.Session[0] ^= 1 }, Tampered},
+	} {
+		s := newSetup(t)
+		w := s.create(t)
+		s.second(t, w, 0)
+		next, _, err := ed25519.GenerateKey(nil)
+		must(t, err)
+		h := Header{Kind: KindSeal, Index: w.tree.n, AtMs: 1000, Length: sealSize}
+		c.change(w, &h, &next)
+		body := signSeal(w.sign, w.open.Session, h, Head{N: w.tree.n, Root: w.tree.root(), Time: s.clock.t}, next)
+		must(t, w.record(h, body, last))
+		rep, err := ScanFile(w.Path(), ScanOptions{})
+		must(t, err)
+		if rep.Verdict != c.want {
+			t.Errorf("%s: %v, %v", name, rep.Verdict, rep.Fault)
+		}
+	}
+}
+
+// TestKnownHeads: every head that somebody kept must have been passed.
+func TestKnownHeads(t *testing.T) {
+	s := newSetup(t)
+	w := s.create(t)
+	heads := []Head{w.Head()}
+	for n := range 3 {
+		heads = append(heads, s.second(t, w, n))
+	}
+	last, err := w.Close()
+	must(t, err)
+	b, err := os.ReadFile(w.Path())
+	must(t, err)
+	if rep := scanBytes(t, b, append(heads, last)...); rep.Verdict != Unanchored {
+		t.Errorf("all heads: %v, %v", rep.Verdict, rep.Fault)
+	}
+	other, between, beyond := heads[1], heads[1], last
+	other.Root[31] ^= 1
+	between.N--
+	beyond.N += 3
+	for name, h := range map[string]Head{"another root": other, "no seal there": between, "beyond the end": beyond} {
+		if rep := scanBytes(t, b, h); rep.Verdict != Tampered {
+			t.Errorf("%s: %v", name, rep.Verdict)
+		}
+	}
+}
+
+// hostile is an endless row of records that claim to be as long as can be.
+type hostile struct {
+	record []byte
+	at     int
+	left   int
+}
+
+func (h *hostile) Read(b []byte) (int, error) {
+	n := copy(b[:min(len(b), h.left)], h.record[h.at:])
+	h.at = (h.at + n) % len(h.record)
+	if h.left -= n; n == 0 {
+		return 0, io.EOF
+	}
+	return n, nil
+}
+
+// TestMemoryIsBounded: 100 MB of the worst input take no more than a few records'
+// worth of memory.
+func TestMemoryIsBounded(t *testing.T) {
+	s := newSetup(t)
+	b, _, _ := s.recording(t, 1)
+	large := make([]byte, HeaderSize+MaxBody)
+	Header{Kind: KindData, Index: 2, Length: MaxBody}.put(large)
+	finish(large)
+	false32 := make([]byte, HeaderSize)
+	Header{Kind: KindSeal, Length: sealSize}.put(false32)
+	for name, row := range map[string][]byte{"large records": large, "headers of seals": false32, "magic alone": recordMagic[:], "zeros": make([]byte, 4096)} {
+		var before, after runtime.MemStats
+		runtime.GC()
+		runtime.ReadMemStats(&before)
+		open := bytes.NewReader(b[:bytes.Index(b[4:], recordMagic[:])+4])
+		rep, err := Scan(io.MultiReader(open, &hostile{record: row, left: 100 << 20}), ScanOptions{})
+		must(t, err)
+		runtime.ReadMemStats(&after)
+		if grown := after.Sys - before.Sys; grown > 64<<20 {
+			t.Errorf("%s: took %d MB", name, grown>>20)
+		}
+		if rep.Verdict == Unanchored || rep.Bytes < 100<<20 {
+			t.Errorf("%s: %v after %d bytes", name, rep.Verdict, rep.Bytes)
+		}
 	}
 }

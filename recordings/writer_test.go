@@ -147,11 +147,13 @@ func TestClockThatStepsBack(t *testing.T) {
 	s := newSetup(t)
 	w := s.create(t)
 	s.second(t, w, 5)
-	s.clock.t = s.conf.Started.Add(-time.Hour)
-	must(t, w.Append(TrackChat, 0, 6*time.Second, 0, []byte("x")))
-	_, err := w.Seal()
-	must(t, err)
-	_, err = w.Close()
+	for _, now := range []time.Duration{2 * time.Second, -time.Hour, 60 * 24 * time.Hour} {
+		s.clock.t = s.conf.Started.Add(now)
+		must(t, w.Append(TrackChat, 0, 6*time.Second, 0, []byte("x")))
+		_, err := w.Seal()
+		must(t, err)
+	}
+	_, err := w.Close()
 	must(t, err)
 	rep, err := ScanFile(w.Path(), ScanOptions{})
 	must(t, err)
