@@ -34,7 +34,7 @@ type Exported struct {
 type ExportedSegment struct {
 	Segment  int    `json:"segment"`
 	Verdict  string `json:"verdict"`
-	Unsealed uint64 `json:"unsealed_records"` // exported although no seal covers them
+	Unsealed uint64 `json:"unsealed_records"` // exported although no seal of the recorder covers them
 	report   Report
 }
 
@@ -56,7 +56,7 @@ type ExportedVideo struct {
 //     each further stream, in order of their beginning. Each begins at time 0;
 //   - events.json, an array of every event, chat line and other record of text in
 //     order, each with "index", "segment", "at_ms" and "track", and with
-//     "unsealed": true where no seal covers it;
+//     "unsealed": true where no seal of the recorder covers it;
 //   - shell.cast, when there was a shell (asciicast v3);
 //   - other/, one file a record, for what has no form of its own;
 //   - export.json, an [Exported].
@@ -150,11 +150,19 @@ func (e *exporter) segment(s *Session, opts ScanOptions) error {
 		number: s.open.Segment, shift: max(0, s.open.Started.Sub(e.started)),
 		sealed: rep.Sealed, skip: rep.Verdict == Tampered,
 	}
+	if rep.Recovered != nil {
+		// The seal behind RECOVERED came too late to vouch for these.
+		e.part.sealed = min(e.part.sealed, rep.Recovered.Sealed)
+	}
 	for _, v := range e.streams {
 		v.bridge = false // what was on the screen between two segments is not known
 	}
 	src := ExportedSegment{Segment: s.open.Segment, Verdict: rep.Verdict.String(), report: rep}
-	if !e.part.skip {
+	switch {
+	case e.part.skip:
+	case rep.Recovered != nil:
+		src.Unsealed = rep.Recovered.Unsealed
+	default:
 		src.Unsealed = rep.UnsealedRecords()
 	}
 	e.out.Sources = append(e.out.Sources, src)

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"time"
 
 	"golang.org/x/mod/sumdb/tlog"
@@ -102,7 +103,7 @@ func (s *scanner) next() (bool, error) {
 	case errors.Is(err, errTorn):
 		// A writer stops at the final seal: no crash of it leaves bytes behind.
 		s.torn = !s.rep.Final
-		s.fault(err.Error(), 0)
+		s.fault(strings.TrimPrefix(err.Error(), errTorn.Error()+": "), 0)
 		return false, nil
 	case err != nil:
 		return false, err
@@ -267,8 +268,8 @@ func (s *scanner) checkSeal(h Header, body []byte) string {
 		s.heads = append(s.heads[:0], s.heads[1:]...)
 	}
 	// A recovery comes when somebody starts the broker again; that is no gap
-	// in the sealing.
-	if gap := h.At() - s.lastSeal; r.Recovered == nil && gap > r.LongestGap {
+	// in the sealing; nor is the time before the segment began.
+	if gap := h.At() - s.lastSeal; r.Recovered == nil && r.Seals > 0 && gap > r.LongestGap {
 		r.LongestGap, r.LongestGapAt = gap, s.lastSeal
 	}
 	s.lastSeal, r.sealAt = h.At(), h.AtMs

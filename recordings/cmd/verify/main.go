@@ -11,7 +11,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 
 	"github.com/alecthomas/kong"
@@ -86,10 +85,8 @@ func codeOf(err error) int {
 		return exitTampered
 	case errors.Is(err, recordings.ErrNothing):
 		return exitIncomplete
-	case errors.Is(err, recordings.ErrNotForYou), errors.Is(err, recordings.ErrBagMismatch):
+	case errors.Is(err, recordings.ErrNotForYou), errors.Is(err, recordings.ErrBagMismatch), errors.Is(err, recordings.ErrMalformed):
 		return exitUnverifiable
-	case errors.Is(err, fs.ErrNotExist), errors.Is(err, fs.ErrExist):
-		return exitUsage
 	}
-	return exitUnverifiable
+	return exitUsage // a file or folder that cannot be read or written
 }

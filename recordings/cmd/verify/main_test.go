@@ -103,7 +103,7 @@ func TestClosedRecording(t *testing.T) {
 	if !strings.HasPrefix(first, "UNVERIFIABLE: closed and untouched") {
 		t.Error(first)
 	}
-	for _, want := range []string{b.conf.Session.String(), "office.example", "first bad record   none", "0 whole records, 0 further bytes", "yes, by its final seal", "1 recipients"} {
+	for _, want := range []string{b.conf.Session.String(), "office.example", "first bad record   none", "0 whole records, 0 further bytes", "yes, by its final seal", "readable by        1: "} {
 		if !strings.Contains(out, want) {
 			t.Errorf("%q is missing in\n%s", want, out)
 		}
@@ -177,24 +177,29 @@ func TestExitCodes(t *testing.T) {
 		code  int
 		says  string
 	}{
-		"untouched":      {nil, []string{"session", b.file}, exitUnverifiable, "UNVERIFIABLE"},
-		"changed":        {func(c []byte) []byte { c[len(c)/2] ^= 1; return c }, []string{"session", b.file}, exitTampered, "TAMPERED"},
-		"changed, open":  {func(c []byte) []byte { c[len(c)/2] ^= 1; return c }, []string{"open", b.file, "--identity", b.keys, "--out", filepath.Join(b.dir, "t")}, exitTampered, "TAMPERED"},
-		"cut":            {func(c []byte) []byte { return c[:len(c)-9] }, []string{"session", b.file}, exitIncomplete, "INCOMPLETE"},
-		"cut, open":      {func(c []byte) []byte { return c[:len(c)-9] }, []string{"open", b.file, "--identity", b.keys, "--out", filepath.Join(b.dir, "u")}, exitIncomplete, "INCOMPLETE"},
-		"empty":          {func(c []byte) []byte { return nil }, []string{"session", b.file}, exitIncomplete, "INCOMPLETE"},
-		"empty, open":    {func(c []byte) []byte { return nil }, []string{"open", b.file, "--identity", b.keys, "--out", out}, exitIncomplete, "never began"},
-		"appended":       {func(c []byte) []byte { return append(c, 'x') }, []string{"session", b.file}, exitTampered, "TAMPERED"},
-		"wrong identity": {nil, []string{"open", b.file, "--identity", other.keys, "--out", out}, exitUnverifiable, "not made for this identity"},
-		"no file":        {nil, []string{"session", b.file + "x"}, exitUsage, "no such file"},
-		"no file, open":  {nil, []string{"open", b.file + "x", "--identity", b.keys, "--out", out}, exitUsage, "no such file"},
-		"no identity":    {nil, []string{"open", b.file, "--identity", b.file, "--out", out}, exitUsage, "identity"},
-		"no policy":      {nil, []string{"session", b.file, "--policy", b.file + "x"}, exitUsage, "no such file"},
-		"bad policy":     {nil, []string{"session", b.file, "--policy", b.file}, exitUsage, "public key"},
-		"no command":     {nil, nil, exitUsage, "--help"},
-		"wrong flag":     {nil, []string{"session", b.file, "--force"}, exitUsage, "--force"},
-		"second keygen":  {nil, []string{"keygen", "--out", b.keys}, exitUsage, "not replaced"},
-		"help":           {nil, []string{"--help"}, exitOK, "Exit codes"},
+		"untouched":          {nil, []string{"session", b.file}, exitUnverifiable, "UNVERIFIABLE"},
+		"changed":            {func(c []byte) []byte { c[len(c)/2] ^= 1; return c }, []string{"session", b.file}, exitTampered, "TAMPERED"},
+		"changed, open":      {func(c []byte) []byte { c[len(c)/2] ^= 1; return c }, []string{"open", b.file, "--identity", b.keys, "--out", filepath.Join(b.dir, "t")}, exitTampered, "TAMPERED"},
+		"OPEN changed, open": {func(c []byte) []byte { c[40] ^= 1; return c }, []string{"open", b.file, "--identity", b.keys, "--out", out}, exitTampered, "tampered"},
+		"OPEN changed":       {func(c []byte) []byte { c[40] ^= 1; return c }, []string{"session", b.file}, exitTampered, "TAMPERED"},
+		"out is a file":      {nil, []string{"open", b.file, "--identity", b.keys, "--out", b.file}, exitUsage, ""},
+		"no key bag":         {nil, []string{"open", b.file, "--bag", b.file + "x", "--identity", b.keys, "--out", out}, exitUnverifiable, "key bag"},
+		"bag is none":        {nil, []string{"open", b.file, "--bag", b.file, "--identity", b.keys, "--out", out}, exitUnverifiable, "key bag"},
+		"cut":                {func(c []byte) []byte { return c[:len(c)-9] }, []string{"session", b.file}, exitIncomplete, "INCOMPLETE"},
+		"cut, open":          {func(c []byte) []byte { return c[:len(c)-9] }, []string{"open", b.file, "--identity", b.keys, "--out", filepath.Join(b.dir, "u")}, exitIncomplete, "INCOMPLETE"},
+		"empty":              {func(c []byte) []byte { return nil }, []string{"session", b.file}, exitIncomplete, "INCOMPLETE"},
+		"empty, open":        {func(c []byte) []byte { return nil }, []string{"open", b.file, "--identity", b.keys, "--out", out}, exitIncomplete, "never began"},
+		"appended":           {func(c []byte) []byte { return append(c, 'x') }, []string{"session", b.file}, exitTampered, "TAMPERED"},
+		"wrong identity":     {nil, []string{"open", b.file, "--identity", other.keys, "--out", out}, exitUnverifiable, "not made for this identity"},
+		"no file":            {nil, []string{"session", b.file + "x"}, exitUsage, "no such file"},
+		"no file, open":      {nil, []string{"open", b.file + "x", "--identity", b.keys, "--out", out}, exitUsage, "no such file"},
+		"no identity":        {nil, []string{"open", b.file, "--identity", b.file, "--out", out}, exitUsage, "identity"},
+		"no policy":          {nil, []string{"session", b.file, "--policy", b.file + "x"}, exitUsage, "no such file"},
+		"bad policy":         {nil, []string{"session", b.file, "--policy", b.file}, exitUsage, "public key"},
+		"no command":         {nil, nil, exitUsage, "--help"},
+		"wrong flag":         {nil, []string{"session", b.file, "--force"}, exitUsage, "--force"},
+		"second keygen":      {nil, []string{"keygen", "--out", b.keys}, exitUsage, "not replaced"},
+		"help":               {nil, []string{"--help"}, exitOK, "Exit codes"},
 	} {
 		file := bytes.Clone(whole)
 		if c.spoil != nil {
@@ -255,6 +260,15 @@ func TestRecovered(t *testing.T) {
 	out, _, code = verify(t, "session", w.Path())
 	if code != exitUnverifiable || !strings.Contains(out, "--policy") || !strings.Contains(out, "was not checked") {
 		t.Error(code, out)
+	}
+	late := filepath.Join(b.dir, "late")
+	if _, errs, _ := verify(t, "open", w.Path(), "--identity", b.keys, "--out", late); errs != "" {
+		t.Error(errs)
+	}
+	raw, err = os.ReadFile(filepath.Join(late, "events.json"))
+	must(t, err)
+	if strings.Count(string(raw), `"unsealed": true`) != 1 || !strings.Contains(string(raw), `"unsealed": true, "code": "not.sealed"`) {
+		t.Errorf("%s", raw)
 	}
 	for _, keys := range []string{b.policy, filepath.Join(b.policy, "log.pub")} {
 		out, _, code = verify(t, "session", w.Path(), "--policy", keys)

@@ -56,7 +56,11 @@ func (p part) print(b *strings.Builder) {
 		line("first bad record", "none")
 	}
 	line("largest seal gap", "%.1f s, from %s on", r.LongestGap.Seconds(), clock(r.LongestGapAt))
-	line("unsealed tail", "%d whole records, %d further bytes", r.UnsealedRecords(), r.TornBytes())
+	tail := "further bytes"
+	if r.Verdict == recordings.Tampered {
+		tail = "bytes from the first bad record on, which say nothing any more"
+	}
+	line("unsealed tail", "%d whole records, %d %s", r.UnsealedRecords(), r.TornBytes(), tail)
 }
 
 func closed(r recordings.Report) string {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"consento/recordings"
 )
@@ -50,7 +51,7 @@ func (s *session) bag(path string) string {
 	if err != nil {
 		return "nobody: " + err.Error()
 	}
-	return fmt.Sprintf("%d recipients: %v", len(ids), ids)
+	return fmt.Sprintf("%d: %s", len(ids), strings.Join(ids, ", "))
 }
 
 // finding is what is known of all segments.
