@@ -6,6 +6,7 @@ import (
 	"mime/multipart"
 	"net/http"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -349,6 +350,8 @@ func TestNewRefuses(t *testing.T) {
 	}
 }
 
+var keyInField = regexp.MustCompile(`id="key"[^>]* value="([^"]*)"`)
+
 func FuzzKeyPath(f *testing.F) {
 	h := newHouse(f)
 	for _, seed := range []string{"ACD-EFGH", "../etc", "<script>", "%00", "ＡＣＤ", "//x", "?lang=it"} {
@@ -366,8 +369,8 @@ func FuzzKeyPath(f *testing.F) {
 		default:
 			t.Errorf("%q: %d", key, page.StatusCode)
 		}
-		if strings.Contains(key, "<") && strings.Contains(page.text, key) {
-			t.Errorf("%q stands in the page as it is", key)
+		if m := keyInField.FindStringSubmatch(page.text); m != nil && m[1] != "" && err != nil {
+			t.Errorf("%q is in the field as %q", key, m[1])
 		}
 	})
 }
