@@ -6,12 +6,13 @@ import (
 	"strings"
 )
 
-// drawn is the toolkit that needs nothing but the X server. Each window has a connection and a
-// goroutine of its own, so that none waits for another. It has no screen reader, no input method,
+// drawn is the toolkit that needs nothing but the X server. Each window that is open has a
+// connection and a goroutine of its own, so that none waits for another. It has no screen reader, no input method,
 // and no shaping: canShow says which texts it can show.
 type drawn struct {
 	desk   *desktop
 	fonts  *fontSet
+	wires  wires
 	colour palette
 	scale  float64 // pixels of the screen for one of ours
 }
@@ -51,4 +52,7 @@ func (k *drawn) px(n int) int { return int(float64(n)*k.scale + 0.5) }
 
 func (k *drawn) canShow(sample string) bool { return k.fonts.canShow(sample) }
 
-func (k *drawn) close() { k.fonts.close() }
+func (k *drawn) close() {
+	k.wires.close()
+	k.fonts.close()
+}

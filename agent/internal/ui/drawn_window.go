@@ -10,19 +10,18 @@ import (
 	"github.com/jezek/xgb/xproto"
 )
 
-// drawnWindow is an X window with a connection and two goroutines: one reads events, the other, run,
-// does everything else.
+// drawnWindow is an X window with a wire and a goroutine of its own.
 type drawnWindow struct {
 	*drawn
-	conn  *xgb.Conn
+	wire  *wire
+	conn  *xgb.Conn // of the wire
 	win   xproto.Window
 	gc    xproto.Gcontext
 	depth byte
 	sheet *canvas
-	names map[string]xproto.Atom
 	tell  func(event)
 
-	early  func(xgb.Event) // sees events before run does, on the reading goroutine; may be nil
+	early  func(xgb.Event) // sees events first, on the wire's goroutine; may be nil
 	events chan xgb.Event
 	jobs   chan func()
 	stop   chan struct{}
@@ -36,15 +35,15 @@ const windowEvents = xproto.EventMaskExposure | xproto.EventMaskStructureNotify 
 
 // newWindow makes a window that is not yet visible. override keeps window managers away from it.
 func (k *drawn) newWindow(r image.Rectangle, title, kind string, override bool) (*drawnWindow, error) {
-	conn, err := xgb.NewConnDisplay(k.desk.name)
+	line, err := k.wires.take(k.desk.name)
 	if err != nil {
-		return nil, ErrDisplayLost
+		return nil, err
 	}
-	screen := xproto.Setup(conn).DefaultScreen(conn)
-	w := &drawnWindow{drawn: k, conn: conn, depth: screen.RootDepth, sheet: newCanvas(r.Dx(), r.Dy()),
-		names: map[string]xproto.Atom{}, events: make(chan xgb.Event, 64), jobs: make(chan func(), 16), stop: make(chan struct{})}
+	screen := xproto.Setup(line.conn).DefaultScreen(line.conn)
+	w := &drawnWindow{drawn: k, wire: line, conn: line.conn, depth: screen.RootDepth, sheet: newCanvas(r.Dx(), r.Dy()),
+		events: make(chan xgb.Event, 64), jobs: make(chan func(), 16), stop: make(chan struct{})}
 	if err := w.create(screen, r, override); err != nil {
-		conn.Close()
+		k.wires.put(line)
 		return nil, ErrDisplayLost
 	}
 	w.describe(r, title, kind, override)
@@ -123,8 +122,8 @@ func (w *drawnWindow) atom(name string) xproto.Atom { return w.desk.atom(name) }
 
 // start maps the window and runs handle for each event, on one goroutine, until close.
 func (w *drawnWindow) start(handle func(xgb.Event)) {
+	w.wire.attach(w)
 	xproto.MapWindow(w.conn, w.win)
-	w.done.Go(w.read)
 	w.done.Go(func() {
 		for {
 			select {
@@ -137,26 +136,6 @@ func (w *drawnWindow) start(handle func(xgb.Event)) {
 			}
 		}
 	})
-}
-
-// read passes events on until the connection ends.
-func (w *drawnWindow) read() {
-	for {
-		e, err := w.conn.WaitForEvent()
-		if e == nil && err == nil {
-			return
-		}
-		if e == nil {
-			continue // an error of a request whose window has gone
-		}
-		if w.early != nil {
-			w.early(e)
-		}
-		select {
-		case w.events <- e:
-		case <-w.stop:
-		}
-	}
 }
 
 // change runs a job on the window's goroutine, unless the window has gone.
@@ -177,9 +156,10 @@ func (w *drawnWindow) xid() xproto.Window { return w.win }
 func (w *drawnWindow) close() {
 	w.once.Do(func() {
 		close(w.stop)
+		w.done.Wait()
+		xproto.FreeGC(w.conn, w.gc)
 		// The reply says that the window is off the screen; an error, that the screen is gone.
 		_ = xproto.DestroyWindowChecked(w.conn, w.win).Check()
-		w.conn.Close()
+		w.wires.put(w.wire)
 	})
-	w.done.Wait()
 }

@@ -3,6 +3,7 @@ package ui
 import (
 	"bytes"
 	"context"
+	"flag"
 	"fmt"
 	"image"
 	"image/png"
@@ -15,14 +16,20 @@ import (
 	"consento/agent/internal/xtest"
 )
 
-// TestGallery takes pictures of every window for people to look at (go test -artifacts), and checks
-// that each lies wholly on its screen.
+// TestGallery takes pictures of every window for people to look at, and checks that each lies wholly
+// on its screen. Without -artifacts nobody looks, so one language does: the longest.
 func TestGallery(t *testing.T) {
 	for _, kit := range kits(t) {
 		for _, size := range []image.Point{{1024, 600}, {1920, 1080}} {
 			for _, theme := range []string{"Adwaita", "Adwaita:dark"} {
 				for lang, words := range languages {
+					if !looking() && (lang != "long" || size.X != 1024 || theme != "Adwaita") {
+						continue
+					}
 					t.Run(fmt.Sprintf("%v/%d/%s/%s", kit, size.X, theme, lang), func(t *testing.T) {
+						if kit == Drawn && lang == "ar" {
+							t.Skip("CanShow says no")
+						}
 						t.Setenv("GTK_THEME", theme)
 						display := xtest.Server(t, size.X, size.Y)
 						manage(t, display)
@@ -90,3 +97,5 @@ func save(t *testing.T, display, name string) {
 		t.Fatal(err)
 	}
 }
+
+func looking() bool { return flag.Lookup("test.artifacts").Value.String() == "true" }

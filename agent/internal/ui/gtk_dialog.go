@@ -144,12 +144,16 @@ func (w *gtkDialog) links(page uintptr, d dialog) {
 	w.packStart(box, row, 0, 0, 0)
 	room := linkRoom
 	for _, l := range d.links {
-		if room -= utf8.RuneCountInString(l.Label) + 3; room < 0 {
+		need := utf8.RuneCountInString(l.Label) + 3
+		if need > room && room < linkRoom {
 			row, room = w.newBox(horizontal, 10), linkRoom
 			w.packStart(box, row, 0, 0, 0)
 		}
+		room -= need
 		b := w.newLink(l.URL, l.Label)
 		w.halign(b, alignStart)
+		w.ellipsize(w.childOf(b), ellipsizeEnd)
+		w.maxChars(w.childOf(b), linkRoom)
 		w.tooltip(b, l.URL)
 		w.when(b, "activate-link", func() bool {
 			w.tell(event{kind: followed, text: l.URL})

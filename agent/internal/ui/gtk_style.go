@@ -26,6 +26,7 @@ window.consento .page { padding: 22px 26px 24px 26px; }
 window.consento label { font-size: 1.1em; }
 window.consento .heading { font-size: 1.5em; font-weight: bold; }
 window.consento .who { padding: 10px 14px; border-left: 4px solid; }
+window.consento .who:dir(rtl) { border-left: none; border-right: 4px solid; }
 window.consento .name { font-size: 1.2em; font-weight: bold; }
 window.consento .details { padding: 14px; }
 window.consento .fault, window.consento .fieldlabel, window.consento .warning { font-weight: bold; }
@@ -36,6 +37,7 @@ window.consento button.choice label { font-weight: bold; }
 window.consento .choices { margin-top: 6px; }
 window.consento spinner { min-width: 32px; min-height: 32px; }
 window.consentobar .bar { padding: 4px 4px 4px 14px; }
+window.consentobar .bar:dir(rtl) { padding: 4px 14px 4px 4px; }
 window.consentobar label { font-size: 1.08em; }
 window.consentobar .dot { min-width: 11px; min-height: 11px; border-radius: 6px; }
 window.consentobar .cross { font-size: 1.2em; }

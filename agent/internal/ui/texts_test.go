@@ -1,6 +1,7 @@
 package ui
 
 import (
+	"slices"
 	"strings"
 	"time"
 )
@@ -74,4 +75,36 @@ var languages = map[string]texts{
 		progress: ProgressText{Title: "Consento – 接続中", Text: "サービスデスクに接続しています…", Cancel: "キャンセル"},
 		bar:      BarText{Title: "Consento – セッション", Who: "佐藤 花子さんがあなたの画面を見ています", Allowed: "表示のみ", Recording: "録画中", End: "今すぐ終了"},
 	},
+}
+
+func init() {
+	languages["long"] = languages["en"].longer()
+	ar := languages["en"]
+	ar.question.Heading, ar.question.Body = "هل تريد عرض شاشتك على آنا بيانكي الآن؟", "ترى كل ما يظهر على شاشتك حتى توقفها. لا يمكنها استخدام الفأرة أو لوحة المفاتيح."
+	ar.question.Accept, ar.question.Refuse = "اعرض شاشتي", "لا تعرض"
+	ar.bar.Who, ar.bar.Allowed, ar.bar.Recording, ar.bar.End = "آنا بيانكي ترى شاشتك", "عرض فقط", "تسجيل", "إنهاء الآن"
+	languages["ar"] = ar
+}
+
+// longer is the same in a language that needs three times the room.
+func (t texts) longer() texts {
+	three := func(s string) string { return s + " " + s + " " + s }
+	q := func(q Question) Question {
+		q.Heading, q.Body, q.Warning = three(q.Heading), three(q.Body), three(q.Warning)
+		q.Who = Person{three(q.Who.Name), three(q.Who.Team), three(q.Who.Office)}
+		q.Accept, q.Refuse, q.MoreTime = three(q.Accept), three(q.Refuse), three(q.MoreTime)
+		for i := range q.Links {
+			q.Links = slices.Clone(q.Links)
+			q.Links[i].Label = three(q.Links[i].Label)
+		}
+		return q
+	}
+	t.question, t.terms = q(t.question), q(t.terms)
+	t.prompt.Heading, t.prompt.Body, t.prompt.Label = three(t.prompt.Heading), three(t.prompt.Body), three(t.prompt.Label)
+	t.prompt.Hint, t.prompt.Error = three(t.prompt.Hint), three("Some long error text.")
+	t.prompt.Continue, t.prompt.Cancel = three(t.prompt.Continue), three(t.prompt.Cancel)
+	t.notice.Heading, t.notice.Body = three(t.notice.Heading), three(t.notice.Body)
+	t.progress.Text, t.progress.Cancel = three(t.progress.Text), three(t.progress.Cancel)
+	t.bar.Who, t.bar.Allowed, t.bar.Recording, t.bar.End = three(t.bar.Who), three(t.bar.Allowed), three(t.bar.Recording), three(t.bar.End)
+	return t
 }

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -62,11 +61,7 @@ func (s stage) ask(ctx context.Context, q Question) <-chan result {
 func (s stage) ready(title string) string {
 	s.Helper()
 	id := find(s, s.display, title)
-	n, err := strconv.ParseUint(id, 10, 32)
-	if err != nil {
-		s.Fatal(err)
-	}
-	eventually(s, "keyboard at "+title, func() bool { return s.u.desktop.hasFocus(xproto.Window(n)) })
+	eventually(s, "keyboard at "+title, func() bool { return s.u.desktop.hasFocus(window(s, id)) })
 	return id
 }
 
@@ -159,11 +154,7 @@ func TestClosingTheWindowRefuses(t *testing.T) {
 func (s stage) closeWindow(id string) {
 	s.Helper()
 	e := dial(s, s.display)
-	n, err := strconv.ParseUint(id, 10, 32)
-	if err != nil {
-		s.Fatal(err)
-	}
-	w := xproto.Window(n)
+	w := window(s, id)
 	protocols, remove := s.u.desktop.atom("WM_PROTOCOLS"), s.u.desktop.atom("WM_DELETE_WINDOW")
 	ev := xproto.ClientMessageEvent{Format: 32, Window: w, Type: protocols,
 		Data: xproto.ClientMessageDataUnionData32New([]uint32{uint32(remove), 0, 0, 0, 0})}
@@ -427,6 +418,25 @@ func TestCanShow(t *testing.T) {
 			s.Error("claims to shape Arabic")
 		}
 	})
+}
+
+// TestAutomaticFallback opens a second UI while GTK is taken: it must still show windows.
+func TestAutomaticFallback(t *testing.T) {
+	display := xtest.Server(t, 1024, 600)
+	first := open(t, Config{Display: display})
+	second := open(t, Config{Display: display})
+	if first.Toolkit() != GTK || second.Toolkit() != Drawn {
+		t.Errorf("%v and %v", first.Toolkit(), second.Toolkit())
+	}
+	if _, err := Open(Config{Display: display, Toolkit: GTK}); !errors.Is(err, ErrNoToolkit) {
+		t.Errorf("GTK twice: %v", err)
+	}
+	s := stage{t, second, display, false}
+	done := s.ask(t.Context(), languages["en"].question)
+	s.keys("Escape")
+	if r := s.get(done); r.answer != Refused {
+		t.Errorf("%v %v", r.answer, r.err)
+	}
 }
 
 func TestNoDisplay(t *testing.T) {
