@@ -33,9 +33,10 @@ static aom_codec_err_t tune(aom_codec_ctx_t *c, const screen_config *config) {
       {AV1E_SET_ENABLE_INTRABC, 0},
       {AV1E_SET_AQ_MODE, 3},
       {AV1E_SET_ROW_MT, config->threads > 1},
-      {AV1E_SET_TILE_COLUMNS, config->tile_columns},
       {AOME_SET_MAX_INTRA_BITRATE_PCT, 900},
-      {AV1E_SET_ENABLE_CDEF, 1},
+      // Filters that smooth blocks: little to gain on text, a fifth of the time.
+      {AV1E_SET_ENABLE_CDEF, 0},
+      {AV1E_SET_LOOPFILTER_CONTROL, 3},  // only on frames with much motion
       {AV1E_SET_ENABLE_TPL_MODEL, 0},
       {AV1E_SET_DELTAQ_MODE, 0},
       {AV1E_SET_ENABLE_ORDER_HINT, 0},
@@ -86,8 +87,8 @@ screen_encoder *screen_open(const screen_config *config, char *reason, size_t re
     c->g_error_resilient = 0;
     c->rc_end_usage = AOM_CBR;
     c->rc_target_bitrate = config->kbps;
-    c->rc_min_quantizer = 4;
-    c->rc_max_quantizer = 56;
+    c->rc_min_quantizer = config->finest;
+    c->rc_max_quantizer = config->coarsest;
     c->rc_undershoot_pct = 100;
     c->rc_overshoot_pct = 15;
     c->rc_buf_initial_sz = 600;
@@ -149,8 +150,24 @@ static int append(screen_encoder *e, screen_frame *out, const void *data, size_t
   return 0;
 }
 
-int screen_encode(screen_encoder *e, int64_t pts, int64_t duration, int force_key, screen_frame *out) {
+static int configure(screen_encoder *e, const aom_codec_enc_cfg_t *next) {
+  aom_codec_err_t err = aom_codec_enc_config_set(&e->codec, next);
+  if (err) {
+    explain(&e->codec, err, e->reason, sizeof e->reason);
+    return -1;
+  }
+  e->config = *next;
+  return 0;
+}
+
+int screen_encode(screen_encoder *e, int64_t pts, int64_t duration, int force_key,
+                  int max_quantizer, screen_frame *out) {
   memset(out, 0, sizeof *out);
+  if ((int)e->config.rc_max_quantizer != max_quantizer) {
+    aom_codec_enc_cfg_t next = e->config;
+    next.rc_max_quantizer = max_quantizer;
+    if (configure(e, &next)) return -1;
+  }
   aom_codec_err_t err = aom_codec_encode(&e->codec, e->planes, pts, duration, force_key ? AOM_EFLAG_FORCE_KF : 0);
   if (err) {
     explain(&e->codec, err, e->reason, sizeof e->reason);
@@ -174,13 +191,7 @@ int screen_encode(screen_encoder *e, int64_t pts, int64_t duration, int force_ke
 int screen_set_bitrate(screen_encoder *e, int kbps) {
   aom_codec_enc_cfg_t next = e->config;
   next.rc_target_bitrate = kbps;
-  aom_codec_err_t err = aom_codec_enc_config_set(&e->codec, &next);
-  if (err) {
-    explain(&e->codec, err, e->reason, sizeof e->reason);
-    return -1;
-  }
-  e->config = next;
-  return 0;
+  return configure(e, &next);
 }
 
 const char *screen_reason(const screen_encoder *e) { return e->reason; }

@@ -1,6 +1,10 @@
 package stream
 
-import "time"
+import (
+	"time"
+
+	"consento/agent/internal/encode"
+)
 
 // task is why a frame is made.
 type task int
@@ -14,7 +18,7 @@ const (
 
 const (
 	// heartbeat is the longest silence. A browser asks for a key frame after 3 s.
-	heartbeat = 1500 * time.Millisecond
+	heartbeat = 2 * time.Second
 	// keyEvery bounds how often requests for key frames are met.
 	keyEvery = 500 * time.Millisecond
 	// keyDistance is after how much time of change a key frame is made unasked,
@@ -23,7 +27,11 @@ const (
 	// refineMax and refineSharp end the refinement: after so many frames, or as
 	// soon as one was coded with a quantizer that fine.
 	refineMax   = 12
-	refineSharp = 8
+	refineSharp = encode.Finest
+	// refineStep is by how much each of them is finer than the one before: left
+	// to itself the rate control takes seconds, and so many bits are there when
+	// the display rests.
+	refineStep = 6
 	// spacing is the least time between two frames.
 	spacing = 5 * time.Millisecond
 )
@@ -37,7 +45,8 @@ type plan struct {
 	changed   bool // the display may have changed since the last Grab
 	keyWanted bool
 
-	refine int           // refinement frames left
+	refine int           // refinement frames left, 0 when the picture is sharp
+	coded  int           // quantizer of the last frame
 	last   time.Time     // the last frame
 	due    time.Time     // when the next frame keeps the average rate
 	key    time.Time     // the last key frame
@@ -71,6 +80,17 @@ func (p *plan) wantsKey(now time.Time) bool {
 	return p.active >= keyDistance || p.keyWanted && now.Sub(p.key) >= keyEvery
 }
 
+// rested says whether the display was still before now.
+func (p *plan) rested(now time.Time) bool { return now.Sub(p.last) > 2*p.interval }
+
+// bound is the coarsest quantizer for the frame made now.
+func (p *plan) bound(do task) int {
+	if do == taskRefine || do == taskHeartbeat {
+		return max(p.coded-refineStep, refineSharp)
+	}
+	return encode.Coarsest
+}
+
 // nothing is told when the change that was due turned out to be none.
 func (p *plan) nothing() { p.changed = false }
 
@@ -80,7 +100,11 @@ func (p *plan) done(do task, now time.Time, key bool, quantizer int) {
 	case taskChange:
 		p.changed = false
 		p.active += min(now.Sub(p.last), 3*p.interval)
-		p.refine = refineMax
+		// What was sharp and changed only by finely coded blocks is still sharp:
+		// a key stroke needs one frame, not two.
+		if p.refine > 0 || quantizer > refineSharp {
+			p.refine = refineMax
+		}
 	case taskRefine:
 		p.refine--
 		if quantizer <= refineSharp {
@@ -92,7 +116,7 @@ func (p *plan) done(do task, now time.Time, key bool, quantizer int) {
 		p.refine = refineMax
 	}
 	p.due = later(p.due, now).Add(p.interval)
-	p.last = now
+	p.last, p.coded = now, quantizer
 }
 
 func later(a, b time.Time) time.Time {

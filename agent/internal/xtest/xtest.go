@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/jezek/xgb"
+	"github.com/jezek/xgb/randr"
 	"github.com/jezek/xgb/xproto"
 )
 
@@ -131,17 +132,55 @@ func (p *Painter) Text(t testing.TB, at image.Point, lineHeight int, lines ...st
 	}
 }
 
-// Image paints pixels (B, G, R, X; rows without padding) at a place.
-func (p *Painter) Image(t testing.TB, at image.Point, size image.Point, pix []byte) {
+// ImageOn puts pixels (B, G, R, X; rows without padding) on a drawable.
+func (p *Painter) ImageOn(t testing.TB, on xproto.Drawable, at, size image.Point, pix []byte) {
 	t.Helper()
 	// One request carries at most 256 kB.
 	rows := max(1, 200_000/(size.X*4))
 	for y := 0; y < size.Y; y += rows {
 		n := min(rows, size.Y-y)
-		if err := xproto.PutImageChecked(p.Conn, xproto.ImageFormatZPixmap, xproto.Drawable(p.Root), p.gc,
+		if err := xproto.PutImageChecked(p.Conn, xproto.ImageFormatZPixmap, on, p.gc,
 			uint16(size.X), uint16(n), int16(at.X), int16(at.Y+y), 0, 24,
 			pix[y*size.X*4:(y+n)*size.X*4]).Check(); err != nil {
 			t.Fatal(err)
 		}
+	}
+}
+
+// Copy shows a part of a drawable, from that point on, at the top left.
+func (p *Painter) Copy(t testing.TB, from xproto.Drawable, at, size image.Point) {
+	t.Helper()
+	if err := xproto.CopyAreaChecked(p.Conn, from, xproto.Drawable(p.Root), p.gc,
+		int16(at.X), int16(at.Y), 0, 0, uint16(size.X), uint16(size.Y)).Check(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Resize gives the display another size, not larger than it began with.
+func Resize(t testing.TB, display string, size image.Point) {
+	t.Helper()
+	c, err := xgb.NewConnDisplay(display)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if err := randr.Init(c); err != nil {
+		t.Fatal(err)
+	}
+	root := xproto.Setup(c).DefaultScreen(c).Root
+	have, err := randr.GetScreenResources(c, root).Reply()
+	if err != nil {
+		t.Fatal(err)
+	}
+	// A screen cannot become smaller than what its CRTCs show.
+	for _, crtc := range have.Crtcs {
+		_, err := randr.SetCrtcConfig(c, crtc, xproto.TimeCurrentTime, have.ConfigTimestamp, 0, 0, 0,
+			randr.RotationRotate0, nil).Reply()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := randr.SetScreenSizeChecked(c, root, uint16(size.X), uint16(size.Y), 300, 200).Check(); err != nil {
+		t.Fatal(err)
 	}
 }
