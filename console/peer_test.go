@@ -39,12 +39,11 @@ type peer struct {
 
 	signin chan string // where those go on who were sent to sign in
 
-	mu       sync.Mutex
-	conn     *websocket.Conn
-	lastID   uint64
-	welcome  protocol.Welcome
-	signedIn bool
-	open     bool // whether sockets are accepted
+	mu      sync.Mutex
+	conn    *websocket.Conn
+	lastID  uint64
+	welcome protocol.Welcome
+	refusal int // the status that answers new sockets, 0 to accept them
 }
 
 // newPeer serves until the test is over.
@@ -53,7 +52,7 @@ func newPeer(t *testing.T) *peer {
 	if !console.Built() {
 		t.Fatal("the console is not bundled: go run ./build/tsgen && go run ./build/bundle")
 	}
-	p := &peer{t: t, came: make(chan got, 64), bad: make(chan error, 64), signin: make(chan string, 1), signedIn: true, open: true, welcome: protocol.Welcome{
+	p := &peer{t: t, came: make(chan got, 64), bad: make(chan error, 64), signin: make(chan string, 1), welcome: protocol.Welcome{
 		Account:     technician,
 		Permissions: protocol.BuiltInProfiles()[0].Permissions,
 		CanIssue:    true,
@@ -115,14 +114,10 @@ func (p *peer) file(w http.ResponseWriter, r *http.Request, name string) {
 
 func (p *peer) socket(w http.ResponseWriter, r *http.Request) {
 	p.mu.Lock()
-	signedIn, open := p.signedIn, p.open
+	refusal := p.refusal
 	p.mu.Unlock()
-	switch {
-	case !signedIn:
-		http.Error(w, "sign in", http.StatusUnauthorized)
-		return
-	case !open:
-		http.Error(w, "stopping", http.StatusServiceUnavailable)
+	if refusal != 0 {
+		http.Error(w, http.StatusText(refusal), refusal)
 		return
 	}
 	conn, err := websocket.Accept(w, r, &websocket.AcceptOptions{Subprotocols: []string{protocol.SubprotocolConsole}})
@@ -232,10 +227,10 @@ func (p *peer) keep(s protocol.Session) {
 	p.welcome.Sessions = sessions
 }
 
-// drop closes the socket, and says whether new ones are accepted from now on.
-func (p *peer) drop(open, signedIn bool) {
+// drop closes the socket; refusal is the status that new ones get from now on, 0 if none.
+func (p *peer) drop(refusal int) {
 	p.mu.Lock()
-	p.open, p.signedIn = open, signedIn
+	p.refusal = refusal
 	conn := p.conn
 	p.mu.Unlock()
 	_ = conn.CloseNow()
@@ -245,7 +240,7 @@ func (p *peer) drop(open, signedIn bool) {
 func (p *peer) accept() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.open = true
+	p.refusal = 0
 }
 
 // wait returns the next message of a type, and passes over others.

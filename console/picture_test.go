@@ -143,7 +143,7 @@ func TestPicture(t *testing.T) {
 	})
 
 	t.Run("after the socket was lost", func(t *testing.T) {
-		p.drop(true, true)
+		p.drop(0)
 		connect(p, customer, "s1")
 		b.until("video plays again", video+`.videoWidth === 1280 && document.querySelector(".stage-word") === null`)
 	})
@@ -177,7 +177,7 @@ func TestPicture(t *testing.T) {
 		}
 		b.until("no picture", video+` === null`)
 		// The broker refuses: the session goes on, and so does the picture.
-		p.drop(true, true)
+		p.drop(0)
 		p.send(p.wait("end_session").ID, &protocol.Error{Code: protocol.CodeNotAllowed})
 		connect(p, customer, "s1")
 		b.until("picture is back", video+`?.videoWidth === 1280`)

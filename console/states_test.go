@@ -2,6 +2,7 @@ package console_test
 
 import (
 	"fmt"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -11,8 +12,8 @@ import (
 
 const sampleKey = "K7MXQ4F"
 
-// TestStates walks through a session in both languages, both schemes and three
-// widths, and looks at each with axe-core.
+// TestStates walks through a session in both languages, both schemes and four
+// sizes (720 by 450 is 1440 by 900 at 200 % zoom), and looks at each with axe-core.
 func TestStates(t *testing.T) {
 	for _, language := range []string{"en", "it"} {
 		t.Run(language, func(t *testing.T) { walk(t, language) })
@@ -28,7 +29,7 @@ func walk(t *testing.T, language string) {
 		for _, view := range []struct {
 			width, height int64
 			dark          bool
-		}{{1440, 900, false}, {960, 900, false}, {320, 700, false}, {1440, 900, true}, {320, 700, true}} {
+		}{{1440, 900, false}, {960, 900, false}, {720, 450, false}, {320, 700, false}, {1440, 900, true}, {320, 700, true}} {
 			b.scheme(view.dark)
 			b.size(view.width, view.height)
 			shot := fmt.Sprintf("%s-%s-%d", name, language, view.width)
@@ -106,7 +107,7 @@ func walk(t *testing.T, language string) {
 
 	p.send(0, &protocol.Error{Code: protocol.CodeNoRecipient})
 	b.until("error", `document.querySelector("[role=alert]").textContent.length > 20`)
-	p.drop(false, true)
+	p.drop(http.StatusServiceUnavailable)
 	b.until("lost", `document.querySelector(".line").dataset.line === "lost"`)
 	look("9-trouble")
 }

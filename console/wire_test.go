@@ -2,6 +2,7 @@ package console_test
 
 import (
 	"fmt"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -18,7 +19,7 @@ func TestComesBack(t *testing.T) {
 	b.open(p.URL + "/console/")
 	b.until("connected", online)
 
-	p.drop(false, true)
+	p.drop(http.StatusServiceUnavailable)
 	b.until("said in words", `document.querySelector(".line").textContent.includes("lost")`)
 	p.keep(scene("s1", protocol.StateJoined, time.Now())) // happened meanwhile
 	p.accept()
@@ -33,7 +34,7 @@ func TestRedXWithoutConnection(t *testing.T) {
 	b := newBrowser(t, "en")
 	b.open(p.URL + "/console/")
 	state(b, protocol.StateJoined)
-	p.drop(false, true)
+	p.drop(http.StatusServiceUnavailable)
 	b.until("lost", `document.querySelector(".line").dataset.line === "lost"`)
 	b.click(byID("end-session"))
 	b.until("what it means", `document.querySelector("main > [role=alert]").textContent.includes("not connected")`)
@@ -47,7 +48,7 @@ func TestSignedOut(t *testing.T) {
 	b := newBrowser(t, "en")
 	b.open(p.URL + "/console/")
 	b.until("connected", online)
-	p.drop(true, false)
+	p.drop(http.StatusUnauthorized)
 	select {
 	case next := <-p.signin:
 		if next != "/console/" {
@@ -56,6 +57,16 @@ func TestSignedOut(t *testing.T) {
 	case <-time.After(patience):
 		t.Error("nobody was sent to sign in")
 	}
+}
+
+// TestForbidden: who may not give support any more is told so, and nothing is tried again by itself.
+func TestForbidden(t *testing.T) {
+	p := newPeer(t)
+	b := newBrowser(t, "en")
+	b.open(p.URL + "/console/")
+	b.until("connected", online)
+	p.drop(http.StatusForbidden)
+	b.until("told", `document.querySelector(".line").dataset.line === "forbidden" && document.querySelector(".line").textContent.includes("may not")`)
 }
 
 // TestHostilePeer: nothing that comes over the socket breaks the page.

@@ -15,6 +15,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"path/filepath"
 
 	"github.com/evanw/esbuild/pkg/api"
 )
@@ -41,8 +42,13 @@ func run(ctx context.Context, dir string, watch bool) error {
 		if len(result.Errors) > 0 {
 			return errors.New("the bundle has errors") // esbuild printed them
 		}
+		made := map[string]bool{".placeholder": true, notices: true}
 		for _, f := range result.OutputFiles {
 			fmt.Printf("%7d %s\n", len(f.Contents), f.Path)
+			made[filepath.Base(f.Path)] = true
+		}
+		if err := sweep(filepath.Join(dir, "dist"), made); err != nil {
+			return err
 		}
 		return writeNotices(dir)
 	}
@@ -58,5 +64,23 @@ func run(ctx context.Context, dir string, watch bool) error {
 		return err
 	}
 	<-ctx.Done()
+	return nil
+}
+
+// sweep removes the files of dist that this build did not make: whatever lies
+// there is embedded into the broker.
+func sweep(dist string, made map[string]bool) error {
+	entries, err := os.ReadDir(dist)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if made[e.Name()] || e.IsDir() {
+			continue
+		}
+		if err := os.Remove(filepath.Join(dist, e.Name())); err != nil {
+			return err
+		}
+	}
 	return nil
 }

@@ -11,11 +11,14 @@ import (
 	"strings"
 )
 
+// notices is the name of the file with the licences.
+const notices = "THIRD-PARTY.txt"
+
 // shipped lists the licences under which a package may be part of the bundle.
 var shipped = []string{"MIT", "ISC", "BSD-2-Clause", "BSD-3-Clause", "Apache-2.0", "MPL-2.0", "OFL-1.1"}
 
 // writeNotices puts the licences of all packages that are part of the bundle
-// into THIRD-PARTY.txt. It fails for a package whose licence is not allowed.
+// into that file. It fails for a package whose licence is not allowed.
 func writeNotices(dir string) error {
 	data, err := os.ReadFile(filepath.Join(dir, "package-lock.json"))
 	if err != nil {
@@ -52,5 +55,5 @@ func writeNotices(dir string) error {
 		}
 		fmt.Fprintf(&b, "\n%s\n%s %s (%s)\n\n%s\n", strings.Repeat("-", 72), strings.TrimPrefix(folder, "node_modules/"), p.Version, p.License, strings.TrimSpace(string(text)))
 	}
-	return os.WriteFile(filepath.Join(dir, "dist", "THIRD-PARTY.txt"), []byte(b.String()), 0o644)
+	return os.WriteFile(filepath.Join(dir, "dist", notices), []byte(b.String()), 0o644)
 }

@@ -276,14 +276,11 @@ func doc(indent, text string) string {
 	return indent + "/** " + strings.ReplaceAll(text, "\n", "\n"+indent+" * ") + " */\n"
 }
 
-// lowerFirst makes keyAlphabet of KeyAlphabet and sdp of SDP.
+// lowerFirst makes keyAlphabet of KeyAlphabet, url of URL and sdpMax of SDPMax.
 func lowerFirst(s string) string {
-	runes := []rune(s)
-	for i := range runes {
-		if i > 0 && (i+1 == len(runes) || !unicode.IsUpper(runes[i+1])) && !(i+1 == len(runes) && unicode.IsUpper(runes[i])) {
-			break
-		}
-		runes[i] = unicode.ToLower(runes[i])
+	upper := len(s) - len(strings.TrimLeftFunc(s, unicode.IsUpper))
+	if upper > 1 && upper < len(s) {
+		upper-- // the last one begins the next word
 	}
-	return string(runes)
+	return strings.ToLower(s[:upper]) + s[upper:]
 }

@@ -112,7 +112,9 @@ func (o *office) picture(name string, s *stage.Screen) {
 	if folder == "" || s == nil {
 		return
 	}
-	if err := s.Save(o.ctx, filepath.Join(folder, strings.ReplaceAll(o.t.Name(), "/", "-")+"-"+name+".png")); err != nil {
+	ctx, cancel := stage.Briefly(context.WithoutCancel(o.ctx))
+	defer cancel()
+	if err := s.Save(ctx, filepath.Join(folder, strings.ReplaceAll(o.t.Name(), "/", "-")+"-"+name+".png")); err != nil {
 		o.t.Error(err)
 	}
 }
@@ -227,24 +229,24 @@ func (o *office) newest(verdict int) evidence {
 		o.t.Fatalf("consento-verify session: exit code %d instead of %d\n%s", code, verdict, out)
 	}
 	e := evidence{folder: o.t.TempDir()}
-	if _, err := o.broker.Run(o.ctx, "consento-verify", "open", file, "--identity", o.broker.Identity, "--out", e.folder); err != nil {
-		o.must(err)
+	code, out, err = o.broker.Verify(o.ctx, "open", file, "--identity", o.broker.Identity, "--out", e.folder)
+	o.must(err)
+	if code != verdict {
+		o.t.Fatalf("consento-verify open: exit code %d instead of %d\n%s", code, verdict, out)
 	}
 	data, err := os.ReadFile(filepath.Join(e.folder, "events.json"))
 	o.must(err)
 	var events []struct {
-		Event struct {
-			Code string `json:"code"`
-			Data struct {
-				Reason string `json:"reason"`
-			} `json:"data"`
-		} `json:"event"`
+		Code string `json:"code"`
+		Data struct {
+			Reason string `json:"reason"`
+		} `json:"data"`
 	}
 	o.must(json.Unmarshal(data, &events))
 	for _, entry := range events {
-		e.codes = append(e.codes, entry.Event.Code)
-		if entry.Event.Code == string(protocol.EventEnded) {
-			e.reason = entry.Event.Data.Reason
+		e.codes = append(e.codes, entry.Code)
+		if entry.Code == string(protocol.EventEnded) {
+			e.reason = entry.Data.Reason
 		}
 	}
 	if _, err := os.Stat(filepath.Join(e.folder, "video.mp4")); err == nil {
@@ -495,6 +497,7 @@ func secondAgent(o *office) {
 	if code != 5 {
 		o.t.Errorf("the second agent's exit code is %d", code)
 	}
+	o.must(o.customer.Activate(o.ctx, "Consento – terms"))
 	o.must(o.customer.Refuse(o.ctx, "Consento – terms"))
 	o.over(agent, 3, before)
 	o.must(o.console.State("Closed"))

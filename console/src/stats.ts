@@ -9,7 +9,6 @@ export interface Stats {
   decode: number | null;
   width: number;
   height: number;
-  kilobitsPerSecond: number;
 }
 
 /** A reading of the counters, and what they say since the one before. */
@@ -18,7 +17,6 @@ export interface Reading {
   at: number; // milliseconds
   frames: number;
   decodeTime: number; // seconds
-  bytes: number;
 }
 
 /** readStats reads a report. The figures are null for the first reading: they are differences. */
@@ -35,7 +33,6 @@ export function readStats(report: RTCStatsReport, last: Reading | null): Reading
     at: video.timestamp,
     frames: video.framesDecoded ?? 0,
     decodeTime: video.totalDecodeTime ?? 0,
-    bytes: video.bytesReceived ?? 0,
   };
   if (last === null || reading.at <= last.at) return reading;
   const seconds = (reading.at - last.at) / 1000;
@@ -46,7 +43,6 @@ export function readStats(report: RTCStatsReport, last: Reading | null): Reading
     decode: frames > 0 ? ((reading.decodeTime - last.decodeTime) * 1000) / frames : null,
     width: video.frameWidth ?? 0,
     height: video.frameHeight ?? 0,
-    kilobitsPerSecond: ((reading.bytes - last.bytes) * 8) / 1000 / seconds,
   };
   return reading;
 }

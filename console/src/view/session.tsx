@@ -44,7 +44,9 @@ export function SessionPanel({ session }: { session: SessionView }) {
                 title={`${t("view.actual")} (Z)`}
                 onClick={() => settings.toggleZoom()}
               >
-                <Icon name="actual" />
+                <span class="one" aria-hidden="true">
+                  1:1
+                </span>
                 <span class="tool-word">{t("view.actual")}</span>
               </button>
               <button
@@ -83,10 +85,15 @@ export function SessionPanel({ session }: { session: SessionView }) {
   );
 }
 
-/** Facts: recording, who looks, how long. */
+/** Facts: how long, recording, who looks. */
 function Facts({ session }: { session: SessionView }) {
   return (
     <ul class="session-facts">
+      {session.active_at && (
+        <li>
+          <Elapsed since={session.active_at} />
+        </li>
+      )}
       <li>
         <Icon name="record" />
         {t(session.recording ? "recorded" : "recorded_later")}
@@ -95,11 +102,6 @@ function Facts({ session }: { session: SessionView }) {
         <li>
           <Icon name="eye" />
           {t("viewers", { names: session.viewers.join(", ") })}
-        </li>
-      )}
-      {session.active_at && (
-        <li>
-          <Elapsed since={session.active_at} />
         </li>
       )}
     </ul>
@@ -132,7 +134,7 @@ function Body({ session }: { session: SessionView }) {
   return (
     <>
       {!shared && (
-        <div class="session-body prepare">
+        <div class="session-body prepare" role="group" aria-labelledby="session-name" tabIndex={0}>
           {session.state === "Issued" && session.mine && <KeyCard session={session} />}
           <Steps session={session} />
         </div>

@@ -57,7 +57,6 @@ function Figures() {
     [t("stats.frames"), number(Math.round(s.framesPerSecond))],
     [t("stats.decode"), s.decode === null ? "–" : `${number(s.decode)} ms`],
     [t("stats.size"), `${s.width} × ${s.height}`],
-    [t("stats.rate"), `${number(Math.round(s.kilobitsPerSecond))} kbit/s`],
   ];
   return (
     <dl class="stats">
