@@ -150,3 +150,217 @@ func TestCancelWhileDisplayHangs(t *testing.T) {
 		t.Errorf("Grab returned after %v", took)
 	}
 }
+
+// pointer waits for a state of the pointer for which ok holds.
+func pointer(t testing.TB, s *capture.Source, ok func(capture.Pointer) bool) capture.Pointer {
+	t.Helper()
+	limit := time.After(5 * time.Second)
+	for {
+		select {
+		case p := <-s.Pointer():
+			if ok(p) {
+				return p
+			}
+		case <-limit:
+			t.Fatal("pointer did not get there")
+		}
+	}
+}
+
+func TestPointerFollowsTheMouse(t *testing.T) {
+	display := xtest.Server(t, 640, 480)
+	s := open(t, display)
+	first := pointer(t, s, func(capture.Pointer) bool { return true })
+	if first.Shape == nil || len(first.Shape.RGBA) != first.Shape.Size.X*first.Shape.Size.Y*4 {
+		t.Fatalf("first state without a whole shape: %+v", first)
+	}
+	for _, to := range []image.Point{{100, 50}, {639, 479}, {0, 0}} {
+		// Longer than the pointer is followed after a movement.
+		<-time.After(250 * time.Millisecond)
+		began := time.Now()
+		xtest.Move(t, display, to)
+		pointer(t, s, func(p capture.Pointer) bool { return p.Pos == to })
+		t.Logf("pointer at %v after %v", to, time.Since(began))
+	}
+}
+
+func TestPointerShape(t *testing.T) {
+	display := xtest.Server(t, 640, 480)
+	s := open(t, display)
+	before := pointer(t, s, func(capture.Pointer) bool { return true })
+	paint := xtest.NewPainter(t, display)
+	paint.Cursor(t, 34) // XC_crosshair of the cursor font
+	after := pointer(t, s, func(p capture.Pointer) bool { return p.Shape.Serial != before.Shape.Serial })
+	if hot := after.Shape.Hot; !hot.In(image.Rectangle{Max: after.Shape.Size}) {
+		t.Errorf("hot spot %v outside of %v", hot, after.Shape.Size)
+	}
+	visible := false
+	for i := 3; i < len(after.Shape.RGBA); i += 4 {
+		visible = visible || after.Shape.RGBA[i] == 255
+	}
+	if !visible {
+		t.Error("the shape cannot be seen")
+	}
+}
+
+func TestPointerIsNotInTheFrame(t *testing.T) {
+	display := xtest.Server(t, 320, 200)
+	s := open(t, display)
+	xtest.NewPainter(t, display).Cursor(t, 34)
+	xtest.Move(t, display, image.Pt(100, 100))
+	pointer(t, s, func(p capture.Pointer) bool { return p.Pos == image.Pt(100, 100) })
+	f := grab(t, s)
+	for y := range 200 {
+		for x := range 320 {
+			if c := pixel(f, x, y); c != 0 {
+				t.Fatalf("pixel %d,%d is %06x", x, y, c)
+			}
+		}
+	}
+}
+
+func TestPortableFallback(t *testing.T) {
+	for _, missing := range []string{"DAMAGE", "MIT-SHM"} {
+		t.Run("without "+missing, func(t *testing.T) {
+			display, server := xtest.ServerProcess(t, 320, 200, 24, "-extension", missing)
+			t.Setenv("DISPLAY", "")
+			if _, err := capture.Open(display); !errors.Is(err, capture.ErrUnsupported) {
+				t.Errorf("display that the fallback cannot reach: %v", err)
+			}
+			t.Setenv("DISPLAY", display)
+			s := open(t, "")
+			changed(t, s)
+			if f := grab(t, s); f.Size != image.Pt(320, 200) || len(f.Damage) != 1 {
+				t.Fatalf("first frame: size %v, damage %v", f.Size, f.Damage)
+			}
+			box := image.Rect(20, 30, 60, 70)
+			xtest.NewPainter(t, display).Fill(t, 0x123456, box)
+			changed(t, s)
+			f := grab(t, s)
+			if want := image.Rect(0, 30, 320, 70); len(f.Damage) != 1 || f.Damage[0] != want {
+				t.Errorf("damage %v, want %v", f.Damage, want)
+			}
+			if in, out := pixel(f, 20, 30), pixel(f, 19, 30); in != 0x123456 || out != 0 {
+				t.Errorf("pixels %06x and %06x", in, out)
+			}
+			server.Kill()
+			for {
+				changed(t, s)
+				if _, err := s.Grab(t.Context()); errors.Is(err, capture.ErrLost) {
+					break
+				}
+			}
+		})
+	}
+}
+
+func TestResize(t *testing.T) {
+	display := xtest.Server(t, 640, 480)
+	s := open(t, display)
+	changed(t, s)
+	grab(t, s)
+	size := image.Pt(501, 301)
+	xtest.Resize(t, display, size)
+	changed(t, s)
+	f := grab(t, s)
+	if f.Size != size || len(f.Damage) != 1 || f.Damage[0] != (image.Rectangle{Max: size}) || len(f.Pix) < f.Stride*size.Y {
+		t.Fatalf("after resizing: size %v, damage %v", f.Size, f.Damage)
+	}
+	xtest.NewPainter(t, display).Fill(t, 0xabcdef, image.Rect(500, 300, 501, 301))
+	changed(t, s)
+	if c := pixel(grab(t, s), 500, 300); c != 0xabcdef {
+		t.Errorf("last pixel is %06x", c)
+	}
+}
+
+// A segment that stays behind after each session would fill the machine.
+func TestNoSharedMemoryStaysBehind(t *testing.T) {
+	display := xtest.Server(t, 640, 480)
+	before := xtest.SharedSegments(t)
+	s := open(t, display)
+	grab(t, s)
+	xtest.Resize(t, display, image.Pt(320, 240))
+	changed(t, s)
+	grab(t, s)
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	deadline := time.After(5 * time.Second)
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for xtest.SharedSegments(t) > before {
+		select {
+		case <-tick.C: // the server detaches when it sees the connection end
+		case <-deadline:
+			t.Fatalf("%d segments, %d before", xtest.SharedSegments(t), before)
+		}
+	}
+}
+
+func BenchmarkGrab(b *testing.B) {
+	for name, box := range map[string]image.Rectangle{
+		"key stroke":   image.Rect(500, 500, 510, 520),
+		"whole screen": image.Rect(0, 0, 1920, 1080),
+	} {
+		b.Run(name, func(b *testing.B) {
+			display := xtest.Server(b, 1920, 1080)
+			s := open(b, display)
+			grab(b, s)
+			paint := xtest.NewPainter(b, display)
+			var colour uint32
+			var used time.Duration
+			for b.Loop() {
+				b.StopTimer()
+				colour += 0x10101
+				paint.Fill(b, colour&0xffffff, box)
+				changed(b, s)
+				before := cpu()
+				b.StartTimer()
+				if f := grab(b, s); len(f.Damage) == 0 {
+					b.Fatal("no damage")
+				}
+				b.StopTimer()
+				used += cpu() - before
+				b.StartTimer()
+			}
+			b.ReportMetric(used.Seconds()*1000/float64(b.N), "cpu-ms/grab")
+		})
+	}
+}
+
+func cpu() time.Duration {
+	var r syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &r); err != nil {
+		panic(err)
+	}
+	return time.Duration(r.Utime.Nano() + r.Stime.Nano())
+}
+
+// BenchmarkPointer reports what following the pointer costs, while it moves and
+// while it rests.
+func BenchmarkPointer(b *testing.B) {
+	const during = 3 * time.Second
+	display := xtest.Server(b, 1920, 1080)
+	s := open(b, display)
+	for name, moving := range map[string]bool{"moving": true, "resting": false} {
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				if moving {
+					xtest.Start(b, display, "sh", "-c", `i=0; while :; do i=$(((i+7)%1000)); xdotool mousemove $i $i; done`)
+				}
+				n := 0
+				before := cpu()
+				for end := time.After(during); end != nil; {
+					select {
+					case <-s.Pointer():
+						n++
+					case <-end:
+						end = nil
+					}
+				}
+				b.ReportMetric(100*(cpu()-before).Seconds()/during.Seconds(), "%cpu")
+				b.ReportMetric(float64(n)/during.Seconds(), "states/s")
+			}
+		})
+	}
+}

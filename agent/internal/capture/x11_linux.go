@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"image"
+	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -57,6 +58,9 @@ type x11 struct {
 func open(display string, s *Source) (backend, error) {
 	x, err := openX11(display, s)
 	if errors.Is(err, errMissing) {
+		if display != "" && display != os.Getenv("DISPLAY") {
+			return nil, fmt.Errorf("%w: %w, and it is not the one in DISPLAY", ErrUnsupported, err)
+		}
 		return openPortable(s)
 	}
 	if err != nil {

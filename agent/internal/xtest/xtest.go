@@ -184,3 +184,49 @@ func Resize(t testing.TB, display string, size image.Point) {
 		t.Fatal(err)
 	}
 }
+
+// Move puts the mouse there, as a hand on the mouse would.
+func Move(t testing.TB, display string, to image.Point) {
+	t.Helper()
+	cmd := exec.Command("xdotool", "mousemove", fmt.Sprint(to.X), fmt.Sprint(to.Y))
+	cmd.Env = append(os.Environ(), "DISPLAY="+display)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("xdotool: %v %s", err, out)
+	}
+}
+
+// Cursor gives the root window a pointer out of the X cursor font.
+func (p *Painter) Cursor(t testing.TB, glyph uint16) {
+	t.Helper()
+	font, err := xproto.NewFontId(p.Conn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cursor, err := xproto.NewCursorId(p.Conn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const name = "cursor"
+	xproto.OpenFont(p.Conn, font, uint16(len(name)), name)
+	xproto.CreateGlyphCursor(p.Conn, cursor, font, font, glyph, glyph+1, 0xffff, 0, 0, 0, 0, 0xffff)
+	if err := xproto.ChangeWindowAttributesChecked(p.Conn, p.Root, xproto.CwCursor, []uint32{uint32(cursor)}).Check(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// SharedSegments counts the System V shared memory segments of this process.
+func SharedSegments(t testing.TB) int {
+	t.Helper()
+	data, err := os.ReadFile("/proc/sysvipc/shm")
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for _, line := range strings.Split(string(data), "\n") {
+		// key shmid perms size cpid ...
+		if f := strings.Fields(line); len(f) > 4 && f[4] == fmt.Sprint(os.Getpid()) {
+			n++
+		}
+	}
+	return n
+}
