@@ -22,7 +22,6 @@ const (
 	EventConsentGiven     EventCode = "consent.given"             // permission, epoch
 	EventConsentRefused   EventCode = "consent.refused"           // permission, epoch
 	EventConsentWithdrawn EventCode = "consent.withdrawn"         // permission, epoch
-	EventShared           EventCode = "screen.shared"             // width, height
 	EventScreenGap        EventCode = "screen.gap"                // frames of the picture did not reach the broker
 	EventViewerJoined     EventCode = "viewer.joined"             // name, team
 	EventViewerLeft       EventCode = "viewer.left"               // name, team
@@ -31,7 +30,6 @@ const (
 	EventRemoved          EventCode = "agent.removed"             // complete, left
 	EventRemovalUnknown   EventCode = "agent.removal_unconfirmed" // the agent was lost before it could say so
 	EventClosed           EventCode = "session.closed"            // the last event
-	EventEvidenceDegraded EventCode = "evidence.degraded"         // what could not be recorded, and why
 	EventCursorShape      EventCode = "cursor.shape"              // on the meta track: see CursorUpdate
 	EventCursorMoved      EventCode = "cursor.moved"              // on the meta track: see CursorUpdate
 	EventTransportChanged EventCode = "transport.changed"         // who, state
@@ -42,7 +40,7 @@ const (
 func EventCodes() []EventCode {
 	return []EventCode{EventIssued, EventRedeemed, EventKeyRefused, EventNameConfirmed, EventNameRefused, EventReported,
 		EventAgentFetched, EventAgentJoined, EventTermsShown, EventTermsAccepted, EventTermsDeclined,
-		EventConsentAsked, EventConsentGiven, EventConsentRefused, EventConsentWithdrawn, EventShared, EventScreenGap,
+		EventConsentAsked, EventConsentGiven, EventConsentRefused, EventConsentWithdrawn, EventScreenGap,
 		EventViewerJoined, EventViewerLeft, EventMalformed, EventEnded, EventRemoved, EventRemovalUnknown, EventClosed,
-		EventEvidenceDegraded, EventCursorShape, EventCursorMoved, EventTransportChanged, EventStateChanged}
+		EventCursorShape, EventCursorMoved, EventTransportChanged, EventStateChanged}
 }

@@ -5,15 +5,17 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"unicode"
 	"unicode/utf8"
 )
 
 // Limits of what is read from a peer.
 const (
-	MaxMessage = 64 << 10 // bytes of one WebSocket message
-	MaxName    = 100      // characters of a person's or team's name
-	MaxText    = 2000     // characters of a short text
-	maxTypeLen = 40
+	MaxMessage  = 64 << 10 // bytes of one WebSocket message
+	MaxName     = 100      // characters of a person's or team's name
+	MaxText     = 2000     // bytes of an address
+	maxFileName = 255      // characters
+	maxTypeLen  = 40
 )
 
 // ErrVersion is returned for a peer that speaks another major version.
@@ -39,7 +41,9 @@ type Message interface {
 	Validate() error
 }
 
-// Encode makes the text frame for m.
+// Encode makes the text frame for m. It returns ErrMalformed for a message that
+// breaks its own limits or would be longer than MaxMessage: the other side would
+// refuse it.
 func Encode(id, ref uint64, m Message) ([]byte, error) {
 	if err := m.Validate(); err != nil {
 		return nil, fmt.Errorf("%s: %w", m.MessageType(), err)
@@ -48,7 +52,14 @@ func Encode(id, ref uint64, m Message) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return json.Marshal(Envelope{V: current.Major, Type: m.MessageType(), ID: id, Ref: ref, Body: body})
+	data, err := json.Marshal(Envelope{V: current.Major, Type: m.MessageType(), ID: id, Ref: ref, Body: body})
+	if err == nil && len(data) > MaxMessage {
+		err = fmt.Errorf("%w: %s of %d bytes", ErrMalformed, m.MessageType(), len(data))
+	}
+	if err != nil {
+		return nil, err
+	}
+	return data, nil
 }
 
 // DecodeEnvelope reads a text frame. It returns ErrVersion for another major
@@ -93,6 +104,26 @@ func DecodeBody[T any, P interface {
 	return m, nil
 }
 
+// Messages returns one empty value of every message, in the order of PROTOCOL.md.
+func Messages() []Message {
+	return []Message{&Hello{}, &Error{},
+		&Join{}, &Joined{}, &NameAnswer{}, &TermsAnswer{}, &ConsentAsk{}, &ConsentAnswer{}, &ConsentRecorded{},
+		&Offer{}, &Answer{}, &Ended{}, &Removed{},
+		&Welcome{}, &SessionChanged{}, &NewSession{}, &SessionIssued{}, &EndSession{}, &StopWatching{}}
+}
+
+// Known reports whether a message of this name is in this version. One that is
+// not may come from a newer minor version and is tolerated; one that is, where
+// it does not belong, is refused with CodeUnknownState.
+func Known(messageType string) bool {
+	for _, m := range Messages() {
+		if m.MessageType() == messageType {
+			return true
+		}
+	}
+	return false
+}
+
 // check returns an ErrMalformed that names the field, if ok is false.
 func check(ok bool, field string) error {
 	if ok {
@@ -101,7 +132,30 @@ func check(ok bool, field string) error {
 	return fmt.Errorf("%w: %s", ErrMalformed, field)
 }
 
-func textOK(s string, max int) bool { return utf8.ValidString(s) && utf8.RuneCountInString(s) <= max }
+// lineOK accepts one line that is fit to be shown: no control characters, none
+// that reorder or hide the text around them, but for the joiners (U+200C,
+// U+200D) that some scripts are written with.
+func lineOK(s string, max int) bool {
+	if !utf8.ValidString(s) || utf8.RuneCountInString(s) > max {
+		return false
+	}
+	for _, r := range s {
+		if !unicode.IsPrint(r) && r != '\u200c' && r != '\u200d' {
+			return false
+		}
+	}
+	return true
+}
+
+// tagOK accepts what a BCP 47 language tag is made of (RFC 5646, section 2.1).
+func tagOK(s string) bool {
+	for _, r := range s {
+		if r != '-' && (r > unicode.MaxASCII || !unicode.IsLetter(r) && !unicode.IsDigit(r)) {
+			return false
+		}
+	}
+	return len(s) <= 35
+}
 
 // Hello is the first message of each side on every WebSocket.
 type Hello struct {
@@ -119,9 +173,9 @@ func (m *Hello) Validate() error {
 		return fmt.Errorf("%w: %s", ErrVersion, m.Version)
 	}
 	return errors.Join(
-		check(textOK(m.Software, MaxName), "software"),
-		check(textOK(m.System, MaxName), "system"),
-		check(len(m.Language) <= 35, "language"))
+		check(lineOK(m.Software, MaxName), "software"),
+		check(lineOK(m.System, MaxName), "system"),
+		check(tagOK(m.Language), "language"))
 }
 
 // ErrorCode says to a program what went wrong; people read a sentence made of it.
@@ -162,6 +216,6 @@ type Person struct {
 }
 
 func (p Person) validate() error {
-	return errors.Join(check(textOK(p.Name, MaxName) && p.Name != "", "name"), check(textOK(p.Team, MaxName), "team"),
-		check(textOK(p.Office, MaxName), "office"), check(textOK(p.Phone, MaxName), "phone"))
+	return errors.Join(check(lineOK(p.Name, MaxName) && p.Name != "", "name"), check(lineOK(p.Team, MaxName), "team"),
+		check(lineOK(p.Office, MaxName), "office"), check(lineOK(p.Phone, MaxName), "phone"))
 }

@@ -43,7 +43,7 @@ type Terms struct {
 }
 
 func (t Terms) validate() error {
-	return errors.Join(check(t.Version != "" && len(t.Version) <= 40, "terms version"), check(len(t.Language) <= 35, "terms language"),
+	return errors.Join(check(t.Version != "" && len(t.Version) <= 40, "terms version"), check(tagOK(t.Language), "terms language"),
 		check(t.Text != "" && len(t.Text) <= 32<<10, "terms text"), check(len(t.URL) <= MaxText, "terms url"))
 }
 
@@ -165,7 +165,7 @@ func (*Removed) MessageType() string { return "removed" }
 // Validate implements Message.
 func (m *Removed) Validate() error {
 	for _, l := range m.Left {
-		if !textOK(l, MaxText) {
+		if !lineOK(l, maxFileName) {
 			return check(false, "left")
 		}
 	}

@@ -21,7 +21,9 @@ const officeHeader = sha256.Size + 4
 
 // OfficeSectionMarker returns the marker. It is computed, so that no program
 // but the agent holds it.
-func OfficeSectionMarker() [sha256.Size]byte { return sha256.Sum256([]byte("consento office section v1")) }
+func OfficeSectionMarker() [sha256.Size]byte {
+	return sha256.Sum256([]byte("consento office section v1"))
+}
 
 // OfficeSection is what an agent trusts: it cannot be changed without breaking
 // the office's signature on the program.
@@ -36,7 +38,7 @@ type OfficeSection struct {
 var ErrUnprepared = errors.New("the agent is not prepared for an office")
 
 func (o OfficeSection) validate() error {
-	if o.V != 1 || o.Office == "" || !textOK(o.Office, MaxName) || len(o.Root) != ed25519.PublicKeySize ||
+	if o.V != 1 || o.Office == "" || !lineOK(o.Office, MaxName) || len(o.Root) != ed25519.PublicKeySize ||
 		len(o.Brokers) == 0 || len(o.Brokers) > 16 {
 		return fmt.Errorf("%w: office section", ErrMalformed)
 	}

@@ -82,7 +82,7 @@ const (
 	EndRightsRevoked    EndReason = "rights_revoked"     // the technician lost the right in mid-session
 	EndAgentLost        EndReason = "agent_lost"         // the agent vanished
 	EndCaptureFailed    EndReason = "capture_failed"     // the screen could not be captured or encoded
-	EndNetworkLost      EndReason = "network_lost"       // the connection did not come back
+	EndNetworkLost      EndReason = "network_lost"       // the connection was lost or made no sense
 	EndEvidenceFailed   EndReason = "evidence_failed"    // the evidence could not be written
 	EndShutdown         EndReason = "shutdown"           // the broker was stopped
 	EndLimit            EndReason = "limit"              // the longest time for a session, or for a step, was over
@@ -109,7 +109,7 @@ func (r EndReason) Valid() bool {
 func (r EndReason) ByAgent() bool {
 	switch r {
 	case EndCustomer, EndNameNotConfirmed, EndTermsDeclined, EndConsentRefused, EndConsentWithdrawn,
-		EndCaptureFailed, EndLimit:
+		EndCaptureFailed, EndNetworkLost, EndLimit:
 		return true
 	}
 	return false

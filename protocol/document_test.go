@@ -1,0 +1,227 @@
+package protocol_test
+
+import (
+	"errors"
+	"fmt"
+	"go/ast"
+	"go/constant"
+	"go/parser"
+	"go/token"
+	"go/types"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"consento/protocol"
+)
+
+// source type-checks the package's own files. What they import is not looked
+// at: the names and constants of this package need nothing of it.
+func source(t *testing.T) *types.Package {
+	t.Helper()
+	paths, err := filepath.Glob("*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	fset := token.NewFileSet()
+	var files []*ast.File
+	for _, p := range paths {
+		if strings.HasSuffix(p, "_test.go") {
+			continue
+		}
+		f, err := parser.ParseFile(fset, p, nil, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		files = append(files, f)
+	}
+	config := types.Config{Importer: nothing{}, Error: func(error) {}}
+	pkg, _ := config.Check("consento/protocol", fset, files, nil)
+	return pkg
+}
+
+type nothing struct{}
+
+func (nothing) Import(path string) (*types.Package, error) {
+	return nil, errors.New("not imported: " + path)
+}
+
+// constants lists the values of the package's string constants by type.
+func constants(pkg *types.Package) map[string][]string {
+	values := map[string][]string{}
+	for _, name := range pkg.Scope().Names() {
+		c, ok := pkg.Scope().Lookup(name).(*types.Const)
+		if !ok || c.Val().Kind() != constant.String {
+			continue
+		}
+		if named, ok := c.Type().(*types.Named); ok {
+			values[named.Obj().Name()] = append(values[named.Obj().Name()], constant.StringVal(c.Val()))
+		}
+	}
+	return values
+}
+
+// TestListsAreComplete compares the lists that functions return with what the
+// source declares.
+func TestListsAreComplete(t *testing.T) {
+	pkg := source(t)
+	declared := constants(pkg)
+	for name, list := range map[string][]string{
+		"State": texts(protocol.States()), "Command": texts(protocol.Commands()), "EndReason": texts(protocol.EndReasons()),
+		"Permission": texts(protocol.Permissions()), "EventCode": texts(protocol.EventCodes()),
+	} {
+		want := slices.Sorted(slices.Values(declared[name]))
+		if got := slices.Sorted(slices.Values(list)); !slices.Equal(got, want) || len(got) == 0 {
+			t.Errorf("%s: the list has %v, the source %v", name, got, want)
+		}
+	}
+	message := pkg.Scope().Lookup("Message").Type().Underlying().(*types.Interface)
+	var implement, listed []string
+	for _, name := range pkg.Scope().Names() {
+		if n, ok := pkg.Scope().Lookup(name).(*types.TypeName); ok && name != "Message" && types.Implements(types.NewPointer(n.Type()), message) {
+			implement = append(implement, name)
+		}
+	}
+	for _, m := range protocol.Messages() {
+		listed = append(listed, reflect.TypeOf(m).Elem().Name())
+	}
+	slices.Sort(listed)
+	if !slices.Equal(implement, listed) {
+		t.Errorf("the source has the messages %v, the list %v", implement, listed)
+	}
+}
+
+func texts[T ~string](list []T) []string {
+	out := make([]string, len(list))
+	for i, x := range list {
+		out[i] = string(x)
+	}
+	return out
+}
+
+// TestDocument checks that PROTOCOL.md names everything that is on the wire.
+func TestDocument(t *testing.T) {
+	data, err := os.ReadFile("PROTOCOL.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	sections := map[string]string{} // by heading
+	for _, s := range strings.Split("\n"+string(data), "\n#")[1:] {
+		heading, body, _ := strings.Cut(strings.TrimLeft(s, "#"), "\n")
+		sections[strings.TrimSpace(heading)] = body
+	}
+	has := func(section, value string) {
+		t.Helper()
+		body, ok := sections[section]
+		if !ok {
+			t.Fatalf("no section %q", section)
+		}
+		if !strings.Contains(body, "`"+value+"`") {
+			t.Errorf("%q does not stand in the section %q", value, section)
+		}
+	}
+	for name, values := range constants(source(t)) {
+		section, ok := map[string]string{"State": "States", "Command": "States", "ConsentState": "States", "Step": "States",
+			"Permission": "Permissions", "EndReason": "End reasons", "ErrorCode": "Error codes", "EventCode": "Event codes on the evidence"}[name]
+		if !ok {
+			t.Errorf("%s stands in no section", name)
+			continue
+		}
+		for _, v := range values {
+			has(section, v)
+		}
+		if rows := strings.Count(sections[section], "\n| `"); rows > 0 && name != "Command" && name != "ConsentState" && name != "Step" && rows != len(values) {
+			t.Errorf("the section %q has %d rows for %d values", section, rows, len(values))
+		}
+	}
+	for _, r := range protocol.EndReasons() {
+		for line := range strings.Lines(sections["End reasons"]) {
+			if strings.HasPrefix(line, "| `"+string(r)+"`") && strings.HasSuffix(strings.TrimSpace(line), "| yes |") != r.ByAgent() {
+				t.Errorf("by agent: %s", line)
+			}
+		}
+	}
+	for _, m := range protocol.Messages() {
+		section := "`" + m.MessageType() + "`"
+		if _, ok := sections[section]; !ok {
+			t.Errorf("no section %s", section)
+			continue
+		}
+		for _, field := range fields(reflect.TypeOf(m).Elem()) {
+			has(section, field)
+		}
+	}
+	for _, field := range fields(reflect.TypeFor[protocol.Session]()) {
+		has("`welcome`", field)
+	}
+	for _, field := range append(fields(reflect.TypeFor[protocol.CursorUpdate]()), fields(reflect.TypeFor[protocol.CursorShape]())...) {
+		has("Data channel `"+protocol.CursorChannel+"`", field)
+	}
+	for _, field := range append(fields(reflect.TypeFor[protocol.OfficeSection]()), fields(reflect.TypeFor[protocol.Manifest]())...) {
+		has("Office section and manifest", field)
+	}
+	has("Connections", protocol.SubprotocolAgent)
+	has("Connections", protocol.SubprotocolConsole)
+	if !strings.Contains(sections["Connections"], protocol.ManifestPath) {
+		t.Error("the manifest's path is missing")
+	}
+	if v := fmt.Sprintf("- %s (", protocol.CurrentVersion()); !strings.Contains(sections["History"], v) {
+		t.Errorf("the history lacks %q", v)
+	}
+}
+
+// fields lists the JSON names of a struct, those of its structs included where
+// these are no section of their own.
+func fields(t reflect.Type) []string {
+	var names []string
+	for f := range t.Fields() {
+		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+		names = append(names, name)
+		if f.Type == reflect.TypeFor[protocol.Terms]() {
+			names = append(names, fields(f.Type)...)
+		}
+		if f.Type.Kind() == reflect.Slice && f.Type.Elem() == reflect.TypeFor[protocol.Consent]() {
+			names = append(names, fields(f.Type.Elem())...)
+		}
+	}
+	return names
+}
+
+// TestLimitsInTheDocument ties the numbers of the document to the source.
+func TestLimitsInTheDocument(t *testing.T) {
+	data, err := os.ReadFile("PROTOCOL.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := strings.Join(strings.Fields(string(data)), " ")
+	for _, want := range []string{
+		fmt.Sprintf("at most %s bytes of UTF-8", thousands(protocol.MaxMessage)),
+		fmt.Sprintf("*Name* means at most %d characters", protocol.MaxName),
+		fmt.Sprintf("`url` (at most %s bytes)", thousands(protocol.MaxText)),
+		fmt.Sprintf("`sdp` 1-%s bytes", thousands(protocol.MaxSDP)),
+		fmt.Sprintf("JSON text of at most %s bytes", thousands(protocol.MaxCursorMessage)),
+		fmt.Sprintf("`height` (1-%d)", protocol.MaxCursorSide),
+		fmt.Sprintf("`ticket` %d characters", protocol.TicketLength),
+		fmt.Sprintf("`key` %d characters", protocol.KeyLength),
+		fmt.Sprintf("program holds %s bytes", thousands(protocol.OfficeSectionSize)),
+		fmt.Sprintf("at most %s bytes; the signature", thousands(protocol.MaxManifest)),
+	} {
+		if !strings.Contains(text, want) {
+			t.Errorf("the document does not say %q", want)
+		}
+	}
+	if protocol.KeyLifetime != 10*time.Minute || !strings.Contains(text, "within its ten minutes") {
+		t.Error("the life of a key")
+	}
+}
+
+func thousands(n int) string {
+	if n < 1000 {
+		return fmt.Sprint(n)
+	}
+	return fmt.Sprintf("%s,%03d", thousands(n/1000), n%1000)
+}

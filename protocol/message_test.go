@@ -1,0 +1,311 @@
+package protocol_test
+
+import (
+	"encoding/json"
+	"errors"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"consento/protocol"
+)
+
+var person = protocol.Person{Name: "Ødegård Κώστας 山田", Team: "Servizi", Office: "Città & Comune <1>", Phone: "+39 02 1234"}
+
+func yes() *bool { b := true; return &b }
+
+var aSession = protocol.Session{ID: strings.Repeat("a", 32), State: protocol.StateActive, Technician: person, Mine: true,
+	IssuedAt: at(1), KeyExpires: at(2), ActiveAt: at(3), EndedAt: at(4), EndReason: protocol.EndCustomer,
+	Consents: []protocol.Consent{{Permission: protocol.ViewScreen, State: protocol.ConsentGiven, Epoch: 1<<32 - 1}},
+	Steps:    []protocol.Step{protocol.StepKeyTyped}, System: "Debian", Viewers: []string{"A"}, Recording: true, Removed: yes()}
+
+func at(s int64) time.Time { return time.Unix(s, 0).UTC() }
+
+// valid holds one message of each type with no field empty.
+func valid() []protocol.Message {
+	return []protocol.Message{
+		&protocol.Hello{Version: protocol.CurrentVersion(), Software: "consento-agent 1", System: "Debian GNU/Linux 12", Language: "zh-Hant-TW"},
+		&protocol.Error{Code: protocol.CodeNotNow},
+		&protocol.Join{Ticket: string(protocol.TicketFrom([16]byte{}))},
+		&protocol.Joined{Session: "s", Technician: person, ConfirmName: true, Terms: protocol.Terms{Version: "1", Language: "it", Text: "Testo\n\nAltro", URL: "https://x/y"}},
+		&protocol.NameAnswer{Confirmed: true},
+		&protocol.TermsAnswer{Version: "1", Accepted: true},
+		&protocol.ConsentAsk{Permission: protocol.ViewScreen, Epoch: 7, Technician: person},
+		&protocol.ConsentAnswer{Permission: protocol.ViewScreen, State: protocol.ConsentGiven, Epoch: 7},
+		&protocol.ConsentRecorded{Permission: protocol.ViewScreen, Epoch: 7},
+		&protocol.Offer{Session: "s", SDP: "v=0\r\n"},
+		&protocol.Answer{Session: "s", SDP: "v=0\r\n"},
+		&protocol.Ended{Reason: protocol.EndTechnician},
+		&protocol.Removed{Complete: true, Left: []string{"consento-x (1)"}},
+		&protocol.Welcome{Account: person, Permissions: protocol.PermissionSet{protocol.ViewScreen: true}, CanIssue: true, Sessions: []protocol.Session{aSession}, Now: at(9)},
+		&protocol.SessionChanged{Session: aSession},
+		&protocol.NewSession{},
+		&protocol.SessionIssued{Session: aSession, Key: "ACD3EFG", URL: "https://x/k/ACD3EFG", Address: "x"},
+		&protocol.EndSession{Session: "s"},
+		&protocol.StopWatching{Session: "s"},
+	}
+}
+
+// decoders read the body of each type as its receiver does.
+var decoders = map[string]func(protocol.Envelope) (protocol.Message, error){}
+
+func decoder[T any, P interface {
+	*T
+	protocol.Message
+}]() {
+	decoders[P(new(T)).MessageType()] = func(e protocol.Envelope) (protocol.Message, error) {
+		m, err := protocol.DecodeBody[T, P](e)
+		return P(&m), err
+	}
+}
+
+func init() {
+	decoder[protocol.Hello]()
+	decoder[protocol.Error]()
+	decoder[protocol.Join]()
+	decoder[protocol.Joined]()
+	decoder[protocol.NameAnswer]()
+	decoder[protocol.TermsAnswer]()
+	decoder[protocol.ConsentAsk]()
+	decoder[protocol.ConsentAnswer]()
+	decoder[protocol.ConsentRecorded]()
+	decoder[protocol.Offer]()
+	decoder[protocol.Answer]()
+	decoder[protocol.Ended]()
+	decoder[protocol.Removed]()
+	decoder[protocol.Welcome]()
+	decoder[protocol.SessionChanged]()
+	decoder[protocol.NewSession]()
+	decoder[protocol.SessionIssued]()
+	decoder[protocol.EndSession]()
+	decoder[protocol.StopWatching]()
+}
+
+func TestEveryMessageRoundTrips(t *testing.T) {
+	samples := valid()
+	if len(samples) != len(protocol.Messages()) || len(decoders) != len(samples) {
+		t.Fatalf("%d messages, %d samples, %d decoders", len(protocol.Messages()), len(samples), len(decoders))
+	}
+	for i, m := range samples {
+		t.Run(m.MessageType(), func(t *testing.T) {
+			if want := protocol.Messages()[i].MessageType(); m.MessageType() != want || !protocol.Known(want) {
+				t.Fatalf("sample stands where %s is", want)
+			}
+			for field := range reflect.ValueOf(m).Elem().Fields() {
+				if m.MessageType() != "join" && reflect.ValueOf(m).Elem().FieldByIndex(field.Index).IsZero() {
+					t.Errorf("the sample's %s is empty", field.Name)
+				}
+			}
+			data, err := protocol.Encode(5, 3, m)
+			if err != nil {
+				t.Fatal(err)
+			}
+			e, err := protocol.DecodeEnvelope(data)
+			if err != nil || e.V != 1 || e.ID != 5 || e.Ref != 3 || e.Type != m.MessageType() {
+				t.Fatalf("%+v, %v", e, err)
+			}
+			got, err := decoders[e.Type](e)
+			if err != nil || !reflect.DeepEqual(got, m) {
+				t.Fatalf("%+v, %v; want %+v", got, err, m)
+			}
+			// What a newer minor version adds is ignored.
+			e.Body = append(append([]byte{}, e.Body[:len(e.Body)-1]...), `,"added_in_1_9":{"x":[1]}}`...)
+			if len(e.Body) < 30 {
+				e.Body = json.RawMessage(`{"added_in_1_9":1}`)
+			}
+			if got, err := decoders[e.Type](e); err != nil || !reflect.DeepEqual(got, m) {
+				t.Errorf("with a further field: %+v, %v", got, err)
+			}
+			for _, body := range []string{"[]", `"x"`, "7", "true", "{", "\x00"} {
+				e.Body = json.RawMessage(body)
+				if _, err := decoders[e.Type](e); !errors.Is(err, protocol.ErrMalformed) {
+					t.Errorf("body %q: %v", body, err)
+				}
+			}
+		})
+	}
+}
+
+func TestValidateRefuses(t *testing.T) {
+	long := strings.Repeat("é", protocol.MaxName+1)
+	with := func(f func(*protocol.Person)) protocol.Person { p := person; f(&p); return p }
+	terms := protocol.Terms{Version: "1", Text: "x"}
+	withTerms := func(f func(*protocol.Terms)) protocol.Terms { x := terms; f(&x); return x }
+	v := protocol.CurrentVersion()
+	for name, m := range map[string]protocol.Message{
+		"software too long":        &protocol.Hello{Version: v, Software: long},
+		"system too long":          &protocol.Hello{Version: v, System: long},
+		"system with line break":   &protocol.Hello{Version: v, System: "a\nb"},
+		"system turns text round":  &protocol.Hello{Version: v, System: "a\u202eb"},
+		"system not UTF-8":         &protocol.Hello{Version: v, System: "\xff"},
+		"language too long":        &protocol.Hello{Version: v, Language: strings.Repeat("a", 36)},
+		"language is no tag":       &protocol.Hello{Version: v, Language: "../en"},
+		"error without code":       &protocol.Error{},
+		"error code too long":      &protocol.Error{Code: protocol.ErrorCode(strings.Repeat("x", 41))},
+		"neither ticket nor key":   &protocol.Join{},
+		"ticket and key":           &protocol.Join{Ticket: "a", Key: "b"},
+		"ticket too long":          &protocol.Join{Ticket: strings.Repeat("a", 65)},
+		"key too long":             &protocol.Join{Key: strings.Repeat("a", 65)},
+		"joined without session":   &protocol.Joined{Technician: person, Terms: terms},
+		"joined, session too long": &protocol.Joined{Session: strings.Repeat("s", 65), Technician: person, Terms: terms},
+		"technician without name":  &protocol.Joined{Session: "s", Technician: with(func(p *protocol.Person) { p.Name = "" }), Terms: terms},
+		"technician's name":        &protocol.Joined{Session: "s", Technician: with(func(p *protocol.Person) { p.Name = long }), Terms: terms},
+		"technician's team":        &protocol.Joined{Session: "s", Technician: with(func(p *protocol.Person) { p.Team = long }), Terms: terms},
+		"technician's office":      &protocol.Joined{Session: "s", Technician: with(func(p *protocol.Person) { p.Office = long }), Terms: terms},
+		"technician's phone":       &protocol.Joined{Session: "s", Technician: with(func(p *protocol.Person) { p.Phone = long }), Terms: terms},
+		"terms without version":    &protocol.Joined{Session: "s", Technician: person, Terms: withTerms(func(x *protocol.Terms) { x.Version = "" })},
+		"terms version too long":   &protocol.Joined{Session: "s", Technician: person, Terms: withTerms(func(x *protocol.Terms) { x.Version = strings.Repeat("1", 41) })},
+		"terms language":           &protocol.Joined{Session: "s", Technician: person, Terms: withTerms(func(x *protocol.Terms) { x.Language = "no tag" })},
+		"terms without text":       &protocol.Joined{Session: "s", Technician: person, Terms: withTerms(func(x *protocol.Terms) { x.Text = "" })},
+		"terms text too long":      &protocol.Joined{Session: "s", Technician: person, Terms: withTerms(func(x *protocol.Terms) { x.Text = strings.Repeat("x", 32<<10+1) })},
+		"terms URL too long":       &protocol.Joined{Session: "s", Technician: person, Terms: withTerms(func(x *protocol.Terms) { x.URL = strings.Repeat("x", protocol.MaxText+1) })},
+		"answer without version":   &protocol.TermsAnswer{Accepted: true},
+		"answer version too long":  &protocol.TermsAnswer{Version: strings.Repeat("1", 41)},
+		"ask for no permission":    &protocol.ConsentAsk{Technician: person},
+		"ask without name":         &protocol.ConsentAsk{Permission: protocol.ViewScreen},
+		"unknown permission":       &protocol.ConsentAnswer{Permission: "everything", State: protocol.ConsentGiven},
+		"unknown consent state":    &protocol.ConsentAnswer{Permission: protocol.ViewScreen, State: "maybe"},
+		"an answer that asks":      &protocol.ConsentAnswer{Permission: protocol.ViewScreen, State: protocol.ConsentAsked},
+		"recorded, unknown":        &protocol.ConsentRecorded{Permission: "x"},
+		"offer without SDP":        &protocol.Offer{},
+		"offer too long":           &protocol.Offer{SDP: strings.Repeat("v", protocol.MaxSDP+1)},
+		"offer, session too long":  &protocol.Offer{Session: strings.Repeat("s", 65), SDP: "v"},
+		"answer without SDP":       &protocol.Answer{},
+		"answer too long":          &protocol.Answer{SDP: strings.Repeat("v", protocol.MaxSDP+1)},
+		"answer, session too long": &protocol.Answer{Session: strings.Repeat("s", 65), SDP: "v"},
+		"no reason":                &protocol.Ended{},
+		"unknown reason":           &protocol.Ended{Reason: "boredom"},
+		"too much left":            &protocol.Removed{Left: make([]string, 21)},
+		"left too long":            &protocol.Removed{Left: []string{strings.Repeat("x", 256)}},
+		"left with line break":     &protocol.Removed{Left: []string{"a\r\nb"}},
+		"welcome to nobody":        &protocol.Welcome{},
+		"changed nothing":          &protocol.SessionChanged{},
+		"issued nothing":           &protocol.SessionIssued{Key: "ACD3EFG"},
+		"issued without key":       &protocol.SessionIssued{Session: aSession},
+		"ends nothing":             &protocol.EndSession{},
+		"ends, session too long":   &protocol.EndSession{Session: strings.Repeat("s", 65)},
+		"stops nothing":            &protocol.StopWatching{},
+		"stops, session too long":  &protocol.StopWatching{Session: strings.Repeat("s", 65)},
+	} {
+		if err := m.Validate(); !errors.Is(err, protocol.ErrMalformed) {
+			t.Errorf("%s: %v", name, err)
+		}
+		if data, err := protocol.Encode(1, 0, m); err == nil {
+			t.Errorf("%s: encoded as %.60s", name, data)
+		}
+	}
+	if err := (&protocol.Hello{Version: protocol.Version{Major: 2}}).Validate(); !errors.Is(err, protocol.ErrVersion) {
+		t.Errorf("another major version: %v", err)
+	}
+	if err := (&protocol.Hello{Version: protocol.Version{Major: 1, Minor: 999}}).Validate(); err != nil {
+		t.Errorf("a newer minor version: %v", err)
+	}
+	if err := (&protocol.Hello{Version: v, System: "ن\u200cم", Software: strings.Repeat("é", protocol.MaxName)}).Validate(); err != nil {
+		t.Errorf("joiners and the longest name: %v", err)
+	}
+}
+
+// TestEncodeKeepsTheLimit: JSON escapes can make a valid body longer than what
+// the other side reads.
+func TestEncodeKeepsTheLimit(t *testing.T) {
+	m := &protocol.Offer{SDP: strings.Repeat("<", protocol.MaxSDP)}
+	if data, err := protocol.Encode(1, 0, m); !errors.Is(err, protocol.ErrMalformed) || data != nil {
+		t.Errorf("%d bytes, %v", len(data), err)
+	}
+}
+
+func TestDecodeEnvelope(t *testing.T) {
+	for data, want := range map[string]error{
+		`{"v":1,"type":"x"}`:                       nil,
+		`{"v":1,"type":"x","id":1,"ref":2,"z":[]}`: nil,
+		` {"v":1,"type":"x"} ` + "\n":              nil,
+		`{"v":2,"type":"x"}`:                       protocol.ErrVersion,
+		`{"v":0,"type":"x"}`:                       protocol.ErrVersion,
+		`{"v":-1,"type":"x"}`:                      protocol.ErrVersion,
+		`{"type":"x"}`:                             protocol.ErrVersion,
+		`{"v":1}`:                                  protocol.ErrMalformed,
+		`{"v":1,"type":""}`:                        protocol.ErrMalformed,
+		`{"v":1,"type":"` + strings.Repeat("t", 41) + `"}`: protocol.ErrMalformed,
+		`{"v":"1","type":"x"}`:                             protocol.ErrMalformed,
+		`{"v":1.5,"type":"x"}`:                             protocol.ErrMalformed,
+		`{"v":1,"type":7}`:                                 protocol.ErrMalformed,
+		`{"v":1,"type":"x","id":-1}`:                       protocol.ErrMalformed,
+		`{"v":1,"type":"x","id":18446744073709551616}`:     protocol.ErrMalformed,
+		`{"v":1,"type":"x"}{}`:                             protocol.ErrMalformed,
+		`{"v":1,"type":"` + "\xff" + `"}`:                  protocol.ErrMalformed,
+		`[]`:                                               protocol.ErrMalformed,
+		``:                                                 protocol.ErrMalformed,
+		`{`:                                                protocol.ErrMalformed,
+		strings.Repeat("[", protocol.MaxMessage):           protocol.ErrMalformed,
+		`{"v":1,"type":"x"}` + strings.Repeat(" ", protocol.MaxMessage): protocol.ErrMalformed,
+	} {
+		if _, err := protocol.DecodeEnvelope([]byte(data)); !errors.Is(err, want) || (want == nil) != (err == nil) {
+			t.Errorf("%.60q: %v, want %v", data, err, want)
+		}
+	}
+	// Without a body all fields are empty, which most messages refuse.
+	e := protocol.Envelope{V: 1, Type: "name_answer"}
+	if m, err := protocol.DecodeBody[protocol.NameAnswer](e); err != nil || m.Confirmed {
+		t.Errorf("%+v, %v", m, err)
+	}
+	if _, err := protocol.DecodeBody[protocol.Ended](e); !errors.Is(err, protocol.ErrMalformed) {
+		t.Errorf("%v", err)
+	}
+	if protocol.Known("later") || protocol.Known("") {
+		t.Error("an unknown message is known")
+	}
+}
+
+func FuzzDecodeEnvelope(f *testing.F) {
+	for _, m := range valid() {
+		data, err := protocol.Encode(1, 2, m)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(data)
+	}
+	f.Add([]byte(`{"v":1,"type":"join","body":null}`))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		e, err := protocol.DecodeEnvelope(data)
+		if err != nil {
+			if !errors.Is(err, protocol.ErrMalformed) && !errors.Is(err, protocol.ErrVersion) {
+				t.Fatalf("unknown error %v", err)
+			}
+			return
+		}
+		// A body may be read as any type: what is accepted can be said again.
+		for name, decode := range decoders {
+			m, err := decode(e)
+			if err != nil {
+				if !errors.Is(err, protocol.ErrMalformed) && !errors.Is(err, protocol.ErrVersion) {
+					t.Fatalf("%s: unknown error %v", name, err)
+				}
+				continue
+			}
+			again, err := protocol.Encode(e.ID, e.Ref, m)
+			if errors.Is(err, protocol.ErrMalformed) && len(data) > protocol.MaxMessage/12 {
+				continue // escapes and empty fields make it longer
+			}
+			if err != nil {
+				t.Fatalf("%s was accepted and cannot be encoded: %v", name, err)
+			}
+			e2, err := protocol.DecodeEnvelope(again)
+			if err != nil {
+				t.Fatalf("%s: %v", name, err)
+			}
+			if m2, err := decoders[name](e2); err != nil || !sameJSON(t, m, m2) {
+				t.Fatalf("%s: %+v became %+v, %v", name, m, m2, err)
+			}
+		}
+	})
+}
+
+func sameJSON(t *testing.T, a, b any) bool {
+	x, err := json.Marshal(a)
+	if err != nil {
+		t.Fatal(err)
+	}
+	y, err := json.Marshal(b)
+	return err == nil && string(x) == string(y)
+}
