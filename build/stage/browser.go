@@ -38,6 +38,15 @@ func (s *Screen) Browser(ctx context.Context, b *Broker, language string) (*Brow
 	if err != nil {
 		return nil, err
 	}
+	// No bubble offers to save the password.
+	preferences := filepath.Join(profile, "Default", "Preferences")
+	err = os.MkdirAll(filepath.Dir(preferences), 0o700)
+	if err == nil {
+		err = os.WriteFile(preferences, []byte(`{"credentials_enable_service": false, "profile": {"password_manager_enabled": false}}`), 0o600)
+	}
+	if err != nil {
+		return nil, err
+	}
 	env := []string{"DISPLAY=" + s.Display, "HOME=" + s.Home, "XDG_CACHE_HOME=" + filepath.Join(profile, "cache"),
 		"XDG_CONFIG_HOME=" + filepath.Join(profile, "config"), "LANGUAGE=" + language}
 	options := append(chromedp.DefaultExecAllocatorOptions[:],

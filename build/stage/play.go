@@ -86,13 +86,16 @@ func (s *Screen) StartAgent(ctx context.Context, command string, env ...string) 
 	if err != nil || len(files) != 1 {
 		return nil, errors.Join(err, fmt.Errorf("%d programs in Downloads", len(files)))
 	}
-	log, err := os.CreateTemp("", "consento-agent-*.log")
+	// exec, so that the process is the agent itself.
+	return s.startAgent(files[0], strings.Replace(command, "&& ./", "&& exec ./", 1), env...)
+}
+
+func (s *Screen) startAgent(program, command string, env ...string) (*Agent, error) {
+	log, err := os.CreateTemp(filepath.Dir(s.Home), "agent-*.log")
 	if err != nil {
 		return nil, err
 	}
 	defer log.Close()
-	// exec, so that the process is the agent itself.
-	command = strings.Replace(command, "&& ./", "&& exec ./", 1)
 	cmd := s.Command(context.Background(), "bash", "-c", command)
 	cmd.Env = append(cmd.Env, env...)
 	cmd.Stdout, cmd.Stderr = log, log
@@ -100,7 +103,27 @@ func (s *Screen) StartAgent(ctx context.Context, command string, env ...string) 
 	if err != nil {
 		return nil, err
 	}
-	return &Agent{proc: p, program: files[0], stderr: log.Name()}, nil
+	return &Agent{proc: p, program: program, stderr: log.Name()}, nil
+}
+
+// CopyAgent keeps a copy of the downloaded program, as a person might who
+// passes it on, and returns its file.
+func (s *Screen) CopyAgent() (string, error) {
+	files, err := filepath.Glob(filepath.Join(s.Home, "Downloads", "consento-*"))
+	if err != nil || len(files) != 1 {
+		return "", errors.Join(err, fmt.Errorf("%d programs in Downloads", len(files)))
+	}
+	data, err := os.ReadFile(files[0])
+	if err != nil {
+		return "", err
+	}
+	file := filepath.Join(s.Home, "tmp", filepath.Base(files[0])+" (1)")
+	return file, os.WriteFile(file, data, 0o700)
+}
+
+// StartCopy starts such a copy.
+func (s *Screen) StartCopy(ctx context.Context, file string) (*Agent, error) {
+	return s.startAgent(file, "exec '"+file+"'")
 }
 
 // Kill kills the agent with SIGKILL.

@@ -29,8 +29,10 @@ type Screen struct {
 
 // NewScreen starts a screen of that size. Home is made if there is none.
 func NewScreen(ctx context.Context, size image.Point, home string) (*Screen, error) {
-	if err := os.MkdirAll(filepath.Join(home, "Downloads"), 0o700); err != nil {
-		return nil, err
+	for _, folder := range []string{"Downloads", "tmp", "run"} {
+		if err := os.MkdirAll(filepath.Join(home, folder), 0o700); err != nil {
+			return nil, err
+		}
 	}
 	r, w, err := os.Pipe()
 	if err != nil {
@@ -76,15 +78,22 @@ func (s *Screen) Close() error {
 // Command is a program for this screen and its person.
 func (s *Screen) Command(ctx context.Context, name string, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, name, args...)
-	cmd.Env = append(os.Environ(), "DISPLAY="+s.Display, "HOME="+s.Home, "XDG_RUNTIME_DIR="+s.Home, "LANG=C.UTF-8",
-		"XDG_CACHE_HOME="+filepath.Join(s.Home, ".cache"), "XDG_CONFIG_HOME="+filepath.Join(s.Home, ".config"), "NO_AT_BRIDGE=1")
+	cmd.Env = append(os.Environ(), "DISPLAY="+s.Display, "HOME="+s.Home, "TMPDIR="+filepath.Join(s.Home, "tmp"),
+		"XDG_RUNTIME_DIR="+filepath.Join(s.Home, "run"), "LANG=C.UTF-8", "XDG_CACHE_HOME="+filepath.Join(s.Home, ".cache"), "XDG_CONFIG_HOME="+filepath.Join(s.Home, ".config"), "NO_AT_BRIDGE=1")
 	return cmd
 }
 
 // Start runs a program until the screen closes.
-func (s *Screen) Start(name string, args ...string) (*process, error) {
-	return s.start(s.Command(context.Background(), name, args...))
+func (s *Screen) Start(name string, args ...string) (*Program, error) {
+	p, err := s.start(s.Command(context.Background(), name, args...))
+	return &Program{p}, err
 }
+
+// Program is something that runs on a screen.
+type Program struct{ proc *process }
+
+// Kill ends the program.
+func (p *Program) Kill() { p.proc.kill() }
 
 func (s *Screen) start(cmd *exec.Cmd) (*process, error) {
 	p, err := launch(cmd)
@@ -142,13 +151,18 @@ func (s *Screen) Accept(ctx context.Context, title string) error {
 	if err != nil {
 		return err
 	}
-	if err := s.focused(ctx, window); err != nil {
+	return s.PressIn(ctx, window, "Tab", "Return")
+}
+
+// Activate brings a window to the front and gives it the keyboard, as a click on
+// its title does.
+func (s *Screen) Activate(ctx context.Context, title string) error {
+	window, err := s.Window(ctx, title)
+	if err != nil {
 		return err
 	}
-	if err := pause(ctx, 700*time.Millisecond); err != nil {
-		return err
-	}
-	return s.Press(ctx, "Tab", "Return")
+	_, err = s.xdotool(ctx, "windowactivate", "--sync", window)
+	return err
 }
 
 // Refuse presses Escape in the dialog.
@@ -161,6 +175,17 @@ func (s *Screen) Refuse(ctx context.Context, title string) error {
 		return err
 	}
 	return s.Press(ctx, "Escape")
+}
+
+// PressIn presses keys once this window has the keyboard.
+func (s *Screen) PressIn(ctx context.Context, window string, keys ...string) error {
+	if err := s.focused(ctx, window); err != nil {
+		return err
+	}
+	if err := pause(ctx, 700*time.Millisecond); err != nil {
+		return err
+	}
+	return s.Press(ctx, keys...)
 }
 
 func (s *Screen) focused(ctx context.Context, window string) error {

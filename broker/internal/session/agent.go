@@ -92,7 +92,7 @@ func (m *Manager) joinByTicket(ctx context.Context, text, address string) (*sess
 }
 
 // refuseTicket notes in a live session that a second agent came with its ticket.
-func (m *Manager) refuseTicket(ctx context.Context, hash []byte) error {
+func (m *Manager) refuseTicket(ctx context.Context, hash string) error {
 	id, err := m.store.byTicket(ctx, hash)
 	if err != nil || id == "" {
 		return err

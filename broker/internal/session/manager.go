@@ -5,6 +5,7 @@ import (
 	"crypto/ed25519"
 	"crypto/hmac"
 	"crypto/sha256"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -129,7 +130,7 @@ func (m *Manager) Issue(ctx context.Context, by Technician) (protocol.Session, p
 		s.room.Stop()
 		return protocol.Session{}, "", errors.Join(err, s.evidence.close())
 	}
-	s.row.KeyHash = nil
+	s.row.KeyHash = ""
 	m.mu.Lock()
 	if m.stopping {
 		m.mu.Unlock()
@@ -180,10 +181,11 @@ func (m *Manager) begin(by Technician, office protocol.Person, recipients []reco
 	return s, nil
 }
 
-func (m *Manager) hash(key []byte, text string) []byte {
+// hash is how a key or ticket stands in the database.
+func (m *Manager) hash(key []byte, text string) string {
 	mac := hmac.New(sha256.New, key)
 	mac.Write([]byte(text))
-	return mac.Sum(nil)
+	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
 }
 
 // find returns a live session.

@@ -22,9 +22,9 @@ type row struct {
 	TechnicianID string             `bun:"technician_id"`
 	Technician   string             `bun:"technician"`
 	Team         string             `bun:"team"`
-	KeyHash      []byte             `bun:"key_hash,nullzero"` // HMAC; gone once the key is used or expired
+	KeyHash      string             `bun:"key_hash,nullzero"` // HMAC; gone once the key is used or expired
 	KeyExpires   int64              `bun:"key_expires"`
-	TicketHash   []byte             `bun:"ticket_hash,nullzero"` // HMAC
+	TicketHash   string             `bun:"ticket_hash,nullzero"` // HMAC
 	TicketUsed   int64              `bun:"ticket_used"`
 	Issued       int64              `bun:"issued"`
 	Active       int64              `bun:"active"`
@@ -52,13 +52,13 @@ func wrapStore(err error) error {
 
 // useKey uses a key up and returns its session. Of any number of simultaneous
 // tries one wins: the database decides. It returns ErrKey to all others.
-func (s store) useKey(ctx context.Context, hash []byte, now time.Time) (string, error) {
+func (s store) useKey(ctx context.Context, hash string, now time.Time) (string, error) {
 	return s.use(s.db.NewUpdate().Model((*row)(nil)).Set("key_hash = NULL").
 		Where("key_hash = ?", hash).Where("key_expires > ?", now.UnixMilli()).Where("state = ?", protocol.StateIssued), ctx)
 }
 
 // useTicket uses a ticket up and returns its session, or ErrKey.
-func (s store) useTicket(ctx context.Context, hash []byte, now time.Time) (string, error) {
+func (s store) useTicket(ctx context.Context, hash string, now time.Time) (string, error) {
 	return s.use(s.db.NewUpdate().Model((*row)(nil)).Set("ticket_used = ?", now.UnixMilli()).
 		Where("ticket_hash = ?", hash).Where("ticket_used = 0").Where("state = ?", protocol.StateJoined), ctx)
 }
@@ -73,7 +73,7 @@ func (s store) use(update *bun.UpdateQuery, ctx context.Context) (string, error)
 }
 
 // byTicket finds the session of a ticket, used or not; "" if there is none.
-func (s store) byTicket(ctx context.Context, hash []byte) (string, error) {
+func (s store) byTicket(ctx context.Context, hash string) (string, error) {
 	var id string
 	err := s.db.NewSelect().Model((*row)(nil)).Column("id").Where("ticket_hash = ?", hash).Scan(ctx, &id)
 	if errors.Is(err, sql.ErrNoRows) {
@@ -82,7 +82,7 @@ func (s store) byTicket(ctx context.Context, hash []byte) (string, error) {
 	return id, wrapStore(err)
 }
 
-func (s store) setTicket(ctx context.Context, id string, hash []byte) error {
+func (s store) setTicket(ctx context.Context, id string, hash string) error {
 	_, err := s.db.NewUpdate().Model((*row)(nil)).Set("ticket_hash = ?", hash).Where("id = ?", id).Exec(ctx)
 	return wrapStore(err)
 }

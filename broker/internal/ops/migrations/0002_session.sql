@@ -1,5 +1,5 @@
 -- The operational side of sessions: no content. Owned by package session.
--- Times are Unix milliseconds, 0 if not yet. A *_hash is an HMAC under a key of the broker.
+-- Times are Unix milliseconds, 0 if not yet. A *_hash is an HMAC under a key of the broker, in base64url.
 
 -- +goose Up
 CREATE TABLE session_steps (
@@ -19,9 +19,9 @@ CREATE TABLE sessions (
     technician_id TEXT NOT NULL,
     technician    TEXT NOT NULL,
     team          TEXT NOT NULL,
-    key_hash      BLOB, -- null once the key is used or expired
+    key_hash      TEXT, -- null once the key is used or expired
     key_expires   BIGINT NOT NULL,
-    ticket_hash   BLOB,
+    ticket_hash   TEXT,
     ticket_used   BIGINT NOT NULL DEFAULT 0,
     issued        BIGINT NOT NULL,
     active        BIGINT NOT NULL DEFAULT 0,
