@@ -79,7 +79,8 @@ func Probe(ctx context.Context, file string) (float64, error) {
 	if !strings.Contains(string(out), "codec_name=av1") {
 		return 0, fmt.Errorf("ffprobe: no AV1 in %s: %s", file, out)
 	}
-	if out, err := exec.CommandContext(ctx, "ffmpeg", "-v", "error", "-i", file, "-f", "null", "-").CombinedOutput(); err != nil || len(out) > 0 {
+	if out, err := exec.CommandContext(ctx, "ffmpeg", "-v", "error", "-i", file,
+		"-fps_mode", "passthrough", "-enc_time_base", "-1", "-f", "null", "-").CombinedOutput(); err != nil || len(out) > 0 {
 		return 0, fmt.Errorf("ffmpeg does not decode it cleanly: %v: %s", err, out)
 	}
 	_, text, _ := strings.Cut(string(out), "duration=")

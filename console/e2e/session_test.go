@@ -370,6 +370,7 @@ func TestSession(t *testing.T) {
 	o.act("broker killed", func(o *office) {
 		before := o.files()
 		agent := o.share()
+		o.must(watch(o.console, 3*time.Second, 1)) // at most the last second is lost
 		o.broker.Kill()
 		o.over(agent, 4, before)
 		file := o.newestFile()
@@ -486,10 +487,13 @@ func secondAgent(o *office) {
 	agent, err := o.customer.StartAgent(o.ctx, command)
 	o.must(err)
 	o.must(o.console.State("Waiting"))
+	_, err = o.customer.Window(o.ctx, "Consento – terms")
+	o.must(err)
 	second, err := o.customer.StartCopy(o.ctx, copied)
 	o.must(err)
 	window, err := o.customer.Window(o.ctx, "Consento – not started")
 	o.must(err)
+	o.must(o.customer.Activate(o.ctx, "Consento – not started"))
 	o.picture("second", o.customer)
 	o.must(o.customer.PressIn(o.ctx, window, "Return"))
 	code, err := second.Exit(o.ctx)
