@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -16,8 +17,16 @@ import (
 type puppet struct {
 	toolkit
 	tell     func(event)
+	mu       sync.Mutex
 	warnings []string
 	closed   bool
+}
+
+// warned is the warnings so far.
+func (p *puppet) warned() []string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.Clone(p.warnings)
 }
 
 func (p *puppet) openDialog(_ dialog, tell func(event)) (dialogWindow, error) {
@@ -27,6 +36,8 @@ func (p *puppet) openDialog(_ dialog, tell func(event)) (dialogWindow, error) {
 func (p *puppet) xid() xproto.Window { return 0 }
 func (p *puppet) close()             { p.closed = true }
 func (p *puppet) set(what part, s string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	if what == partWarning {
 		p.warnings = append(p.warnings, s)
 	}
@@ -92,8 +103,8 @@ func TestNoAnswerIsANo(t *testing.T) {
 		p.press(shown)
 		time.Sleep(89 * time.Second)
 		synctest.Wait()
-		if len(p.warnings) > 0 {
-			t.Errorf("warned after 89 s: %q", p.warnings)
+		if w := p.warned(); len(w) > 0 {
+			t.Errorf("warned after 89 s: %q", w)
 		}
 		if got := <-answer; got != TimedOut {
 			t.Errorf("%v, want timed out", got)
@@ -101,8 +112,8 @@ func TestNoAnswerIsANo(t *testing.T) {
 		if d := time.Since(start); d != 2*time.Minute {
 			t.Errorf("waited %v", d)
 		}
-		if len(p.warnings) != 30 || p.warnings[0] != "30 left" || p.warnings[29] != "1 left" {
-			t.Errorf("warnings %q", p.warnings)
+		if w := p.warned(); len(w) != 30 || w[0] != "30 left" || w[29] != "1 left" {
+			t.Errorf("warnings %q", w)
 		}
 	})
 }
@@ -115,8 +126,8 @@ func TestMoreTimeStartsAgain(t *testing.T) {
 		time.Sleep(45*time.Second + time.Millisecond)
 		p.press(moreTime)
 		synctest.Wait()
-		if !slices.Contains(p.warnings, "15") || p.warnings[len(p.warnings)-1] != "" {
-			t.Errorf("warnings %q", p.warnings)
+		if w := p.warned(); !slices.Contains(w, "15") || w[len(w)-1] != "" {
+			t.Errorf("warnings %q", w)
 		}
 		if got := <-answer; got != TimedOut {
 			t.Errorf("%v, want timed out", got)

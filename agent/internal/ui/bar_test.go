@@ -211,11 +211,11 @@ func BenchmarkEnd(b *testing.B) {
 	for _, kit := range kits(b) {
 		b.Run(kit.String(), func(b *testing.B) {
 			display := xtest.Server(b, 1024, 600)
-			u := open(b, Config{Display: display, Toolkit: kit})
 			e := dial(b, display)
 			if err := fake.Init(e.conn); err != nil {
 				b.Fatal(err)
 			}
+			u := open(b, Config{Display: display, Toolkit: kit})
 			var worst time.Duration
 			for b.Loop() {
 				b.StopTimer()

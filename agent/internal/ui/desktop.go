@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/jezek/xgb"
-	"github.com/jezek/xgb/randr"
 	"github.com/jezek/xgb/xproto"
 )
 
@@ -180,28 +179,6 @@ func (d *desktop) now(ctx context.Context) xproto.Timestamp {
 	case <-d.gone:
 	}
 	return xproto.TimeCurrentTime
-}
-
-// monitor is the screen on which windows are opened: the primary one, or the first, or all there is.
-func (d *desktop) monitor() image.Rectangle {
-	if randr.Init(d.conn) != nil {
-		return d.size
-	}
-	r, err := randr.GetMonitors(d.conn, d.root, true).Reply()
-	if err != nil {
-		return d.size
-	}
-	best := d.size
-	for i, m := range r.Monitors {
-		at := image.Rect(int(m.X), int(m.Y), int(m.X)+int(m.Width), int(m.Y)+int(m.Height))
-		if i == 0 || m.Primary {
-			best = at
-		}
-	}
-	if best.Empty() {
-		return d.size
-	}
-	return best
 }
 
 // resourceDPI finds Xft.dpi in the X resources, 96 where there is none. Desktops write the person's

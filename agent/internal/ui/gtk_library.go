@@ -18,6 +18,7 @@ type gtkSymbols struct {
 	programClass func(name string)                                                                  `c:"gdk_set_program_class"`
 	backends     func(names string)                                                                 `c:"gdk_set_allowed_backends"`
 	displayOpen  func(name string) uintptr                                                          `c:"gdk_display_open"`
+	displaySync  func(display uintptr)                                                              `c:"gdk_display_sync"`
 	displayEnd   func(display uintptr)                                                              `c:"gdk_display_close"`
 	manager      func() uintptr                                                                     `c:"gdk_display_manager_get"`
 	setDisplay   func(manager, display uintptr)                                                     `c:"gdk_display_manager_set_default_display"`

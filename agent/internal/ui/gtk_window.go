@@ -104,6 +104,10 @@ func (t *gtkTop) change(f func()) {
 
 func (t *gtkTop) close() {
 	t.once.Do(func() {
-		_ = t.do(t.remove) // an error means that the window has gone with its display
+		// An error means that the window has gone with its display.
+		_ = t.do(func() {
+			t.remove()
+			t.displaySync(t.display) // else it is still on the screen when close returns
+		})
 	})
 }

@@ -2,6 +2,7 @@ package ui
 
 import (
 	"encoding/binary"
+	"image"
 	"maps"
 	"strings"
 	"testing"
@@ -9,6 +10,8 @@ import (
 	"unicode/utf8"
 
 	"golang.org/x/text/unicode/norm"
+
+	"consento/agent/internal/xtest"
 )
 
 // setting encodes one XSETTINGS value.
@@ -54,6 +57,50 @@ func FuzzSettings(f *testing.F) {
 			t.Errorf("%d bytes of texts out of %d", total, len(b))
 		}
 	})
+}
+
+// monitors is a reply with two monitors, the second primary, with one output each.
+func monitors() []byte {
+	b := make([]byte, 32+2*28)
+	b[12] = 2
+	for i, m := range [][]uint16{{0, 0, 1024, 768}, {1024, 0, 1920, 1080}} {
+		at := b[32+i*28:]
+		at[4], at[6] = byte(i), 1
+		for j, v := range m {
+			binary.LittleEndian.PutUint16(at[8+2*j:], v)
+		}
+	}
+	return b
+}
+
+func TestParseMonitors(t *testing.T) {
+	for n, want := range map[int]image.Rectangle{
+		0: {}, 32: {}, 32 + 28: image.Rect(0, 0, 1024, 768), 32 + 56: image.Rect(1024, 0, 2944, 1080),
+	} {
+		if got := parseMonitors(monitors()[:n]); got != want {
+			t.Errorf("%d bytes: %v, want %v", n, got, want)
+		}
+	}
+}
+
+func FuzzMonitors(f *testing.F) {
+	f.Add(monitors())
+	f.Fuzz(func(t *testing.T, b []byte) {
+		if r := parseMonitors(b); r.Dx() < 0 || r.Dx() > 0xffff || r.Dy() < 0 || r.Dy() > 0xffff {
+			t.Errorf("%v", r)
+		}
+	})
+}
+
+func TestMonitorOfTheServer(t *testing.T) {
+	d, err := connect(xtest.Server(t, 1024, 600))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.close()
+	if got := d.monitor(); got != image.Rect(0, 0, 1024, 600) {
+		t.Errorf("%v", got)
+	}
 }
 
 func TestResourceDPI(t *testing.T) {
