@@ -38,22 +38,24 @@ const patience = 8 * time.Minute
 func main() {
 	only := flag.String("only", "", "play only scenes whose name has this in it, and no others")
 	sessions := flag.Int("sessions", 4, "sessions; the last is the long one")
+	bin := flag.String("bin", "", "folder of the built programs; by default bin of this module")
 	flag.Parse()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx, *only, max(1, *sessions)); err != nil {
+	if err := run(ctx, *bin, *only, max(1, *sessions)); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, only string, sessions int) (err error) {
+func run(ctx context.Context, bin, only string, sessions int) (err error) {
 	xgb.Logger.SetOutput(io.Discard) // it tells of connections that were closed
-	bin, err := stage.Bin()
-	if err != nil {
-		return err
+	if bin == "" {
+		if bin, err = stage.Bin(); err != nil {
+			return err
+		}
 	}
 	facts := machine()
 	dir, err := os.MkdirTemp("", "consento-bench-")

@@ -148,6 +148,7 @@ func receive(b *stage.Browser) (reception, error) {
 type reading struct {
 	at                     time.Time
 	agent, broker, browser time.Duration // CPU
+	stage, all             time.Duration // CPU of everything on the stage with us, and of the whole machine
 	got                    reception
 }
 
@@ -155,6 +156,7 @@ type reading struct {
 type usage struct {
 	during                 time.Duration
 	agent, broker, browser float64 // per cent of a core
+	stage, others          float64 // per cent of a core: all on the stage with us; what is no part of it
 	kbits                  float64 // kbit/s
 	got                    reception
 }
@@ -162,7 +164,9 @@ type usage struct {
 func (to reading) since(from reading) usage {
 	d := to.at.Sub(from.at)
 	share := func(a, b time.Duration) float64 { return 100 * float64(b-a) / float64(d) }
+	stage := share(from.stage, to.stage)
 	return usage{
+		stage: stage, others: share(from.all, to.all) - stage,
 		during: d, agent: share(from.agent, to.agent), broker: share(from.broker, to.broker), browser: share(from.browser, to.browser),
 		kbits: (to.got.Transport - from.got.Transport) * 8 / 1000 / d.Seconds(),
 		got: reception{
@@ -172,4 +176,19 @@ func (to reading) since(from reading) usage {
 			Decode: to.got.Decode - from.got.Decode, Buffer: to.got.Buffer - from.got.Buffer,
 		},
 	}
+}
+
+// machineCPU is the CPU time that all programs of the machine used, and that other
+// machines took from it (proc(5), /proc/stat).
+func machineCPU() (time.Duration, error) {
+	data, err := os.ReadFile("/proc/stat")
+	if err != nil {
+		return 0, err
+	}
+	line, _, _ := strings.Cut(string(data), "\n")
+	var user, nice, system, idle, waiting, irq, soft, steal int64
+	if _, err := fmt.Sscanf(line, "cpu %d %d %d %d %d %d %d %d", &user, &nice, &system, &idle, &waiting, &irq, &soft, &steal); err != nil {
+		return 0, fmt.Errorf("/proc/stat: %w", err)
+	}
+	return time.Duration(user+nice+system+irq+soft+steal) * (time.Second / 100), nil
 }

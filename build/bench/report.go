@@ -41,8 +41,8 @@ func targetsOf(scene string) targets {
 func (m measured) String() string {
 	u := m.use
 	frames := max(1, u.got.Frames)
-	s := fmt.Sprintf("  agent %.2f%% broker %.2f%% chromium %.1f%%, %.1f kbit/s, %.1f frames/s (%.0f key, %.0f dropped), packets %.0f lost %.0f nack %.0f pli %.0f, decode %.1f ms, buffer %.1f ms a frame",
-		u.agent, u.broker, u.browser, u.kbits, u.got.Frames/u.during.Seconds(), u.got.Keys, u.got.Dropped,
+	s := fmt.Sprintf("  others %.0f%% stage %.0f%% agent %.2f%% broker %.2f%% chromium %.1f%%, %.1f kbit/s, %.1f frames/s (%.0f key, %.0f dropped), packets %.0f lost %.0f nack %.0f pli %.0f, decode %.1f ms, buffer %.1f ms a frame",
+		u.others, u.stage, u.agent, u.broker, u.browser, u.kbits, u.got.Frames/u.during.Seconds(), u.got.Keys, u.got.Dropped,
 		u.got.Packets, u.got.Lost, u.got.Nacks, u.got.Plis, 1000*u.got.Decode/frames, 1000*u.got.Buffer/frames)
 	if m.changes > 0 {
 		s += fmt.Sprintf("; latency %.1f / %.1f ms of %d, %d seen apart", ms(quantile(m.latency, 0.5)), ms(quantile(m.latency, 0.95)), m.changes, m.looks)
@@ -55,7 +55,7 @@ func (b *bench) table(agent, broker string) (*table, error) {
 	t := &table{}
 	for _, m := range b.scenes {
 		want := targetsOf(m.scene)
-		during := fmt.Sprintf("%.0f s", m.use.during.Seconds())
+		during := fmt.Sprintf("%.0f s; everything on the stage %.0f %%, other programs on the machine %.0f %%", m.use.during.Seconds(), m.use.stage, m.use.others)
 		t.atMost(m.scene+": agent CPU", "% of a core", m.use.agent, want.agent, during)
 		if m.changes > 0 {
 			samples := fmt.Sprintf("%d changes, %d seen apart", m.changes, m.looks)

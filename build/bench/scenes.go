@@ -252,6 +252,12 @@ func (o *office) read(agent *stage.Agent) (reading, error) {
 	if r.browser, err = familyCPU(os.Getpid(), "chromium"); err != nil {
 		return r, err
 	}
+	if r.stage, err = familyCPU(os.Getpid(), ""); err != nil {
+		return r, err
+	}
+	if r.all, err = machineCPU(); err != nil {
+		return r, err
+	}
 	r.at = time.Now()
 	return r, nil
 }
