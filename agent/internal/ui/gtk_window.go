@@ -28,7 +28,7 @@ func (g *gtk) newTop(kind int32, class, title string, tell func(event)) *gtkTop 
 	return t
 }
 
-// show realizes the window, so that its X window is known, and maps it.
+// appear realizes the window, so that its X window is known, and maps it.
 func (t *gtkTop) appear() {
 	t.on(t.window, "map-event", func(uintptr) bool {
 		t.tell(event{kind: shown, at: time.Now()})
@@ -37,6 +37,7 @@ func (t *gtkTop) appear() {
 	t.realize(t.window)
 	t.x = xproto.Window(t.gtk.xid(t.gdkWindow(t.window)))
 	t.show(t.window)
+	t.setIcon() // GTK takes it only from a window that is shown
 }
 
 func (t *gtkTop) xid() xproto.Window { return t.x }
