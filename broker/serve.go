@@ -222,7 +222,8 @@ func (b *broker) compose(ctx context.Context, secrets *ops.Secrets) error {
 func (b *broker) serve(ctx context.Context) error {
 	server := &http.Server{
 		Handler: b.handler, TLSConfig: b.certificates.TLSConfig(),
-		ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 32 << 10,
+		ReadHeaderTimeout: 10 * time.Second, WriteTimeout: 30 * time.Second, // streams and downloads extend their own
+		IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 32 << 10,
 		ErrorLog: slog.NewLogLogger(b.log.Handler(), slog.LevelDebug), // handshakes of scanners
 	}
 	if err := b.greet(ctx); err != nil {

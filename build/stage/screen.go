@@ -154,6 +154,15 @@ func (s *Screen) Accept(ctx context.Context, title string) error {
 	return s.PressIn(ctx, window, "Tab", "Return")
 }
 
+// Confirm presses the only button of a notice.
+func (s *Screen) Confirm(ctx context.Context, title string) error {
+	window, err := s.Window(ctx, title)
+	if err != nil {
+		return err
+	}
+	return s.PressIn(ctx, window, "Return")
+}
+
 // Activate brings a window to the front and gives it the keyboard, as a click on
 // its title does.
 func (s *Screen) Activate(ctx context.Context, title string) error {

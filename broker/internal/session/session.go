@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -324,4 +325,5 @@ func (s *session) step(step protocol.Step) {
 		}
 	}
 	s.steps = append(s.steps, step)
+	s.row.Steps = strings.TrimSpace(s.row.Steps + " " + string(step))
 }

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/uptrace/bun"
@@ -30,6 +31,7 @@ type row struct {
 	Active       int64              `bun:"active"`
 	Ended        int64              `bun:"ended"`
 	EndReason    protocol.EndReason `bun:"end_reason"`
+	Steps        string             `bun:"steps"` // names separated by spaces
 	Removed      *bool              `bun:"removed"`
 }
 
@@ -90,7 +92,7 @@ func (s store) setTicket(ctx context.Context, id string, hash string) error {
 // move changes the state from one to the next and writes what belongs to it.
 // The database itself refuses a step that protocol.Next does not know.
 func (s store) move(ctx context.Context, r *row, from protocol.State) error {
-	result, err := s.db.NewUpdate().Model(r).Column("state", "active", "ended", "end_reason", "removed").
+	result, err := s.db.NewUpdate().Model(r).Column("state", "active", "ended", "end_reason", "steps", "removed").
 		WherePK().Where("state = ?", from).Exec(ctx)
 	if err != nil {
 		return wrapStore(err)
@@ -139,10 +141,14 @@ func (r row) public(office protocol.Person) protocol.Session {
 		}
 		return time.UnixMilli(ms).UTC()
 	}
+	steps := []protocol.Step{}
+	for _, step := range strings.Fields(r.Steps) {
+		steps = append(steps, protocol.Step(step))
+	}
 	return protocol.Session{
 		ID: r.ID, State: r.State, EndReason: r.EndReason, Removed: r.Removed,
 		Technician: protocol.Person{Name: r.Technician, Team: r.Team, Office: office.Office, Phone: office.Phone},
 		IssuedAt:   at(r.Issued), KeyExpires: at(r.KeyExpires), ActiveAt: at(r.Active), EndedAt: at(r.Ended),
-		Consents: []protocol.Consent{}, Steps: []protocol.Step{}, Viewers: []string{},
+		Consents: []protocol.Consent{}, Steps: steps, Viewers: []string{},
 	}
 }

@@ -27,6 +27,7 @@ CREATE TABLE sessions (
     active        BIGINT NOT NULL DEFAULT 0,
     ended         BIGINT NOT NULL DEFAULT 0,
     end_reason    TEXT NOT NULL DEFAULT '',
+    steps         TEXT NOT NULL DEFAULT '', -- what the customer has done, names separated by spaces
     removed       BOOLEAN
 );
 CREATE UNIQUE INDEX sessions_by_key ON sessions (key_hash);
