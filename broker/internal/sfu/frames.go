@@ -34,8 +34,9 @@ const (
 // frames puts packets back into order and joins them to frames. It is used by
 // one goroutine.
 type frames struct {
-	emit  func(Frame)
-	onGap func() // frames were lost: nothing is emitted before the next key frame
+	emit   func(Frame)
+	onLoss func(first bool) // packets were lost: nothing is emitted before the next key frame; first: it was until now
+	onWait func()           // a whole frame came that cannot be read without a key frame
 
 	waiting map[uint16]arrived
 	next    uint16 // the sequence number that is due
@@ -56,17 +57,23 @@ type arrived struct {
 	at     time.Time
 }
 
-func newFrames(emit func(Frame), onGap func()) *frames {
-	return &frames{emit: emit, onGap: onGap, waiting: map[uint16]arrived{}, broken: true}
+func newFrames(emit func(Frame), onLoss func(first bool), onWait func()) *frames {
+	return &frames{emit: emit, onLoss: onLoss, onWait: onWait, waiting: map[uint16]arrived{}, broken: true}
+}
+
+// wants reports whether a packet is of use: it is not when it came before, or
+// too late.
+func (f *frames) wants(p *rtp.Packet) bool {
+	return !f.started || int16(p.SequenceNumber-f.next) >= 0
 }
 
 // push takes a packet that arrived at now. It keeps the packet.
 func (f *frames) push(p *rtp.Packet, now time.Time) {
+	if !f.wants(p) {
+		return
+	}
 	if !f.started {
 		f.started, f.next = true, p.SequenceNumber
-	}
-	if int16(p.SequenceNumber-f.next) < 0 {
-		return // a duplicate, or too late
 	}
 	f.waiting[p.SequenceNumber] = arrived{p, now}
 	f.drain(now)
@@ -104,10 +111,9 @@ func (f *frames) skip() {
 func (f *frames) lose() {
 	f.unit, f.key = f.unit[:0], false
 	f.depacketizer = codecs.AV1Depacketizer{}
-	if !f.broken {
-		f.broken = true
-		f.onGap()
-	}
+	first := !f.broken
+	f.broken = true
+	f.onLoss(first)
 }
 
 func (f *frames) drain(now time.Time) {
@@ -139,10 +145,12 @@ func (f *frames) take(p *rtp.Packet, now time.Time) {
 	if !p.Marker {
 		return
 	}
-	if f.key {
+	if f.key && len(f.unit) > 0 {
 		f.broken = false
 	}
-	if !f.broken && len(f.unit) > 0 {
+	if f.broken {
+		f.onWait()
+	} else if len(f.unit) > 0 {
 		f.emit(Frame{Time: f.timeOf(p.Timestamp, now), Data: append([]byte(nil), f.unit...), Key: f.key})
 	}
 	f.unit, f.key = f.unit[:0], false

@@ -19,6 +19,10 @@ import (
 // keyFrameInterval is the shortest time between two requests for a key frame.
 const keyFrameInterval = 500 * time.Millisecond
 
+// stopPatience is how long Stop waits for packets that are going out at that
+// moment: a connection that is stuck must not hold the red X up.
+const stopPatience = 50 * time.Millisecond
+
 // gatherTimeout bounds the wait for our own addresses, which are known at once.
 const gatherTimeout = 3 * time.Second
 
@@ -41,17 +45,19 @@ type Room struct {
 	sfu  *SFU
 	taps Taps
 
-	open    atomic.Bool // the customer consented and it is on the evidence
-	stopped atomic.Bool
+	open    atomic.Bool  // the customer consented and it is on the evidence
+	gate    sync.RWMutex // held for reading while something goes out to a viewer
+	stopped atomic.Bool  // set under mu
 	bytes   atomic.Uint64
 	packets atomic.Uint64
 
 	mu       sync.Mutex
 	agent    *webrtc.PeerConnection
-	source   webrtc.SSRC // of the agent's video, 0 before the first packet
-	asked    time.Time   // when the last key frame was asked for
-	group    group       // the last key frame and what followed
-	viewers  map[*Viewer]struct{}
+	entered  bool                  // the agent's one track is there
+	source   webrtc.SSRC           // of the agent's video, 0 before the first packet
+	asked    time.Time             // when the last key frame was asked for
+	group    group                 // the last key frame and what followed
+	viewers  map[*Viewer]struct{}  // all of them, the connected ones are admitted
 	cursor   protocol.CursorUpdate // position and shape as last seen
 	hasShape bool
 	readers  sync.WaitGroup
@@ -69,7 +75,8 @@ func (s *SFU) NewRoom(taps Taps) (*Room, error) {
 // the customer's consent is on the evidence.
 func (r *Room) Open() { r.open.Store(true) }
 
-// Forwarded returns how many packets and payload bytes came from the agent.
+// Forwarded returns how many packets and payload bytes of the picture came from
+// the agent, with those that were not let through.
 func (r *Room) Forwarded() (packets, bytes uint64) { return r.packets.Load(), r.bytes.Load() }
 
 // Publish answers the agent's offer. A second publisher replaces the first.
@@ -82,12 +89,14 @@ func (r *Room) Publish(ctx context.Context, offer string) (string, error) {
 		return "", fmt.Errorf("sfu: %w", err)
 	}
 	pc.OnTrack(func(track *webrtc.TrackRemote, _ *webrtc.RTPReceiver) {
-		r.readers.Add(1)
-		defer r.readers.Done()
-		r.read(pc, track)
+		if r.enter(pc, track) {
+			defer r.readers.Done()
+			r.read(track)
+		}
 	})
+	var cursor atomic.Bool // one channel is there
 	pc.OnDataChannel(func(channel *webrtc.DataChannel) {
-		if channel.Label() == protocol.CursorChannel {
+		if channel.Label() == protocol.CursorChannel && !cursor.Swap(true) {
 			channel.OnMessage(func(m webrtc.DataChannelMessage) { r.moveCursor(m.Data) })
 		}
 	})
@@ -105,7 +114,7 @@ func (r *Room) Publish(ctx context.Context, offer string) (string, error) {
 	}
 	r.mu.Lock()
 	old := r.agent
-	r.agent = pc
+	r.agent, r.entered, r.source = pc, false, 0
 	r.mu.Unlock()
 	if old != nil {
 		err = old.Close()
@@ -139,33 +148,58 @@ func respond(ctx context.Context, pc *webrtc.PeerConnection, offer string) (stri
 	return pc.LocalDescription().SDP, nil
 }
 
-// read forwards and records until the agent's track ends.
-func (r *Room) read(pc *webrtc.PeerConnection, track *webrtc.TrackRemote) {
+// enter lets the first video track of the agent's present connection in, and no
+// other: what is seen and what is recorded is one picture.
+func (r *Room) enter(pc *webrtc.PeerConnection, track *webrtc.TrackRemote) bool {
 	r.mu.Lock()
-	if r.agent != pc {
-		r.mu.Unlock()
-		return
+	defer r.mu.Unlock()
+	if r.stopped.Load() || r.agent != pc || r.entered || track.Kind() != webrtc.RTPCodecTypeVideo {
+		return false
 	}
-	r.source, r.group = track.SSRC(), group{}
-	r.mu.Unlock()
-	frames := newFrames(r.taps.Frame, func() {
-		r.taps.Gap()
+	r.entered, r.source, r.group = true, track.SSRC(), group{}
+	r.readers.Add(1)
+	return true
+}
+
+// read forwards and records until the agent's track ends. What cannot be
+// recorded is not seen either: after a loss nothing passes before a key frame.
+func (r *Room) read(track *webrtc.TrackRemote) {
+	passing := false
+	frames := newFrames(r.taps.Frame, func(first bool) {
+		passing = false
+		r.forget()
+		if first {
+			r.taps.Gap()
+		}
 		r.RequestKeyFrame()
-	})
+	}, r.RequestKeyFrame)
 	for {
 		packet, _, err := track.ReadRTP()
 		if err != nil || r.stopped.Load() {
 			return
 		}
+		r.packets.Add(1)
+		r.bytes.Add(uint64(len(packet.Payload)))
 		if !r.open.Load() {
 			continue // no picture without consent, whatever an agent sends
 		}
-		r.packets.Add(1)
-		r.bytes.Add(uint64(len(packet.Payload)))
 		packet.Extension, packet.Extensions = false, nil
-		r.forward(packet)
+		if !frames.wants(packet) {
+			continue
+		}
+		passing = passing || startsSequence(packet.Payload)
+		if passing {
+			r.forward(packet)
+		}
 		frames.push(packet, time.Now())
 	}
+}
+
+// forget drops the last key frame and what followed: it has a hole.
+func (r *Room) forget() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.group = group{}
 }
 
 func (r *Room) forward(p *rtp.Packet) {
@@ -173,7 +207,9 @@ func (r *Room) forward(p *rtp.Packet) {
 	defer r.mu.Unlock()
 	r.group.add(p)
 	for v := range r.viewers {
-		v.offer(p)
+		if v.admitted {
+			v.offer(p)
+		}
 	}
 }
 
@@ -207,8 +243,14 @@ func (r *Room) moveCursor(data []byte) {
 		viewers = append(viewers, v)
 	}
 	r.mu.Unlock()
+	// What was understood goes on, not what came: a console may read the same
+	// bytes in another way.
+	clean, err := update.Encode()
+	if err != nil {
+		return
+	}
 	for _, v := range viewers {
-		v.sendCursor(data)
+		v.sendCursor(clean)
 	}
 	r.taps.Cursor(update)
 }
@@ -227,19 +269,18 @@ func (r *Room) cursorState() []byte {
 	return data
 }
 
-// Stop ends the picture: when it returns, nothing is forwarded or recorded any
-// more. The connections close behind it; Wait waits for that.
+// Stop ends the picture: when it returns, nothing is forwarded any more, and
+// nothing that comes later is recorded. The connections close behind it; Wait
+// waits for that.
 func (r *Room) Stop() {
-	if r.stopped.Swap(true) {
+	if !r.stop() {
 		return
 	}
 	r.mu.Lock()
-	agent := r.agent
-	viewers := r.viewers
-	r.viewers = map[*Viewer]struct{}{}
-	r.group = group{}
-	r.mu.Unlock()
+	agent, viewers := r.agent, r.viewers
+	r.viewers, r.group = map[*Viewer]struct{}{}, group{}
 	r.readers.Add(1)
+	r.mu.Unlock()
 	go func() {
 		defer r.readers.Done()
 		if agent != nil {
@@ -249,6 +290,29 @@ func (r *Room) Stop() {
 			v.shut()
 		}
 	}()
+}
+
+// stop closes the gate and lets what is on its way pass out. It reports whether
+// it was the first to do so.
+func (r *Room) stop() (first bool) {
+	r.mu.Lock()
+	first = !r.stopped.Swap(true)
+	r.readers.Add(1)
+	r.mu.Unlock()
+	passed := make(chan struct{})
+	go func() {
+		defer r.readers.Done()
+		r.gate.Lock()
+		defer r.gate.Unlock()
+		close(passed)
+	}()
+	patience := time.NewTimer(stopPatience)
+	defer patience.Stop()
+	select {
+	case <-passed:
+	case <-patience.C:
+	}
+	return first
 }
 
 // Wait returns when the connections of a stopped room are closed.

@@ -6,7 +6,8 @@
 // It promises: packets are forwarded untouched but for the playout-delay
 // extension; a viewer that comes late gets the last key frame and what
 // followed without costing the agent a new one; a slow viewer hurts nobody
-// else; once Stop has returned, not one packet more is forwarded or recorded.
+// else; what cannot be recorded is not forwarded; once Stop has returned, not one
+// packet more is forwarded, and none that comes later is recorded.
 package sfu
 
 import (

@@ -33,6 +33,8 @@ type Viewer struct {
 	queue chan *rtp.Packet
 	lost  atomic.Bool // the queue overflowed: nothing goes out before a key frame
 
+	admitted bool // connected; under the room's lock
+
 	channel atomic.Pointer[webrtc.DataChannel]
 	done    chan struct{}
 	once    sync.Once
@@ -63,8 +65,7 @@ func (r *Room) View(ctx context.Context, offer string, onClosed func()) (*Viewer
 		case webrtc.PeerConnectionStateConnected:
 			connect.Do(func() { close(connected) })
 		case webrtc.PeerConnectionStateFailed, webrtc.PeerConnectionStateClosed:
-			r.remove(v)
-			v.once.Do(func() { close(v.done) })
+			r.drop(v)
 			v.gone.Do(onClosed)
 		}
 	})
@@ -89,6 +90,16 @@ func (r *Room) View(ctx context.Context, offer string, onClosed func()) (*Viewer
 	v.sender.Add(2)
 	go func() { defer v.sender.Done(); v.readRTCP(sender) }()
 	go func() { defer v.sender.Done(); v.send(connected) }()
+	r.mu.Lock()
+	stopped := r.stopped.Load()
+	if !stopped {
+		r.viewers[v] = struct{}{}
+	}
+	r.mu.Unlock()
+	if stopped { // meanwhile
+		v.shut()
+		return nil, "", ErrStopped
+	}
 	return v, answer, nil
 }
 
@@ -110,10 +121,25 @@ func (r *Room) remove(v *Viewer) {
 	r.mu.Unlock()
 }
 
+// drop closes a viewer whose connection is gone. It returns at once: the
+// connection cannot be closed by its own callback.
+func (r *Room) drop(v *Viewer) {
+	r.mu.Lock()
+	_, there := r.viewers[v]
+	delete(r.viewers, v)
+	if there {
+		r.readers.Add(1)
+	}
+	r.mu.Unlock()
+	if there {
+		go func() { defer r.readers.Done(); v.shut() }()
+	}
+}
+
 // admit lets a connected viewer in, with the last key frame and what followed.
 func (r *Room) admit(v *Viewer) {
 	r.mu.Lock()
-	if r.stopped.Load() {
+	if _, there := r.viewers[v]; !there {
 		r.mu.Unlock()
 		return
 	}
@@ -125,7 +151,7 @@ func (r *Room) admit(v *Viewer) {
 	} else {
 		v.lost.Store(true)
 	}
-	r.viewers[v] = struct{}{}
+	v.admitted = true
 	r.mu.Unlock()
 	if !whole {
 		r.RequestKeyFrame()
@@ -162,10 +188,15 @@ func (v *Viewer) send(connected <-chan struct{}) {
 	for {
 		select {
 		case p := <-v.queue:
-			if v.room.stopped.Load() {
+			v.room.gate.RLock()
+			stopped := v.room.stopped.Load()
+			if !stopped {
+				v.track.write(p)
+			}
+			v.room.gate.RUnlock()
+			if stopped {
 				return
 			}
-			v.track.write(p)
 			if v.lost.Load() {
 				v.room.RequestKeyFrame()
 			}
@@ -212,8 +243,12 @@ func (v *Viewer) sendCursor(data []byte) {
 	if channel == nil || channel.BufferedAmount() > maxCursorBacklog {
 		return
 	}
-	// An error means that the channel is closing.
-	_ = channel.SendText(string(data))
+	v.room.gate.RLock()
+	defer v.room.gate.RUnlock()
+	if !v.room.stopped.Load() {
+		// An error means that the channel is closing.
+		_ = channel.SendText(string(data))
+	}
 }
 
 // viewerTrack writes packets to one console with the playout-delay extension.
