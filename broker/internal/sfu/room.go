@@ -21,7 +21,7 @@ const keyFrameInterval = 500 * time.Millisecond
 
 // stopPatience is how long Stop waits for packets that are going out at that
 // moment: a connection that is stuck must not hold the red X up.
-const stopPatience = 50 * time.Millisecond
+const stopPatience = 250 * time.Millisecond
 
 // gatherTimeout bounds the wait for our own addresses, which are known at once.
 const gatherTimeout = 3 * time.Second
