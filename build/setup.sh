@@ -5,7 +5,7 @@ cd "$(dirname "$0")/.."
 
 # What builds: the encoder's libraries. What runs and tests: real X servers, browsers and tools.
 packages=(
-	gcc libc6-dev make libaom-dev libyuv-dev
+	gcc g++ libc6-dev make cmake nasm libaom-dev libyuv-dev
 	xvfb xauth openbox xterm x11-utils x11-xserver-utils x11-apps xdotool imagemagick
 	chromium ffmpeg libgtk-3-0 at-spi2-core dbus-x11 gir1.2-atspi-2.0 python3-pyatspi
 	fonts-dejavu-core fonts-noto-core fonts-noto-cjk
@@ -26,6 +26,8 @@ if [ "${#missing[@]}" -gt 0 ]; then
 	$sudo apt-get update -qq
 	$sudo apt-get install -y -qq --no-install-recommends "${missing[@]}"
 fi
+
+build/libaom.sh
 
 stamp=console/node_modules/.installed
 if [ ! -e "$stamp" ] || [ console/package-lock.json -nt "$stamp" ]; then

@@ -9,8 +9,8 @@
 package encode
 
 /*
-#cgo CFLAGS: -O2
-#cgo LDFLAGS: -l:libaom.a -l:libyuv.a -lm -lpthread
+#cgo CFLAGS: -O2 -I${SRCDIR}/../../../build/.libaom/include
+#cgo LDFLAGS: -L${SRCDIR}/../../../build/.libaom/lib -l:libaom.a -l:libyuv.a -lm -lpthread
 #include "screen.h"
 */
 import "C"
