@@ -20,8 +20,12 @@ type Agent struct {
 // for a ticket or key that is wrong, used or expired, a *ThrottledError for an
 // address that has tried too often.
 func (m *Manager) Join(ctx context.Context, hello protocol.Hello, join protocol.Join, address string, link AgentLink) (*Agent, protocol.Joined, error) {
+	// First what can fail without using key or ticket up.
+	terms, err := m.config.Terms(ctx, hello.Language)
+	if err != nil {
+		return nil, protocol.Joined{}, fmt.Errorf("session: terms: %w", err)
+	}
 	var s *session
-	var err error
 	if join.Key != "" {
 		s, err = m.joinByKey(ctx, join.Key, address)
 	} else {
@@ -30,13 +34,11 @@ func (m *Manager) Join(ctx context.Context, hello protocol.Hello, join protocol.
 	if err != nil {
 		return nil, protocol.Joined{}, err
 	}
-	terms, err := m.config.Terms(ctx, hello.Language)
-	if err != nil {
-		return nil, protocol.Joined{}, fmt.Errorf("session: terms: %w", err)
-	}
 	a := &Agent{session: s, link: link}
 	var joined protocol.Joined
-	err = s.do(ctx, func() error {
+	// From here on key or ticket are used up: an agent that is gone by now is
+	// noticed by its connection.
+	err = s.do(context.WithoutCancel(ctx), func() error {
 		s.terms = terms
 		s.step(protocol.StepAgentStarted)
 		if err := s.commit(protocol.CommandAgentJoin,
@@ -57,28 +59,31 @@ func (m *Manager) Join(ctx context.Context, hello protocol.Hello, join protocol.
 func (m *Manager) joinByKey(ctx context.Context, typed, address string) (*session, error) {
 	key, err := protocol.ParseSessionKey(typed)
 	if err != nil {
-		if err := m.throttle.wait(ctx, address); err != nil {
+		try, err := m.throttle.try(ctx, address)
+		if err != nil {
 			return nil, err
 		}
-		m.throttle.failed(address)
+		try.failed()
 		return nil, ErrKey
 	}
 	return m.redeem(ctx, key, address, "agent")
 }
 
 func (m *Manager) joinByTicket(ctx context.Context, text, address string) (*session, error) {
-	if err := m.throttle.wait(ctx, address); err != nil {
+	try, err := m.throttle.try(ctx, address)
+	if err != nil {
 		return nil, err
 	}
+	defer try.undo()
 	ticket, err := protocol.ParseTicket(text)
 	if err != nil {
-		m.throttle.failed(address)
+		try.failed()
 		return nil, ErrKey
 	}
 	hash := m.hash(m.nameKey, string(ticket))
 	id, err := m.store.useTicket(ctx, hash, time.Now())
 	if errors.Is(err, ErrKey) {
-		m.throttle.failed(address)
+		try.failed()
 		return nil, errors.Join(ErrKey, m.refuseTicket(ctx, hash))
 	}
 	if err != nil {
@@ -183,16 +188,19 @@ func (s *session) consent(p protocol.Permission) protocol.Consent {
 
 // AnswerConsent takes the customer's answer, or a withdrawal.
 func (a *Agent) AnswerConsent(ctx context.Context, answer protocol.ConsentAnswer) error {
-	if answer.State == protocol.ConsentWithdrawn && answer.Permission == protocol.ViewScreen {
+	viewBack := answer.State == protocol.ConsentWithdrawn && answer.Permission == protocol.ViewScreen
+	if viewBack {
 		a.session.room.Stop()
 	}
 	return a.act(ctx, func(s *session) error {
 		now := s.consent(answer.Permission)
-		if s.row.State.Over() || now.Epoch != answer.Epoch {
+		if s.row.State.Over() || now.Epoch != answer.Epoch && !viewBack {
 			return ErrNotNow
 		}
 		data := map[string]any{"permission": answer.Permission, "epoch": answer.Epoch}
 		switch {
+		case viewBack: // a no counts, whatever it answers
+			return s.takeAway(now, answer.State, protocol.EventConsentWithdrawn, protocol.EndConsentWithdrawn, data)
 		case now.State == protocol.ConsentAsked && answer.State == protocol.ConsentGiven:
 			return s.give(now, data)
 		case now.State == protocol.ConsentAsked && answer.State == protocol.ConsentRefused:
@@ -239,11 +247,17 @@ func (s *session) takeAway(c protocol.Consent, state protocol.ConsentState, code
 	return err
 }
 
+// maxPublished bounds how often one agent may connect its picture anew.
+const maxPublished = 20
+
 // Publish answers the agent's offer. The picture passes only after the consent.
 func (a *Agent) Publish(ctx context.Context, offer string) (string, error) {
 	if err := a.act(ctx, func(s *session) error {
 		if s.row.State != protocol.StateWaiting && s.row.State != protocol.StateActive {
 			return ErrNotNow
+		}
+		if s.published++; s.published > maxPublished {
+			return ErrNotAllowed
 		}
 		return nil
 	}); err != nil {

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"consento/protocol"
@@ -30,6 +31,30 @@ func (m *Manager) complete(ctx context.Context) error {
 		}
 		m.config.Log.Warn("session was left open and is closed now", slog.String("session", r.ID), slog.String("state", string(r.State)))
 	}
+	return m.completeOrphans(ctx)
+}
+
+// completeOrphans closes recordings that no session is known of: the broker was
+// stopped between the first of the evidence and the database.
+func (m *Manager) completeOrphans(ctx context.Context) error {
+	known, err := m.store.ids(ctx)
+	if err != nil {
+		return err
+	}
+	files, err := filepath.Glob(filepath.Join(m.config.Evidence, "*-0.rec"))
+	if err != nil {
+		return err
+	}
+	for _, f := range files {
+		id := strings.TrimSuffix(filepath.Base(f), "-0.rec")
+		if _, err := recordings.ParseSessionID(id); err != nil || known[id] {
+			continue
+		}
+		m.config.Log.Warn("recording belongs to no session", slog.String("session", id))
+		if err := m.completeRecording(id); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 
@@ -41,7 +66,7 @@ func (m *Manager) completeRecording(id string) error {
 	path := filepath.Join(m.config.Evidence, recordings.SegmentName(session, 0))
 	_, err = recordings.Recover(path, m.config.LogKey, "broker stopped unexpectedly", time.Now())
 	switch {
-	case errors.Is(err, recordings.ErrTampered), errors.Is(err, fs.ErrNotExist):
+	case errors.Is(err, recordings.ErrTampered), errors.Is(err, recordings.ErrNothing), errors.Is(err, fs.ErrNotExist):
 		// Not ours to mend: the auditor has to see it as it is.
 		m.config.Log.Error("recording cannot be completed", slog.String("session", id), slog.Any("error", err))
 	case err != nil:

@@ -22,17 +22,15 @@ func (m *Manager) Redeem(ctx context.Context, key protocol.SessionKey, address s
 	return s.row.ID, nil
 }
 
-// Refuse counts a try that was not even a key, so that it cannot be used to
-// look around the throttle.
-func (m *Manager) Refuse(address string) { m.throttle.failed(address) }
-
 func (m *Manager) redeem(ctx context.Context, key protocol.SessionKey, address, by string) (*session, error) {
-	if err := m.throttle.wait(ctx, address); err != nil {
+	try, err := m.throttle.try(ctx, address)
+	if err != nil {
 		return nil, err
 	}
+	defer try.undo()
 	id, err := m.store.useKey(ctx, m.hash(m.keyHash, string(key)), time.Now())
 	if errors.Is(err, ErrKey) {
-		m.throttle.failed(address)
+		try.failed()
 	}
 	if err != nil {
 		return nil, err
@@ -41,7 +39,8 @@ func (m *Manager) redeem(ctx context.Context, key protocol.SessionKey, address, 
 	if err != nil {
 		return nil, ErrKey // it ended at this very moment
 	}
-	return s, s.do(ctx, func() error {
+	// The key is used up: the session has to know, even if the customer is gone.
+	return s, s.do(context.WithoutCancel(ctx), func() error {
 		s.step(protocol.StepKeyTyped)
 		if err := s.commit(protocol.CommandRedeem, logged{protocol.EventRedeemed, map[string]any{"by": by}}); err != nil {
 			return err
@@ -64,6 +63,9 @@ func (m *Manager) ConfirmName(ctx context.Context, id string, confirmed bool) er
 func (s *session) confirmName(confirmed bool, by string) error {
 	if s.row.State != protocol.StateJoined && s.row.State != protocol.StateWaiting {
 		return ErrNotNow
+	}
+	if confirmed && s.named {
+		return nil // asked twice
 	}
 	code := protocol.EventNameRefused
 	if confirmed {
@@ -132,6 +134,9 @@ func (m *Manager) ticketOf(id string) protocol.Ticket {
 	return protocol.TicketFrom([16]byte(mac.Sum(nil)))
 }
 
+// maxFetched bounds how many downloads of one session are put on the evidence.
+const maxFetched = 50
+
 // AgentFetched notes that the customer fetched the program.
 func (m *Manager) AgentFetched(ctx context.Context, id, system, sum string) error {
 	s, err := m.find(id)
@@ -139,6 +144,9 @@ func (m *Manager) AgentFetched(ctx context.Context, id, system, sum string) erro
 		return err
 	}
 	return s.do(ctx, func() error {
+		if s.fetched++; s.fetched > maxFetched {
+			return nil
+		}
 		s.note(protocol.EventAgentFetched, map[string]any{"system": system, "sha256": sum})
 		s.step(protocol.StepAgentFetched)
 		s.publish()

@@ -22,6 +22,8 @@ var (
 	ErrNotNow = errors.New("not possible in this state of the session")
 	// ErrNotAllowed says that the rights or the consent do not reach.
 	ErrNotAllowed = errors.New("not allowed")
+	// ErrTooMany says that the technician has too many sessions open.
+	ErrTooMany = errors.New("too many sessions are open")
 	// ErrStopping says that the broker is being stopped.
 	ErrStopping = errors.New("broker is stopping")
 )

@@ -106,6 +106,9 @@ func (m *Manager) Issue(ctx context.Context, by Technician) (protocol.Session, p
 	if !by.Profile.Permissions.Allows(protocol.ViewScreen) {
 		return protocol.Session{}, "", ErrNotAllowed
 	}
+	if err := m.mayBegin(by); err != nil {
+		return protocol.Session{}, "", err
+	}
 	if err := m.config.Space(ctx); err != nil {
 		return protocol.Session{}, "", fmt.Errorf("%w: %w", ErrEvidence, err)
 	}
@@ -144,8 +147,31 @@ func (m *Manager) Issue(ctx context.Context, by Technician) (protocol.Session, p
 	go func() {
 		defer m.running.Done()
 		s.run()
+		s.room.Wait()
 	}()
 	return *s.shown.Load(), key, nil
+}
+
+// maxOpen bounds the sessions that one technician may have open.
+const maxOpen = 20
+
+// mayBegin says whether a technician may begin one session more.
+func (m *Manager) mayBegin(by Technician) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.stopping {
+		return ErrStopping
+	}
+	open := 0
+	for _, s := range m.live {
+		if s.technician.ID == by.ID {
+			open++
+		}
+	}
+	if open >= maxOpen {
+		return ErrTooMany
+	}
+	return nil
 }
 
 // begin writes the first of the evidence; there is no session before.

@@ -29,19 +29,21 @@ type session struct {
 	evidence   *evidence
 	room       *sfu.Room // may be used from anywhere
 
-	row      row
-	consents []protocol.Consent
-	epoch    uint32
-	steps    []protocol.Step
-	system   string
-	agent    AgentLink // nil while there is none
-	joined   bool      // an agent was there
-	accepted bool      // the terms
-	named    bool      // the technician's name was confirmed
-	terms    protocol.Terms
-	viewers  map[*View]struct{}
-	deadline *time.Timer
-	broken   bool // the evidence cannot be written any more
+	row       row
+	consents  []protocol.Consent
+	epoch     uint32
+	steps     []protocol.Step
+	system    string
+	agent     AgentLink // nil while there is none
+	joined    bool      // an agent was there
+	accepted  bool      // the terms
+	named     bool      // the technician's name was confirmed
+	terms     protocol.Terms
+	viewers   map[*View]struct{}
+	fetched   int // how often the program was fetched
+	published int // how often the agent offered its picture
+	deadline  *time.Timer
+	broken    bool // the evidence cannot be written any more
 
 	inbox  chan func()
 	frames chan sfu.Frame
@@ -189,6 +191,13 @@ func (s *session) commit(command protocol.Command, events ...logged) error {
 		changed.Active = time.Now().UnixMilli()
 	}
 	if err := s.manager.store.move(context.Background(), &changed, from); err != nil {
+		if command != protocol.CommandEnd && command != protocol.CommandClose {
+			// The evidence says that the step was taken: it is taken, and the
+			// session ends.
+			s.row.State = next
+			s.manager.config.Log.Error("state is not in the database", slog.String("session", s.row.ID), slog.Any("error", err))
+			s.end(protocol.EndEvidenceFailed, "broker")
+		}
 		return err
 	}
 	s.row = changed
@@ -239,7 +248,12 @@ func (s *session) end(reason protocol.EndReason, by string) {
 			s.consents[i].State = protocol.ConsentWithdrawn // nothing is allowed any more
 		}
 	}
-	err := s.commit(protocol.CommandEnd, logged{protocol.EventEnded, map[string]any{"reason": reason, "by": by}})
+	var events []logged
+	for v := range s.viewers { // their picture has stopped
+		events = append(events, logged{protocol.EventViewerLeft, map[string]any{"name": v.name, "team": v.team}})
+	}
+	clear(s.viewers)
+	err := s.commit(protocol.CommandEnd, append(events, logged{protocol.EventEnded, map[string]any{"reason": reason, "by": by}})...)
 	if err != nil {
 		s.giveUp(protocol.StateEnding, err)
 	}

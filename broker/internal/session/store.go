@@ -91,9 +91,16 @@ func (s store) setTicket(ctx context.Context, id string, hash string) error {
 
 // move changes the state from one to the next and writes what belongs to it.
 // The database itself refuses a step that protocol.Next does not know.
+// The end comes from any open state: it must work even where an earlier step
+// could not be written.
 func (s store) move(ctx context.Context, r *row, from protocol.State) error {
-	result, err := s.db.NewUpdate().Model(r).Column("state", "active", "ended", "end_reason", "steps", "removed").
-		WherePK().Where("state = ?", from).Exec(ctx)
+	update := s.db.NewUpdate().Model(r).Column("state", "active", "ended", "end_reason", "steps", "removed").WherePK()
+	if r.State == protocol.StateEnding {
+		update = update.Where("state NOT IN (?, ?)", protocol.StateEnding, protocol.StateClosed)
+	} else {
+		update = update.Where("state = ?", from)
+	}
+	result, err := update.Exec(ctx)
 	if err != nil {
 		return wrapStore(err)
 	}
@@ -121,6 +128,19 @@ func (s store) recent(ctx context.Context, technicianID string, since time.Time,
 	err := s.db.NewSelect().Model(&rows).Where("technician_id = ?", technicianID).Where("state = ?", protocol.StateClosed).
 		Where("ended >= ?", since.UnixMilli()).Order("ended DESC").Limit(limit).Scan(ctx)
 	return rows, wrapStore(err)
+}
+
+// ids lists all sessions there ever were.
+func (s store) ids(ctx context.Context) (map[string]bool, error) {
+	var list []string
+	if err := s.db.NewSelect().Model((*row)(nil)).Column("id").Scan(ctx, &list); err != nil {
+		return nil, wrapStore(err)
+	}
+	known := make(map[string]bool, len(list))
+	for _, id := range list {
+		known[id] = true
+	}
+	return known, nil
 }
 
 func (s store) get(ctx context.Context, id string) (row, error) {

@@ -21,7 +21,8 @@ const (
 
 // throttle slows down who guesses keys: an address is refused after some wrong
 // tries, everybody waits a little while many wrong tries come from anywhere.
-// Right keys cost nothing.
+// Right keys cost nothing. A try counts from its beginning, so that many at once
+// are no more than one after the other.
 type throttle struct {
 	mu        sync.Mutex
 	addresses map[netip.Prefix]*bucket
@@ -58,42 +59,45 @@ func network(address string) netip.Prefix {
 	return p
 }
 
-// wait lets a try through, after a pause if many wrong ones came; or it
-// returns a *ThrottledError.
-func (t *throttle) wait(ctx context.Context, address string) error {
+// try is one try that was let through. Unless it failed, it is undone.
+type try struct {
+	throttle *throttle
+	key      netip.Prefix
+	settled  bool
+}
+
+// try lets a try through, after a pause if many wrong ones came; or it returns
+// a *ThrottledError.
+func (t *throttle) try(ctx context.Context, address string) (*try, error) {
 	now := time.Now()
+	key := network(address)
 	t.mu.Lock()
-	if b := t.addresses[network(address)]; b != nil {
-		b.refill(now)
-		if b.tries < 1 {
-			again := time.Duration((1 - b.tries) * float64(tryRefill))
-			t.mu.Unlock()
-			return &ThrottledError{RetryAfter: again}
-		}
+	b := t.bucket(key, now)
+	if b.tries < 1 {
+		again := time.Duration((1 - b.tries) * float64(tryRefill))
+		t.mu.Unlock()
+		return nil, &ThrottledError{RetryAfter: again}
 	}
+	b.tries--
 	pause := t.pause(now)
 	t.mu.Unlock()
+	let := &try{throttle: t, key: key}
 	if pause == 0 {
-		return nil
+		return let, nil
 	}
 	timer := time.NewTimer(pause)
 	defer timer.Stop()
 	select {
 	case <-timer.C:
-		return nil
+		return let, nil
 	case <-ctx.Done():
-		return ctx.Err()
+		let.undo()
+		return nil, ctx.Err()
 	}
 }
 
-// failed counts a wrong try.
-func (t *throttle) failed(address string) {
-	now := time.Now()
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.decay(now)
-	t.wrong++
-	key := network(address)
+// bucket returns the tries of an address, refilled.
+func (t *throttle) bucket(key netip.Prefix, now time.Time) *bucket {
 	b := t.addresses[key]
 	if b == nil {
 		if len(t.addresses) >= maxAddresses {
@@ -103,7 +107,35 @@ func (t *throttle) failed(address string) {
 		t.addresses[key] = b
 	}
 	b.refill(now)
-	b.tries--
+	return b
+}
+
+// undo gives the try back, if it has not failed.
+func (y *try) undo() {
+	if y.settled {
+		return
+	}
+	y.settled = true
+	y.throttle.mu.Lock()
+	defer y.throttle.mu.Unlock()
+	if b := y.throttle.addresses[y.key]; b != nil {
+		b.tries = min(triesPerAddress, b.tries+1)
+		if b.tries == triesPerAddress {
+			delete(y.throttle.addresses, y.key)
+		}
+	}
+}
+
+// failed says that the try was a wrong one.
+func (y *try) failed() {
+	if y.settled {
+		return
+	}
+	y.settled = true
+	y.throttle.mu.Lock()
+	defer y.throttle.mu.Unlock()
+	y.throttle.decay(time.Now())
+	y.throttle.wrong++
 }
 
 func (b *bucket) refill(now time.Time) {
