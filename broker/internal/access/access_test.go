@@ -75,12 +75,12 @@ func wantInvalid(t testing.TB, err error, field, code string) {
 
 func TestNewSeedsBuiltInProfilesAndKeepsWhatTheOfficeMadeOfThem(t *testing.T) {
 	db := newTestDB(t)
-	a := newTestAccess(t, db)
+	newTestAccess(t, db)
 	if _, err := db.NewUpdate().Model((*profileRow)(nil)).Set("permissions = ?", "view_screen clipboard").
 		Where("name = ?", "Full support").Exec(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	a = newTestAccess(t, db)
+	a := newTestAccess(t, db)
 	profiles, err := a.Profiles(t.Context())
 	if err != nil {
 		t.Fatal(err)

@@ -164,7 +164,6 @@ type lines struct {
 	page  *page
 	pages *templates
 	sent  map[string]bool
-	last  protocol.State
 }
 
 // next renders the lines that s adds.
