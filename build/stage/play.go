@@ -121,6 +121,11 @@ func (s *Screen) CopyAgent() (string, error) {
 	return file, os.WriteFile(file, data, 0o700)
 }
 
+// StartProgram starts an agent's program from a terminal.
+func (s *Screen) StartProgram(file, args string, env ...string) (*Agent, error) {
+	return s.startAgent(file, "exec '"+file+"' "+args, env...)
+}
+
 // StartCopy starts such a copy.
 func (s *Screen) StartCopy(ctx context.Context, file string) (*Agent, error) {
 	return s.startAgent(file, "exec '"+file+"'")

@@ -151,7 +151,31 @@ func (s *Screen) Accept(ctx context.Context, title string) error {
 	if err != nil {
 		return err
 	}
-	return s.PressIn(ctx, window, "Tab", "Return")
+	if err := s.PressIn(ctx, window, "Tab", "Return"); err != nil {
+		return err
+	}
+	return s.insist(ctx, window)
+}
+
+// insist presses Return again while this very window stays: on a busy machine
+// the dialog may have counted its first half second late.
+func (s *Screen) insist(ctx context.Context, window string) error {
+	there := func() bool {
+		_, err := s.xdotool(ctx, "getwindowname", window)
+		return err == nil
+	}
+	for range 5 {
+		patient, cancel := context.WithTimeout(ctx, 3*time.Second)
+		err := Until(patient, "answer taken", func() bool { return !there() })
+		cancel()
+		if err == nil {
+			return nil
+		}
+		if err := s.Press(ctx, "Return"); err != nil {
+			return err
+		}
+	}
+	return errors.New("the dialog does not take the answer")
 }
 
 // Confirm presses the only button of a notice.
@@ -160,7 +184,10 @@ func (s *Screen) Confirm(ctx context.Context, title string) error {
 	if err != nil {
 		return err
 	}
-	return s.PressIn(ctx, window, "Return")
+	if err := s.PressIn(ctx, window, "Return"); err != nil {
+		return err
+	}
+	return s.insist(ctx, window)
 }
 
 // Activate brings a window to the front and gives it the keyboard, as a click on

@@ -16,6 +16,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -108,6 +109,27 @@ func NewBroker(ctx context.Context, bin, dir string) (*Broker, error) {
 	if err != nil {
 		return nil, err
 	}
+	return newBroker(ctx, bin, dir, port)
+}
+
+// Impostor starts another office's broker at the address of this one, which has
+// to be stopped: its keys are its own.
+func (b *Broker) Impostor(ctx context.Context, dir string) (*Broker, error) {
+	_, port, err := net.SplitHostPort(b.listen)
+	if err != nil {
+		return nil, err
+	}
+	n, err := strconv.Atoi(port)
+	if err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, err
+	}
+	return newBroker(ctx, b.bin, dir, n)
+}
+
+func newBroker(ctx context.Context, bin, dir string, port int) (*Broker, error) {
 	b := &Broker{bin: bin, Data: filepath.Join(dir, "data"), Identity: filepath.Join(dir, "auditor", "identity"),
 		listen: fmt.Sprintf("127.0.0.1:%d", port), URL: fmt.Sprintf("https://localhost:%d", port), log: filepath.Join(dir, "broker.log")}
 	password := filepath.Join(dir, "password")

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"image"
+	"image/color"
 	"os"
 	"path/filepath"
 	"slices"
@@ -93,17 +94,17 @@ func (o *office) must(err error) {
 
 // act runs one scene as a test of its own on the same stage.
 func (o *office) act(name string, scene func(o *office)) {
-	o.t.Run(name, func(t *testing.T) {
+	ok := o.t.Run(name, func(t *testing.T) {
 		here := *o
 		here.t = t
 		ctx, cancel := context.WithTimeout(o.ctx, 2*time.Minute)
 		defer cancel()
 		here.ctx = ctx
 		scene(&here)
-		if t.Failed() {
-			t.Log("broker:\n" + o.broker.Log())
-		}
 	})
+	if !ok {
+		o.t.FailNow() // what the scene left on the stage spoils the next ones
+	}
 }
 
 // picture keeps a screenshot, if somebody wants one.
@@ -163,10 +164,10 @@ func (o *office) share() *stage.Agent {
 // over closes the agent's last window and checks that nothing is left of it.
 func (o *office) over(agent *stage.Agent, code int, left []string) {
 	o.t.Helper()
-	window, err := o.customer.Window(o.ctx, "Consento – removed")
+	_, err := o.customer.Window(o.ctx, "Consento – removed")
 	o.must(err)
 	o.picture("removed", o.customer)
-	o.must(o.customer.PressIn(o.ctx, window, "Return"))
+	o.must(o.customer.Confirm(o.ctx, "Consento – removed"))
 	got, err := agent.Exit(o.ctx)
 	o.must(err)
 	if got != code {
@@ -356,6 +357,23 @@ func TestSession(t *testing.T) {
 		e := o.newest(unverifiable)
 		e.expect(o.t, protocol.EndCustomer, protocol.EventConsentGiven, protocol.EventEnded, protocol.EventRemoved, protocol.EventClosed)
 	})
+	o.act("console closed and opened again", func(o *office) {
+		before := o.files()
+		agent := o.share()
+		o.console.Close()
+		again := o.browser(o.technician, "it-IT")
+		o.must(again.SignIn(o.broker))
+		o.must(again.Click(`.session-list button.row[data-state="Active"]`))
+		o.must(again.Until("late picture", `document.querySelector('[data-testid="remote-screen"]').videoWidth === 1280`))
+		o.must(o.same("the picture of who came late", func() (image.Image, error) { return again.Frame(`[data-testid="remote-screen"]`) }))
+		o.picture("late", o.technician)
+		o.must(again.Click(`[data-testid="end-session"]`))
+		o.over(agent, 0, before)
+		o.must(again.State("Closed"))
+		again.Close()
+	})
+	o.console = o.browser(o.technician, "en-US")
+	o.must(o.console.SignIn(o.broker))
 	o.act("a second agent with the same ticket", secondAgent)
 	o.act("agent killed", func(o *office) {
 		before := o.files()
@@ -399,6 +417,7 @@ func tenSeconds(o *office) {
 	o.must(o.same("the technician's picture", func() (image.Image, error) { return o.console.Frame(`[data-testid="remote-screen"]`) }))
 	o.picture("shared", o.customer)
 	o.picture("shared", o.technician)
+	o.must(o.barIsMasked())
 	screen, err := o.customer.Picture(o.ctx)
 	o.must(err)
 	o.must(o.console.Click(`[data-testid="end-session"]`))
@@ -417,6 +436,36 @@ func tenSeconds(o *office) {
 	if psnr := stage.PSNR(screen, last, stage.Below(shared)); psnr < 35 {
 		o.t.Errorf("the last picture of the recording differs from the screen: %.1f dB", psnr)
 	}
+}
+
+// barIsMasked checks that the agent's own bar is not in the picture: its place
+// has one colour.
+func (o *office) barIsMasked() error {
+	bar, err := o.customer.Window(o.ctx, "Consento – session bar")
+	if err != nil {
+		return err
+	}
+	bounds, err := o.customer.Bounds(o.ctx, bar)
+	if err != nil {
+		return err
+	}
+	frame, err := o.console.Frame(`[data-testid="remote-screen"]`)
+	if err != nil {
+		return err
+	}
+	inner := bounds.Inset(4) // the codec blurs the border
+	first := color.NRGBAModel.Convert(frame.At(inner.Min.X, inner.Min.Y)).(color.NRGBA)
+	for y := inner.Min.Y; y < inner.Max.Y; y++ {
+		for x := inner.Min.X; x < inner.Max.X; x++ {
+			at := color.NRGBAModel.Convert(frame.At(x, y)).(color.NRGBA)
+			for _, d := range []int{int(at.R) - int(first.R), int(at.G) - int(first.G), int(at.B) - int(first.B)} {
+				if d > 12 || d < -12 {
+					return fmt.Errorf("something of the bar is in the picture at %d,%d: %v instead of %v", x, y, at, first)
+				}
+			}
+		}
+	}
+	return nil
 }
 
 // shared is the height of the bar, which tells the time: it is left out when
@@ -491,11 +540,9 @@ func secondAgent(o *office) {
 	o.must(err)
 	second, err := o.customer.StartCopy(o.ctx, copied)
 	o.must(err)
-	window, err := o.customer.Window(o.ctx, "Consento – not started")
-	o.must(err)
 	o.must(o.customer.Activate(o.ctx, "Consento – not started"))
 	o.picture("second", o.customer)
-	o.must(o.customer.PressIn(o.ctx, window, "Return"))
+	o.must(o.customer.Confirm(o.ctx, "Consento – not started"))
 	code, err := second.Exit(o.ctx)
 	o.must(err)
 	if code != 5 {

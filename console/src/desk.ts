@@ -15,6 +15,9 @@ export type SessionView = { [K in keyof Session]: NonNullable<Session[K]> };
 const picturable = (s: State) => s === "Waiting" || s === "Active";
 export const over = (s: State) => s === "Ending" || s === "Closed";
 
+/** How often a working console says that somebody is there, in ms. */
+const stayingSignedIn = 5 * 60_000;
+
 export class Desk {
   readonly clock = new Clock();
   readonly wire: Wire;
@@ -46,6 +49,10 @@ export class Desk {
   start(): void {
     this.clock.start();
     this.wire.connect();
+    // The sign-in ends when it is idle, and the socket alone does not count.
+    setInterval(() => {
+      if (this.online.value && this.sessions.value.some((s) => !over(s.state))) void fetch("/console/", { method: "HEAD" }).catch(() => {});
+    }, stayingSignedIn);
   }
 
   /** newSession asks for a session and opens it with its key. */

@@ -145,8 +145,8 @@ func (p *picture) answer(sdp string) error {
 }
 
 // show captures and sends until ctx ends. When it has returned no pixel is read
-// any more.
-func (p *picture) show(ctx context.Context, display string) error {
+// any more. What lies under mask is left out of the picture.
+func (p *picture) show(ctx context.Context, display string, mask func() image.Rectangle) error {
 	connecting, cancel := context.WithTimeout(ctx, connectTimeout)
 	defer cancel()
 	select {
@@ -158,7 +158,7 @@ func (p *picture) show(ctx context.Context, display string) error {
 	if err != nil {
 		return err
 	}
-	screen, err := stream.New(stream.Config{Source: source, Sender: p.track})
+	screen, err := stream.New(stream.Config{Source: &masked{Source: source, mask: mask}, Sender: p.track})
 	if err != nil {
 		return errors.Join(err, source.Close())
 	}

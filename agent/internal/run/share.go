@@ -26,7 +26,7 @@ func (s *Session) share(ctx context.Context, picture *picture, consent protocol.
 	showing, stop := context.WithCancel(ctx)
 	defer stop()
 	finished := make(chan error, 1)
-	go func() { finished <- picture.show(showing, s.Display) }()
+	go func() { finished <- picture.show(showing, s.Display, bar.Bounds) }()
 	over := s.during(ctx, bar, finished, picture)
 	stop() // before anything else: capture stops
 	if over.code != ExitCapture {
