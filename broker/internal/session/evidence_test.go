@@ -1,0 +1,233 @@
+package session
+
+import (
+	"context"
+	"crypto/ed25519"
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"consento/protocol"
+	"consento/recordings"
+)
+
+func TestNoSessionWithoutEvidence(t *testing.T) {
+	e := newEnv(t)
+	missing := newEnv(t, func(c *Config) { c.Evidence = filepath.Join(c.Evidence, "missing") })
+	nobody := newEnv(t, func(c *Config) {
+		c.Recipients = func(context.Context, Technician) ([]recordings.Recipient, error) { return nil, nil }
+	})
+	full := newEnv(t, func(c *Config) { c.Space = func(context.Context) error { return errors.New("2 MB left") } })
+	file := filepath.Join(t.TempDir(), "file")
+	must(0, os.WriteFile(file, nil, 0o600))(t)
+	blocked := newEnv(t, func(c *Config) { c.Evidence = file })
+	weak := anna
+	weak.Profile = protocol.Profile{Name: "nothing"}
+	for name, c := range map[string]struct {
+		e    *env
+		by   Technician
+		want error
+	}{
+		"folder is missing": {missing, anna, ErrEvidence}, "folder is a file": {blocked, anna, ErrEvidence},
+		"disk is full": {full, anna, ErrEvidence}, "no recipient": {nobody, anna, ErrNoRecipient}, "profile without view": {e, weak, ErrNotAllowed},
+	} {
+		_, key, err := c.e.m.Issue(t.Context(), c.by)
+		if !errors.Is(err, c.want) || key != "" {
+			t.Errorf("%s: %q, %v", name, key, err)
+		}
+		if n := must(c.e.db.NewSelect().Table("sessions").Count(t.Context()))(t); n != 0 {
+			t.Errorf("%s: %d sessions", name, n)
+		}
+	}
+	for range maxOpen {
+		e.issue(t)
+	}
+	if _, _, err := e.m.Issue(t.Context(), anna); !errors.Is(err, ErrTooMany) {
+		t.Errorf("one too many: %v", err)
+	}
+}
+
+// breakEvidence makes the session's recording refuse everything, as a disk does
+// that is torn out.
+func (p *play) breakEvidence(t *testing.T) {
+	t.Helper()
+	s := must(p.e.m.find(p.id))(t)
+	must(0, s.do(t.Context(), func() error { _, err := s.evidence.writer.Close(); return err }))(t)
+}
+
+// TestEvidenceFails at each step: what was asked for does not happen, the
+// session ends, the agent is told.
+func TestEvidenceFails(t *testing.T) {
+	for name, c := range map[string]struct {
+		play func(*testing.T, *env) *play
+		act  func(*testing.T, *play) error
+	}{
+		"key":  {func(t *testing.T, e *env) *play { return e.issue(t) }, func(t *testing.T, p *play) error { _, err := p.e.m.Redeem(t.Context(), p.key, "a"); return err }},
+		"name": {func(t *testing.T, e *env) *play { return e.issue(t).redeem(t) }, func(t *testing.T, p *play) error { return p.e.m.ConfirmName(t.Context(), p.id, true) }},
+		"terms": {func(t *testing.T, e *env) *play { return e.waiting(t) }, func(t *testing.T, p *play) error {
+			return p.agent.AnswerTerms(t.Context(), protocol.TermsAnswer{Version: "7", Accepted: true})
+		}},
+		"consent":  {func(t *testing.T, e *env) *play { return e.waiting(t).terms(t) }, func(t *testing.T, p *play) error { return p.answer(t, protocol.ConsentGiven) }},
+		"withdraw": {func(t *testing.T, e *env) *play { return e.active(t) }, func(t *testing.T, p *play) error { return p.answer(t, protocol.ConsentWithdrawn) }},
+		"viewer": {func(t *testing.T, e *env) *play { return e.active(t) }, func(t *testing.T, p *play) error {
+			_, _, err := p.e.m.View(t.Context(), anna, p.id, "v=0")
+			return err
+		}},
+		"while active": {func(t *testing.T, e *env) *play { return e.active(t) }, func(t *testing.T, p *play) error {
+			// Nobody does anything: the seal of the second finds out.
+			s := must(p.e.m.find(p.id))(t)
+			return s.do(t.Context(), func() error { s.must(s.evidence.second()); return recordings.ErrFailed })
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			e := newEnv(t, limits(Limits{Removal: 50 * time.Millisecond}))
+			p := c.play(t, e)
+			p.breakEvidence(t)
+			if err := c.act(t, p); err == nil {
+				t.Error("it happened")
+			}
+			if s := p.closed(t); s.EndReason != protocol.EndEvidenceFailed || s.Recording {
+				t.Errorf("ended by %q, recording %t", s.EndReason, s.Recording)
+			}
+			if p.agent != nil && last[*protocol.Ended](p.link) == nil {
+				t.Error("the agent was not told")
+			}
+			if name == "consent" && last[*protocol.ConsentRecorded](p.link) != nil {
+				t.Error("the consent took effect")
+			}
+			list, _ := e.events(t, p.id)
+			if find(list, protocol.EventEnded) != nil {
+				t.Error("a closed recording was written to")
+			}
+		})
+	}
+}
+
+// TestFullDisk: the disk fills up in mid-session. The session ends, and its end
+// is still on the evidence (room is kept for it).
+func TestFullDisk(t *testing.T) {
+	dir := t.TempDir()
+	if err := unix.Mount("tmpfs", dir, "tmpfs", 0, "size="+strconv.Itoa(6<<20)); err != nil {
+		t.Skipf("a small file system cannot be mounted here: %v", err)
+	}
+	t.Cleanup(func() { must(0, unix.Unmount(dir, unix.MNT_DETACH))(t) })
+	e := newEnv(t, func(c *Config) { c.Evidence, c.Limits.Removal = dir, 50*time.Millisecond })
+	e.evidence = dir
+	p := e.active(t)
+	filler := must(os.Create(filepath.Join(dir, "filler")))(t)
+	for {
+		if _, err := filler.Write(make([]byte, 4096)); err != nil {
+			break
+		}
+	}
+	must(0, filler.Close())(t)
+	s := must(e.m.find(p.id))(t)
+	eventually(t, "the session ends", func() bool {
+		err := s.do(t.Context(), func() error {
+			for range 50 {
+				s.note(protocol.EventTransportChanged, map[string]any{"who": "agent", "padding": string(make([]byte, 4000))})
+			}
+			return nil
+		})
+		return err != nil || p.state(t).State.Over()
+	})
+	if got := p.closed(t); got.EndReason != protocol.EndEvidenceFailed {
+		t.Errorf("ended by %q", got.EndReason)
+	}
+	if ended := last[*protocol.Ended](p.link); ended == nil || ended.Reason != protocol.EndEvidenceFailed {
+		t.Errorf("the agent was told %+v", ended)
+	}
+	list, report := e.events(t, p.id)
+	if report.Verdict != recordings.Unanchored || find(list, protocol.EventEnded) == nil {
+		t.Errorf("verdict %s, %v", report.Verdict, codes(list[max(0, len(list)-5):]))
+	}
+	replay(t, list)
+}
+
+// crash leaves everything as kill -9 does: rows and recordings are open, and
+// nobody writes any more.
+func (e *env) crash(t *testing.T) {
+	t.Helper()
+	e.m.mu.Lock()
+	defer e.m.mu.Unlock()
+	for id, s := range e.m.live {
+		s.room.Stop()
+		stopped := make(chan struct{})
+		go func() {
+			s.inbox <- func() { s.row.State = protocol.StateClosed; close(stopped) } // the loop ends, nothing is written
+		}()
+		<-stopped
+		<-s.done
+		delete(e.m.live, id)
+	}
+}
+
+func TestCompleterAfterACrash(t *testing.T) {
+	e := newEnv(t)
+	plays := map[protocol.State]*play{
+		protocol.StateIssued: e.issue(t), protocol.StateJoined: e.issue(t).redeem(t), protocol.StateWaiting: e.waiting(t), protocol.StateActive: e.active(t),
+	}
+	ending := e.active(t)
+	must(0, e.m.End(t.Context(), anna, ending.id))(t)
+	plays[protocol.StateEnding] = ending
+	tampered := e.active(t)
+	// One recording was begun and its session never came to the database, one
+	// file is not even that.
+	orphan := recordings.NewSessionID()
+	writer := must(recordings.Create(recordings.Config{Dir: e.evidence, Session: orphan, Origin: "x", Started: time.Now(),
+		Recipients: []recordings.Recipient{e.identity.Recipient()}, Retention: "standard"}))(t)
+	must(0, writer.Append(recordings.TrackEvents, 0, 0, 0, []byte(`{"code":"session.issued","at_ms":0}`)))(t)
+	must(writer.Seal())(t)
+	must(0, os.WriteFile(e.path(recordings.NewSessionID().String()), []byte("torn"), 0o600))(t)
+	must(0, os.WriteFile(filepath.Join(e.evidence, "notes-0.rec"), []byte("not ours"), 0o600))(t)
+
+	e.crash(t)
+	torn := must(os.OpenFile(e.path(plays[protocol.StateActive].id), os.O_WRONLY|os.O_APPEND, 0))(t)
+	must(torn.WriteString("half a rec"))(t)
+	must(0, torn.Close())(t)
+	data := must(os.ReadFile(e.path(tampered.id)))(t)
+	data[len(data)/2] ^= 1
+	must(0, os.WriteFile(e.path(tampered.id), data, 0o600))(t)
+
+	for range 2 { // the second start finds nothing left to do
+		m := must(New(t.Context(), e.config))(t)
+		for state, p := range plays {
+			s := must(m.Snapshot(t.Context(), p.id))(t)
+			want := protocol.EndShutdown
+			if state == protocol.StateEnding {
+				want = protocol.EndTechnician
+			}
+			if s.State != protocol.StateClosed || s.EndReason != want || s.EndedAt.IsZero() {
+				t.Errorf("%s: %s, ended by %q", state, s.State, s.EndReason)
+			}
+			list, report := e.events(t, p.id)
+			if report.Verdict != recordings.Unanchored || report.Recovered == nil || !report.RecoveryChecked {
+				t.Errorf("%s: verdict %s, recovered %v, %v", state, report.Verdict, report.Recovered, report.Fault)
+			}
+			if path := replay(t, list); path[len(path)-1] != state {
+				t.Errorf("%s: path %v", state, path)
+			}
+			if _, err := m.Redeem(t.Context(), p.key, "a"); !errors.Is(err, ErrKey) {
+				t.Errorf("%s: the key still works: %v", state, err)
+			}
+			m.throttle = newThrottle()
+		}
+		if s := must(m.Snapshot(t.Context(), tampered.id))(t); s.State != protocol.StateClosed {
+			t.Errorf("tampered: %s", s.State)
+		}
+		if got := must(os.ReadFile(e.path(tampered.id)))(t); !slices.Equal(got, data) {
+			t.Error("a tampered recording was touched")
+		}
+		report := must(recordings.ScanFile(e.path(orphan.String()), recordings.ScanOptions{LogKeys: []ed25519.PublicKey{e.logKey.Public().(ed25519.PublicKey)}}))(t)
+		if report.Verdict != recordings.Unanchored || report.Recovered == nil {
+			t.Errorf("orphan: %s, %v", report.Verdict, report.Fault)
+		}
+		must(0, m.Close(t.Context()))(t)
+	}
+}
