@@ -63,6 +63,10 @@ func run(ctx context.Context, bin, only string, sessions int) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	// What the stage and the browsers leave in the folder for temporary files goes with it.
+	if err := os.Setenv("TMPDIR", dir); err != nil {
+		return err
+	}
 	say("the office opens")
 	o, err := newOffice(ctx, bin, dir)
 	if err != nil {
