@@ -7,7 +7,7 @@ cd "$(dirname "$0")/.."
 packages=(
 	gcc g++ libc6-dev make cmake nasm libaom-dev libyuv-dev
 	xvfb xauth openbox xterm x11-utils x11-xserver-utils x11-apps xdotool imagemagick
-	chromium ffmpeg libgtk-3-0 at-spi2-core dbus-x11 gir1.2-atspi-2.0 python3-pyatspi
+	chromium ffmpeg libgtk-3-0 at-spi2-core dbus-daemon
 	fonts-dejavu-core fonts-noto-core fonts-noto-cjk
 )
 

@@ -375,6 +375,27 @@ func TestSession(t *testing.T) {
 	o.console = o.browser(o.technician, "en-US")
 	o.must(o.console.SignIn(o.broker))
 	o.act("a second agent with the same ticket", secondAgent)
+	o.act("agent killed at the terms", func(o *office) {
+		before := o.files()
+		agent := o.agent()
+		_, err := o.customer.Window(o.ctx, "Consento – terms")
+		o.must(err)
+		agent.Kill()
+		o.must(o.console.State("Closed"))
+		o.clean(before)
+		o.newest(unverifiable).expect(o.t, protocol.EndAgentLost, protocol.EventTermsShown, protocol.EventEnded, protocol.EventRemovalUnknown)
+	})
+	o.act("ended by the customer on the portal", func(o *office) {
+		before := o.files()
+		agent := o.agent()
+		o.must(o.customer.Accept(o.ctx, "Consento – terms"))
+		_, err := o.customer.Window(o.ctx, "Consento – show")
+		o.must(err)
+		o.must(o.page.Click(`form[action="/session/stop"] button`))
+		o.over(agent, 0, before)
+		o.must(o.console.State("Closed"))
+		o.newest(unverifiable).expect(o.t, protocol.EndCustomer, protocol.EventConsentAsked, protocol.EventEnded, protocol.EventRemoved)
+	})
 	o.act("agent killed", func(o *office) {
 		before := o.files()
 		agent := o.share()
@@ -384,6 +405,21 @@ func TestSession(t *testing.T) {
 		o.clean(before)
 		o.newest(unverifiable).expect(o.t, protocol.EndAgentLost, protocol.EventConsentGiven, protocol.EventEnded,
 			protocol.EventRemovalUnknown, protocol.EventClosed)
+	})
+	o.act("broker killed at the question", func(o *office) {
+		before := o.files()
+		agent := o.agent()
+		o.must(o.customer.Accept(o.ctx, "Consento – terms"))
+		_, err := o.customer.Window(o.ctx, "Consento – show")
+		o.must(err)
+		o.broker.Kill()
+		o.over(agent, 4, before)
+		o.must(o.broker.Start(o.ctx))
+		e := o.newest(unverifiable)
+		if !slices.Contains(e.codes, string(protocol.EventConsentAsked)) || e.video != "" {
+			o.t.Errorf("after a kill at the question: %q, video %q", e.codes, e.video)
+		}
+		o.must(o.console.Until("connected again", `document.querySelector('button.new-session:not([aria-disabled="true"])')`))
 	})
 	o.act("broker killed", func(o *office) {
 		before := o.files()
