@@ -37,9 +37,9 @@ type bucket struct {
 
 func newThrottle() *throttle { return &throttle{addresses: map[netip.Prefix]*bucket{}} }
 
-// network is what counts as one address: an IPv4 address, or an IPv6 /64, which
+// Network is what counts as one address: an IPv4 address, or an IPv6 /64, which
 // one household has whole. Unreadable addresses share one.
-func network(address string) netip.Prefix {
+func Network(address string) netip.Prefix {
 	if ap, err := netip.ParseAddrPort(address); err == nil {
 		address = ap.Addr().String()
 	}
@@ -70,7 +70,7 @@ type try struct {
 // a *ThrottledError.
 func (t *throttle) try(ctx context.Context, address string) (*try, error) {
 	now := time.Now()
-	key := network(address)
+	key := Network(address)
 	t.mu.Lock()
 	b := t.bucket(key, now)
 	if b.tries < 1 {

@@ -112,7 +112,7 @@ func TestEverybodyWaitsWhileManyGuess(t *testing.T) {
 		if d := pause(); d != 0 {
 			t.Errorf("waited %s when it was quiet again", d)
 		}
-		if l.addresses[network("203.0.113.9")] != nil {
+		if l.addresses[Network("203.0.113.9")] != nil {
 			t.Error("who gave up lost a try")
 		}
 	})
@@ -128,7 +128,7 @@ func TestThrottleForgets(t *testing.T) {
 				time.Sleep(time.Second)
 			}
 		}
-		if len(l.addresses) > maxAddresses || l.addresses[network("10.0.0.0")] != nil {
+		if len(l.addresses) > maxAddresses || l.addresses[Network("10.0.0.0")] != nil {
 			t.Errorf("%d addresses", len(l.addresses))
 		}
 	})
@@ -136,11 +136,11 @@ func TestThrottleForgets(t *testing.T) {
 
 func TestNetwork(t *testing.T) {
 	for a, b := range map[string]string{"192.0.2.1": "192.0.2.1:99", "[2001:db8::1]:7": "2001:db8:0:0:ffff::2", "fe80::1%eth0": "fe80::2", "x": ""} {
-		if network(a) != network(b) {
+		if Network(a) != Network(b) {
 			t.Errorf("%s and %s count apart", a, b)
 		}
 	}
-	if network("2001:db8::1") == network("2001:db8:0:1::1") || network("192.0.2.1") == network("192.0.2.2") {
+	if Network("2001:db8::1") == Network("2001:db8:0:1::1") || Network("192.0.2.1") == Network("192.0.2.2") {
 		t.Error("neighbours count as one")
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"sync"
 	"time"
 
@@ -27,18 +28,45 @@ type AgentConfig struct {
 // Agent serves /ws/agent.
 type Agent struct {
 	config AgentConfig
-	slots  chan struct{}
+
+	mu      sync.Mutex
+	waiting map[netip.Prefix]int // connections that have not joined a session yet
+	total   int
 }
 
-// maxWaitingAgents bounds connections that have not joined a session yet.
-const maxWaitingAgents = 256
+// Bounds of connections that have not joined a session yet: of all, and of one
+// address, so that one host cannot keep the others out.
+const (
+	maxWaitingAgents     = 256
+	maxWaitingPerAddress = 16
+)
 
 // NewAgent returns the handler.
 func NewAgent(config AgentConfig) (*Agent, error) {
 	if config.Sessions == nil || config.Log == nil {
 		return nil, errors.New("sockets: sessions and a log are needed")
 	}
-	return &Agent{config: config, slots: make(chan struct{}, maxWaitingAgents)}, nil
+	return &Agent{config: config, waiting: map[netip.Prefix]int{}}, nil
+}
+
+// enter takes one place among the waiting. Release gives it back, once.
+func (h *Agent) enter(address string) (release func(), ok bool) {
+	from := session.Network(address)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.total >= maxWaitingAgents || h.waiting[from] >= maxWaitingPerAddress {
+		return nil, false
+	}
+	h.total++
+	h.waiting[from]++
+	return sync.OnceFunc(func() {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		h.total--
+		if h.waiting[from]--; h.waiting[from] == 0 {
+			delete(h.waiting, from)
+		}
+	}), true
 }
 
 // ServeHTTP implements http.Handler.
@@ -47,14 +75,11 @@ func (h *Agent) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "agents only", http.StatusForbidden) // a page must not play the agent
 		return
 	}
-	select {
-	case h.slots <- struct{}{}:
-	default:
+	release, ok := h.enter(r.RemoteAddr)
+	if !ok {
 		http.Error(w, "too many agents are connecting", http.StatusServiceUnavailable)
 		return
 	}
-	var once sync.Once
-	release := func() { once.Do(func() { <-h.slots }) }
 	defer release()
 	ws, err := websocket.Accept(w, r, &websocket.AcceptOptions{Subprotocols: []string{protocol.SubprotocolAgent}, CompressionMode: websocket.CompressionDisabled})
 	if err != nil {
@@ -64,8 +89,8 @@ func (h *Agent) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer cancel(nil)
 	c := newConn(ws, h.config.Log, cancel)
 	if ws.Subprotocol() != protocol.SubprotocolAgent {
-		c.reply(0, &protocol.Error{Code: protocol.CodeVersion})
-		cancel(protocol.ErrVersion)
+		c.turnAway(ctx)
+		return
 	}
 	var writer sync.WaitGroup
 	writer.Go(func() { c.write(ctx) })
@@ -198,5 +223,5 @@ func (h *Agent) handle(ctx context.Context, c *conn, agent *session.Agent, e pro
 		}
 		return errors.Join(agent.Removed(ctx, m), errDone)
 	}
-	return nil // an unknown message is tolerated: a newer minor version may send it
+	return other(e)
 }

@@ -11,6 +11,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -31,6 +32,10 @@ const (
 	// maxRefused is how many messages of one peer may be refused before it is
 	// cut off.
 	maxRefused = 10
+	// Messages that one peer may send: at once, and for each second on average.
+	// People press buttons; who sends more is cut off.
+	maxBurst     = 200
+	maxPerSecond = 20
 )
 
 // errSlow cuts a peer off that does not read.
@@ -44,11 +49,14 @@ type conn struct {
 	cancel  context.CancelCauseFunc
 	lastID  atomic.Uint64
 	refused int
+	credit  float64 // messages that may still come; used by read alone
+	asOf    time.Time
 }
 
 func newConn(ws *websocket.Conn, log *slog.Logger, cancel context.CancelCauseFunc) *conn {
 	ws.SetReadLimit(protocol.MaxMessage)
-	return &conn{ws: ws, log: log, queue: make(chan []byte, queueLength), cancel: cancel}
+	return &conn{ws: ws, log: log, queue: make(chan []byte, queueLength), cancel: cancel,
+		credit: maxBurst, asOf: time.Now()}
 }
 
 // Send queues a message. It never blocks: who does not read is cut off.
@@ -71,16 +79,13 @@ func (c *conn) reply(ref uint64, m protocol.Message) {
 // write sends what is queued, and pings, until ctx ends; then it sends what is
 // left and closes the socket.
 func (c *conn) write(ctx context.Context) {
-	ping := time.NewTicker(pingInterval)
-	defer ping.Stop()
+	var pinger sync.WaitGroup
+	pinger.Go(func() { c.ping(ctx) }) // beside: what is queued does not wait for a pong
+	defer pinger.Wait()
 	for {
 		select {
 		case data := <-c.queue:
 			if err := c.put(ctx, data); err != nil {
-				c.cancel(err)
-			}
-		case <-ping.C:
-			if err := c.ping(ctx); err != nil {
 				c.cancel(err)
 			}
 		case <-ctx.Done():
@@ -90,10 +95,30 @@ func (c *conn) write(ctx context.Context) {
 	}
 }
 
-func (c *conn) ping(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, pingTimeout)
-	defer cancel()
-	return c.ws.Ping(ctx)
+// ping finds out that the other side is gone.
+func (c *conn) ping(ctx context.Context) {
+	tick := time.NewTicker(pingInterval)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+		pinging, cancel := context.WithTimeout(ctx, pingTimeout)
+		err := c.ws.Ping(pinging)
+		cancel()
+		if err != nil {
+			c.cancel(err)
+			return
+		}
+	}
+}
+
+// turnAway ends a connection of another subprotocol.
+func (c *conn) turnAway(ctx context.Context) {
+	c.reply(0, &protocol.Error{Code: protocol.CodeVersion})
+	c.finish(ctx)
 }
 
 func (c *conn) put(ctx context.Context, data []byte) error {
@@ -125,6 +150,9 @@ func (c *conn) read(ctx context.Context, onRefused func(protocol.ErrorCode)) (pr
 		if err != nil {
 			return protocol.Envelope{}, err
 		}
+		if !c.mayCome(time.Now()) {
+			return protocol.Envelope{}, errFlood
+		}
 		envelope, err := protocol.DecodeEnvelope(data)
 		if err == nil && kind == websocket.MessageText {
 			return envelope, nil
@@ -140,8 +168,31 @@ func (c *conn) read(ctx context.Context, onRefused func(protocol.ErrorCode)) (pr
 	}
 }
 
-// errRefused cuts a peer off that sends nonsense.
-var errRefused = errors.New("too many messages were refused")
+var (
+	// errRefused cuts a peer off that sends nonsense.
+	errRefused = errors.New("too many messages were refused")
+	// errFlood cuts a peer off that sends too much.
+	errFlood = errors.New("too many messages")
+	// errMisplaced refuses a message that is known and does not belong here. One
+	// that is not known is tolerated: a newer minor version may send it.
+	errMisplaced = errors.New("message does not belong here")
+)
+
+// mayCome counts one message.
+func (c *conn) mayCome(now time.Time) bool {
+	c.credit = min(maxBurst, c.credit+now.Sub(c.asOf).Seconds()*maxPerSecond)
+	c.asOf = now
+	c.credit--
+	return c.credit >= 0
+}
+
+// other answers a message that a handler has no case for.
+func other(e protocol.Envelope) error {
+	if protocol.Known(e.Type) {
+		return errMisplaced
+	}
+	return nil
+}
 
 func (c *conn) refuse(ref uint64, code protocol.ErrorCode) error {
 	c.reply(ref, &protocol.Error{Code: code})
@@ -175,13 +226,15 @@ func (c *conn) hello(ctx context.Context, software string) (protocol.Hello, erro
 func codeOf(err error) protocol.ErrorCode {
 	var throttled *session.ThrottledError
 	switch {
+	case errors.Is(err, errMisplaced):
+		return protocol.CodeUnknownState
 	case errors.Is(err, protocol.ErrVersion):
 		return protocol.CodeVersion
 	case errors.Is(err, protocol.ErrMalformed):
 		return protocol.CodeMalformed
 	case errors.Is(err, session.ErrKey):
 		return protocol.CodeKey
-	case errors.As(err, &throttled):
+	case errors.As(err, &throttled), errors.Is(err, session.ErrTooMany):
 		return protocol.CodeThrottled
 	case errors.Is(err, session.ErrNotAllowed), errors.Is(err, access.ErrEnded):
 		return protocol.CodeNotAllowed

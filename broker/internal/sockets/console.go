@@ -69,8 +69,8 @@ func (h *Console) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer cancel(nil)
 	c := &console{conn: newConn(ws, h.config.Log, cancel), config: h.config, account: account, views: map[string]*session.View{}}
 	if ws.Subprotocol() != protocol.SubprotocolConsole {
-		c.reply(0, &protocol.Error{Code: protocol.CodeVersion})
-		cancel(protocol.ErrVersion)
+		c.turnAway(ctx)
+		return
 	}
 	var workers sync.WaitGroup
 	workers.Go(func() { c.write(ctx) })
@@ -182,11 +182,16 @@ func (c *console) welcome(ctx context.Context, technician session.Technician, wo
 	for i := range sessions {
 		sessions[i].Mine = true
 	}
-	c.Send(&protocol.Welcome{
+	welcome := &protocol.Welcome{
 		Account:     protocol.Person{Name: technician.Name, Team: technician.Team, Office: office.Office, Phone: office.Phone},
 		Permissions: technician.Profile.Permissions, CanIssue: technician.Profile.Permissions.Allows(protocol.ViewScreen),
 		Sessions: sessions, Now: time.Now().UTC(),
-	})
+	}
+	// The oldest, at the end, are left out where one message does not hold all.
+	for _, err := protocol.Encode(1, 0, welcome); err != nil && len(welcome.Sessions) > 0; _, err = protocol.Encode(1, 0, welcome) {
+		welcome.Sessions = welcome.Sessions[:len(welcome.Sessions)-1]
+	}
+	c.Send(welcome)
 	workers.Go(func() {
 		for s := range changes {
 			s.Mine = true
@@ -239,7 +244,7 @@ func (c *console) handle(ctx context.Context, e protocol.Envelope) error {
 		}
 		return c.config.Sessions.End(ctx, technician, m.Session)
 	}
-	return nil // an unknown message is tolerated: a newer minor version may send it
+	return other(e)
 }
 
 func (c *console) view(ctx context.Context, technician session.Technician, ref uint64, m protocol.Offer) error {

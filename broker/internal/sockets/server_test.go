@@ -1,0 +1,244 @@
+package sockets
+
+import (
+	"context"
+	"crypto/ed25519"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/coder/websocket"
+	"go.uber.org/goleak"
+
+	"consento/broker/internal/access"
+	"consento/broker/internal/ops"
+	"consento/broker/internal/session"
+	"consento/broker/internal/sfu"
+	"consento/protocol"
+	"consento/recordings"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+const patience = 30 * time.Second
+
+func must[T any](v T, err error) func(testing.TB) T {
+	return func(t testing.TB) T {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return v
+	}
+}
+
+func eventually(t testing.TB, what string, ok func() bool) {
+	t.Helper()
+	deadline := time.After(patience)
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for !ok() {
+		select {
+		case <-tick.C:
+		case <-deadline:
+			t.Fatalf("never: %s", what)
+		}
+	}
+}
+
+// server is both sockets behind real TLS, with real sessions and accounts.
+type server struct {
+	*httptest.Server
+	sessions *session.Manager
+	access   *access.Access
+	agents   *Agent
+	account  access.Account
+	token    string
+}
+
+func serve(t testing.TB) *server {
+	t.Helper()
+	db := must(ops.OpenDatabase(t.Context(), t.TempDir()))(t)
+	t.Cleanup(func() { must(0, db.Close())(t) })
+	log := slog.New(slog.DiscardHandler)
+	s := &server{access: must(access.New(t.Context(), access.Config{DB: db, Log: log}))(t)}
+	s.account = must(s.access.Add(t.Context(), access.NewAccount{Email: "anna@example.org", Name: "Anna Bianchi", Role: access.Technician,
+		Team: "Service desk", Level: access.L1, Profile: protocol.ProfileViewOnly, Password: "seven grey herons over Bolzano"}))(t)
+	s.token = must(s.access.AddToken(t.Context(), s.account.Email))(t)
+	media := must(sfu.New(sfu.Config{Address: &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)}}))(t)
+	t.Cleanup(func() { must(0, media.Close())(t) })
+	identity := must(recordings.NewIdentity())(t)
+	_, logKey, err := ed25519.GenerateKey(nil)
+	must(0, err)(t)
+	office := func(context.Context) (protocol.Person, error) {
+		return protocol.Person{Office: "Comune", Phone: "+39 02 1234"}, nil
+	}
+	s.sessions = must(session.New(t.Context(), session.Config{
+		Database: db, Media: media, Evidence: t.TempDir(), Origin: "https://test.example",
+		Recipients: func(context.Context, session.Technician) ([]recordings.Recipient, error) {
+			return []recordings.Recipient{identity.Recipient()}, nil
+		},
+		Space: func(context.Context) error { return nil }, Office: office,
+		Terms: func(context.Context, string) (protocol.Terms, error) {
+			return protocol.Terms{Version: "7", Text: "Be nice."}, nil
+		},
+		LogKey: logKey, Derive: func(purpose string) []byte { sum := sha256.Sum256([]byte(purpose)); return sum[:] }, Log: log,
+		Limits: session.Limits{Removal: 100 * time.Millisecond},
+	}))(t)
+	s.agents = must(NewAgent(AgentConfig{Sessions: s.sessions, Software: "broker test", Log: log}))(t)
+	mux := http.NewServeMux()
+	mux.Handle("/ws/agent", s.agents)
+	s.Server = httptest.NewUnstartedServer(mux)
+	consoles := must(NewConsole(ConsoleConfig{Sessions: s.sessions, Accounts: s.access, Office: office, PublicURL: "https://test.example", Software: "broker test", Log: log}))(t)
+	mux.Handle("/ws/console", s.access.LoadSession(consoles))
+	s.StartTLS()
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		defer cancel()
+		must(0, s.sessions.Close(ctx))(t)
+		s.Close()
+		s.Client().CloseIdleConnections()
+		eventually(t, "no agent waits", func() bool {
+			s.agents.mu.Lock()
+			defer s.agents.mu.Unlock()
+			return s.agents.total == 0 && len(s.agents.waiting) == 0
+		})
+	})
+	return s
+}
+
+// client is one end of a WebSocket.
+type client struct {
+	ws   *websocket.Conn
+	last uint64
+}
+
+// dial opens a socket; header may be nil.
+func (s *server) dial(t testing.TB, path, subprotocol string, header http.Header) (*client, *http.Response, error) {
+	t.Helper()
+	options := &websocket.DialOptions{HTTPClient: s.Client(), HTTPHeader: header}
+	if subprotocol != "" {
+		options.Subprotocols = []string{subprotocol}
+	}
+	ws, response, err := websocket.Dial(t.Context(), strings.Replace(s.URL, "https", "wss", 1)+path, options)
+	if err != nil {
+		return nil, response, err
+	}
+	ws.SetReadLimit(1 << 20)
+	t.Cleanup(func() { _ = ws.CloseNow() })
+	return &client{ws: ws}, response, nil
+}
+
+func (s *server) bearer() http.Header { return http.Header{"Authorization": {"Bearer " + s.token}} }
+
+var hello = &protocol.Hello{Version: protocol.CurrentVersion(), Software: "test"}
+
+// agent opens an agent's socket and says hello.
+func (s *server) agent(t testing.TB) *client {
+	t.Helper()
+	c, _, err := s.dial(t, "/ws/agent", protocol.SubprotocolAgent, nil)
+	must(c, err)(t)
+	c.send(t, hello)
+	c.expect(t, "hello", nil)
+	return c
+}
+
+func (s *server) console(t testing.TB) *client {
+	t.Helper()
+	c, _, err := s.dial(t, "/ws/console", protocol.SubprotocolConsole, s.bearer())
+	must(c, err)(t)
+	c.send(t, hello)
+	c.expect(t, "hello", nil)
+	c.expect(t, "welcome", nil)
+	return c
+}
+
+// joined issues a session and lets an agent into it by key.
+func (s *server) joined(t testing.TB) (*client, string) {
+	t.Helper()
+	console := s.console(t)
+	console.send(t, &protocol.NewSession{})
+	var issued protocol.SessionIssued
+	console.expect(t, "session_issued", &issued)
+	agent := s.agent(t)
+	agent.send(t, &protocol.Join{Key: issued.Key})
+	var joined protocol.Joined
+	agent.expect(t, "joined", &joined)
+	if joined.Session != issued.Session.ID || !joined.ConfirmName {
+		t.Fatalf("joined %+v", joined)
+	}
+	return agent, issued.Session.ID
+}
+
+func (c *client) send(t testing.TB, m protocol.Message) uint64 {
+	t.Helper()
+	c.last++
+	c.raw(t, websocket.MessageText, must(protocol.Encode(c.last, 0, m))(t))
+	return c.last
+}
+
+func (c *client) raw(t testing.TB, kind websocket.MessageType, data []byte) {
+	t.Helper()
+	must(0, c.ws.Write(t.Context(), kind, data))(t)
+}
+
+// expect reads until a message of this type comes, or an error that is not
+// expected.
+func (c *client) expect(t testing.TB, kind string, body any) protocol.Envelope {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	for {
+		_, data, err := c.ws.Read(ctx)
+		if err != nil {
+			t.Fatalf("waiting for %s: %v", kind, err)
+		}
+		e := must(protocol.DecodeEnvelope(data))(t)
+		if e.Type == kind {
+			if body != nil {
+				must(0, json.Unmarshal(e.Body, body))(t)
+			}
+			return e
+		}
+		if e.Type == "error" {
+			t.Fatalf("waiting for %s: %s", kind, data)
+		}
+	}
+}
+
+// refused expects an error that answers ref.
+func (c *client) refused(t testing.TB, ref uint64, code protocol.ErrorCode) {
+	t.Helper()
+	var got protocol.Error
+	if e := c.expect(t, "error", &got); got.Code != code || e.Ref != ref {
+		t.Errorf("answered %s to %d, want %s to %d", got.Code, e.Ref, code, ref)
+	}
+}
+
+// cutOff expects the connection to end and returns the errors that came before.
+func (c *client) cutOff(t testing.TB) (codes []protocol.ErrorCode) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	for {
+		_, data, err := c.ws.Read(ctx)
+		if errors.Is(err, context.DeadlineExceeded) {
+			t.Fatal("the connection goes on")
+		}
+		if err != nil {
+			return codes
+		}
+		var got protocol.Error
+		if e := must(protocol.DecodeEnvelope(data))(t); e.Type == "error" {
+			must(0, json.Unmarshal(e.Body, &got))(t)
+			codes = append(codes, got.Code)
+		}
+	}
+}

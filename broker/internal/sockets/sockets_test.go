@@ -1,0 +1,354 @@
+package sockets
+
+import (
+	"bytes"
+	"errors"
+	"log/slog"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/coder/websocket"
+
+	"consento/protocol"
+)
+
+func TestWhoMayConnect(t *testing.T) {
+	s := serve(t)
+	own := http.Header{"Authorization": {"Bearer " + s.token}, "Origin": {s.URL}}
+	foreign := http.Header{"Authorization": {"Bearer " + s.token}, "Origin": {"https://evil.example"}}
+	for name, c := range map[string]struct {
+		path, subprotocol string
+		header            http.Header
+		want              int
+	}{
+		"agent":                   {"/ws/agent", protocol.SubprotocolAgent, nil, 101},
+		"a page as agent":         {"/ws/agent", protocol.SubprotocolAgent, http.Header{"Origin": {s.URL}}, 403},
+		"another page as agent":   {"/ws/agent", protocol.SubprotocolAgent, http.Header{"Origin": {"null"}}, 403},
+		"console":                 {"/ws/console", protocol.SubprotocolConsole, s.bearer(), 101},
+		"console from its page":   {"/ws/console", protocol.SubprotocolConsole, own, 101},
+		"console from elsewhere":  {"/ws/console", protocol.SubprotocolConsole, foreign, 403},
+		"console, not signed in":  {"/ws/console", protocol.SubprotocolConsole, nil, 401},
+		"console, unknown cookie": {"/ws/console", protocol.SubprotocolConsole, http.Header{"Cookie": {"__Host-consento=x"}}, 401},
+		"console, wrong token":    {"/ws/console", protocol.SubprotocolConsole, http.Header{"Authorization": {"Bearer x"}}, 401},
+	} {
+		_, response, err := s.dial(t, c.path, c.subprotocol, c.header)
+		if response == nil || response.StatusCode != c.want || (err == nil) != (c.want == 101) {
+			t.Errorf("%s: %v, %v", name, response, err)
+		}
+	}
+	// An ordinary request is no WebSocket.
+	response := must(s.Client().Get(s.URL + "/ws/agent"))(t)
+	must(0, response.Body.Close())(t)
+	if response.StatusCode != http.StatusUpgradeRequired {
+		t.Errorf("status %d", response.StatusCode)
+	}
+}
+
+func TestWrongSubprotocol(t *testing.T) {
+	s := serve(t)
+	for _, c := range []struct {
+		path, subprotocol string
+	}{{"/ws/agent", ""}, {"/ws/agent", "consento.agent.v2"}, {"/ws/agent", protocol.SubprotocolConsole}, {"/ws/console", ""}, {"/ws/console", protocol.SubprotocolAgent}} {
+		var header http.Header
+		if c.path == "/ws/console" {
+			header = s.bearer()
+		}
+		peer, _, err := s.dial(t, c.path, c.subprotocol, header)
+		must(peer, err)(t)
+		if codes := peer.cutOff(t); !slices.Equal(codes, []protocol.ErrorCode{protocol.CodeVersion}) {
+			t.Errorf("%s with %q: %v", c.path, c.subprotocol, codes)
+		}
+	}
+}
+
+// both opens an agent's and a console's socket without a hello.
+func (s *server) both(t *testing.T) map[string]*client {
+	t.Helper()
+	agent, _, err := s.dial(t, "/ws/agent", protocol.SubprotocolAgent, nil)
+	must(agent, err)(t)
+	console, _, err := s.dial(t, "/ws/console", protocol.SubprotocolConsole, s.bearer())
+	must(console, err)(t)
+	return map[string]*client{"agent": agent, "console": console}
+}
+
+func TestHello(t *testing.T) {
+	s := serve(t)
+	for name, c := range map[string]struct {
+		first string
+		want  protocol.ErrorCode
+	}{
+		"another version of the envelope": {`{"v":2,"type":"hello","id":1}`, protocol.CodeVersion},
+		"another version of the hello":    {`{"v":1,"type":"hello","id":1,"body":{"version":{"major":2}}}`, protocol.CodeVersion},
+		"no version":                      {`{"v":1,"type":"hello","id":1}`, protocol.CodeVersion},
+		"another message first":           {`{"v":1,"type":"join","id":1,"body":{"key":"ACD3EFG"}}`, protocol.CodeUnknownState},
+		"an unknown message first":        {`{"v":1,"type":"later","id":1}`, protocol.CodeUnknownState},
+		"a malformed hello":               {`{"v":1,"type":"hello","id":1,"body":{"version":{"major":1},"software":"a\u202eb"}}`, protocol.CodeMalformed},
+	} {
+		for side, peer := range s.both(t) {
+			peer.raw(t, websocket.MessageText, []byte(c.first))
+			if codes := peer.cutOff(t); !slices.Equal(codes, []protocol.ErrorCode{c.want}) {
+				t.Errorf("%s to the %s's socket: %v", name, side, codes)
+			}
+		}
+	}
+}
+
+func TestNonsenseIsCutOff(t *testing.T) {
+	s := serve(t)
+	nonsense := map[string]func(*client){
+		"no JSON":    func(c *client) { c.raw(t, websocket.MessageText, []byte("hello?")) },
+		"binary":     func(c *client) { c.raw(t, websocket.MessageBinary, []byte(`{"v":1,"type":"x"}`)) },
+		"no type":    func(c *client) { c.raw(t, websocket.MessageText, []byte(`{"v":1}`)) },
+		"deep":       func(c *client) { c.raw(t, websocket.MessageText, bytes.Repeat([]byte("["), 50_000)) },
+		"empty":      func(c *client) { c.raw(t, websocket.MessageText, nil) },
+		"bad fields": func(c *client) { c.raw(t, websocket.MessageText, []byte(`{"v":1,"type":"x","id":"y"}`)) },
+	}
+	for name, say := range nonsense {
+		agent, console := s.agent(t), s.console(t)
+		for range maxRefused {
+			say(agent)
+			say(console)
+		}
+		for side, c := range map[string]*client{"agent": agent, "console": console} {
+			codes := c.cutOff(t)
+			if len(codes) != maxRefused || slices.ContainsFunc(codes, func(x protocol.ErrorCode) bool { return x != protocol.CodeMalformed }) {
+				t.Errorf("%s from the %s: %v", name, side, codes)
+			}
+		}
+	}
+	for _, c := range []*client{s.agent(t), s.console(t)} {
+		_ = c.ws.Write(t.Context(), websocket.MessageText, bytes.Repeat([]byte(" "), protocol.MaxMessage+1))
+		c.cutOff(t)
+	}
+}
+
+func TestUnknownIsToleratedKnownIsNot(t *testing.T) {
+	s := serve(t)
+	agent, id := s.joined(t)
+	agent.raw(t, websocket.MessageText, []byte(`{"v":1,"type":"rate_the_weather","id":90,"body":[1,2]}`))
+	agent.raw(t, websocket.MessageText, []byte(`{"v":1,"type":"name_answer","id":91,"body":{"confirmed":true,"mood":"good"}}`))
+	for n, m := range []protocol.Message{hello, &protocol.Join{Key: "ACD3EFG"}, &protocol.ConsentRecorded{Permission: protocol.ViewScreen}, &protocol.NewSession{}} {
+		agent.last = uint64(100 + n)
+		agent.refused(t, agent.send(t, m), protocol.CodeUnknownState)
+	}
+	console := s.console(t)
+	console.raw(t, websocket.MessageText, []byte(`{"v":1,"type":"rate_the_weather","id":90}`))
+	for _, m := range []protocol.Message{hello, &protocol.TermsAnswer{Version: "7", Accepted: true}, &protocol.Ended{Reason: protocol.EndCustomer}} {
+		console.refused(t, console.send(t, m), protocol.CodeUnknownState)
+	}
+	console.refused(t, console.send(t, &protocol.EndSession{Session: "nobody"}), protocol.CodeNoSession)
+	console.refused(t, console.send(t, &protocol.Offer{Session: "nobody", SDP: "v=0"}), protocol.CodeNoSession)
+	console.refused(t, console.send(t, &protocol.Offer{SDP: "v=0"}), protocol.CodeNoSession)
+	console.refused(t, console.send(t, &protocol.Offer{Session: id, SDP: "v=0"}), protocol.CodeMedia)
+	console.raw(t, websocket.MessageText, []byte(`{"v":1,"type":"offer","id":77,"body":{}}`))
+	console.refused(t, 77, protocol.CodeMalformed)
+	console.send(t, &protocol.StopWatching{Session: "nobody"}) // nothing to stop
+	console.send(t, &protocol.EndSession{Session: id})
+	var ended protocol.Ended
+	agent.expect(t, "ended", &ended)
+	if ended.Reason != protocol.EndTechnician {
+		t.Errorf("ended by %s", ended.Reason)
+	}
+}
+
+func TestMessagesInTheWrongState(t *testing.T) {
+	s := serve(t)
+	agent, id := s.joined(t)
+	for _, m := range []protocol.Message{
+		&protocol.TermsAnswer{Version: "7", Accepted: true}, // the name is not confirmed yet
+		&protocol.ConsentAnswer{Permission: protocol.ViewScreen, State: protocol.ConsentGiven, Epoch: 1},
+		&protocol.Removed{Complete: true},
+	} {
+		if _, ok := m.(*protocol.Removed); ok {
+			break
+		}
+		agent.refused(t, agent.send(t, m), protocol.CodeNotNow)
+	}
+	agent.refused(t, agent.send(t, &protocol.Ended{Reason: protocol.EndTechnician}), protocol.CodeNotAllowed)
+	agent.refused(t, agent.send(t, &protocol.Offer{SDP: "v=0"}), protocol.CodeMedia)
+	// The whole right way still works.
+	agent.send(t, &protocol.NameAnswer{Confirmed: true})
+	agent.send(t, &protocol.TermsAnswer{Version: "7", Accepted: true})
+	var ask protocol.ConsentAsk
+	agent.expect(t, "consent_ask", &ask)
+	agent.send(t, &protocol.ConsentAnswer{Permission: ask.Permission, State: protocol.ConsentGiven, Epoch: ask.Epoch})
+	agent.expect(t, "consent_recorded", nil)
+	agent.send(t, &protocol.Ended{Reason: protocol.EndCustomer})
+	agent.send(t, &protocol.Removed{Complete: true})
+	agent.cutOff(t)
+	shown := must(s.sessions.Snapshot(t.Context(), id))(t)
+	if shown.State != protocol.StateClosed || shown.EndReason != protocol.EndCustomer || shown.Removed == nil || !*shown.Removed {
+		t.Errorf("%+v", shown)
+	}
+}
+
+func TestWrongKeys(t *testing.T) {
+	s := serve(t)
+	agent := s.agent(t)
+	agent.refused(t, agent.send(t, &protocol.Join{Key: "????"}), protocol.CodeKey)
+	agent.refused(t, agent.send(t, &protocol.Join{Key: "ACD3EFG"}), protocol.CodeKey)
+	agent.refused(t, agent.send(t, &protocol.Join{Ticket: string(protocol.TicketFrom([16]byte{}))}), protocol.CodeKey)
+	agent.raw(t, websocket.MessageText, []byte(`{"v":1,"type":"join","id":50,"body":{"key":"a","ticket":"b"}}`))
+	agent.refused(t, 50, protocol.CodeMalformed)
+	var codes []protocol.ErrorCode
+	for range maxRefused - 4 {
+		agent.send(t, &protocol.Join{Key: "ACD3EFG"})
+	}
+	if codes = agent.cutOff(t); len(codes) != maxRefused-4 {
+		t.Errorf("%v", codes)
+	}
+	// The address has used up its tries by now, for every socket.
+	agent = s.agent(t)
+	for {
+		agent.send(t, &protocol.Join{Key: "ACD3EFG"})
+		var got protocol.Error
+		agent.expect(t, "error", &got)
+		if codes = append(codes, got.Code); got.Code == protocol.CodeThrottled || len(codes) > 20 {
+			break
+		}
+	}
+	if codes[len(codes)-1] != protocol.CodeThrottled {
+		t.Errorf("%v", codes)
+	}
+}
+
+func TestFloodIsCutOff(t *testing.T) {
+	s := serve(t)
+	agent, id := s.joined(t)
+	for name, c := range map[string]*client{"agent": agent, "console": s.console(t)} {
+		for range 10 * maxBurst {
+			if c.ws.Write(t.Context(), websocket.MessageText, []byte(`{"v":1,"type":"later"}`)) != nil {
+				break
+			}
+		}
+		if codes := c.cutOff(t); len(codes) != 0 {
+			t.Errorf("%s: %v", name, codes)
+		}
+	}
+	eventually(t, "the session of the flood is over", func() bool {
+		return must(s.sessions.Snapshot(t.Context(), id))(t).EndReason == protocol.EndAgentLost
+	})
+}
+
+func TestWaitingAgentsAreBounded(t *testing.T) {
+	s := serve(t)
+	var all []*client
+	for range maxWaitingPerAddress {
+		all = append(all, s.agent(t))
+	}
+	_, response, err := s.dial(t, "/ws/agent", protocol.SubprotocolAgent, nil)
+	if err == nil || response == nil || response.StatusCode != http.StatusServiceUnavailable {
+		t.Fatalf("one too many: %v", err)
+	}
+	must(0, all[0].ws.Close(websocket.StatusNormalClosure, ""))(t)
+	eventually(t, "a place is free", func() bool {
+		c, _, err := s.dial(t, "/ws/agent", protocol.SubprotocolAgent, nil)
+		return err == nil && c != nil
+	})
+	if release, ok := s.agents.enter("198.51.100.1:1"); !ok {
+		t.Error("another address is kept out")
+	} else {
+		release()
+		release()
+	}
+}
+
+// TestSilentPeers: who says no hello, and who answers no ping, is cut off.
+func TestSilentPeers(t *testing.T) {
+	s := serve(t)
+	var all sync.WaitGroup
+	for side, peer := range s.both(t) {
+		all.Go(func() {
+			begin := time.Now()
+			peer.cutOff(t)
+			if took := time.Since(begin); took < helloTimeout/2 || took > helloTimeout+5*time.Second {
+				t.Errorf("%s without a hello: cut off after %s", side, took)
+			}
+		})
+	}
+	agent, id := s.joined(t) // does not read from here on, so it answers no ping
+	all.Go(func() {
+		eventually(t, "the silent agent is lost", func() bool {
+			return must(s.sessions.Snapshot(t.Context(), id))(t).EndReason == protocol.EndAgentLost
+		})
+	})
+	all.Wait()
+	agent.cutOff(t)
+}
+
+// TestSlowReader: who reads nothing is cut off when the queue is full, and holds
+// nobody up.
+func TestSlowReader(t *testing.T) {
+	var cause error
+	c := &conn{queue: make(chan []byte, queueLength), log: slog.New(slog.DiscardHandler), cancel: func(err error) { cause = err }}
+	for range queueLength {
+		c.Send(hello)
+	}
+	if cause != nil {
+		t.Fatal(cause)
+	}
+	c.Send(hello)
+	if !errors.Is(cause, errSlow) {
+		t.Errorf("%v", cause)
+	}
+}
+
+func TestDisabledAccount(t *testing.T) {
+	s := serve(t)
+	agent, id := s.joined(t)
+	console := s.console(t)
+	must(0, s.access.Disable(t.Context(), s.account.ID))(t)
+	begin := time.Now()
+	var ended protocol.Ended
+	agent.expect(t, "ended", &ended)
+	if took := time.Since(begin); ended.Reason != protocol.EndRightsRevoked || took > recheckInterval+2*time.Second {
+		t.Errorf("ended by %s after %s", ended.Reason, took)
+	}
+	console.cutOff(t)
+	if got := must(s.sessions.Snapshot(t.Context(), id))(t); got.EndReason != protocol.EndRightsRevoked {
+		t.Errorf("%+v", got)
+	}
+	if _, response, err := s.dial(t, "/ws/console", protocol.SubprotocolConsole, s.bearer()); err == nil || response.StatusCode != http.StatusUnauthorized {
+		t.Errorf("a disabled account comes back: %v", err)
+	}
+}
+
+// TestRightsAreAskedForEachMessage: between two rechecks as well.
+func TestRightsAreAskedForEachMessage(t *testing.T) {
+	s := serve(t)
+	console := s.console(t)
+	must(0, s.access.Disable(t.Context(), s.account.ID))(t)
+	console.refused(t, console.send(t, &protocol.NewSession{}), protocol.CodeNotAllowed)
+	if n := len(s.sessions.Live()); n != 0 {
+		t.Errorf("%d sessions", n)
+	}
+}
+
+func TestConsoleSeesItsSessions(t *testing.T) {
+	s := serve(t)
+	console := s.console(t)
+	console.send(t, &protocol.NewSession{})
+	var issued protocol.SessionIssued
+	console.expect(t, "session_issued", &issued)
+	if issued.URL != "https://test.example/k/"+issued.Key || issued.Address != "test.example" || !issued.Session.Mine || len(issued.Key) != protocol.KeyLength {
+		t.Errorf("%+v", issued)
+	}
+	must(s.sessions.Redeem(t.Context(), protocol.SessionKey(issued.Key), "a"))(t)
+	var changed protocol.SessionChanged
+	for changed.Session.State != protocol.StateJoined {
+		console.expect(t, "session_changed", &changed)
+	}
+	second, _, err := s.dial(t, "/ws/console", protocol.SubprotocolConsole, s.bearer())
+	must(second, err)(t)
+	second.send(t, hello)
+	second.expect(t, "hello", nil)
+	var welcome protocol.Welcome
+	e := second.expect(t, "welcome", &welcome)
+	if len(welcome.Sessions) != 1 || !welcome.Sessions[0].Mine || welcome.Account.Name != "Anna Bianchi" || strings.Contains(string(e.Body), issued.Key) {
+		t.Errorf("%s", e.Body)
+	}
+}
