@@ -138,7 +138,7 @@ type ending struct {
 	seen     time.Duration // by what the technician saw
 }
 
-// counting paints a new code every few milliseconds while the red X is clicked,
+// endByRedX paints a new code every few milliseconds while the red X is clicked,
 // and finds the last one that was captured.
 func (s *session) endByRedX(ctx context.Context, p *props, g *glass) (ending, error) {
 	const (

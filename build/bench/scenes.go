@@ -48,10 +48,10 @@ type props struct {
 }
 
 const (
-	lineHeight     = 16
-	terminalLinesN = 400
-	smallCell      = 8
-	sceneTerminal  = "scrolling terminal"
+	lineHeight    = 16
+	terminalCount = 400
+	smallCell     = 8
+	sceneTerminal = "scrolling terminal"
 )
 
 var terminal = image.Rect(40, 140, 40+1280, 140+800)
@@ -73,7 +73,7 @@ func newProps(p *painter) (*props, error) {
 	}
 	s.photo = keep(photo(customerSize.Add(image.Pt(0, 1000))), nil)
 	s.tall = keep(textPage(9, customerSize.Add(image.Pt(0, 1000))))
-	s.lines = keep(terminalLines(terminalLinesN, terminal.Dx(), lineHeight))
+	s.lines = keep(terminalLines(terminalCount, terminal.Dx(), lineHeight))
 	if err != nil {
 		return nil, err
 	}
@@ -134,7 +134,7 @@ func (o *office) scenes(s *props) []scene {
 			ready: stamp(smallCell),
 			// As terminals do: what is there moves up, the new line comes below it.
 			step: func(i, _ int) []move {
-				line := (terminal.Dy()/lineHeight + i) % terminalLinesN
+				line := (terminal.Dy()/lineHeight + i) % terminalCount
 				up := terminal
 				up.Min.Y += lineHeight
 				return []move{
