@@ -9,6 +9,7 @@ import (
 
 // TestDatabaseKnowsTheSameSteps compares the constraint with protocol.Next.
 func TestDatabaseKnowsTheSameSteps(t *testing.T) {
+	t.Parallel()
 	e := newEnv(t)
 	want := map[[2]string]bool{}
 	for _, s := range protocol.States() {
@@ -36,6 +37,7 @@ func TestDatabaseKnowsTheSameSteps(t *testing.T) {
 
 // TestDatabaseRefusesForbiddenSteps tries every UPDATE by hand.
 func TestDatabaseRefusesForbiddenSteps(t *testing.T) {
+	t.Parallel()
 	e := newEnv(t)
 	// The shortest way to each state.
 	way := map[protocol.State][]protocol.State{"Issued": {}, "Joined": {"Joined"}, "Waiting": {"Joined", "Waiting"},
@@ -88,6 +90,7 @@ func finish(exec func(string, ...any) error, from protocol.State, id string) err
 // the database does not. The picture does not begin, the session ends, and the
 // log of its states has no gap.
 func TestStepThatTheDatabaseRefuses(t *testing.T) {
+	t.Parallel()
 	e := newEnv(t)
 	p := e.waiting(t).terms(t)
 	must(e.db.ExecContext(t.Context(), `CREATE TRIGGER broken BEFORE UPDATE OF state ON sessions WHEN NEW.state = 'Active' BEGIN SELECT RAISE(ABORT, 'broken'); END`))(t)

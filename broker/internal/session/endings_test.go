@@ -111,6 +111,7 @@ func TestEndings(t *testing.T) {
 		}, protocol.EndShutdown, "broker", []protocol.State{issued, joined, waiting, active, ending, closed}, []protocol.EventCode{protocol.EventEnded}, true},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			e := newEnv(t, limits(c.limits))
 			p := c.play(t, e)
 			s := p.closed(t)
@@ -161,6 +162,7 @@ func (p *play) removed(t testing.TB) *play {
 // TestConsentIsSealedBeforeItsEffect reads the file at the very moment when the
 // agent is told that it may begin.
 func TestConsentIsSealedBeforeItsEffect(t *testing.T) {
+	t.Parallel()
 	e := newEnv(t)
 	p := e.waiting(t)
 	looked := 0
@@ -195,6 +197,7 @@ func TestConsentIsSealedBeforeItsEffect(t *testing.T) {
 // TestNotNow tries every message of an agent in every state where it does not
 // belong.
 func TestNotNow(t *testing.T) {
+	t.Parallel()
 	e := newEnv(t)
 	tries := map[string]func(*play) error{
 		"name": func(p *play) error { return p.agent.AnswerName(t.Context(), true) },

@@ -18,6 +18,7 @@ import (
 )
 
 func TestNoSessionWithoutEvidence(t *testing.T) {
+	t.Parallel()
 	e := newEnv(t)
 	missing := newEnv(t, func(c *Config) { c.Evidence = filepath.Join(c.Evidence, "missing") })
 	nobody := newEnv(t, func(c *Config) {
@@ -86,6 +87,7 @@ func TestEvidenceFails(t *testing.T) {
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			e := newEnv(t, limits(Limits{Removal: 50 * time.Millisecond}))
 			p := c.play(t, e)
 			p.breakEvidence(t)
@@ -117,6 +119,7 @@ func TestFullDisk(t *testing.T) {
 		t.Skipf("a small file system cannot be mounted here: %v", err)
 	}
 	t.Cleanup(func() { must(0, unix.Unmount(dir, unix.MNT_DETACH))(t) })
+	t.Parallel()
 	e := newEnv(t, func(c *Config) { c.Evidence, c.Limits.Removal = dir, 50*time.Millisecond })
 	e.evidence = dir
 	p := e.active(t)
@@ -169,6 +172,7 @@ func (e *env) crash(t *testing.T) {
 }
 
 func TestCompleterAfterACrash(t *testing.T) {
+	t.Parallel()
 	e := newEnv(t)
 	plays := map[protocol.State]*play{
 		protocol.StateIssued: e.issue(t), protocol.StateJoined: e.issue(t).redeem(t), protocol.StateWaiting: e.waiting(t), protocol.StateActive: e.active(t),

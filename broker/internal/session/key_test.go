@@ -20,6 +20,7 @@ func isNotNow(err error) bool { return errors.Is(err, ErrNotNow) }
 // TestOneWinner: 50 people type the same key at the same moment, from portal
 // and agent. The database decides.
 func TestOneWinner(t *testing.T) {
+	t.Parallel()
 	e := newEnv(t)
 	p := e.issue(t)
 	begin := make(chan struct{})
@@ -57,6 +58,7 @@ func TestOneWinner(t *testing.T) {
 
 // TestOneAnswer: wrong, used and expired keys and tickets cannot be told apart.
 func TestOneAnswer(t *testing.T) {
+	t.Parallel()
 	e := newEnv(t)
 	used := e.issue(t).redeem(t)
 	short := newEnv(t, limits(Limits{Key: time.Millisecond}))
@@ -96,6 +98,7 @@ func joinBy(t *testing.T, e *env, join protocol.Join, address string) error {
 // TestSecretsAreNotOnTheDisk searches every file of the data folder, and the
 // log, for keys and tickets.
 func TestSecretsAreNotOnTheDisk(t *testing.T) {
+	t.Parallel()
 	e := newEnv(t)
 	fresh, used := e.issue(t), e.issue(t).redeem(t).name(t)
 	ticket := must(e.m.Ticket(t.Context(), used.id))(t)
@@ -143,6 +146,7 @@ func TestSecretsAreNotOnTheDisk(t *testing.T) {
 }
 
 func TestSecondAgent(t *testing.T) {
+	t.Parallel()
 	e := newEnv(t)
 	p := e.waiting(t)
 	ticket := e.m.ticketOf(p.id)
@@ -161,6 +165,7 @@ func TestSecondAgent(t *testing.T) {
 
 // TestKeyTypedIntoTheAgent: the name has to be confirmed there.
 func TestKeyTypedIntoTheAgent(t *testing.T) {
+	t.Parallel()
 	e := newEnv(t)
 	p := e.issue(t)
 	agent, joined, err := e.m.Join(t.Context(), hello, protocol.Join{Key: strings.ToLower(p.key.Spaced())}, "192.0.2.1", p.link)
@@ -212,6 +217,7 @@ func TestNothingIsUsedUpInVain(t *testing.T) {
 }
 
 func TestTicketNeedsTheName(t *testing.T) {
+	t.Parallel()
 	e := newEnv(t)
 	p := e.issue(t)
 	for range 2 {

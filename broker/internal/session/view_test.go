@@ -82,6 +82,7 @@ func stream(t testing.TB) (list []*rtp.Packet, frames [][]byte) {
 // TestNothingBeforeTheConsent: a hostile agent sends its picture before the
 // customer has allowed it, and after it was taken back.
 func TestNothingBeforeTheConsent(t *testing.T) {
+	t.Parallel()
 	e := newEnv(t)
 	p := e.waiting(t)
 	pc := peer(t)
@@ -163,6 +164,7 @@ func TestNothingBeforeTheConsent(t *testing.T) {
 }
 
 func TestWhoMayView(t *testing.T) {
+	t.Parallel()
 	e := newEnv(t)
 	_, offer := consoleOffer(t)
 	bert := anna
@@ -230,6 +232,7 @@ func TestWhoMayView(t *testing.T) {
 }
 
 func TestAgentCannotConnectItsPictureForEver(t *testing.T) {
+	t.Parallel()
 	e := newEnv(t)
 	p := e.waiting(t)
 	for range maxPublished {
@@ -243,6 +246,7 @@ func TestAgentCannotConnectItsPictureForEver(t *testing.T) {
 }
 
 func TestFollow(t *testing.T) {
+	t.Parallel()
 	e := newEnv(t)
 	p := e.issue(t)
 	changes := must(e.m.Follow(t.Context(), p.id))(t)
@@ -281,6 +285,7 @@ func TestFollow(t *testing.T) {
 }
 
 func TestWatch(t *testing.T) {
+	t.Parallel()
 	e := newEnv(t)
 	old := e.issue(t)
 	must(0, e.m.End(t.Context(), anna, old.id))(t)

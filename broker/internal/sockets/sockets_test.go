@@ -17,6 +17,7 @@ import (
 )
 
 func TestWhoMayConnect(t *testing.T) {
+	t.Parallel()
 	s := serve(t)
 	own := http.Header{"Authorization": {"Bearer " + s.token}, "Origin": {s.URL}}
 	foreign := http.Header{"Authorization": {"Bearer " + s.token}, "Origin": {"https://evil.example"}}
@@ -49,6 +50,7 @@ func TestWhoMayConnect(t *testing.T) {
 }
 
 func TestWrongSubprotocol(t *testing.T) {
+	t.Parallel()
 	s := serve(t)
 	for _, c := range []struct {
 		path, subprotocol string
@@ -76,6 +78,7 @@ func (s *server) both(t *testing.T) map[string]*client {
 }
 
 func TestHello(t *testing.T) {
+	t.Parallel()
 	s := serve(t)
 	for name, c := range map[string]struct {
 		first string
@@ -98,6 +101,7 @@ func TestHello(t *testing.T) {
 }
 
 func TestNonsenseIsCutOff(t *testing.T) {
+	t.Parallel()
 	s := serve(t)
 	nonsense := map[string]func(*client){
 		"no JSON":    func(c *client) { c.raw(t, websocket.MessageText, []byte("hello?")) },
@@ -127,6 +131,7 @@ func TestNonsenseIsCutOff(t *testing.T) {
 }
 
 func TestUnknownIsToleratedKnownIsNot(t *testing.T) {
+	t.Parallel()
 	s := serve(t)
 	agent, id := s.joined(t)
 	agent.raw(t, websocket.MessageText, []byte(`{"v":1,"type":"rate_the_weather","id":90,"body":[1,2]}`))
@@ -156,6 +161,7 @@ func TestUnknownIsToleratedKnownIsNot(t *testing.T) {
 }
 
 func TestMessagesInTheWrongState(t *testing.T) {
+	t.Parallel()
 	s := serve(t)
 	agent, id := s.joined(t)
 	for _, m := range []protocol.Message{
@@ -187,6 +193,7 @@ func TestMessagesInTheWrongState(t *testing.T) {
 }
 
 func TestWrongKeys(t *testing.T) {
+	t.Parallel()
 	s := serve(t)
 	agent := s.agent(t)
 	agent.refused(t, agent.send(t, &protocol.Join{Key: "????"}), protocol.CodeKey)
@@ -217,6 +224,7 @@ func TestWrongKeys(t *testing.T) {
 }
 
 func TestFloodIsCutOff(t *testing.T) {
+	t.Parallel()
 	s := serve(t)
 	agent, id := s.joined(t)
 	for name, c := range map[string]*client{"agent": agent, "console": s.console(t)} {
@@ -235,6 +243,7 @@ func TestFloodIsCutOff(t *testing.T) {
 }
 
 func TestWaitingAgentsAreBounded(t *testing.T) {
+	t.Parallel()
 	s := serve(t)
 	var all []*client
 	for range maxWaitingPerAddress {
@@ -259,6 +268,7 @@ func TestWaitingAgentsAreBounded(t *testing.T) {
 
 // TestSilentPeers: who says no hello, and who answers no ping, is cut off.
 func TestSilentPeers(t *testing.T) {
+	t.Parallel()
 	s := serve(t)
 	var all sync.WaitGroup
 	for side, peer := range s.both(t) {
@@ -298,6 +308,7 @@ func TestSlowReader(t *testing.T) {
 }
 
 func TestDisabledAccount(t *testing.T) {
+	t.Parallel()
 	s := serve(t)
 	agent, id := s.joined(t)
 	console := s.console(t)
@@ -319,6 +330,7 @@ func TestDisabledAccount(t *testing.T) {
 
 // TestRightsAreAskedForEachMessage: between two rechecks as well.
 func TestRightsAreAskedForEachMessage(t *testing.T) {
+	t.Parallel()
 	s := serve(t)
 	console := s.console(t)
 	must(0, s.access.Disable(t.Context(), s.account.ID))(t)
@@ -329,6 +341,7 @@ func TestRightsAreAskedForEachMessage(t *testing.T) {
 }
 
 func TestConsoleSeesItsSessions(t *testing.T) {
+	t.Parallel()
 	s := serve(t)
 	console := s.console(t)
 	console.send(t, &protocol.NewSession{})
