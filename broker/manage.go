@@ -1,6 +1,8 @@
 package main
 
 import (
+	"bytes"
+	"compress/gzip"
 	"context"
 	"errors"
 	"fmt"
@@ -203,16 +205,36 @@ func (c agentsPrepareCommand) Run(ctx context.Context) error {
 			return fmt.Errorf("%s: %w", program, err)
 		}
 		out := filepath.Join(c.Out, filepath.Base(program))
-		// A name of its own first, so that a broker never serves half a program.
-		if err := os.WriteFile(out+".new", prepared, 0o600); err != nil {
+		if err := replace(out, prepared); err != nil {
 			return err
 		}
-		if err := os.Rename(out+".new", out); err != nil {
+		// Compressed once, for every customer's download.
+		var packed bytes.Buffer
+		z, err := gzip.NewWriterLevel(&packed, gzip.BestCompression)
+		if err != nil {
+			return err
+		}
+		if _, err := z.Write(prepared); err != nil {
+			return err
+		}
+		if err := z.Close(); err != nil {
+			return err
+		}
+		if err := replace(out+".gz", packed.Bytes()); err != nil {
 			return err
 		}
 		fmt.Printf("prepared %s for %s\n", out, strings.Join(section.Brokers, ", "))
 	}
 	return nil
+}
+
+// replace writes a file under a name of its own first, so that a broker never
+// serves half a program.
+func replace(file string, data []byte) error {
+	if err := os.WriteFile(file+".new", data, 0o600); err != nil {
+		return err
+	}
+	return os.Rename(file+".new", file)
 }
 
 func (c agentsPrepareCommand) storedOffice(ctx context.Context, broker string) (string, error) {

@@ -89,6 +89,26 @@ func (a *agents) find(s system) (program, error) {
 	return p, file.Close()
 }
 
+// packed returns the same program compressed (RFC 1952), as `agents prepare`
+// lays it beside it; false when there is none that is as new.
+func (a *agents) packed(p program) (fs.File, int64, bool) {
+	name := "consento-agent-" + string(p.System)
+	plain, err := fs.Stat(a.files, name)
+	if err != nil {
+		return nil, 0, false
+	}
+	file, err := a.files.Open(name + ".gz")
+	if err != nil {
+		return nil, 0, false
+	}
+	info, err := file.Stat()
+	if err != nil || !info.Mode().IsRegular() || info.ModTime().Before(plain.ModTime()) {
+		file.Close()
+		return nil, 0, false
+	}
+	return file, info.Size(), true
+}
+
 // open returns the agent for s and its content, which the caller closes.
 func (a *agents) open(s system) (fs.File, program, error) {
 	if a.files == nil || s != systemLinux {

@@ -2,6 +2,8 @@ package web_test
 
 import (
 	"bufio"
+	"bytes"
+	"compress/gzip"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -287,6 +289,48 @@ func TestTerminalLine(t *testing.T) {
 		_, statErr := os.Stat(mark)
 		if started := statErr == nil; started != (name == "right") {
 			t.Errorf("%s: started %v: %v\n%s\n%s", name, started, err, line, out)
+		}
+	}
+}
+
+// The compressed program is handed out to whoever takes it, and is the same.
+func TestCompressedProgram(t *testing.T) {
+	h := newHouse(t)
+	plain := h.agents["consento-agent-linux-amd64"]
+	var packed bytes.Buffer
+	z := gzip.NewWriter(&packed)
+	if _, err := z.Write(plain.Data); err != nil {
+		t.Fatal(err)
+	}
+	if err := z.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		name, accept, encoding string
+		changed                time.Time
+	}{
+		{"taken", "gzip, deflate, br", "gzip", plain.ModTime},
+		{"refused", "gzip;q=0", "", plain.ModTime},
+		{"not asked for", "br", "", plain.ModTime},
+		{"too old", "gzip", "", plain.ModTime.Add(-time.Hour)},
+	} {
+		h.agents["consento-agent-linux-amd64.gz"] = &fstest.MapFile{Data: packed.Bytes(), ModTime: c.changed, Mode: 0o600}
+		p, _ := joined(t, h, "Accept-Encoding", c.accept)
+		r := p.get("/session/agent?system=linux-amd64")
+		body := []byte(r.text)
+		if got := r.Header.Get("Content-Encoding"); got != c.encoding {
+			t.Errorf("%s: Content-Encoding %q", c.name, got)
+		} else if got == "gzip" {
+			unpacked, err := gzip.NewReader(bytes.NewReader(body))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if body, err = io.ReadAll(unpacked); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if !bytes.Equal(body, plain.Data) {
+			t.Errorf("%s: another program", c.name)
 		}
 	}
 }
