@@ -79,9 +79,13 @@ func Probe(ctx context.Context, file string) (float64, error) {
 	if !strings.Contains(string(out), "codec_name=av1") {
 		return 0, fmt.Errorf("ffprobe: no AV1 in %s: %s", file, out)
 	}
-	if out, err := exec.CommandContext(ctx, "ffmpeg", "-v", "error", "-i", file,
-		"-fps_mode", "passthrough", "-enc_time_base", "-1", "-f", "null", "-").CombinedOutput(); err != nil || len(out) > 0 {
-		return 0, fmt.Errorf("ffmpeg does not decode it cleanly: %v: %s", err, out)
+	complaints, err := exec.CommandContext(ctx, "ffmpeg", "-v", "error", "-i", file,
+		"-fps_mode", "passthrough", "-enc_time_base", "-1", "-f", "null", "-").CombinedOutput()
+	if err == nil && len(complaints) > 0 {
+		err = errors.New("it complains")
+	}
+	if err != nil {
+		return 0, fmt.Errorf("ffmpeg does not decode it cleanly: %w: %s", err, complaints)
 	}
 	_, text, _ := strings.Cut(string(out), "duration=")
 	duration, err := strconv.ParseFloat(strings.TrimSpace(text), 64)

@@ -45,7 +45,7 @@ func NewScreen(ctx context.Context, size image.Point, home string) (*Screen, err
 	server, err := launch(cmd)
 	err = errors.Join(err, w.Close())
 	if err != nil {
-		return nil, fmt.Errorf("Xvfb is needed: %w", err)
+		return nil, fmt.Errorf("no Xvfb: %w", err)
 	}
 	s.procs = append(s.procs, server)
 	if deadline, ok := ctx.Deadline(); ok {
@@ -55,7 +55,7 @@ func NewScreen(ctx context.Context, size image.Point, home string) (*Screen, err
 	}
 	line, err := bufio.NewReader(r).ReadString('\n')
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("Xvfb did not say its display: %w", err), s.Close())
+		return nil, errors.Join(fmt.Errorf("no display from Xvfb: %w", err), s.Close())
 	}
 	s.Display = ":" + strings.TrimSpace(line)
 	if _, err := s.Start("openbox"); err != nil {

@@ -28,7 +28,6 @@ type office struct {
 	technician *stage.Screen
 	page       *stage.Browser // the customer's
 	console    *stage.Browser
-	sessions   int
 }
 
 func newOffice(t *testing.T) *office {

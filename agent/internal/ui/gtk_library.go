@@ -45,30 +45,26 @@ type gtkSymbols struct {
 	addClass     func(style uintptr, class string)                                  `c:"gtk_style_context_add_class"`
 	lookupColor  func(style uintptr, name string, rgba *[4]float64) int32           `c:"gtk_style_context_lookup_color"`
 
-	newWindow     func(kind int32) uintptr             `c:"gtk_window_new"`
-	setScreen     func(window, screen uintptr)         `c:"gtk_window_set_screen"`
-	setTitle      func(window uintptr, title string)   `c:"gtk_window_set_title"`
-	setRole       func(window uintptr, role string)    `c:"gtk_window_set_role"`
-	setResizable  func(window uintptr, yes int32)      `c:"gtk_window_set_resizable"`
-	setPosition   func(window uintptr, position int32) `c:"gtk_window_set_position"`
-	setAbove      func(window uintptr, yes int32)      `c:"gtk_window_set_keep_above"`
-	setHint       func(window uintptr, hint int32)     `c:"gtk_window_set_type_hint"`
-	setFocusVis   func(window uintptr, yes int32)      `c:"gtk_window_set_focus_visible"`
-	stick         func(window uintptr)                 `c:"gtk_window_stick"`
-	move          func(window uintptr, x, y int32)     `c:"gtk_window_move"`
-	resize        func(window uintptr, w, h int32)     `c:"gtk_window_resize"`
-	position      func(window uintptr, x, y *int32)    `c:"gtk_window_get_position"`
-	size          func(window uintptr, w, h *int32)    `c:"gtk_window_get_size"`
-	defaultSize   func(window uintptr, w, h int32)     `c:"gtk_window_set_default_size"`
-	activateFocus func(window uintptr) int32           `c:"gtk_window_activate_focus"`
+	newWindow    func(kind int32) uintptr             `c:"gtk_window_new"`
+	setScreen    func(window, screen uintptr)         `c:"gtk_window_set_screen"`
+	setTitle     func(window uintptr, title string)   `c:"gtk_window_set_title"`
+	setRole      func(window uintptr, role string)    `c:"gtk_window_set_role"`
+	setResizable func(window uintptr, yes int32)      `c:"gtk_window_set_resizable"`
+	setPosition  func(window uintptr, position int32) `c:"gtk_window_set_position"`
+	setAbove     func(window uintptr, yes int32)      `c:"gtk_window_set_keep_above"`
+	setHint      func(window uintptr, hint int32)     `c:"gtk_window_set_type_hint"`
+	setFocusVis  func(window uintptr, yes int32)      `c:"gtk_window_set_focus_visible"`
+	move         func(window uintptr, x, y int32)     `c:"gtk_window_move"`
+	resize       func(window uintptr, w, h int32)     `c:"gtk_window_resize"`
+	position     func(window uintptr, x, y *int32)    `c:"gtk_window_get_position"`
+	size         func(window uintptr, w, h *int32)    `c:"gtk_window_get_size"`
+	defaultSize  func(window uintptr, w, h int32)     `c:"gtk_window_set_default_size"`
 
 	add         func(container, child uintptr)                               `c:"gtk_container_add"`
-	border      func(container uintptr, width uint32)                        `c:"gtk_container_set_border_width"`
 	newBox      func(orientation, spacing int32) uintptr                     `c:"gtk_box_new"`
 	packStart   func(box, child uintptr, expand, fill int32, padding uint32) `c:"gtk_box_pack_start"`
 	packEnd     func(box, child uintptr, expand, fill int32, padding uint32) `c:"gtk_box_pack_end"`
 	homogeneous func(box uintptr, yes int32)                                 `c:"gtk_box_set_homogeneous"`
-	newEventBox func() uintptr                                               `c:"gtk_event_box_new"`
 	newLabel    func(text string) uintptr                                    `c:"gtk_label_new"`
 	setText     func(label uintptr, text string)                             `c:"gtk_label_set_text"`
 	wrap        func(label uintptr, yes int32)                               `c:"gtk_label_set_line_wrap"`
@@ -79,7 +75,6 @@ type gtkSymbols struct {
 	widthChars  func(label uintptr, n int32)                                 `c:"gtk_label_set_width_chars"`
 	ellipsize   func(label uintptr, mode int32)                              `c:"gtk_label_set_ellipsize"`
 	attributes  func(label, list uintptr)                                    `c:"gtk_label_set_attributes"`
-	layoutOf    func(label uintptr) uintptr                                  `c:"gtk_label_get_layout"`
 	mnemonic    func(label, widget uintptr)                                  `c:"gtk_label_set_mnemonic_widget"`
 	newButton   func() uintptr                                               `c:"gtk_button_new"`
 	newLink     func(uri, label string) uintptr                              `c:"gtk_link_button_new_with_label"`
@@ -111,7 +106,6 @@ type gtkSymbols struct {
 	realize     func(widget uintptr)                                        `c:"gtk_widget_realize"`
 	gdkWindow   func(widget uintptr) uintptr                                `c:"gtk_widget_get_window"`
 	xid         func(window uintptr) uint64                                 `c:"gdk_x11_window_get_xid"`
-	toplevel    func(widget uintptr) uintptr                                `c:"gtk_widget_get_toplevel"`
 	sizeRequest func(widget uintptr, w, h int32)                            `c:"gtk_widget_set_size_request"`
 	heightFor   func(widget uintptr, width int32, min, natural *int32)      `c:"gtk_widget_get_preferred_height_for_width"`
 	translate   func(from, to uintptr, x, y int32, outX, outY *int32) int32 `c:"gtk_widget_translate_coordinates"`
@@ -121,7 +115,6 @@ type gtkSymbols struct {
 	unsetState  func(widget uintptr, flags int32)                           `c:"gtk_widget_unset_state_flags"`
 	halign      func(widget uintptr, align int32)                           `c:"gtk_widget_set_halign"`
 	valign      func(widget uintptr, align int32)                           `c:"gtk_widget_set_valign"`
-	vexpand     func(widget uintptr, yes int32)                             `c:"gtk_widget_set_vexpand"`
 	hexpand     func(widget uintptr, yes int32)                             `c:"gtk_widget_set_hexpand"`
 	grabFocus   func(widget uintptr)                                        `c:"gtk_widget_grab_focus"`
 	canFocus    func(widget uintptr, yes int32)                             `c:"gtk_widget_set_can_focus"`
@@ -137,9 +130,8 @@ type gtkSymbols struct {
 	roleFor    func(name string) int32               `c:"atk_role_for_name"`
 	setAccRole func(accessible uintptr, role int32)  `c:"atk_object_set_role"`
 
-	eventKey    func(event uintptr, key *uint32) int32    `c:"gdk_event_get_keyval"`
-	eventButton func(event uintptr, button *uint32) int32 `c:"gdk_event_get_button"`
-	eventRoot   func(event uintptr, x, y *float64) int32  `c:"gdk_event_get_root_coords"`
+	eventKey  func(event uintptr, key *uint32) int32   `c:"gdk_event_get_keyval"`
+	eventRoot func(event uintptr, x, y *float64) int32 `c:"gdk_event_get_root_coords"`
 
 	newBytes   func(data *byte, size uint64) uintptr                               `c:"g_bytes_new"`
 	unrefBytes func(bytes uintptr)                                                 `c:"g_bytes_unref"`

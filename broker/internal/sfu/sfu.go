@@ -56,10 +56,9 @@ type Config struct {
 
 // SFU makes rooms. All rooms share one UDP port.
 type SFU struct {
-	mux         io.Closer
-	publish     *webrtc.API
-	view        *webrtc.API
-	certificate webrtc.Certificate
+	mux     io.Closer
+	publish *webrtc.API
+	view    *webrtc.API
 }
 
 // New opens the UDP port.
