@@ -12,7 +12,6 @@ import (
 	"net/http"
 	"net/url"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/coder/websocket"
@@ -46,8 +45,8 @@ type Link struct {
 	incoming chan protocol.Envelope
 	lost     chan struct{}
 	stop     context.CancelFunc
-	lastID   atomic.Uint64
 	sending  sync.Mutex
+	lastID   uint64 // under sending, so that ids are in the order of the messages
 	workers  sync.WaitGroup
 }
 
@@ -81,7 +80,7 @@ func (l *Link) greet(ctx context.Context, hello protocol.Hello) error {
 	if _, err := l.Send(ctx, &hello); err != nil {
 		return err
 	}
-	_, data, err := l.ws.Read(ctx)
+	kind, data, err := l.ws.Read(ctx)
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrUnreachable, err)
 	}
@@ -89,7 +88,7 @@ func (l *Link) greet(ctx context.Context, hello protocol.Hello) error {
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrVersion, err)
 	}
-	if envelope.Type != hello.MessageType() {
+	if kind != websocket.MessageText || envelope.Type != hello.MessageType() {
 		return ErrVersion
 	}
 	if _, err := protocol.DecodeBody[protocol.Hello](envelope); err != nil {
@@ -107,15 +106,21 @@ func (l *Link) Lost() <-chan struct{} { return l.lost }
 
 // Send writes one message and returns its id.
 func (l *Link) Send(ctx context.Context, m protocol.Message) (uint64, error) {
-	id := l.lastID.Add(1)
+	l.sending.Lock()
+	defer l.sending.Unlock()
+	select {
+	case <-l.lost:
+		return 0, ErrLost
+	default:
+	}
+	id := l.lastID + 1
 	data, err := protocol.Encode(id, 0, m)
 	if err != nil {
 		return 0, err
 	}
+	l.lastID = id
 	ctx, cancel := context.WithTimeout(ctx, writeTimeout)
 	defer cancel()
-	l.sending.Lock()
-	defer l.sending.Unlock()
 	if err := l.ws.Write(ctx, websocket.MessageText, data); err != nil {
 		return 0, fmt.Errorf("%w: %w", ErrLost, err)
 	}
@@ -167,9 +172,15 @@ func (l *Link) ping(ctx context.Context) {
 	}
 }
 
-// Close says good-bye, so that everything sent arrives, and waits.
+// Close says good-bye, so that everything sent arrives, and waits. It may be
+// called again.
 func (l *Link) Close() {
-	_ = l.ws.Close(websocket.StatusNormalClosure, "") // it may be gone already
+	select {
+	case <-l.lost:
+		_ = l.ws.CloseNow() // nobody is there to answer
+	default:
+		_ = l.ws.Close(websocket.StatusNormalClosure, "") // it may be going this very moment
+	}
 	l.stop()
 	l.workers.Wait()
 }

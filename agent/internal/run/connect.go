@@ -143,6 +143,9 @@ func (s *Session) tryJoin(ctx context.Context, join protocol.Join) (code int, pr
 		case <-cancelled:
 			s.link.Close()
 			return ExitRefused, ""
+		case <-ctx.Done():
+			s.link.Close()
+			return ExitRefused, ""
 		}
 	}
 }

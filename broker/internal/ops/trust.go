@@ -80,23 +80,35 @@ func OpenTrust(folder *Folder) (*Trust, error) {
 	return t, nil
 }
 
+// create makes what is missing. A root.key that is there is never replaced: the
+// office's agents in the field trust no other.
 func (t *Trust) create(keyPath, pubPath string) error {
-	text, err := newLogKey()
+	text, err := readSecret(keyPath, 1<<16)
+	made := errors.Is(err, fs.ErrNotExist)
+	if made {
+		text, err = newLogKey()
+	}
 	if err != nil {
 		return err
 	}
 	key, err := parsePrivateKey(text)
 	if err != nil {
-		return err
+		return fmt.Errorf("root.key: %w", err)
 	}
-	t.root = key.(ed25519.PrivateKey)
+	root, ok := key.(ed25519.PrivateKey)
+	if !ok {
+		return errors.New("root.key is not an Ed25519 key")
+	}
+	t.root = root
 	t.public = t.root.Public().(ed25519.PublicKey)
 	der, err := x509.MarshalPKIXPublicKey(t.public)
 	if err != nil {
 		return err
 	}
-	if err := writeFile(keyPath, text); err != nil {
-		return err
+	if made {
+		if err := writeFile(keyPath, text); err != nil {
+			return err
+		}
 	}
 	return publish(pubPath, pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der}))
 }
@@ -105,13 +117,17 @@ func (t *Trust) create(keyPath, pubPath string) error {
 func (t *Trust) Root() ed25519.PublicKey { return t.public }
 
 // Manifest returns the signed manifest for the certificates now in use: a new
-// one while the root key is here, else the one that was signed last.
+// one while the root key is here, else the one that was signed last, as long as
+// agents would still take it.
 func (t *Trust) Manifest(certificates *Certificates, log ed25519.PublicKey) ([]byte, error) {
 	path := filepath.Join(t.folder.Keys(), "manifest.json")
 	if t.root == nil {
 		data, err := os.ReadFile(path)
 		if err != nil {
 			return nil, fmt.Errorf("manifest for agents: the root key is not here and none was signed before: %w", plain(err))
+		}
+		if _, err := protocol.OpenManifest(data, t.public, time.Now()); err != nil {
+			return nil, fmt.Errorf("manifest for agents: the root key is not here and manifest.json is of no use, sign it anew: %w", err)
 		}
 		return data, nil
 	}
