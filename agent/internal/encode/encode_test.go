@@ -178,6 +178,9 @@ func TestKeyFrames(t *testing.T) {
 		if want := i == 0 || i == 17; f.Key != want {
 			t.Errorf("frame %d: key is %v", i, f.Key)
 		}
+		if f.CPU <= 0 || f.CPU > time.Second {
+			t.Errorf("frame %d: CPU time %v", i, f.CPU)
+		}
 		if f.Quantizer < 0 || f.Quantizer > 63 {
 			t.Errorf("frame %d: quantizer %d", i, f.Quantizer)
 		}

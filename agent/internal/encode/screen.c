@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 struct screen_encoder {
   aom_codec_ctx_t codec;
@@ -13,8 +14,15 @@ struct screen_encoder {
   aom_image_t *planes;
   uint8_t *unit;  // the last temporal unit when it came in several packets
   size_t unit_cap;
+  clockid_t clock;  // of the CPU time of all threads at work
+  int64_t cpu;      // used since the last frame
   char reason[256];
 };
+
+static int64_t used(const screen_encoder *e) {
+  struct timespec t;
+  return clock_gettime(e->clock, &t) ? 0 : (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
 
 static void explain(aom_codec_ctx_t *codec, aom_codec_err_t err, char *to, size_t size) {
   const char *detail = aom_codec_error_detail(codec);
@@ -73,6 +81,9 @@ screen_encoder *screen_open(const screen_config *config, char *reason, size_t re
     snprintf(reason, reason_size, "out of memory");
     return NULL;
   }
+  // The library's own threads have no clock of their own; beside them the rest
+  // of the program uses little.
+  e->clock = config->threads > 1 ? CLOCK_PROCESS_CPUTIME_ID : CLOCK_THREAD_CPUTIME_ID;
   aom_codec_iface_t *av1 = aom_codec_av1_cx();
   aom_codec_enc_cfg_t *c = &e->config;
   aom_codec_err_t err = aom_codec_enc_config_default(av1, c, AOM_USAGE_REALTIME);
@@ -123,13 +134,15 @@ int screen_update(screen_encoder *e, const uint8_t *bgrx, int stride, int x, int
       x + w > (int)p->d_w || y + h > (int)p->d_h) {
     return -1;
   }
+  const int64_t started = used(e);
   // libyuv calls "ARGB" what lies in memory as B, G, R, A.
-  return ARGBToI420(bgrx + (ptrdiff_t)y * stride + (ptrdiff_t)x * 4, stride,
-                    p->planes[0] + (ptrdiff_t)y * p->stride[0] + x, p->stride[0],
-                    p->planes[1] + (ptrdiff_t)y / 2 * p->stride[1] + x / 2, p->stride[1],
-                    p->planes[2] + (ptrdiff_t)y / 2 * p->stride[2] + x / 2, p->stride[2], w, h)
-             ? -1
-             : 0;
+  const int failed = ARGBToI420(
+      bgrx + (ptrdiff_t)y * stride + (ptrdiff_t)x * 4, stride,
+      p->planes[0] + (ptrdiff_t)y * p->stride[0] + x, p->stride[0],
+      p->planes[1] + (ptrdiff_t)y / 2 * p->stride[1] + x / 2, p->stride[1],
+      p->planes[2] + (ptrdiff_t)y / 2 * p->stride[2] + x / 2, p->stride[2], w, h);
+  e->cpu += used(e) - started;
+  return failed ? -1 : 0;
 }
 
 // append keeps a second packet of one frame behind the first.
@@ -163,6 +176,7 @@ static int configure(screen_encoder *e, const aom_codec_enc_cfg_t *next) {
 int screen_encode(screen_encoder *e, int64_t pts, int64_t duration, int force_key,
                   int max_quantizer, screen_frame *out) {
   memset(out, 0, sizeof *out);
+  const int64_t started = used(e);
   if ((int)e->config.rc_max_quantizer != max_quantizer) {
     aom_codec_enc_cfg_t next = e->config;
     next.rc_max_quantizer = max_quantizer;
@@ -185,6 +199,8 @@ int screen_encode(screen_encoder *e, int64_t pts, int64_t duration, int force_ke
     explain(&e->codec, err, e->reason, sizeof e->reason);
     return -1;
   }
+  out->cpu = e->cpu + used(e) - started;
+  e->cpu = 0;
   return 0;
 }
 

@@ -21,6 +21,7 @@ typedef struct {
   size_t size;          // 0 when the encoder left the frame out
   int key;
   int quantizer;  // 0 to 63
+  int64_t cpu;    // nanoseconds of it used for this frame, conversions included
 } screen_frame;
 
 // Returns NULL on failure and says why in reason.

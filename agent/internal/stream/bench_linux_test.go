@@ -89,6 +89,7 @@ func measure(b *testing.B, display string, during time.Duration, act func(ctx co
 		b.ReportMetric(float64(d.bytes-bytesBefore)*8/1000/during.Seconds(), "kbit/s")
 		if n > 0 {
 			b.ReportMetric(used.Seconds()*1000/float64(n), "cpu-ms/frame")
+			b.ReportMetric(100*(after.CPU-before.CPU).Seconds()/during.Seconds(), "%cpu-encode")
 			b.ReportMetric((after.Encode-before.Encode).Seconds()*1000/float64(n), "encode-ms/frame")
 			b.ReportMetric(tail[len(tail)/2].Seconds()*1000, "sent-ms-p50")
 			b.ReportMetric(tail[len(tail)*95/100].Seconds()*1000, "sent-ms-p95")

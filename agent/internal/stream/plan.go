@@ -39,9 +39,12 @@ const (
 // plan decides when which frame is due. It does not look at the clock itself.
 //
 // The frame rate is kept on average, with one frame in advance: programs often
-// paint in two steps, and the second should not wait for a whole interval.
+// paint in two steps, and the second should not wait for a whole interval. It is
+// lower while frames cost more than the budget of CPU time has; frames that are
+// asked for and heartbeats do not wait for that.
 type plan struct {
 	interval  time.Duration
+	budget    budget
 	changed   bool // the display may have changed since the last Grab
 	keyWanted bool
 
@@ -53,8 +56,9 @@ type plan struct {
 	active time.Duration // time of change since then
 }
 
-func newPlan(maxFPS int) *plan {
-	return &plan{interval: time.Second / time.Duration(maxFPS), changed: true, keyWanted: true}
+// newPlan makes one for a highest frame rate and a share of one core.
+func newPlan(maxFPS int, share float64) *plan {
+	return &plan{interval: time.Second / time.Duration(maxFPS), budget: newBudget(share), changed: true, keyWanted: true}
 }
 
 // next says what is due, and when.
@@ -64,12 +68,12 @@ func (p *plan) next(now time.Time) (task, time.Time) {
 	}
 	do, at := taskHeartbeat, p.last.Add(heartbeat)
 	if p.refine > 0 {
-		do, at = taskRefine, p.last.Add(p.interval)
+		do, at = taskRefine, later(p.last.Add(p.interval), p.budget.ready())
 	}
 	if k := later(p.key.Add(keyEvery), p.last.Add(spacing)); p.keyWanted && k.Before(at) {
 		do, at = taskKey, k
 	}
-	if c := later(p.due.Add(-p.interval), p.last.Add(spacing)); p.changed && !c.After(at) {
+	if c := later(later(p.due.Add(-p.interval), p.last.Add(spacing)), p.budget.ready()); p.changed && !c.After(at) {
 		do, at = taskChange, c
 	}
 	return do, at
@@ -94,29 +98,30 @@ func (p *plan) bound(do task) int {
 // nothing is told when the change that was due turned out to be none.
 func (p *plan) nothing() { p.changed = false }
 
-// done is told what was made at that time.
-func (p *plan) done(do task, now time.Time, key bool, quantizer int) {
+// done is told what was made of what was captured at that time.
+func (p *plan) done(do task, now time.Time, made encode.Frame) {
 	switch do {
 	case taskChange:
 		p.changed = false
 		p.active += min(now.Sub(p.last), 3*p.interval)
 		// What was sharp and changed only by finely coded blocks is still sharp:
 		// a key stroke needs one frame, not two.
-		if p.refine > 0 || quantizer > refineSharp {
+		if p.refine > 0 || made.Quantizer > refineSharp {
 			p.refine = refineMax
 		}
 	case taskRefine:
 		p.refine--
-		if quantizer <= refineSharp {
+		if made.Quantizer <= refineSharp {
 			p.refine = 0
 		}
 	}
-	if key {
+	if made.Key {
 		p.key, p.keyWanted, p.active = now, false, 0
 		p.refine = refineMax
 	}
 	p.due = later(p.due, now).Add(p.interval)
-	p.last, p.coded = now, quantizer
+	p.last, p.coded = now, made.Quantizer
+	p.budget.spend(now, made.CPU)
 }
 
 func later(a, b time.Time) time.Time {

@@ -47,10 +47,10 @@ func (r *run) frame(ctx context.Context, do task) error {
 	took += time.Since(started)
 	info := FrameInfo{
 		Captured: captured, Size: r.size, Bytes: len(coded.Data),
-		Key: coded.Key, Quantizer: coded.Quantizer, Encode: took,
+		Key: coded.Key, Quantizer: coded.Quantizer, Encode: took, CPU: coded.CPU,
 		Timestamp: r.pack.timestamp(captured.Sub(r.epoch)),
 	}
-	r.plan.done(do, captured, coded.Key, coded.Quantizer)
+	r.plan.done(do, captured, coded)
 	if info.Packets, err = r.pack.send(ctx, coded.Data, info.Timestamp); err != nil {
 		return err
 	}
@@ -161,6 +161,7 @@ func (r *run) count(info FrameInfo) {
 	s.Packets += uint64(info.Packets)
 	s.Bytes += uint64(info.Bytes)
 	s.Encode += info.Encode
+	s.CPU += info.CPU
 	s.Last = info
 	r.mu.Unlock()
 	if r.cfg.OnFrame != nil {

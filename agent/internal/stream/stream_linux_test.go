@@ -439,6 +439,8 @@ func TestBadConfig(t *testing.T) {
 		"rate":      func(c *stream.Config) { c.Bitrate = -1 },
 		"too fast":  func(c *stream.Config) { c.MaxFPS = 1000 },
 		"backwards": func(c *stream.Config) { c.MaxFPS = -1 },
+		"no CPU":    func(c *stream.Config) { c.CPU = 0.001 },
+		"odd CPU":   func(c *stream.Config) { c.CPU = math.NaN() },
 	} {
 		cfg := good
 		change(&cfg)
