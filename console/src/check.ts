@@ -2,7 +2,10 @@
 // page can trip over it. The broker validates what it sends; this holds for a
 // broker of another version, and for mistakes.
 
-import type { Incoming } from "./wire";
+import type { Messages } from "./protocol";
+
+/** A message that came, with the body that its type promises. */
+export type Incoming = { [T in keyof Messages]: { type: T; ref: number; body: Messages[T] } }[keyof Messages];
 
 type Fields = Record<string, unknown>;
 

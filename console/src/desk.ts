@@ -2,11 +2,12 @@
 // keys and pictures, and what can be done with them. Views read the signals.
 
 import { batch, computed, effect, signal, untracked } from "@preact/signals";
+import type { Incoming } from "./check";
 import { Clock } from "./clock";
 import { Picture } from "./picture";
 import { type Answer, type Session, type SessionIssued, type State, states, type Welcome } from "./protocol";
 import { has, t } from "./text";
-import { type Incoming, Refused, Wire } from "./wire";
+import { Refused, Wire } from "./wire";
 
 /** A session without the nulls that Go writes for empty lists. */
 export type SessionView = { [K in keyof Session]: NonNullable<Session[K]> };

@@ -3,11 +3,8 @@
 
 import { signal } from "@preact/signals";
 import { currentVersion, type Envelope, type ErrorCode, maxMessage, type Messages, subprotocolConsole } from "./protocol";
-import { wellFormed } from "./check";
+import { type Incoming, wellFormed } from "./check";
 import { language } from "./text";
-
-/** A message that came, with the body that its type promises. */
-export type Incoming = { [T in keyof Messages]: { type: T; ref: number; body: Messages[T] } }[keyof Messages];
 
 /** Why a request failed: the broker's code, or that no answer came. */
 export class Refused extends Error {

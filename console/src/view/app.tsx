@@ -12,6 +12,7 @@ import { SessionPanel } from "./session";
 import { StatusBar } from "./status";
 import { Tabs } from "./tabs";
 import { Teach } from "./teach";
+import { toggleFullScreen } from "./fullscreen";
 
 export function App() {
   const { desk } = useConsole();
@@ -122,10 +123,4 @@ function moveInList(by: number): void {
   const open = items.findIndex((i) => i.getAttribute("aria-current") === "true");
   const to = from < 0 ? Math.max(open, 0) : Math.min(Math.max(from + by, 0), items.length - 1);
   items[to]?.focus();
-}
-
-/** toggleFullScreen shows the session with its head, its red X and the status bar, or all again. */
-export function toggleFullScreen(): void {
-  if (document.fullscreenElement !== null) void document.exitFullscreen();
-  else document.querySelector("main")?.requestFullscreen().catch(() => {}); // refused: the page stays as it is
 }

@@ -5,7 +5,7 @@ import { useComputed, useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 import { over, type SessionView } from "../desk";
 import { duration, t, timeOf } from "../text";
-import { toggleFullScreen } from "./app";
+import { toggleFullScreen } from "./fullscreen";
 import { useConsole } from "./context";
 import { Ended } from "./ended";
 import { Icon } from "./icons";
