@@ -50,7 +50,7 @@ func (m *Manager) Join(ctx context.Context, hello protocol.Hello, join protocol.
 		}
 		s.agent, s.joined, s.system = link, true, hello.System
 		s.publish()
-		joined = protocol.Joined{Session: s.row.ID, Technician: s.person, ConfirmName: !s.named, Terms: s.terms}
+		joined = protocol.Joined{Session: s.id, Technician: s.person, ConfirmName: !s.named, Terms: s.terms}
 		return nil
 	})
 	return a, joined, err

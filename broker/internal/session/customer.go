@@ -19,7 +19,7 @@ func (m *Manager) Redeem(ctx context.Context, key protocol.SessionKey, address s
 	if err != nil {
 		return "", err
 	}
-	return s.row.ID, nil
+	return s.id, nil
 }
 
 func (m *Manager) redeem(ctx context.Context, key protocol.SessionKey, address, by string) (*session, error) {

@@ -140,7 +140,7 @@ func (m *Manager) Issue(ctx context.Context, by Technician) (protocol.Session, p
 		s.room.Stop()
 		return protocol.Session{}, "", errors.Join(ErrStopping, s.evidence.close())
 	}
-	m.live[s.row.ID] = s
+	m.live[s.id] = s
 	m.running.Add(1)
 	m.mu.Unlock()
 	s.publish()
@@ -185,7 +185,7 @@ func (m *Manager) begin(by Technician, office protocol.Person, recipients []reco
 	}
 	person := protocol.Person{Name: by.Name, Team: by.Team, Office: office.Office, Phone: office.Phone}
 	s := &session{
-		manager: m, technician: by, person: person,
+		id: id.String(), manager: m, technician: by, person: person,
 		evidence: &evidence{writer: writer, video: recordings.NewVideo(writer, 0), started: now},
 		row: row{ID: id.String(), State: protocol.StateIssued, TechnicianID: by.ID, Technician: by.Name, Team: by.Team,
 			Issued: now.UnixMilli(), KeyExpires: now.Add(m.config.Limits.Key).UnixMilli()},
@@ -226,7 +226,7 @@ func (m *Manager) find(id string) (*session, error) {
 
 func (m *Manager) forget(s *session) {
 	m.mu.Lock()
-	delete(m.live, s.row.ID)
+	delete(m.live, s.id)
 	m.mu.Unlock()
 }
 

@@ -23,6 +23,7 @@ type AgentLink interface {
 // session is one session. Its goroutine (run) owns every field but those that
 // say otherwise; others reach it through do.
 type session struct {
+	id         string // never changes
 	manager    *Manager
 	technician Technician      // never changes
 	person     protocol.Person // the technician as the customer sees it; never changes
@@ -156,7 +157,7 @@ func (s *session) must(err error) {
 	if err == nil || s.broken {
 		return
 	}
-	s.manager.config.Log.Error("evidence cannot be written", slog.String("session", s.row.ID), slog.Any("error", err))
+	s.manager.config.Log.Error("evidence cannot be written", slog.String("session", s.id), slog.Any("error", err))
 	if !errors.Is(err, recordings.ErrNoSpace) {
 		s.broken = true // not even the end can be written
 	}
@@ -195,7 +196,7 @@ func (s *session) commit(command protocol.Command, events ...logged) error {
 			// The evidence says that the step was taken: it is taken, and the
 			// session ends.
 			s.row.State = next
-			s.manager.config.Log.Error("state is not in the database", slog.String("session", s.row.ID), slog.Any("error", err))
+			s.manager.config.Log.Error("state is not in the database", slog.String("session", s.id), slog.Any("error", err))
 			s.end(protocol.EndEvidenceFailed, "broker")
 		}
 		return err
@@ -257,8 +258,8 @@ func (s *session) end(reason protocol.EndReason, by string) {
 	if err != nil {
 		s.giveUp(protocol.StateEnding, err)
 	}
-	if err := s.manager.store.forgetKey(context.Background(), s.row.ID); err != nil {
-		s.manager.config.Log.Warn("key not forgotten", slog.String("session", s.row.ID), slog.Any("error", err))
+	if err := s.manager.store.forgetKey(context.Background(), s.id); err != nil {
+		s.manager.config.Log.Warn("key not forgotten", slog.String("session", s.id), slog.Any("error", err))
 	}
 	if s.agent == nil {
 		s.close()
@@ -286,11 +287,11 @@ func (s *session) drain() {
 // giveUp moves on to a state that could not be written down. The completer
 // will find the recording at the next start.
 func (s *session) giveUp(state protocol.State, err error) {
-	s.manager.config.Log.Error("end of the session is not on the evidence", slog.String("session", s.row.ID), slog.Any("error", err))
+	s.manager.config.Log.Error("end of the session is not on the evidence", slog.String("session", s.id), slog.Any("error", err))
 	from := s.row.State
 	s.row.State = state
 	if err := s.manager.store.move(context.Background(), &s.row, from); err != nil {
-		s.manager.config.Log.Error("end of the session is not in the database", slog.String("session", s.row.ID), slog.Any("error", err))
+		s.manager.config.Log.Error("end of the session is not in the database", slog.String("session", s.id), slog.Any("error", err))
 	}
 	s.publish()
 }
@@ -307,7 +308,7 @@ func (s *session) close() {
 		s.giveUp(protocol.StateClosed, err)
 	}
 	if err := s.evidence.close(); err != nil {
-		s.manager.config.Log.Error("recording is not closed", slog.String("session", s.row.ID), slog.Any("error", err))
+		s.manager.config.Log.Error("recording is not closed", slog.String("session", s.id), slog.Any("error", err))
 	}
 }
 
@@ -320,7 +321,7 @@ func (s *session) publish() {
 		return time.UnixMilli(ms).UTC()
 	}
 	shown := protocol.Session{
-		ID: s.row.ID, State: s.row.State, Technician: s.person, EndReason: s.row.EndReason, Removed: s.row.Removed,
+		ID: s.id, State: s.row.State, Technician: s.person, EndReason: s.row.EndReason, Removed: s.row.Removed,
 		IssuedAt: at(s.row.Issued), KeyExpires: at(s.row.KeyExpires), ActiveAt: at(s.row.Active), EndedAt: at(s.row.Ended),
 		Consents: append([]protocol.Consent{}, s.consents...), Steps: append([]protocol.Step{}, s.steps...),
 		System: s.system, Viewers: []string{}, Recording: !s.broken && s.row.State != protocol.StateClosed,
