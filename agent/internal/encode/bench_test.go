@@ -70,8 +70,9 @@ func photo(size image.Point) *image.RGBA {
 	return img
 }
 
-// passes encodes n frames by step, from 0 on, in each pass of the benchmark.
-func passes(b *testing.B, n int, step func(e *encode.Encoder, i int) error) {
+// passes encodes n frames by step, from 0 on, in each pass of the benchmark, none
+// finer than finest.
+func passes(b *testing.B, n, finest int, step func(e *encode.Encoder, i int) error) {
 	best, bytes, quantizer := time.Duration(1<<62), 0, 0
 	for b.Loop() {
 		e, err := encode.New(encode.Config{Size: hd, Bitrate: 4_000_000})
@@ -87,7 +88,7 @@ func passes(b *testing.B, n int, step func(e *encode.Encoder, i int) error) {
 			if err := step(e, i); err != nil {
 				b.Fatal(err)
 			}
-			f, err := e.Encode(time.Duration(i)*time.Second/30, false, encode.Coarsest)
+			f, err := e.Encode(time.Duration(i)*time.Second/30, false, finest, encode.Coarsest)
 			if err != nil {
 				b.Fatal(err)
 			}
@@ -104,20 +105,22 @@ func passes(b *testing.B, n int, step func(e *encode.Encoder, i int) error) {
 	b.ReportMetric(float64(quantizer)/float64(n), "quantizer")
 }
 
-func scroll(b *testing.B, draw func(image.Point) *image.RGBA, rows int) {
+func scroll(b *testing.B, draw func(image.Point) *image.RGBA, rows, finest int) {
 	const n = 40
 	img := draw(image.Pt(hd.X, hd.Y+(n+10)*rows))
-	passes(b, n, func(e *encode.Encoder, i int) error {
+	passes(b, n, finest, func(e *encode.Encoder, i int) error {
 		return e.Update(img.Pix[i*rows*img.Stride:], img.Stride, image.Rectangle{Max: hd})
 	})
 }
 
-func BenchmarkScrollText(b *testing.B)  { scroll(b, text, 14) }
-func BenchmarkScrollPhoto(b *testing.B) { scroll(b, photo, 12) }
+func BenchmarkScrollText(b *testing.B)      { scroll(b, text, 14, encode.Moving) }
+func BenchmarkScrollTextFine(b *testing.B)  { scroll(b, text, 14, encode.Finest) }
+func BenchmarkScrollPhoto(b *testing.B)     { scroll(b, photo, 12, encode.Moving) }
+func BenchmarkScrollPhotoFine(b *testing.B) { scroll(b, photo, 12, encode.Finest) }
 
 func BenchmarkTyping(b *testing.B) {
 	img, other := text(hd), text(image.Pt(hd.X, hd.Y+14))
-	passes(b, 40, func(e *encode.Encoder, i int) error {
+	passes(b, 40, encode.Finest, func(e *encode.Encoder, i int) error {
 		if i == 0 {
 			return e.Update(img.Pix, img.Stride, img.Rect)
 		}
@@ -129,7 +132,7 @@ func BenchmarkTyping(b *testing.B) {
 
 func BenchmarkStill(b *testing.B) {
 	img := text(hd)
-	passes(b, 40, func(e *encode.Encoder, i int) error {
+	passes(b, 40, encode.Finest, func(e *encode.Encoder, i int) error {
 		if i > 0 {
 			return nil
 		}

@@ -30,7 +30,7 @@ func newEncoder(t testing.TB, size image.Point) *encode.Encoder {
 
 func mustEncode(t testing.TB, e *encode.Encoder, i int, key bool) encode.Frame {
 	t.Helper()
-	f, err := e.Encode(time.Duration(i)*time.Second/30, key, encode.Coarsest)
+	f, err := e.Encode(time.Duration(i)*time.Second/30, key, encode.Finest, encode.Coarsest)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -171,7 +171,7 @@ func TestKeyFrames(t *testing.T) {
 	e := newEncoder(t, image.Pt(320, 200))
 	for i := range 40 {
 		// Times that stand still or run back must not upset the codec.
-		f, err := e.Encode(time.Duration(i/3)*10*time.Millisecond, i == 17, encode.Coarsest)
+		f, err := e.Encode(time.Duration(i/3)*10*time.Millisecond, i == 17, encode.Finest, encode.Coarsest)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -266,7 +266,7 @@ func TestClosed(t *testing.T) {
 	e := newEncoder(t, image.Pt(64, 64))
 	e.Close()
 	e.Close()
-	_, err := e.Encode(0, false, encode.Coarsest)
+	_, err := e.Encode(0, false, encode.Finest, encode.Coarsest)
 	for _, err := range []error{err, e.SetBitrate(100_000), e.Update(make([]byte, 64*64*4), 256, image.Rect(0, 0, 64, 64))} {
 		if !errors.Is(err, encode.ErrEncoder) {
 			t.Errorf("closed: %v", err)
@@ -333,12 +333,22 @@ func TestQuantizerBound(t *testing.T) {
 		t.Fatalf("quantizer is %d without a bound", first.Quantizer)
 	}
 	for i, bound := range []int{20, 12, encode.Finest} {
-		f, err := e.Encode(time.Duration(i+1)*time.Second/30, false, bound)
+		f, err := e.Encode(time.Duration(i+1)*time.Second/30, false, encode.Finest, bound)
 		if err != nil {
 			t.Fatal(err)
 		}
 		if f.Quantizer > bound {
 			t.Errorf("quantizer %d, bound %d", f.Quantizer, bound)
+		}
+	}
+	// The picture rests and bits are there, but this is as fine as it may get.
+	for i := range 10 {
+		f, err := e.Encode(time.Duration(i+4)*time.Second/30, false, encode.Moving, encode.Coarsest)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if f.Quantizer < encode.Moving {
+			t.Errorf("quantizer %d, bound %d", f.Quantizer, encode.Moving)
 		}
 	}
 }

@@ -174,12 +174,13 @@ static int configure(screen_encoder *e, const aom_codec_enc_cfg_t *next) {
 }
 
 int screen_encode(screen_encoder *e, int64_t pts, int64_t duration, int force_key,
-                  int max_quantizer, screen_frame *out) {
+                  int finest, int coarsest, screen_frame *out) {
   memset(out, 0, sizeof *out);
   const int64_t started = used(e);
-  if ((int)e->config.rc_max_quantizer != max_quantizer) {
+  if ((int)e->config.rc_min_quantizer != finest || (int)e->config.rc_max_quantizer != coarsest) {
     aom_codec_enc_cfg_t next = e->config;
-    next.rc_max_quantizer = max_quantizer;
+    next.rc_min_quantizer = finest;
+    next.rc_max_quantizer = coarsest;
     if (configure(e, &next)) return -1;
   }
   aom_codec_err_t err = aom_codec_encode(&e->codec, e->planes, pts, duration, force_key ? AOM_EFLAG_FORCE_KF : 0);

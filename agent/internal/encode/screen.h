@@ -33,10 +33,10 @@ screen_encoder *screen_open(const screen_config *config, char *reason, size_t re
 int screen_update(screen_encoder *e, const uint8_t *bgrx, int stride, int x, int y, int w, int h);
 
 // Codes the present planes. pts is in 90 kHz ticks and rises from call to call.
-// The quantizer will be max_quantizer (0 to 63) or finer.
+// The quantizer will be from finest to coarsest (0 to 63).
 // Returns 0, or -1: screen_reason then says why.
 int screen_encode(screen_encoder *e, int64_t pts, int64_t duration, int force_key,
-                  int max_quantizer, screen_frame *out);
+                  int finest, int coarsest, screen_frame *out);
 
 // Returns 0, or -1: screen_reason then says why.
 int screen_set_bitrate(screen_encoder *e, int kbps);

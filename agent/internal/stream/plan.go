@@ -87,12 +87,15 @@ func (p *plan) wantsKey(now time.Time) bool {
 // rested says whether the display was still before now.
 func (p *plan) rested(now time.Time) bool { return now.Sub(p.last) > 2*p.interval }
 
-// bound is the coarsest quantizer for the frame made now.
-func (p *plan) bound(do task) int {
-	if do == taskRefine || do == taskHeartbeat {
-		return max(p.coded-refineStep, refineSharp)
+// bounds are those of the quantizer for the frame made now.
+func (p *plan) bounds(do task, moving bool) (finest, coarsest int) {
+	switch {
+	case do == taskRefine || do == taskHeartbeat:
+		return encode.Finest, max(p.coded-refineStep, refineSharp)
+	case moving:
+		return encode.Moving, encode.Coarsest
 	}
-	return encode.Coarsest
+	return encode.Finest, encode.Coarsest
 }
 
 // nothing is told when the change that was due turned out to be none.

@@ -26,7 +26,7 @@ func (r *run) close() {
 
 // frame makes and sends one frame.
 func (r *run) frame(ctx context.Context, do task) error {
-	captured, took := time.Now(), time.Duration(0)
+	captured, took, moving := time.Now(), time.Duration(0), false
 	if do == taskChange || r.enc == nil {
 		grab, err := r.look(ctx)
 		if err != nil {
@@ -36,10 +36,10 @@ func (r *run) frame(ctx context.Context, do task) error {
 			r.plan.nothing()
 			return nil
 		}
-		captured, took = grab.At, grab.convert
+		captured, took, moving = grab.At, grab.convert, grab.moving
 	}
 	started := time.Now()
-	coded, err := r.encode(ctx, captured, do)
+	coded, err := r.encode(ctx, captured, do, moving)
 	if err != nil {
 		return err
 	}
@@ -61,13 +61,14 @@ func (r *run) frame(ctx context.Context, do task) error {
 // encode codes the picture. When ctx ends it does not wait for the codec, which
 // may need longer than the end of a session is allowed to take: the frame is
 // dropped and the encoder closed in the background, see Stream.encoding.
-func (r *run) encode(ctx context.Context, captured time.Time, do task) (encode.Frame, error) {
-	key, bound := r.plan.wantsKey(captured) || r.fresh, r.plan.bound(do)
+func (r *run) encode(ctx context.Context, captured time.Time, do task, moving bool) (encode.Frame, error) {
+	key := r.plan.wantsKey(captured) || r.fresh
+	finest, coarsest := r.plan.bounds(do, moving)
 	enc, coded, failed := r.enc, encode.Frame{}, error(nil)
 	done := make(chan struct{})
 	r.encoding.Go(func() {
 		defer close(done)
-		coded, failed = enc.Encode(captured.Sub(r.epoch), key, bound)
+		coded, failed = enc.Encode(captured.Sub(r.epoch), key, finest, coarsest)
 	})
 	select {
 	case <-done:
@@ -86,6 +87,7 @@ func (r *run) encode(ctx context.Context, captured time.Time, do task) (encode.F
 type looked struct {
 	At      time.Time
 	convert time.Duration
+	moving  bool // much changes, and did so just before
 }
 
 // look brings what changed into the encoder. When much changes after a rest,
@@ -106,7 +108,9 @@ func (r *run) look(ctx context.Context) (looked, error) {
 			sum.At = grab.At
 			sum.convert += time.Since(started)
 		}
-		if pass > 0 || r.fresh || !r.plan.rested(grab.At) || !large(grab) {
+		rested := r.plan.rested(grab.At)
+		sum.moving = !rested && large(grab)
+		if pass > 0 || r.fresh || !rested || !large(grab) {
 			return sum, nil
 		}
 		select {
