@@ -46,6 +46,7 @@ bench: agents
 lint: setup
 	@test -z "$$(gofmt -l . | tee /dev/stderr)" || (echo 'gofmt -w the files above'; exit 1)
 	go vet ./...
+	go run honnef.co/go/tools/cmd/staticcheck@v0.7.0 ./...
 
 # fuzz runs every fuzz target for a little while; make test runs their seeds.
 fuzz: setup

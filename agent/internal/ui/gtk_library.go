@@ -156,7 +156,6 @@ type gtkLibrary struct {
 
 	busy     atomic.Bool // one UI at a time: GTK has one default display and one main loop
 	started  bool
-	dead     bool // GTK's display was lost; its thread is parked for ever
 	handlers map[uintptr]func(uintptr) bool
 	lastID   uintptr
 	lost     func() // what to do when the display goes away
