@@ -30,10 +30,21 @@ func (s *Session) share(ctx context.Context, picture *picture, consent protocol.
 	over := s.during(ctx, bar, finished, picture)
 	stop() // before anything else: capture stops
 	if over.code != ExitCapture {
-		<-finished
+		// A display that hangs must not keep the broker from being told.
+		patience := time.NewTimer(captureStops)
+		defer patience.Stop()
+		select {
+		case <-finished:
+		case <-patience.C:
+			s.Log.Error("capture does not stop: the display hangs")
+		}
 	}
 	return over
 }
+
+// captureStops is how long the capture has to stop. Nothing is sent after the
+// stop in any case: the connection closes with the session.
+const captureStops = time.Second
 
 // during waits for the first thing that ends the session.
 func (s *Session) during(ctx context.Context, bar *ui.Bar, finished <-chan error, picture *picture) ending {
