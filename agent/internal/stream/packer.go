@@ -15,7 +15,7 @@ const (
 	payloadMax = 1160
 	// burst packets leave at once, then as many each paceStep: a key frame sent
 	// in one go loses packets in socket buffers even on loopback.
-	burst    = 8
+	burst    = 16
 	paceStep = time.Millisecond
 )
 

@@ -21,9 +21,12 @@ const (
 	heartbeat = 2 * time.Second
 	// keyEvery bounds how often requests for key frames are met.
 	keyEvery = 500 * time.Millisecond
-	// keyDistance is after how much time of change a key frame is made unasked,
-	// so that a recording can be entered there.
+	// keyDistance is after how much time of change a key frame is made unasked, so
+	// that a recording can be entered there: at the next rest, where it disturbs
+	// nobody, or without one after keyLatest. A key frame in the midst of motion
+	// freezes the picture for a quarter of a second.
 	keyDistance = 10 * time.Second
+	keyLatest   = 30 * time.Second
 	// refineMax and refineSharp end the refinement: after so many frames, or as
 	// soon as one was coded with a quantizer that fine.
 	refineMax   = 12
@@ -31,7 +34,7 @@ const (
 	// refineStep is by how much each of them is finer than the one before: left
 	// to itself the rate control takes seconds, and so many bits are there when
 	// the display rests.
-	refineStep = 6
+	refineStep = 16
 	// spacing is the least time between two frames.
 	spacing = 5 * time.Millisecond
 )
@@ -80,8 +83,8 @@ func (p *plan) next(now time.Time) (task, time.Time) {
 }
 
 // wantsKey says whether the frame made now has to be a key frame.
-func (p *plan) wantsKey(now time.Time) bool {
-	return p.active >= keyDistance || p.keyWanted && now.Sub(p.key) >= keyEvery
+func (p *plan) wantsKey(do task, now time.Time) bool {
+	return p.active >= keyLatest || do == taskHeartbeat && p.active >= keyDistance || p.keyWanted && now.Sub(p.key) >= keyEvery
 }
 
 // rested says whether the display was still before now.

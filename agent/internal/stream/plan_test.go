@@ -84,7 +84,7 @@ func TestAverageRateAndKeyDistance(t *testing.T) {
 			t.Fatalf("task %d", do)
 		}
 		now = later(now, at)
-		key := p.wantsKey(now)
+		key := p.wantsKey(do, now)
 		if key {
 			keys++
 		}
@@ -94,8 +94,33 @@ func TestAverageRateAndKeyDistance(t *testing.T) {
 	if frames < 1045 || frames > 1060 {
 		t.Errorf("%d frames in 35 s", frames)
 	}
-	if keys != 4 { // at 0, 10, 20 and 30 s
-		t.Errorf("%d key frames in 35 s", keys)
+	if keys != 2 { // at 0 and 30 s
+		t.Errorf("%d key frames in 35 s of motion", keys)
+	}
+}
+
+// A key frame that a recording needs waits for a rest.
+func TestKeyFrameAtRest(t *testing.T) {
+	for _, c := range []struct {
+		motion time.Duration
+		want   bool
+	}{{9 * time.Second, false}, {11 * time.Second, true}} {
+		start := time.Unix(1000, 0)
+		now, p := start, newPlan(30, 0.4)
+		p.done(taskChange, now, coded(30, true))
+		for now.Sub(start) < c.motion {
+			now = now.Add(p.interval)
+			if p.wantsKey(taskChange, now) {
+				t.Fatalf("a key frame in the midst of motion after %s", now.Sub(start))
+			}
+			p.done(taskChange, now, coded(30, false))
+		}
+		if p.wantsKey(taskRefine, now) {
+			t.Error("a key frame before the picture is sharp")
+		}
+		if got := p.wantsKey(taskHeartbeat, now.Add(heartbeat)); got != c.want {
+			t.Errorf("key frame at the rest after %s of motion: %v", c.motion, got)
+		}
 	}
 }
 
@@ -125,7 +150,7 @@ func TestBudget(t *testing.T) {
 			if now = later(now, at); len(last) > 0 {
 				longest = max(longest, now.Sub(last[len(last)-1]))
 			}
-			made := encode.Frame{Quantizer: 30, Key: p.wantsKey(now), CPU: c.frame}
+			made := encode.Frame{Quantizer: 30, Key: p.wantsKey(do, now), CPU: c.frame}
 			if made.Key {
 				made.CPU = c.key
 			}

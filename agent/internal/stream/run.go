@@ -62,7 +62,7 @@ func (r *run) frame(ctx context.Context, do task) error {
 // may need longer than the end of a session is allowed to take: the frame is
 // dropped and the encoder closed in the background, see Stream.encoding.
 func (r *run) encode(ctx context.Context, captured time.Time, do task, moving bool) (encode.Frame, error) {
-	key := r.plan.wantsKey(captured) || r.fresh
+	key := r.plan.wantsKey(do, captured) || r.fresh
 	finest, coarsest := r.plan.bounds(do, moving)
 	enc, coded, failed := r.enc, encode.Frame{}, error(nil)
 	done := make(chan struct{})

@@ -22,7 +22,7 @@ const (
 	queuePackets = maxGroupPackets + 512
 	// burstPackets go out together, then a millisecond's pause: an unpaced key
 	// frame loses packets even on loopback.
-	burstPackets = 8
+	burstPackets = 16
 )
 
 // Viewer is one console's picture of a room.
