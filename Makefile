@@ -4,6 +4,8 @@
 SHELL   := /bin/bash
 VERSION ?= $(shell git describe --always --dirty 2>/dev/null || echo development)
 LDFLAGS := -s -w -X main.version=$(VERSION)
+# The agent is downloaded for each session: it speaks HTTP/1.1 only, and C functions that nothing calls are left out.
+AGENT   := -tags nethttpomithttp2 -ldflags '$(LDFLAGS) -extldflags=-Wl,--gc-sections'
 URL     := https://localhost:8443
 
 .DEFAULT_GOAL := build
@@ -21,7 +23,7 @@ front: setup
 
 build: front
 	go build -trimpath -ldflags '$(LDFLAGS)' -o bin/consento-broker ./broker
-	go build -trimpath -ldflags '$(LDFLAGS)' -o bin/consento-agent ./agent
+	go build -trimpath $(AGENT) -o bin/consento-agent ./agent
 	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/consento-verify ./recordings/cmd/verify
 
 # agents builds the agent for every system that there is one for.

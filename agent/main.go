@@ -14,6 +14,7 @@ package main
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"log/slog"
@@ -24,7 +25,6 @@ import (
 	"strings"
 	"syscall"
 
-	"github.com/alecthomas/kong"
 	"github.com/jezek/xgb"
 
 	"consento/agent/internal/remove"
@@ -39,19 +39,51 @@ import (
 var version = "development"
 
 type commandLine struct {
-	Broker  string `placeholder:"URL" help:"Choose among the brokers built in."`
-	Key     string `placeholder:"KEY" help:"Session key; without it, and without a ticket in the file name, it is asked for."`
-	Version bool   `help:"Print the version and the office, and leave the program where it is."`
+	Broker  string
+	Key     string
+	Version bool
 }
 
 func main() {
-	var c commandLine
-	parser := kong.Must(&c, kong.Name("consento-agent"), kong.Description("Shows this screen to a technician, with your consent, once."))
-	if _, err := parser.Parse(os.Args[1:]); err != nil {
-		fmt.Fprintln(os.Stderr, "consento-agent:", err)
+	c, err := parse(os.Args[1:])
+	switch {
+	case errors.Is(err, flag.ErrHelp): // printed
+		os.Exit(run.ExitOver)
+	case err != nil: // said
 		os.Exit(run.ExitUsage)
 	}
 	os.Exit(start(c))
+}
+
+const usage = `Usage: consento-agent [flags]
+
+Shows this screen to a technician, with your consent, once.
+
+Flags:
+  --broker=URL  Choose among the brokers built in.
+  --key=KEY     Session key; without it, and without a ticket in the file name, it is asked for.
+  --version     Print the version and the office, and leave the program where it is.
+  --help        Print this.
+`
+
+// parse uses the standard library: one that calls methods by name keeps every
+// method of every type in the program, 2.5 MB.
+func parse(arguments []string) (commandLine, error) {
+	var c commandLine
+	f := flag.NewFlagSet("consento-agent", flag.ContinueOnError)
+	f.Usage = func() { fmt.Fprint(f.Output(), usage) }
+	f.StringVar(&c.Broker, "broker", "", "")
+	f.StringVar(&c.Key, "key", "", "")
+	f.BoolVar(&c.Version, "version", false, "")
+	if err := f.Parse(arguments); err != nil {
+		return c, err
+	}
+	if f.NArg() > 0 {
+		err := fmt.Errorf("unexpected argument %q", f.Arg(0))
+		fmt.Fprintln(f.Output(), "consento-agent:", err)
+		return c, err
+	}
+	return c, nil
 }
 
 func start(c commandLine) int {
