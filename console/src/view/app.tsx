@@ -114,7 +114,8 @@ function useKeys(help: { current: HTMLDialogElement | null }) {
 function focusFilter(desk: Desk): void {
   const filter = document.querySelector<HTMLInputElement>("#filter");
   if (filter?.offsetParent === null) desk.leave(); // on a narrow page the list is behind the session
-  requestAnimationFrame(() => filter?.select());
+  // Only once the key is up: its character may still be on its way, and is not meant for the field.
+  addEventListener("keyup", () => filter?.select(), { once: true });
 }
 
 function moveInList(by: number): void {
