@@ -66,7 +66,7 @@ const (
 	Finest = 8
 	// Moving is fine enough while much of the picture moves: 44 dB instead of 46
 	// for a third less time. Text is as sharp as before.
-	Moving = 20
+	Moving = 26
 	// Coarsest bounds the rate control: a new page at 40 has 40 dB at once for an
 	// eighth more bytes than at 56, and is sharp sooner.
 	Coarsest = 40

@@ -47,7 +47,7 @@ type Config struct {
 	// MaxFPS is the highest number of frames in a second, 1 to 60; 0 for 30.
 	MaxFPS int
 	// CPU is the share of one core that converting and encoding use at most
-	// on average, 0.05 to 16; 0 for 0.4. Pictures in motion then come at a
+	// on average, 0.05 to 16; 0 for 0.8. Pictures in motion then come at a
 	// lower rate; what changes after a rest does not wait.
 	CPU float64
 	// OnFrame, when not nil, is called by Run after the last packet of each
@@ -100,7 +100,7 @@ func New(cfg Config) (*Stream, error) {
 		cfg.MaxFPS = 30
 	}
 	if cfg.CPU == 0 {
-		cfg.CPU = 0.4
+		cfg.CPU = 0.8
 	}
 	switch {
 	case cfg.Source == nil || cfg.Sender == nil:
