@@ -17,7 +17,7 @@ func TestFigures(t *testing.T) {
 		{sfu + "group.go", "maxGroupPackets = 2048", forward, "2048 packets"},
 		{sfu + "group.go", "maxGroupBytes   = 2 << 20", forward, "2 MiB"},
 		{sfu + "viewer.go", "queuePackets = maxGroupPackets + 512", forward, "a queue of 2560 packets"},
-		{sfu + "viewer.go", "burstPackets = 8", forward, "bursts of 8\n   packets with 1 ms between"},
+		{sfu + "viewer.go", "burstPackets = 16", forward, "bursts of 16\n   packets with 1 ms between"},
 		{sfu + "room.go", "keyFrameInterval = 500 * time.Millisecond", forward, "at least 500 ms apart"},
 		{sfu + "room.go", "stopPatience = 250 * time.Millisecond", forward, "at most 250 ms"},
 		{sfu + "frames.go", "reorderWindow = 512", forward, "window of 512 packets"},
