@@ -25,6 +25,7 @@ build: front
 	go build -trimpath -ldflags '$(LDFLAGS)' -o bin/consento-broker ./broker
 	go build -trimpath $(AGENT) -o bin/consento-agent ./agent
 	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/consento-verify ./recordings/cmd/verify
+	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/consento-witness ./recordings/cmd/witness
 
 # agents builds the agent for every system that there is one for.
 agents: build
@@ -36,7 +37,10 @@ run: agents
 	bin/consento-broker serve --data data --listen 127.0.0.1:8443 --public-url $(URL)
 
 test: agents lint
-	go test -race -timeout 20m ./...
+	go test -race -timeout 25m $$(go list ./... | grep -v -e /console/e2e -e /build/stage)
+	cd build/foreign && go test ./...
+	@# By themselves: they make networks, and browsers elsewhere drop what they load when a network comes or goes.
+	go test -race -timeout 25m -p 1 ./build/stage ./console/e2e
 
 # demo plays one whole attended session and leaves pictures and evidence in ./demo.
 demo: agents
@@ -44,6 +48,8 @@ demo: agents
 
 bench: agents
 	go run ./build/bench
+	@# The evidence: disk, log, verdicts and search.
+	go test -run '^$$' -bench . -benchtime 1s ./recordings ./recordings/translog ./broker/internal/evidence
 
 lint: setup
 	@test -z "$$(gofmt -l . | tee /dev/stderr)" || (echo 'gofmt -w the files above'; exit 1)

@@ -103,9 +103,9 @@ func start(c commandLine) int {
 		log.Error("language files", slog.Any("error", err))
 		return run.ExitFailed
 	}
-	texts := catalog.Match(os.Getenv("LC_ALL"), os.Getenv("LC_MESSAGES"), os.Getenv("LANG"))
+	own := catalog.Match(os.Getenv("LC_ALL"), os.Getenv("LC_MESSAGES"), os.Getenv("LANG"))
 	if !office.Prepared {
-		fmt.Fprintln(os.Stderr, texts.T("agent.unprepared"))
+		fmt.Fprintln(os.Stderr, own.T("agent.unprepared"))
 	}
 	name := filepath.Base(os.Args[0])
 	if program, err := os.Executable(); err == nil {
@@ -116,9 +116,9 @@ func start(c commandLine) int {
 	if err != nil {
 		log.Warn("program not removed yet", slog.Any("error", err))
 	}
-	windows, err := ui.Open(ui.Config{Language: texts.Tag})
+	windows, err := ui.Open(ui.Config{Language: own.Tag})
 	if errors.Is(err, ui.ErrNoDisplay) {
-		fmt.Fprintln(os.Stderr, texts.T("agent.error.display"))
+		fmt.Fprintln(os.Stderr, own.T("agent.error.display"))
 		return run.ExitNoDisplay
 	}
 	if err != nil {
@@ -126,23 +126,47 @@ func start(c commandLine) int {
 		return run.ExitNoDisplay
 	}
 	defer windows.Close()
-	if !windows.CanShow(texts.T("agent.consent.heading")) {
-		texts = catalog.Match("en")
-	}
+	languages := shown(catalog, own, windows)
+	windows.Speak(languages[0].Tag)
 	ticket, _ := protocol.TicketFromFileName(name) // none: the key is asked for
 	if c.Key != "" {
 		ticket = ""
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
-	session, err := run.New(run.Config{UI: windows, Texts: texts, Office: office, Broker: c.Broker, Ticket: ticket, Key: c.Key,
+	session, err := run.New(run.Config{UI: windows, Languages: languages, Office: office, Broker: c.Broker, Ticket: ticket, Key: c.Key,
 		Removal: removal, Log: log,
-		Hello: protocol.Hello{Version: protocol.CurrentVersion(), Software: "consento-agent " + version, System: system(), Language: texts.Tag}})
+		Hello: protocol.Hello{Version: protocol.CurrentVersion(), Software: "consento-agent " + version, System: system(), Language: languages[0].Tag}})
 	if err != nil {
 		log.Error("session", slog.Any("error", err))
 		return run.ExitFailed
 	}
 	return session.Run(ctx)
+}
+
+// shown lists the languages that the windows can show, the desktop's own first.
+// A screen without the fonts of any is left with English.
+func shown(catalog *lang.Catalog, own lang.Texts, windows *ui.UI) []lang.Texts {
+	var all []lang.Texts
+	for _, tag := range append([]string{own.Tag}, catalog.Tags()...) {
+		texts := catalog.Match(tag)
+		if len(all) > 0 && all[0].Tag == tag {
+			continue // the own language has its turn once
+		}
+		var sample strings.Builder
+		for _, prefix := range []string{"agent.", "end."} {
+			for _, text := range texts.All(prefix) {
+				sample.WriteString(text)
+			}
+		}
+		if windows.CanShow(sample.String()) {
+			all = append(all, texts)
+		}
+	}
+	if len(all) == 0 {
+		all = append(all, catalog.Match("en"))
+	}
+	return all
 }
 
 func describe(o trust.Office) string {

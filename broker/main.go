@@ -24,6 +24,7 @@ type commands struct {
 	Serve     serveCommand     `cmd:"" help:"Serve portal, console and media on one port."`
 	Account   accountCommand   `cmd:"" help:"Accounts of the people who work with the broker."`
 	Token     tokenCommand     `cmd:"" help:"API tokens."`
+	Policy    policyCommand    `cmd:"" help:"Who may read recordings, as the auditors signed it."`
 	Recipient recipientCommand `cmd:"" help:"Auditors' public keys that recordings are encrypted for."`
 	Agents    agentsCommand    `cmd:"" help:"The programs that customers run."`
 	Version   versionCommand   `cmd:"" help:"Print the version."`

@@ -13,8 +13,10 @@ import (
 	"strings"
 
 	"consento/broker/internal/access"
+	"consento/broker/internal/evidence"
 	"consento/broker/internal/ops"
 	"consento/protocol"
+	"consento/recordings"
 )
 
 // maxInputFile bounds password and key files, in bytes.
@@ -54,7 +56,29 @@ func readInput(path string) (string, error) {
 }
 
 type accountCommand struct {
-	Add accountAddCommand `cmd:"" help:"Make an account."`
+	Add     accountAddCommand     `cmd:"" help:"Make an account."`
+	Disable accountDisableCommand `cmd:"" help:"End an account for good: its sign-ins, tokens and live sessions end within seconds."`
+}
+
+type accountDisableCommand struct {
+	dataFlag
+	Email string `required:"" help:"E-mail address of the account."`
+}
+
+func (c accountDisableCommand) Run(ctx context.Context) error {
+	a, done, err := c.access(ctx)
+	if err != nil {
+		return err
+	}
+	account, err := a.ByEmail(ctx, c.Email)
+	if err == nil {
+		err = a.Disable(ctx, account.ID)
+	}
+	if err := errors.Join(err, done()); err != nil {
+		return err
+	}
+	fmt.Printf("account %s: ended\n", account.Email)
+	return nil
 }
 
 type accountAddCommand struct {
@@ -132,6 +156,13 @@ type recipientAddCommand struct {
 }
 
 func (c recipientAddCommand) Run(ctx context.Context) error {
+	signed, err := evidence.HasPolicy(filepath.Join(c.Data, "keys"))
+	if err != nil {
+		return err
+	}
+	if signed {
+		return errors.New("the auditors' signed policy says who reads recordings, and no command of this machine: the auditors sign the next one (page \"Who may read\", or consento-verify policy), then consento-broker policy add")
+	}
 	text, err := readInput(c.PublicKey)
 	if err != nil {
 		return err
@@ -145,6 +176,33 @@ func (c recipientAddCommand) Run(ctx context.Context) error {
 		return err
 	}
 	fmt.Printf("recipient %s: %s\n", r.Key.ID(), r.Name)
+	return nil
+}
+
+type policyCommand struct {
+	Add policyAddCommand `cmd:"" help:"Take the next recipient policy that the auditors signed (from their page, or consento-verify policy sign)."`
+}
+
+type policyAddCommand struct {
+	dataFlag
+	File string `arg:"" type:"existingfile" help:"The signed policy, N.policy."`
+}
+
+// Run leaves the policy for the broker that serves, or the next one: only it
+// writes the log, and a policy counts from its leaf on.
+func (c policyAddCommand) Run(context.Context) error {
+	signed, err := recordings.ReadPolicy(c.File)
+	if err != nil {
+		return err
+	}
+	folder, err := ops.OpenFolder(c.Data)
+	if err != nil {
+		return err
+	}
+	if _, err := evidence.LeavePolicy(folder.Keys(), signed.Bytes()); err != nil {
+		return err
+	}
+	fmt.Printf("policy %d, root key %x: counts as soon as the broker has it on the log\n", signed.Number, signed.Root)
 	return nil
 }
 

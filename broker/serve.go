@@ -3,7 +3,9 @@ package main
 import (
 	"context"
 	"crypto/ed25519"
+	"crypto/sha256"
 	"crypto/tls"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -11,12 +13,13 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"sync/atomic"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
 	"github.com/uptrace/bun"
 
 	"consento/broker/internal/access"
+	"consento/broker/internal/evidence"
 	"consento/broker/internal/ops"
 	"consento/broker/internal/session"
 	"consento/broker/internal/sfu"
@@ -79,10 +82,12 @@ type broker struct {
 	folder       *ops.Folder
 	listener     net.Listener
 	certificates *ops.Certificates
-	manifest     []byte
+	trust        *ops.Trust
+	manifest     atomic.Pointer[[]byte]
 	db           *bun.DB
 	access       *access.Access
 	media        *sfu.SFU
+	evidence     *evidence.Evidence
 	sessions     *session.Manager
 	health       *ops.Health
 	handler      http.Handler
@@ -127,11 +132,7 @@ func (b *broker) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	trust, err := ops.OpenTrust(b.folder)
-	if err != nil {
-		return err
-	}
-	if b.manifest, err = trust.Manifest(b.certificates, secrets.LogKey().Public().(ed25519.PublicKey)); err != nil {
+	if b.trust, err = ops.OpenTrust(b.folder); err != nil {
 		return err
 	}
 	if b.db, err = ops.OpenDatabase(ctx, b.config.Data); err != nil {
@@ -154,20 +155,49 @@ func (b *broker) compose(ctx context.Context, secrets *ops.Secrets) error {
 	if err != nil {
 		return err
 	}
-	legal, err := web.NewLegal(texts, b.url)
+	legal, err := web.NewLegal(texts, b.url, b.access)
+	if err != nil {
+		return err
+	}
+	origin, err := evidence.LogOrigin(b.url)
+	if err != nil {
+		return err
+	}
+	witness, err := b.witness(secrets)
+	if err != nil {
+		return err
+	}
+	sign := func(auditors ed25519.PublicKey) error {
+		return b.signManifest(secrets.LogKey().Public().(ed25519.PublicKey), auditors)
+	}
+	b.evidence, err = evidence.Open(ctx, evidence.Config{Database: b.db, Folder: b.folder.Log(), Recordings: b.folder.Evidence(), Origin: origin,
+		Key: secrets.LogKey(), Readers: b.access.TrailReaders, Policies: b.folder.Keys(), PolicyChanged: sign, Retention: b.retention,
+		Keys: b.evidenceKeys, Witness: witness, Logger: b.log})
+	if err != nil {
+		return err
+	}
+	b.later(b.evidence.Close)
+	if policy, ok := b.evidence.Policy(); ok {
+		err = sign(policy.Root)
+	} else {
+		err = sign(nil)
+	}
 	if err != nil {
 		return err
 	}
 	space := ops.FolderCheck(b.folder.Evidence(), b.config.Evidence.MinFree)
 	b.sessions, err = session.New(ctx, session.Config{
 		Database: b.db, Media: b.media, Evidence: b.folder.Evidence(), Origin: b.url,
-		Recipients: b.recipients, Space: space, Office: b.person,
+		Recipients: b.recipients, Technician: b.technician, Space: space, Office: b.person,
 		Terms: func(ctx context.Context, language string) (protocol.Terms, error) {
 			office, err := b.office(ctx)
-			return legal.Terms(language, office), err
+			if err != nil {
+				return protocol.Terms{}, err
+			}
+			return legal.Terms(ctx, language, office)
 		},
-		LogKey: secrets.LogKey(), Derive: secrets.Derive, Log: b.log,
-		Limits: session.Limits{Active: time.Duration(b.config.Session.MaxDuration)},
+		Global: b.evidence, Witnessed: b.evidence.Witnessed, LogKey: secrets.LogKey(), Derive: secrets.Derive, Log: b.log,
+		Limits: session.Limits{Active: time.Duration(b.config.Session.MaxDuration), Return: time.Duration(b.config.Session.Return)},
 	})
 	if err != nil {
 		return err
@@ -178,11 +208,13 @@ func (b *broker) compose(ctx context.Context, secrets *ops.Secrets) error {
 		return b.sessions.Close(ctx)
 	})
 	pages := web.Config{
-		Sessions: b.sessions, Accounts: b.access, Setup: b.access, Office: b.office, Texts: texts, Legal: legal,
+		Sessions: b.sessions, Accounts: b.access, Setup: b.access, Settings: b.access, Evidence: b.evidence, AuditorKeys: b.access, Policies: b.evidence, Decisions: b.evidence, People: b.access.Accounts, Receipts: b.evidence.Receipt, Office: b.office, Texts: texts, Legal: legal,
 		PublicURL: b.url, CookieKey: secrets.Derive("customer cookie"), Agents: os.DirFS(b.folder.Agents()), Logger: b.log,
 	}
 	if console.Built() {
 		pages.Console = console.Files()
+	} else {
+		pages.Style = console.Style()
 	}
 	site, err := web.New(pages)
 	if err != nil {
@@ -199,7 +231,7 @@ func (b *broker) compose(ctx context.Context, secrets *ops.Secrets) error {
 		return err
 	}
 	b.health = ops.NewHealth(b.log, map[string]ops.Check{
-		"database": ops.DatabaseCheck(b.db.DB), "evidence": space, "certificate": b.certificates.Check,
+		"database": ops.DatabaseCheck(b.db.DB), "evidence": space, "witness": b.evidence.WitnessCheck, "certificate": b.certificates.Check,
 	})
 	mux := http.NewServeMux()
 	mux.Handle("GET /ws/agent", agents)
@@ -211,8 +243,9 @@ func (b *broker) compose(ctx context.Context, secrets *ops.Secrets) error {
 		w.Header().Set("Content-Type", "application/json")
 		w.Header().Set("Cache-Control", "no-store")
 		// An error means that the caller is gone.
-		_, _ = w.Write(b.manifest)
+		_, _ = w.Write(*b.manifest.Load())
 	})
+	mux.HandleFunc("GET "+protocol.PolicyPath+"{hash}", b.servePolicy)
 	mux.Handle("/", site)
 	b.handler = ops.LogRequests(b.log, mux, mux)
 	return nil
@@ -265,18 +298,75 @@ func (b *broker) greet(ctx context.Context) error {
 	return nil
 }
 
-func (b *broker) recipients(ctx context.Context, technician session.Technician) ([]recordings.Recipient, error) {
+// technician is an account that may still open sessions.
+func (b *broker) technician(ctx context.Context, id string) (session.Technician, error) {
+	a, err := b.access.Present(ctx, id)
+	if err != nil {
+		return session.Technician{}, err
+	}
+	if !access.Can(a, access.IssueKey, access.Scope{Owner: a.ID, Team: a.Team, Territory: a.Territory}) {
+		return session.Technician{}, session.ErrNotAllowed
+	}
+	return session.Technician{ID: a.ID, Name: a.Name, Team: a.Team, Territory: a.Territory, Profile: a.Profile}, nil
+}
+
+// signManifest says to agents which keys the office uses; auditors is the root key
+// of the recipient policy, nil as long as there is none.
+func (b *broker) signManifest(log, auditors ed25519.PublicKey) error {
+	manifest, err := b.trust.Manifest(b.certificates, log, auditors)
+	if err == nil {
+		b.manifest.Store(&manifest)
+	}
+	return err
+}
+
+// recipients is what the signed policy says of this technician's sessions; as
+// long as there is none, the list of keys that were named here.
+func (b *broker) recipients(ctx context.Context, technician session.Technician) (session.Recipients, error) {
+	if policy, ok := b.evidence.Policy(); ok {
+		stanzas, err := policy.Stanzas(technician.Team, technician.Territory)
+		if errors.Is(err, recordings.ErrNotForYou) {
+			return session.Recipients{}, nil // nobody is named, so no session starts
+		}
+		return session.Recipients{Stanzas: stanzas, Policy: policy.Hash()}, err
+	}
 	named, err := b.access.RecipientsFor(ctx, technician.Team, technician.Territory)
 	keys := make([]recordings.Recipient, len(named))
 	for i, r := range named {
 		keys[i] = r.Key
 	}
-	return keys, err
+	return session.Recipients{Stanzas: recordings.Alone(recordings.ClassAuditor, keys...)}, err
+}
+
+// servePolicy gives a signed recipient policy to an agent that was told its hash.
+func (b *broker) servePolicy(w http.ResponseWriter, r *http.Request) {
+	hash, err := hex.DecodeString(r.PathValue("hash"))
+	if err == nil && len(hash) == sha256.Size {
+		if file, ok := b.evidence.PolicyFile([sha256.Size]byte(hash)); ok {
+			w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+			w.Header().Set("X-Content-Type-Options", "nosniff")
+			w.Header().Set("Cache-Control", "no-store")
+			_, _ = w.Write(file) // an error means that the caller is gone
+			return
+		}
+	}
+	http.NotFound(w, r)
+}
+
+func (b *broker) retention(ctx context.Context) (int, error) {
+	s, err := b.access.Settings(ctx)
+	return s.RecordingDays, err
 }
 
 func (b *broker) office(ctx context.Context) (web.Office, error) {
-	o, err := officeOf(ctx, b.access, b.url)
-	return web.Office{Name: o.Name, Phone: o.Phone, Controller: o.Controller, DPO: o.PrivacyContact, RecordingDays: 90, LogMonths: 6}, err
+	s, err := b.access.Settings(ctx)
+	if err != nil {
+		return web.Office{}, err
+	}
+	if s.Office, err = officeOf(ctx, b.access, b.url); err != nil {
+		return web.Office{}, err
+	}
+	return web.OfficeOf(s), nil
 }
 
 func (b *broker) person(ctx context.Context) (protocol.Person, error) {
@@ -301,45 +391,4 @@ func officeOf(ctx context.Context, a *access.Access, address string) (ops.Office
 	}
 	office.Name = u.Hostname()
 	return office, nil
-}
-
-// metrics answers who may see them: an account with the right, by cookie or
-// token, or a scraper on this machine.
-func (b *broker) metrics() http.Handler {
-	registry := ops.NewMetrics()
-	registry.MustRegister(
-		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "consento_sessions_active", Help: "Sessions whose screen is shown."},
-			func() float64 { return float64(b.sessions.Live()[protocol.StateActive]) }),
-		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "consento_sessions_open", Help: "Sessions that are not closed."},
-			func() float64 {
-				n := 0
-				for _, count := range b.sessions.Live() {
-					n += count
-				}
-				return float64(n)
-			}),
-		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "consento_evidence_free_bytes", Help: "Free space for evidence."},
-			func() float64 {
-				free, err := b.folder.Free()
-				if err != nil {
-					return -1
-				}
-				return float64(free)
-			}),
-	)
-	figures := ops.MetricsHandler(registry)
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		account, ok := access.Current(r)
-		if (!ok || !access.Can(account, access.SeeMetrics, access.Scope{})) && !fromThisMachine(r) {
-			http.Error(w, "the figures are for maintainers", http.StatusForbidden)
-			return
-		}
-		figures.ServeHTTP(w, r)
-	})
-}
-
-func fromThisMachine(r *http.Request) bool {
-	host, _, err := net.SplitHostPort(r.RemoteAddr)
-	ip := net.ParseIP(host)
-	return err == nil && ip != nil && ip.IsLoopback()
 }

@@ -5,9 +5,9 @@ cd "$(dirname "$0")/.."
 
 # What builds: the encoder's libraries. What runs and tests: real X servers, browsers and tools.
 packages=(
-	gcc g++ libc6-dev make cmake nasm libaom-dev libyuv-dev
-	xvfb xauth openbox xterm x11-utils x11-xserver-utils x11-apps xdotool imagemagick
-	chromium ffmpeg libgtk-3-0 at-spi2-core dbus-daemon
+	gcc g++ libc6-dev make cmake nasm libaom-dev libvpx-dev libyuv-dev
+	xvfb xauth openbox xterm i3lock x11-utils x11-xserver-utils x11-apps xdotool imagemagick iproute2
+	chromium firefox-esr ffmpeg libgtk-3-0 at-spi2-core dbus-daemon
 	fonts-dejavu-core fonts-noto-core fonts-noto-cjk
 )
 
@@ -28,6 +28,7 @@ if [ "${#missing[@]}" -gt 0 ]; then
 fi
 
 build/libaom.sh
+build/libvpx.sh
 
 stamp=console/node_modules/.installed
 if [ ! -e "$stamp" ] || [ console/package-lock.json -nt "$stamp" ]; then

@@ -55,6 +55,8 @@ func newBrowser(t *testing.T, language string) *browser {
 	b := &browser{t, ctx}
 	b.watch()
 	command(b, emulation.SetLocaleOverride, emulation.SetLocaleOverrideParams{Locale: language})
+	// As if its window were in front, however many browsers run.
+	command(b, emulation.SetFocusEmulationEnabled, emulation.SetFocusEmulationEnabledParams{Enabled: true})
 	b.size(1440, 900)
 	return b
 }
@@ -150,6 +152,12 @@ func (b *browser) size(width, height int64) {
 	b.do(chromedp.EmulateViewport(width, height))
 }
 
+// focus puts the window in front, or behind others: a browser without a screen has no others.
+func (b *browser) focus(front bool) {
+	b.t.Helper()
+	eval[bool](b, fmt.Sprintf(`(document.hasFocus = () => %t, dispatchEvent(new Event(%[1]t ? "focus" : "blur")), true)`, front))
+}
+
 func (b *browser) scheme(dark bool) {
 	b.t.Helper()
 	value := "light"
@@ -158,6 +166,14 @@ func (b *browser) scheme(dark bool) {
 	}
 	command(b, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
 		Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: value}},
+	})
+}
+
+// forced is in the colours that a person forces on all pages.
+func (b *browser) forced() {
+	b.t.Helper()
+	command(b, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
+		Features: []*emulation.MediaFeature{{Name: "forced-colors", Value: "active"}},
 	})
 }
 

@@ -31,6 +31,13 @@ func Files() fs.FS {
 	return files
 }
 
+//go:embed src/style/base.css
+var style []byte
+
+// Style returns base.css as it is in the source: enough for pages to be readable
+// where the bundle was not built. It names fonts that only the bundle has.
+func Style() []byte { return style }
+
 // Built reports whether the bundle was made before the program was compiled.
 func Built() bool {
 	_, err := fs.Stat(Files(), Index)

@@ -167,6 +167,10 @@ func decode(e protocol.Envelope) error {
 		_, err = protocol.DecodeBody[protocol.EndSession](e)
 	case "stop_watching":
 		_, err = protocol.DecodeBody[protocol.StopWatching](e)
+	case "note":
+		_, err = protocol.DecodeBody[protocol.Note](e)
+	case "reason":
+		_, err = protocol.DecodeBody[protocol.Reason](e)
 	case "offer":
 		_, err = protocol.DecodeBody[protocol.Offer](e)
 	default:

@@ -8,14 +8,34 @@ import (
 	"time"
 
 	"consento/protocol"
+	"consento/protocol/lang"
 )
 
 const sampleKey = "K7MXQ4F"
 
-// TestStates walks through a session in both languages, both schemes and four
-// sizes (720 by 450 is 1440 by 900 at 200 % zoom), and looks at each with axe-core.
+// view is one way in which the console is looked at.
+type view struct {
+	width, height int64
+	dark          bool
+}
+
+// views are both schemes and four sizes (720 by 450 is 1440 by 900 at 200 % zoom)
+// in the languages in which the pages are made, small and large in the others.
+func views(language string) []view {
+	if language == "en" || language == "it" {
+		return []view{{1440, 900, false}, {960, 900, false}, {720, 450, false}, {320, 700, false}, {1440, 900, true}, {320, 700, true}}
+	}
+	return []view{{1440, 900, true}, {320, 700, false}}
+}
+
+// TestStates walks through a session in every language and looks at each state
+// with axe-core.
 func TestStates(t *testing.T) {
-	for _, language := range []string{"en", "it"} {
+	texts, err := lang.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, language := range texts.Tags() {
 		t.Run(language, func(t *testing.T) { walk(t, language) })
 	}
 }
@@ -26,10 +46,7 @@ func walk(t *testing.T, language string) {
 	b := newBrowser(t, language)
 	look := func(name string) {
 		t.Helper()
-		for _, view := range []struct {
-			width, height int64
-			dark          bool
-		}{{1440, 900, false}, {960, 900, false}, {720, 450, false}, {320, 700, false}, {1440, 900, true}, {320, 700, true}} {
+		for _, view := range views(language) {
 			b.scheme(view.dark)
 			b.size(view.width, view.height)
 			shot := fmt.Sprintf("%s-%s-%d", name, language, view.width)
@@ -41,6 +58,10 @@ func walk(t *testing.T, language string) {
 			b.shot(shot)
 		}
 		b.size(1440, 900)
+		if language == "en" {
+			b.forced()
+			b.shot(name + "-forced")
+		}
 		b.scheme(false)
 	}
 
@@ -109,6 +130,9 @@ func walk(t *testing.T, language string) {
 	b.until("error", `document.querySelector("[role=alert]").textContent.length > 20`)
 	p.drop(http.StatusServiceUnavailable)
 	b.until("lost", `document.querySelector(".line").dataset.line === "lost"`)
+	if language == "en" {
+		b.until("counted seconds", `/in (1 second|([2-9]|[1-9]\d+) seconds)\b(?!s)/.test(document.querySelector(".line").innerText)`)
+	}
 	look("9-trouble")
 }
 
@@ -179,4 +203,24 @@ func state(b *browser, s protocol.State) {
 func consent(b *browser, p protocol.Permission, s string) {
 	b.t.Helper()
 	b.until("consent "+s, fmt.Sprintf(`document.querySelector('[data-testid=consents] > [data-permission=%s]')?.dataset.state === %q`, p, s))
+}
+
+// TestLanguage: what was chosen at sign-in stands above what the browser
+// prefers, and a language that there is none of is English.
+func TestLanguage(t *testing.T) {
+	p := newPeer(t)
+	for _, c := range []struct{ browser, chosen, want, says string }{
+		{"de-AT", "", "de", "Neue Sitzung"}, {"de-AT", "ja", "ja", "新しいセッション"}, {"fi-FI", "", "en", "New session"}, {"fr-CA", "constructor", "fr", "Nouvelle session"},
+	} {
+		b := newBrowser(t, c.browser)
+		b.open(p.URL + "/console/")
+		if c.chosen != "" {
+			eval[string](b, `document.cookie = "__Host-consento-language=`+c.chosen+`; Path=/; Secure"`)
+			b.open(p.URL + "/console/")
+		}
+		b.until("new session", `document.querySelector(".new-session") !== null`)
+		if got := eval[string](b, `document.documentElement.lang + " " + document.querySelector(".new-session").innerText`); !strings.HasPrefix(got, c.want+" "+c.says) {
+			t.Errorf("%s, chosen %q: %q", c.browser, c.chosen, got)
+		}
+	}
 }

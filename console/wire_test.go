@@ -154,10 +154,10 @@ func TestKeyboard(t *testing.T) {
 	b.open(p.URL + "/console/")
 	b.until("list", `document.querySelectorAll(".row").length === 3`)
 
-	b.key("jj") // newest first: Sara, then Marco
+	b.key("jj") // who waits longest comes first: Anna, then Marco
 	b.until("second row has the focus", `document.activeElement.textContent.includes("Marco")`)
 	b.key("k")
-	b.until("first row has the focus", `document.activeElement.textContent.includes("Sara")`)
+	b.until("first row has the focus", `document.activeElement.textContent.includes("Anna")`)
 	b.key("\r")
 	b.until("open", `document.querySelectorAll(".tab").length === 1`)
 	b.key("jj\r")

@@ -73,6 +73,7 @@ func TestListsAreComplete(t *testing.T) {
 	for name, list := range map[string][]string{
 		"State": texts(protocol.States()), "Command": texts(protocol.Commands()), "EndReason": texts(protocol.EndReasons()),
 		"Permission": texts(protocol.Permissions()), "EventCode": texts(protocol.EventCodes()),
+		"SharingState": texts(protocol.SharingStates()), "Source": texts(protocol.Sources()), "Codec": texts(protocol.Codecs()),
 	} {
 		want := slices.Sorted(slices.Values(declared[name]))
 		if got := slices.Sorted(slices.Values(list)); !slices.Equal(got, want) || len(got) == 0 {
@@ -126,7 +127,8 @@ func TestDocument(t *testing.T) {
 	}
 	for name, values := range constants(source(t)) {
 		section, ok := map[string]string{"State": "States", "Command": "States", "ConsentState": "States", "Step": "States",
-			"Permission": "Permissions", "EndReason": "End reasons", "ErrorCode": "Error codes", "EventCode": "Event codes on the evidence"}[name]
+			"Permission": "Permissions", "EndReason": "End reasons", "ErrorCode": "Error codes", "EventCode": "Event codes on the evidence",
+			"SharingState": "`sharing`", "NetworkLimit": "`network`", "Codec": "`picture`", "Source": "`sharing`"}[name]
 		if !ok {
 			t.Errorf("%s stands in no section", name)
 			continue
@@ -203,6 +205,7 @@ func TestLimitsInTheDocument(t *testing.T) {
 		fmt.Sprintf("*Name* means at most %d characters", protocol.MaxName),
 		fmt.Sprintf("`url` (at most %s bytes)", thousands(protocol.MaxText)),
 		fmt.Sprintf("`sdp` 1-%s bytes", thousands(protocol.MaxSDP)),
+		fmt.Sprintf("`text` at most %s characters", thousands(protocol.MaxNote)),
 		fmt.Sprintf("JSON text of at most %s bytes", thousands(protocol.MaxCursorMessage)),
 		fmt.Sprintf("`height` (1-%d)", protocol.MaxCursorSide),
 		fmt.Sprintf("`ticket` %d characters", protocol.TicketLength),

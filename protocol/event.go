@@ -7,14 +7,21 @@ type EventCode string
 
 // The event codes.
 const (
-	EventIssued           EventCode = "session.issued"            // technician, team, office, profile, expires
+	EventIssued           EventCode = "session.issued"            // technician, team, office, profile, expires, test
 	EventRedeemed         EventCode = "key.redeemed"              // by: portal or agent
 	EventKeyRefused       EventCode = "ticket.refused"            // a second agent came with a ticket that was used
 	EventNameConfirmed    EventCode = "name.confirmed"            // by: portal or agent
 	EventNameRefused      EventCode = "name.refused"              // by: portal or agent
-	EventReported         EventCode = "session.reported"          // by: portal
+	EventReason           EventCode = "reason.given"              // text, by: why the technician says the session is needed; with session.issued where it was said at once
+	EventReported         EventCode = "session.reported"          // by: portal or agent
 	EventAgentFetched     EventCode = "agent.fetched"             // system, sha256 of the program
 	EventAgentJoined      EventCode = "agent.joined"              // software, system, language, version
+	EventAgentAway        EventCode = "agent.away"                // silent: true if nothing was heard, false if the connection was closed
+	EventAgentReturned    EventCode = "agent.returned"            // away_ms: how long it was away, software
+	EventAgentSlept       EventCode = "agent.slept"               // slept_ms: the customer's computer slept, or the agent was not run
+	EventClockJumped      EventCode = "clock.jumped"              // by_ms: the broker's wall clock was set, or the broker was not run
+	EventSuspended        EventCode = "session.suspended"         // the broker is being stopped; the session goes on after it
+	EventResumed          EventCode = "session.resumed"           // the broker was restarted; state, technician: this segment goes on
 	EventTermsShown       EventCode = "terms.shown"               // version, language
 	EventTermsAccepted    EventCode = "terms.accepted"            // version
 	EventTermsDeclined    EventCode = "terms.declined"            // version
@@ -23,24 +30,33 @@ const (
 	EventConsentRefused   EventCode = "consent.refused"           // permission, epoch
 	EventConsentWithdrawn EventCode = "consent.withdrawn"         // permission, epoch
 	EventScreenGap        EventCode = "screen.gap"                // frames of the picture did not reach the broker
+	EventScreenShown      EventCode = "screen.shown"              // source, width, height, name of a program or monitor: what is shared from now on
+	EventScreenPaused     EventCode = "screen.paused"             // by the customer; nothing is sent until the next screen.shown
+	EventScreenMuted      EventCode = "screen.muted"              // the system gives no picture, as of a minimised window
+	EventScreenStopped    EventCode = "screen.stopped"            // what was shared is gone; nothing is sent until the customer chooses anew
+	EventScreenDenied     EventCode = "screen.denied"             // the system's own question was refused, cancelled or failed
+	EventScreenLocked     EventCode = "screen.locked"             // the screen is locked or another session in front; nothing is sent until the next screen.shown
 	EventViewerJoined     EventCode = "viewer.joined"             // name, team
 	EventViewerLeft       EventCode = "viewer.left"               // name, team
 	EventMalformed        EventCode = "message.refused"           // from, code
 	EventEnded            EventCode = "session.ended"             // reason, by
 	EventRemoved          EventCode = "agent.removed"             // complete, left
 	EventRemovalUnknown   EventCode = "agent.removal_unconfirmed" // the agent was lost before it could say so
-	EventClosed           EventCode = "session.closed"            // the last event
+	EventClosed           EventCode = "session.closed"            // the last event but what the customer says afterwards
+	EventRated            EventCode = "session.rated"             // stars, words: by the customer after the end, the last one counts
 	EventCursorShape      EventCode = "cursor.shape"              // on the meta track: see CursorUpdate
 	EventCursorMoved      EventCode = "cursor.moved"              // on the meta track: see CursorUpdate
 	EventTransportChanged EventCode = "transport.changed"         // who, state
+	EventNoteWritten      EventCode = "note.written"              // by, text: what the technician noted, once it has settled
 	EventStateChanged     EventCode = "state.changed"             // from, command, to
 )
 
 // EventCodes lists the codes.
 func EventCodes() []EventCode {
-	return []EventCode{EventIssued, EventRedeemed, EventKeyRefused, EventNameConfirmed, EventNameRefused, EventReported,
-		EventAgentFetched, EventAgentJoined, EventTermsShown, EventTermsAccepted, EventTermsDeclined,
+	return []EventCode{EventIssued, EventRedeemed, EventKeyRefused, EventNameConfirmed, EventNameRefused, EventReason, EventReported,
+		EventAgentFetched, EventAgentJoined, EventAgentAway, EventAgentReturned, EventAgentSlept, EventClockJumped, EventSuspended, EventResumed, EventTermsShown, EventTermsAccepted, EventTermsDeclined,
 		EventConsentAsked, EventConsentGiven, EventConsentRefused, EventConsentWithdrawn, EventScreenGap,
-		EventViewerJoined, EventViewerLeft, EventMalformed, EventEnded, EventRemoved, EventRemovalUnknown, EventClosed,
-		EventCursorShape, EventCursorMoved, EventTransportChanged, EventStateChanged}
+		EventScreenShown, EventScreenPaused, EventScreenMuted, EventScreenStopped, EventScreenDenied, EventScreenLocked,
+		EventViewerJoined, EventViewerLeft, EventMalformed, EventEnded, EventRemoved, EventRemovalUnknown, EventClosed, EventRated,
+		EventCursorShape, EventCursorMoved, EventTransportChanged, EventNoteWritten, EventStateChanged}
 }

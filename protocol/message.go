@@ -107,9 +107,9 @@ func DecodeBody[T any, P interface {
 // Messages returns one empty value of every message, in the order of PROTOCOL.md.
 func Messages() []Message {
 	return []Message{&Hello{}, &Error{},
-		&Join{}, &Joined{}, &NameAnswer{}, &TermsAnswer{}, &ConsentAsk{}, &ConsentAnswer{}, &ConsentRecorded{},
-		&Offer{}, &Answer{}, &Ended{}, &Removed{},
-		&Welcome{}, &SessionChanged{}, &NewSession{}, &SessionIssued{}, &EndSession{}, &StopWatching{}}
+		&Join{}, &Joined{}, &Resume{}, &Resumed{}, &NameAnswer{}, &TermsAnswer{}, &ConsentAsk{}, &ConsentAnswer{}, &ConsentRecorded{},
+		&Offer{}, &Answer{}, &Sharing{}, &SharingRecorded{}, &Picture{}, &Network{}, &Slept{}, &Ended{}, &Removed{},
+		&Welcome{}, &SessionChanged{}, &NewSession{}, &SessionIssued{}, &EndSession{}, &StopWatching{}, &Crisp{}, &Note{}, &Reason{}}
 }
 
 // Known reports whether a message of this name is in this version. One that is

@@ -1,6 +1,10 @@
 package protocol
 
-import "errors"
+import (
+	"errors"
+	"slices"
+	"time"
+)
 
 // MaxSDP bounds a session description (RFC 8866), in bytes.
 const MaxSDP = 32 << 10
@@ -9,14 +13,23 @@ const MaxSDP = 32 << 10
 type Join struct {
 	Ticket string `json:"ticket,omitempty"`
 	Key    string `json:"key,omitempty"` // as the customer typed it
+	// Languages are the BCP 47 tags of what the agent can show, the one of its
+	// desktop first. Joined.Terms are in the one that the customer chose on the
+	// portal if it is among them, and the agent then speaks it too. None:
+	// Hello.Language.
+	Languages []string `json:"languages,omitempty"`
 }
+
+// maxLanguages bounds Join.Languages.
+const maxLanguages = 32
 
 func (*Join) MessageType() string { return "join" }
 
 // Validate implements Message.
 func (m *Join) Validate() error {
 	return errors.Join(check((m.Ticket == "") != (m.Key == ""), "ticket or key"),
-		check(len(m.Ticket) <= maxKeyInput && len(m.Key) <= maxKeyInput, "length"))
+		check(len(m.Ticket) <= maxKeyInput && len(m.Key) <= maxKeyInput, "length"),
+		check(len(m.Languages) <= maxLanguages && !slices.ContainsFunc(m.Languages, func(tag string) bool { return !tagOK(tag) }), "languages"))
 }
 
 // Joined answers Join: whose session it is and what the customer has to read.
@@ -25,13 +38,70 @@ type Joined struct {
 	Technician  Person `json:"technician"`
 	ConfirmName bool   `json:"confirm_name"` // the key was not typed on the portal, so the name was not confirmed there
 	Terms       Terms  `json:"terms"`
+	Resume      string `json:"resume"`           // secret with which this agent comes back after a lost connection
+	Reason      string `json:"reason,omitempty"` // why the technician says the session is needed, "" if nothing was said
+	// Log is the address of the customer's copy of the session's log, with a
+	// token in it that opens it once, after the end; "" if there is none.
+	Log string `json:"log,omitempty"`
+	// Proof shows that the recording is on the office's global log (FORMAT.md,
+	// Proof). An agent asks for no consent without a good one.
+	Proof string `json:"proof"`
 }
+
+// MaxProof bounds the proof of a recording in a message, in bytes.
+const MaxProof = 32 << 10
 
 func (*Joined) MessageType() string { return "joined" }
 
 // Validate implements Message.
 func (m *Joined) Validate() error {
-	return errors.Join(check(m.Session != "" && len(m.Session) <= 64, "session"), m.Technician.validate(), m.Terms.validate())
+	return errors.Join(check(m.Session != "" && len(m.Session) <= 64, "session"), m.Technician.validate(), m.Terms.validate(),
+		check(len(m.Resume) <= maxSecret, "resume"), check(lineOK(m.Reason, MaxReason), "reason"), check(len(m.Log) <= MaxText, "log"), check(len(m.Proof) <= MaxProof, "proof"))
+}
+
+// ReturnLimit is how long a session waits for an agent whose connection was
+// lost, unless the broker's configuration says otherwise, and how long an agent
+// tries to come back.
+const ReturnLimit = 10 * time.Minute
+
+// maxSecret bounds a secret in a message, in bytes.
+const maxSecret = 100
+
+// Resume is the agent's second message, in place of Join, when it comes back
+// to its session after a lost connection, from whatever address.
+type Resume struct {
+	Session string `json:"session"`
+	Secret  string `json:"secret"` // Joined.Resume
+}
+
+func (*Resume) MessageType() string { return "resume" }
+
+// Validate implements Message.
+func (m *Resume) Validate() error {
+	return errors.Join(check(m.Session != "" && len(m.Session) <= 64, "session"), check(m.Secret != "" && len(m.Secret) <= maxSecret, "secret"))
+}
+
+// Resumed answers Resume with what the broker knows. The agent says again what
+// is missing: an answer may have been lost on the way. A question that is still
+// open follows as ConsentAsk, the end of the session as Ended.
+type Resumed struct {
+	Named    bool      `json:"named"`    // the technician's name was confirmed
+	Accepted bool      `json:"accepted"` // the terms were
+	Consents []Consent `json:"consents"`
+	Picture  bool      `json:"picture"` // the picture's connection is still there
+	Proof    string    `json:"proof"`   // Joined.Proof, of the recording as it goes on now
+}
+
+func (*Resumed) MessageType() string { return "resumed" }
+
+// Validate implements Message.
+func (m *Resumed) Validate() error {
+	for _, c := range m.Consents {
+		if _, err := ParsePermission(string(c.Permission)); err != nil {
+			return err
+		}
+	}
+	return errors.Join(check(len(m.Consents) <= 2*len(Permissions()), "consents"), check(len(m.Proof) <= MaxProof, "proof"))
 }
 
 // Terms is one version of the terms of use in one language.

@@ -25,7 +25,10 @@ type Session struct {
 	ID         string    `json:"id"`
 	State      State     `json:"state"`
 	Technician Person    `json:"technician"`
+	Reason     string    `json:"reason,omitempty"` // why it is needed, as the customer reads it
+	Test       bool      `json:"test,omitempty"`   // marked as a test; nothing else is different about it
 	Mine       bool      `json:"mine"`
+	Since      time.Time `json:"since,omitzero"` // when this state began
 	IssuedAt   time.Time `json:"issued_at"`
 	KeyExpires time.Time `json:"key_expires"`
 	ActiveAt   time.Time `json:"active_at,omitzero"`
@@ -36,7 +39,15 @@ type Session struct {
 	System     string    `json:"system"`  // the customer's operating system, once known
 	Viewers    []string  `json:"viewers"` // names of the technicians who watch
 	Recording  bool      `json:"recording"`
-	Removed    *bool     `json:"removed,omitempty"` // nil: not known yet
+	Removed    *bool     `json:"removed,omitempty"`   // nil: not known yet
+	Sharing    *Sharing  `json:"sharing,omitempty"`   // what the agent said last about what it shares; nil: nothing yet
+	Network    *Network  `json:"network,omitempty"`   // what the agent said last about its network; nil: nothing yet
+	Crisp      bool      `json:"crisp,omitempty"`     // the picture is wished to be exact at rest
+	AwaySince  time.Time `json:"away_since,omitzero"` // when the agent's connection was lost; zero while it is there
+	AwayUntil  time.Time `json:"away_until,omitzero"` // when the session ends if the agent does not come back
+	Note       string    `json:"note,omitempty"`      // what the technician wrote: see Note
+	NotedAt    time.Time `json:"noted_at,omitzero"`   // when that was; zero: nothing was written
+	Stars      int       `json:"stars,omitempty"`     // 1 to 5, how the customer rated it; 0: not rated
 }
 
 // Step is something the customer has done on the way to sharing, so that the
@@ -48,6 +59,7 @@ const (
 	StepKeyTyped      Step = "key_typed"
 	StepNameConfirmed Step = "name_confirmed"
 	StepAgentFetched  Step = "agent_fetched"
+	StepBrowserJoined Step = "browser_joined" // in place of the two around it: a page in the browser is the agent
 	StepAgentStarted  Step = "agent_started"
 	StepTermsAccepted Step = "terms_accepted"
 	StepViewAllowed   Step = "view_allowed"
@@ -55,7 +67,8 @@ const (
 
 // SessionChanged carries the new shape of one session.
 type SessionChanged struct {
-	Session Session `json:"session"`
+	Session Session   `json:"session"`
+	Now     time.Time `json:"now,omitzero"` // the broker's clock, which may have been set since Welcome
 }
 
 func (*SessionChanged) MessageType() string { return "session_changed" }
@@ -64,12 +77,15 @@ func (*SessionChanged) MessageType() string { return "session_changed" }
 func (m *SessionChanged) Validate() error { return check(m.Session.ID != "", "session") }
 
 // NewSession asks for a session and its key.
-type NewSession struct{}
+type NewSession struct {
+	Reason string `json:"reason,omitempty"` // as in Reason, if it is known already
+	Test   bool   `json:"test,omitempty"`   // mark it as a test
+}
 
 func (*NewSession) MessageType() string { return "new_session" }
 
 // Validate implements Message.
-func (*NewSession) Validate() error { return nil }
+func (m *NewSession) Validate() error { return check(lineOK(m.Reason, MaxReason), "reason") }
 
 // SessionIssued answers NewSession. The key is in no other message.
 type SessionIssued struct {

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -15,10 +16,13 @@ var person = protocol.Person{Name: "Ødegård Κώστας 山田", Team: "Servi
 
 func yes() *bool { b := true; return &b }
 
+var aSharing = protocol.Sharing{State: protocol.SharingShown, Source: protocol.SourceApplication, Width: 1280, Height: 800, Name: "テキスト エディター"}
+
 var aSession = protocol.Session{ID: strings.Repeat("a", 32), State: protocol.StateActive, Technician: person, Mine: true,
 	IssuedAt: at(1), KeyExpires: at(2), ActiveAt: at(3), EndedAt: at(4), EndReason: protocol.EndCustomer,
 	Consents: []protocol.Consent{{Permission: protocol.ViewScreen, State: protocol.ConsentGiven, Epoch: 1<<32 - 1}},
-	Steps:    []protocol.Step{protocol.StepKeyTyped}, System: "Debian", Viewers: []string{"A"}, Recording: true, Removed: yes()}
+	Steps:    []protocol.Step{protocol.StepKeyTyped}, System: "Debian", Viewers: []string{"A"}, Recording: true, Removed: yes(), Sharing: &aSharing, AwaySince: at(5), AwayUntil: at(6),
+	Since: at(7), Reason: "Drucker", Stars: 4, Test: true, Note: "Drucker\n\t打印机 🖨️ קו", NotedAt: at(8)}
 
 func at(s int64) time.Time { return time.Unix(s, 0).UTC() }
 
@@ -27,8 +31,10 @@ func valid() []protocol.Message {
 	return []protocol.Message{
 		&protocol.Hello{Version: protocol.CurrentVersion(), Software: "consento-agent 1", System: "Debian GNU/Linux 12", Language: "zh-Hant-TW"},
 		&protocol.Error{Code: protocol.CodeNotNow},
-		&protocol.Join{Ticket: string(protocol.TicketFrom([16]byte{}))},
-		&protocol.Joined{Session: "s", Technician: person, ConfirmName: true, Terms: protocol.Terms{Version: "1", Language: "it", Text: "Testo\n\nAltro", URL: "https://x/y"}},
+		&protocol.Join{Ticket: string(protocol.TicketFrom([16]byte{})), Languages: []string{"it", "ja"}},
+		&protocol.Joined{Session: "s", Technician: person, ConfirmName: true, Terms: protocol.Terms{Version: "1", Language: "it", Text: "Testo\n\nAltro", URL: "https://x/y"}, Resume: "secret", Reason: "התקנת מדפסת", Log: "https://x/log/y", Proof: "{}"},
+		&protocol.Resume{Session: "s", Secret: "secret"},
+		&protocol.Resumed{Named: true, Accepted: true, Consents: aSession.Consents, Picture: true, Proof: "{}"},
 		&protocol.NameAnswer{Confirmed: true},
 		&protocol.TermsAnswer{Version: "1", Accepted: true},
 		&protocol.ConsentAsk{Permission: protocol.ViewScreen, Epoch: 7, Technician: person},
@@ -36,14 +42,22 @@ func valid() []protocol.Message {
 		&protocol.ConsentRecorded{Permission: protocol.ViewScreen, Epoch: 7},
 		&protocol.Offer{Session: "s", SDP: "v=0\r\n"},
 		&protocol.Answer{Session: "s", SDP: "v=0\r\n"},
+		&aSharing,
+		&protocol.SharingRecorded{},
+		&protocol.Picture{Codec: protocol.CodecAV1, Crisp: true},
+		&protocol.Network{Limit: protocol.LimitCustomer, Rate: 900, Loss: 5, RoundTrip: 120, Parts: true, Encode: 35, CPU: 40, Quantizer: 26},
+		&protocol.Slept{N: 1, MS: 90_000},
 		&protocol.Ended{Reason: protocol.EndTechnician},
 		&protocol.Removed{Complete: true, Left: []string{"consento-x (1)"}},
 		&protocol.Welcome{Account: person, Permissions: protocol.PermissionSet{protocol.ViewScreen: true}, CanIssue: true, Sessions: []protocol.Session{aSession}, Now: at(9)},
-		&protocol.SessionChanged{Session: aSession},
-		&protocol.NewSession{},
+		&protocol.SessionChanged{Session: aSession, Now: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)},
+		&protocol.NewSession{Reason: "プリンターの設定", Test: true},
 		&protocol.SessionIssued{Session: aSession, Key: "ACD3EFG", URL: "https://x/k/ACD3EFG", Address: "x"},
 		&protocol.EndSession{Session: "s"},
 		&protocol.StopWatching{Session: "s"},
+		&protocol.Crisp{Session: "s", On: true},
+		&protocol.Note{Session: "s", Text: strings.Repeat("\U0001f5a8", protocol.MaxNote-4) + "\n\t\u3000\u00a0", Base: at(8)},
+		&protocol.Reason{Session: "s", Text: strings.Repeat("ä", protocol.MaxReason)},
 	}
 }
 
@@ -65,6 +79,8 @@ func init() {
 	decoder[protocol.Error]()
 	decoder[protocol.Join]()
 	decoder[protocol.Joined]()
+	decoder[protocol.Resume]()
+	decoder[protocol.Resumed]()
 	decoder[protocol.NameAnswer]()
 	decoder[protocol.TermsAnswer]()
 	decoder[protocol.ConsentAsk]()
@@ -72,6 +88,11 @@ func init() {
 	decoder[protocol.ConsentRecorded]()
 	decoder[protocol.Offer]()
 	decoder[protocol.Answer]()
+	decoder[protocol.Sharing]()
+	decoder[protocol.SharingRecorded]()
+	decoder[protocol.Picture]()
+	decoder[protocol.Network]()
+	decoder[protocol.Slept]()
 	decoder[protocol.Ended]()
 	decoder[protocol.Removed]()
 	decoder[protocol.Welcome]()
@@ -80,6 +101,9 @@ func init() {
 	decoder[protocol.SessionIssued]()
 	decoder[protocol.EndSession]()
 	decoder[protocol.StopWatching]()
+	decoder[protocol.Crisp]()
+	decoder[protocol.Note]()
+	decoder[protocol.Reason]()
 }
 
 func TestEveryMessageRoundTrips(t *testing.T) {
@@ -134,59 +158,80 @@ func TestValidateRefuses(t *testing.T) {
 	withTerms := func(f func(*protocol.Terms)) protocol.Terms { x := terms; f(&x); return x }
 	v := protocol.CurrentVersion()
 	for name, m := range map[string]protocol.Message{
-		"software too long":        &protocol.Hello{Version: v, Software: long},
-		"system too long":          &protocol.Hello{Version: v, System: long},
-		"system with line break":   &protocol.Hello{Version: v, System: "a\nb"},
-		"system turns text round":  &protocol.Hello{Version: v, System: "a\u202eb"},
-		"system not UTF-8":         &protocol.Hello{Version: v, System: "\xff"},
-		"language too long":        &protocol.Hello{Version: v, Language: strings.Repeat("a", 36)},
-		"language is no tag":       &protocol.Hello{Version: v, Language: "../en"},
-		"error without code":       &protocol.Error{},
-		"error code too long":      &protocol.Error{Code: protocol.ErrorCode(strings.Repeat("x", 41))},
-		"neither ticket nor key":   &protocol.Join{},
-		"ticket and key":           &protocol.Join{Ticket: "a", Key: "b"},
-		"ticket too long":          &protocol.Join{Ticket: strings.Repeat("a", 65)},
-		"key too long":             &protocol.Join{Key: strings.Repeat("a", 65)},
-		"joined without session":   &protocol.Joined{Technician: person, Terms: terms},
-		"joined, session too long": &protocol.Joined{Session: strings.Repeat("s", 65), Technician: person, Terms: terms},
-		"technician without name":  &protocol.Joined{Session: "s", Technician: with(func(p *protocol.Person) { p.Name = "" }), Terms: terms},
-		"technician's name":        &protocol.Joined{Session: "s", Technician: with(func(p *protocol.Person) { p.Name = long }), Terms: terms},
-		"technician's team":        &protocol.Joined{Session: "s", Technician: with(func(p *protocol.Person) { p.Team = long }), Terms: terms},
-		"technician's office":      &protocol.Joined{Session: "s", Technician: with(func(p *protocol.Person) { p.Office = long }), Terms: terms},
-		"technician's phone":       &protocol.Joined{Session: "s", Technician: with(func(p *protocol.Person) { p.Phone = long }), Terms: terms},
-		"terms without version":    &protocol.Joined{Session: "s", Technician: person, Terms: withTerms(func(x *protocol.Terms) { x.Version = "" })},
-		"terms version too long":   &protocol.Joined{Session: "s", Technician: person, Terms: withTerms(func(x *protocol.Terms) { x.Version = strings.Repeat("1", 41) })},
-		"terms language":           &protocol.Joined{Session: "s", Technician: person, Terms: withTerms(func(x *protocol.Terms) { x.Language = "no tag" })},
-		"terms without text":       &protocol.Joined{Session: "s", Technician: person, Terms: withTerms(func(x *protocol.Terms) { x.Text = "" })},
-		"terms text too long":      &protocol.Joined{Session: "s", Technician: person, Terms: withTerms(func(x *protocol.Terms) { x.Text = strings.Repeat("x", 32<<10+1) })},
-		"terms URL too long":       &protocol.Joined{Session: "s", Technician: person, Terms: withTerms(func(x *protocol.Terms) { x.URL = strings.Repeat("x", protocol.MaxText+1) })},
-		"answer without version":   &protocol.TermsAnswer{Accepted: true},
-		"answer version too long":  &protocol.TermsAnswer{Version: strings.Repeat("1", 41)},
-		"ask for no permission":    &protocol.ConsentAsk{Technician: person},
-		"ask without name":         &protocol.ConsentAsk{Permission: protocol.ViewScreen},
-		"unknown permission":       &protocol.ConsentAnswer{Permission: "everything", State: protocol.ConsentGiven},
-		"unknown consent state":    &protocol.ConsentAnswer{Permission: protocol.ViewScreen, State: "maybe"},
-		"an answer that asks":      &protocol.ConsentAnswer{Permission: protocol.ViewScreen, State: protocol.ConsentAsked},
-		"recorded, unknown":        &protocol.ConsentRecorded{Permission: "x"},
-		"offer without SDP":        &protocol.Offer{},
-		"offer too long":           &protocol.Offer{SDP: strings.Repeat("v", protocol.MaxSDP+1)},
-		"offer, session too long":  &protocol.Offer{Session: strings.Repeat("s", 65), SDP: "v"},
-		"answer without SDP":       &protocol.Answer{},
-		"answer too long":          &protocol.Answer{SDP: strings.Repeat("v", protocol.MaxSDP+1)},
-		"answer, session too long": &protocol.Answer{Session: strings.Repeat("s", 65), SDP: "v"},
-		"no reason":                &protocol.Ended{},
-		"unknown reason":           &protocol.Ended{Reason: "boredom"},
-		"too much left":            &protocol.Removed{Left: make([]string, 21)},
-		"left too long":            &protocol.Removed{Left: []string{strings.Repeat("x", 256)}},
-		"left with line break":     &protocol.Removed{Left: []string{"a\r\nb"}},
-		"welcome to nobody":        &protocol.Welcome{},
-		"changed nothing":          &protocol.SessionChanged{},
-		"issued nothing":           &protocol.SessionIssued{Key: "ACD3EFG"},
-		"issued without key":       &protocol.SessionIssued{Session: aSession},
-		"ends nothing":             &protocol.EndSession{},
-		"ends, session too long":   &protocol.EndSession{Session: strings.Repeat("s", 65)},
-		"stops nothing":            &protocol.StopWatching{},
-		"stops, session too long":  &protocol.StopWatching{Session: strings.Repeat("s", 65)},
+		"software too long":          &protocol.Hello{Version: v, Software: long},
+		"system too long":            &protocol.Hello{Version: v, System: long},
+		"system with line break":     &protocol.Hello{Version: v, System: "a\nb"},
+		"system turns text round":    &protocol.Hello{Version: v, System: "a\u202eb"},
+		"system not UTF-8":           &protocol.Hello{Version: v, System: "\xff"},
+		"language too long":          &protocol.Hello{Version: v, Language: strings.Repeat("a", 36)},
+		"language is no tag":         &protocol.Hello{Version: v, Language: "../en"},
+		"error without code":         &protocol.Error{},
+		"error code too long":        &protocol.Error{Code: protocol.ErrorCode(strings.Repeat("x", 41))},
+		"neither ticket nor key":     &protocol.Join{},
+		"ticket and key":             &protocol.Join{Ticket: "a", Key: "b"},
+		"ticket too long":            &protocol.Join{Ticket: strings.Repeat("a", 65)},
+		"key too long":               &protocol.Join{Key: strings.Repeat("a", 65)},
+		"too many languages":         &protocol.Join{Key: "a", Languages: slices.Repeat([]string{"it"}, 33)},
+		"no language":                &protocol.Join{Key: "a", Languages: []string{"it", "\x00"}},
+		"joined without session":     &protocol.Joined{Technician: person, Terms: terms},
+		"joined, session too long":   &protocol.Joined{Session: strings.Repeat("s", 65), Technician: person, Terms: terms},
+		"technician without name":    &protocol.Joined{Session: "s", Technician: with(func(p *protocol.Person) { p.Name = "" }), Terms: terms},
+		"technician's name":          &protocol.Joined{Session: "s", Technician: with(func(p *protocol.Person) { p.Name = long }), Terms: terms},
+		"technician's team":          &protocol.Joined{Session: "s", Technician: with(func(p *protocol.Person) { p.Team = long }), Terms: terms},
+		"technician's office":        &protocol.Joined{Session: "s", Technician: with(func(p *protocol.Person) { p.Office = long }), Terms: terms},
+		"technician's phone":         &protocol.Joined{Session: "s", Technician: with(func(p *protocol.Person) { p.Phone = long }), Terms: terms},
+		"terms without version":      &protocol.Joined{Session: "s", Technician: person, Terms: withTerms(func(x *protocol.Terms) { x.Version = "" })},
+		"terms version too long":     &protocol.Joined{Session: "s", Technician: person, Terms: withTerms(func(x *protocol.Terms) { x.Version = strings.Repeat("1", 41) })},
+		"terms language":             &protocol.Joined{Session: "s", Technician: person, Terms: withTerms(func(x *protocol.Terms) { x.Language = "no tag" })},
+		"terms without text":         &protocol.Joined{Session: "s", Technician: person, Terms: withTerms(func(x *protocol.Terms) { x.Text = "" })},
+		"terms text too long":        &protocol.Joined{Session: "s", Technician: person, Terms: withTerms(func(x *protocol.Terms) { x.Text = strings.Repeat("x", 32<<10+1) })},
+		"terms URL too long":         &protocol.Joined{Session: "s", Technician: person, Terms: withTerms(func(x *protocol.Terms) { x.URL = strings.Repeat("x", protocol.MaxText+1) })},
+		"proof too long":             &protocol.Joined{Session: "s", Technician: person, Terms: terms, Proof: strings.Repeat("x", protocol.MaxProof+1)},
+		"answer without version":     &protocol.TermsAnswer{Accepted: true},
+		"answer version too long":    &protocol.TermsAnswer{Version: strings.Repeat("1", 41)},
+		"ask for no permission":      &protocol.ConsentAsk{Technician: person},
+		"ask without name":           &protocol.ConsentAsk{Permission: protocol.ViewScreen},
+		"unknown permission":         &protocol.ConsentAnswer{Permission: "everything", State: protocol.ConsentGiven},
+		"unknown consent state":      &protocol.ConsentAnswer{Permission: protocol.ViewScreen, State: "maybe"},
+		"an answer that asks":        &protocol.ConsentAnswer{Permission: protocol.ViewScreen, State: protocol.ConsentAsked},
+		"recorded, unknown":          &protocol.ConsentRecorded{Permission: "x"},
+		"offer without SDP":          &protocol.Offer{},
+		"offer too long":             &protocol.Offer{SDP: strings.Repeat("v", protocol.MaxSDP+1)},
+		"offer, session too long":    &protocol.Offer{Session: strings.Repeat("s", 65), SDP: "v"},
+		"answer without SDP":         &protocol.Answer{},
+		"answer too long":            &protocol.Answer{SDP: strings.Repeat("v", protocol.MaxSDP+1)},
+		"answer, session too long":   &protocol.Answer{Session: strings.Repeat("s", 65), SDP: "v"},
+		"sharing without state":      &protocol.Sharing{Source: protocol.SourceTab},
+		"sharing, unknown state":     &protocol.Sharing{State: "maybe", Source: protocol.SourceTab},
+		"sharing without source":     &protocol.Sharing{State: protocol.SharingShown},
+		"sharing, unknown source":    &protocol.Sharing{State: protocol.SharingShown, Source: "a title"},
+		"sharing, too wide":          &protocol.Sharing{State: protocol.SharingShown, Source: protocol.SourceTab, Width: 65536},
+		"sharing, name of a window":  &protocol.Sharing{State: protocol.SharingShown, Source: protocol.SourceWindow, Name: "a title"},
+		"sharing, long name":         &protocol.Sharing{State: protocol.SharingShown, Source: protocol.SourceMonitor, Name: strings.Repeat("é", 101)},
+		"sharing, name of two lines": &protocol.Sharing{State: protocol.SharingShown, Source: protocol.SourceMonitor, Name: "a\nb"},
+		"sharing, less than none":    &protocol.Sharing{State: protocol.SharingShown, Source: protocol.SourceTab, Height: -1},
+		"no reason":                  &protocol.Ended{},
+		"unknown reason":             &protocol.Ended{Reason: "boredom"},
+		"too much left":              &protocol.Removed{Left: make([]string, 21)},
+		"left too long":              &protocol.Removed{Left: []string{strings.Repeat("x", 256)}},
+		"left with line break":       &protocol.Removed{Left: []string{"a\r\nb"}},
+		"welcome to nobody":          &protocol.Welcome{},
+		"changed nothing":            &protocol.SessionChanged{},
+		"issued nothing":             &protocol.SessionIssued{Key: "ACD3EFG"},
+		"issued without key":         &protocol.SessionIssued{Session: aSession},
+		"ends nothing":               &protocol.EndSession{},
+		"ends, session too long":     &protocol.EndSession{Session: strings.Repeat("s", 65)},
+		"notes nothing's":            &protocol.Note{Text: "x"},
+		"notes too much":             &protocol.Note{Session: "s", Text: strings.Repeat("ü", protocol.MaxNote+1)},
+		"notes a control":            &protocol.Note{Session: "s", Text: "a\rb"},
+		"notes an override":          &protocol.Note{Session: "s", Text: "a\u202eb"},
+		"notes no text":              &protocol.Note{Session: "s", Text: "\xff"},
+		"picture of no codec":        &protocol.Picture{},
+		"picture of another codec":   &protocol.Picture{Codec: "H264"},
+		"crisp without AV1":          &protocol.Picture{Codec: protocol.CodecVP9, Crisp: true},
+		"crisp of nothing":           &protocol.Crisp{On: true},
+		"stops nothing":              &protocol.StopWatching{},
+		"stops, session too long":    &protocol.StopWatching{Session: strings.Repeat("s", 65)},
 	} {
 		if err := m.Validate(); !errors.Is(err, protocol.ErrMalformed) {
 			t.Errorf("%s: %v", name, err)
@@ -308,4 +353,28 @@ func sameJSON(t *testing.T, a, b any) bool {
 	}
 	y, err := json.Marshal(b)
 	return err == nil && string(x) == string(y)
+}
+
+// TestReasonAndRating: what the customer reads beside a name is one line that
+// turns nothing around, and what the customer writes is text.
+func TestReasonAndRating(t *testing.T) {
+	for _, text := range []string{"two\nlines", "\u202eevil", "bell\x07", "\xff", strings.Repeat("a", protocol.MaxReason+1)} {
+		if err := (&protocol.Reason{Session: "s", Text: text}).Validate(); !errors.Is(err, protocol.ErrMalformed) {
+			t.Errorf("reason %q: %v", text, err)
+		}
+		if err := (&protocol.NewSession{Reason: text}).Validate(); !errors.Is(err, protocol.ErrMalformed) {
+			t.Errorf("new session for %q: %v", text, err)
+		}
+	}
+	for _, r := range []protocol.Rating{{}, {Stars: 6}, {Stars: -1}, {Stars: 1, Words: strings.Repeat("é", protocol.MaxRatingWords+1)},
+		{Stars: 1, Words: "\u202e"}, {Stars: 1, Words: "\x00"}, {Stars: 1, Words: "\xff"}} {
+		if err := r.Validate(); !errors.Is(err, protocol.ErrMalformed) {
+			t.Errorf("%+v: %v", r, err)
+		}
+	}
+	for _, r := range []protocol.Rating{{Stars: 1}, {Stars: protocol.MaxStars, Words: strings.Repeat("字", protocol.MaxRatingWords)}, {Stars: 3, Words: "שלום\n🙂 ok"}} {
+		if err := r.Validate(); err != nil {
+			t.Errorf("%+v: %v", r, err)
+		}
+	}
 }

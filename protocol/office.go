@@ -113,6 +113,10 @@ func PrepareAgent(program []byte, office OfficeSection) ([]byte, error) {
 // ManifestPath is where a broker serves its signed manifest.
 const ManifestPath = "/.well-known/consento-manifest"
 
+// PolicyPath, with the hash of a signed recipient policy in hexadecimal behind it,
+// is where a broker serves that one.
+const PolicyPath = "/.well-known/consento-policy/"
+
 // MaxManifest bounds a signed manifest, in bytes.
 const MaxManifest = 16 << 10
 
@@ -124,6 +128,9 @@ type Manifest struct {
 	Expires time.Time `json:"expires"`
 	TLS     [][]byte  `json:"tls"` // SHA-256 of the public keys (SPKI, RFC 7469) of which one is in the broker's chain
 	Log     [][]byte  `json:"log"` // Ed25519 public keys that sign the broker's log
+	// Auditors is the Ed25519 public key that signs who may read recordings. An
+	// agent that finds it here asks nothing in a session whose policy it did not sign.
+	Auditors []byte `json:"auditors,omitempty"`
 }
 
 type signedManifest struct {
@@ -137,6 +144,10 @@ const manifestDomain = "consento manifest v1\x00"
 // ErrUntrusted says that what a broker shows is not signed by the office.
 var ErrUntrusted = errors.New("not signed by the office")
 
+// ErrExpired is the ErrUntrusted of a manifest that the office signed, but for
+// another time: it is too old, or this computer's clock is wrong.
+var ErrExpired = fmt.Errorf("%w for this time", ErrUntrusted)
+
 // SignManifest makes what ManifestPath serves.
 func SignManifest(root ed25519.PrivateKey, m Manifest) ([]byte, error) {
 	m.V = 1
@@ -148,7 +159,8 @@ func SignManifest(root ed25519.PrivateKey, m Manifest) ([]byte, error) {
 }
 
 // OpenManifest checks signature and time. It returns ErrUntrusted for anything
-// that the root key did not sign for now.
+// that the root key did not sign for now, of its kind ErrExpired where only the
+// time is wrong.
 func OpenManifest(data []byte, root ed25519.PublicKey, now time.Time) (Manifest, error) {
 	var signed signedManifest
 	var m Manifest
@@ -162,7 +174,7 @@ func OpenManifest(data []byte, root ed25519.PublicKey, now time.Time) (Manifest,
 		return m, fmt.Errorf("%w: manifest", ErrMalformed)
 	}
 	if now.After(m.Expires) {
-		return m, fmt.Errorf("%w: the manifest is too old", ErrUntrusted)
+		return m, ErrExpired
 	}
 	return m, nil
 }

@@ -76,6 +76,7 @@ const (
 	EndTechnician       EndReason = "technician"         // the technician pressed the red X
 	EndKeyExpired       EndReason = "key_expired"        // nobody typed the key within its ten minutes
 	EndNameNotConfirmed EndReason = "name_not_confirmed" // the customer was told another name
+	EndReported         EndReason = "reported"           // the customer reported the session
 	EndTermsDeclined    EndReason = "terms_declined"     // the customer did not accept the terms
 	EndConsentRefused   EndReason = "consent_refused"    // the customer refused to show the screen, or did not answer
 	EndConsentWithdrawn EndReason = "consent_withdrawn"  // the customer took the view back
@@ -90,7 +91,7 @@ const (
 
 // EndReasons lists the closed set.
 func EndReasons() []EndReason {
-	return []EndReason{EndCustomer, EndTechnician, EndKeyExpired, EndNameNotConfirmed, EndTermsDeclined,
+	return []EndReason{EndCustomer, EndTechnician, EndKeyExpired, EndNameNotConfirmed, EndReported, EndTermsDeclined,
 		EndConsentRefused, EndConsentWithdrawn, EndRightsRevoked, EndAgentLost, EndCaptureFailed,
 		EndNetworkLost, EndEvidenceFailed, EndShutdown, EndLimit}
 }
@@ -108,8 +109,8 @@ func (r EndReason) Valid() bool {
 // ByAgent reports whether an agent may give r as its reason to end a session.
 func (r EndReason) ByAgent() bool {
 	switch r {
-	case EndCustomer, EndNameNotConfirmed, EndTermsDeclined, EndConsentRefused, EndConsentWithdrawn,
-		EndCaptureFailed, EndNetworkLost, EndLimit:
+	case EndCustomer, EndNameNotConfirmed, EndReported, EndTermsDeclined, EndConsentRefused, EndConsentWithdrawn,
+		EndCaptureFailed, EndNetworkLost, EndEvidenceFailed, EndLimit:
 		return true
 	}
 	return false

@@ -59,10 +59,10 @@ func TestTheOnlyWayIsForward(t *testing.T) {
 }
 
 func TestEndReasonsAreClosed(t *testing.T) {
-	byAgent := map[protocol.EndReason]bool{"customer": true, "name_not_confirmed": true, "terms_declined": true, "consent_refused": true,
-		"consent_withdrawn": true, "capture_failed": true, "network_lost": true, "limit": true,
+	byAgent := map[protocol.EndReason]bool{"customer": true, "name_not_confirmed": true, "reported": true, "terms_declined": true, "consent_refused": true,
+		"consent_withdrawn": true, "capture_failed": true, "network_lost": true, "limit": true, "evidence_failed": true,
 		// What only the broker can know:
-		"technician": false, "key_expired": false, "rights_revoked": false, "agent_lost": false, "evidence_failed": false, "shutdown": false}
+		"technician": false, "key_expired": false, "rights_revoked": false, "agent_lost": false, "shutdown": false}
 	if len(protocol.EndReasons()) != len(byAgent) {
 		t.Errorf("%d reasons, %d in this test", len(protocol.EndReasons()), len(byAgent))
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/bluenviron/mediacommon/v2/pkg/codecs/av1"
+	"github.com/bluenviron/mediacommon/v2/pkg/formats/mp4"
 )
 
 // AV1 OBU types, AV1 specification section 6.2.2.
@@ -19,9 +20,10 @@ const (
 
 // temporalUnit is one picture as a sample of ISO media holds it.
 type temporalUnit struct {
-	sample   []byte // OBUs, each with its size
-	sequence []byte // the sequence header OBU with its size; nil when there is none
-	key      bool   // a shown key frame with a sequence header before it
+	sample   []byte    // AV1: OBUs, each with its size; VP9: the frame
+	sequence []byte    // AV1: the sequence header OBU with its size; VP9: size and form; nil when there is none
+	key      bool      // a shown key frame with a sequence header before it
+	codec    mp4.Codec // what the sequence says of VP9; nil else
 }
 
 // parseTemporalUnit reads OBUs in the low-overhead format (AV1 specification

@@ -1,198 +1,230 @@
 package recordings
 
 import (
-	"bytes"
-	"crypto/hpke"
+	"crypto/sha256"
 	"crypto/subtle"
-	"encoding/base64"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"os"
+	"path/filepath"
+	"slices"
 )
 
 var (
 	// ErrNotForYou: the key bag names none of the identities that were given.
 	ErrNotForYou = errors.New("the recording was not made for this identity")
+	// ErrMoreKeys: the identities that were given open it together with another
+	// one only (dual control, or one of the three keys of the escrow).
+	ErrMoreKeys = errors.New("a second key is needed together with this one")
 	// ErrBagMismatch: the key bag does not belong to this segment, or was changed.
 	ErrBagMismatch = errors.New("the key bag does not belong to this recording")
 )
 
 const (
-	maxBag        = 64 << 10
-	maxRecipients = 100
+	bagVersion = 2
+	maxBag     = 64 << 10
 )
 
 // bagJSON is the one byte form of a key bag, as openJSON is of OPEN.
 type bagJSON struct {
-	Version int      `json:"v"`
-	Session string   `json:"sid"`
-	Segment int      `json:"segment"`
-	Stanzas []stanza `json:"stanzas"`
+	Version int          `json:"v"`
+	Session string       `json:"sid"`
+	Segment int          `json:"segment"`
+	Stanzas []stanzaJSON `json:"stanzas"`
 }
 
-// stanza is the content key, wrapped for one recipient.
-type stanza struct {
-	KEM  int    `json:"kem"`
-	ID   string `json:"id"`   // Recipient.ID
-	Body string `json:"body"` // base64 of the encapsulated key, then nonce, ciphertext, tag
+// bagV1 is the form of the first recordings: each stanza opens alone.
+type bagV1 struct {
+	Version int        `json:"v"`
+	Session string     `json:"sid"`
+	Segment int        `json:"segment"`
+	Stanzas []partJSON `json:"stanzas"`
 }
 
-func bagInfo(sid SessionID, segment int) []byte {
-	return fmt.Appendf(nil, "consento-bag/v1 %s %d", sid, segment)
+func bagInfo(version int, sid SessionID, segment int) string {
+	return fmt.Sprintf("consento-bag/v%d %s %d", version, sid, segment)
 }
 
-// wrapKey comes out of HPKE in export-only mode (RFC 9180 section 5.3): its own
-// AEADs are not approved in FIPS mode, the exporter and AES-GCM with a random
-// nonce are.
-func wrapKey(export func(string, int) ([]byte, error)) ([]byte, error) {
-	return export("consento-wrap/v1", 32)
+// Bag is a key bag: the content key of a segment, wrapped for everybody who may
+// read it.
+type Bag struct {
+	raw     []byte
+	version int
+	session SessionID
+	segment int
+	stanzas []stanzaJSON
 }
 
-// newBag returns a key bag that each of the recipients can open alone.
-func newBag(k contentKey, sid SessionID, segment int, to []Recipient) ([]byte, error) {
-	j := bagJSON{Version: FormatVersion, Session: sid.String(), Segment: segment}
-	for _, r := range to {
-		enc, s, err := hpke.NewSender(r.key, hpke.HKDFSHA256(), hpke.ExportOnly(), bagInfo(sid, segment))
+// BagStanza tells for whom one stanza of a bag is. Whether the key in it is right
+// only their identities can tell.
+type BagStanza struct {
+	Class Class
+	IDs   []string // Recipient.ID of those who open it together
+}
+
+// newBag wraps the content key for everybody.
+func newBag(k contentKey, sid SessionID, segment int, to []Stanza) ([]byte, error) {
+	if err := checkStanzas(to); err != nil {
+		return nil, err
+	}
+	j := bagJSON{Version: bagVersion, Session: sid.String(), Segment: segment}
+	for _, s := range to {
+		w, err := wrapStanza(k, s, bagInfo(bagVersion, sid, segment))
 		if err != nil {
 			return nil, err
 		}
-		wk, err := wrapKey(s.Export)
-		if err != nil {
-			return nil, err
-		}
-		a, err := newAEAD(wk)
-		if err != nil {
-			return nil, err
-		}
-		body := a.Seal(enc, nil, k[:], []byte(r.ID()))
-		j.Stanzas = append(j.Stanzas, stanza{KEM: kemP256, ID: r.ID(), Body: base64.StdEncoding.EncodeToString(body)})
+		j.Stanzas = append(j.Stanzas, w)
 	}
 	b, err := json.Marshal(j)
 	if err != nil {
 		return nil, err
 	}
-	_, err = parseBag(b)
+	_, err = ParseBag(b)
 	return b, err
 }
 
-func parseBag(b []byte) (bagJSON, error) {
-	bad := func(what string) (bagJSON, error) {
-		return bagJSON{}, fmt.Errorf("%w: key bag: %s", ErrMalformed, what)
+// ParseBag reads a key bag of any version; its form is checked, nothing is opened.
+//
+// Errors: [ErrMalformed].
+func ParseBag(b []byte) (Bag, error) {
+	bad := func(what string) (Bag, error) {
+		return Bag{}, fmt.Errorf("%w: key bag: %s", ErrMalformed, what)
 	}
 	if len(b) > maxBag {
 		return bad("too long")
 	}
+	raw := slices.Clone(oneLine(b))
+	var v struct {
+		Version int `json:"v"`
+	}
+	if err := json.Unmarshal(raw, &v); err != nil {
+		return bad("not the expected JSON")
+	}
 	var j bagJSON
-	if err := strictJSON(bytes.TrimSuffix(b, []byte("\n")), &j); err != nil {
-		return bad(err.Error())
+	switch v.Version {
+	case 1:
+		var old bagV1
+		if err := strictJSON(raw, &old); err != nil {
+			return bad(err.Error())
+		}
+		j = bagJSON{old.Version, old.Session, old.Segment, nil}
+		for _, p := range old.Stanzas {
+			j.Stanzas = append(j.Stanzas, stanzaJSON{ClassAuditor, []partJSON{p}})
+		}
+	case bagVersion:
+		if err := strictJSON(raw, &j); err != nil {
+			return bad(err.Error())
+		}
+	default:
+		return bad(fmt.Sprintf("version %d is unknown", v.Version))
 	}
-	if j.Version != FormatVersion {
-		return bad(fmt.Sprintf("version %d is unknown", j.Version))
-	}
-	if _, err := ParseSessionID(j.Session); err != nil || j.Segment < 0 || j.Segment > maxSegment {
+	sid, err := ParseSessionID(j.Session)
+	if err != nil || j.Segment < 0 || j.Segment > maxSegment {
 		return bad("session id or segment")
 	}
-	if len(j.Stanzas) == 0 || len(j.Stanzas) > maxRecipients {
-		return bad("number of recipients")
+	if len(j.Stanzas) == 0 || len(j.Stanzas) > maxStanzas {
+		return bad("number of stanzas")
 	}
 	for _, s := range j.Stanzas {
-		if id, err := hex.DecodeString(s.ID); err != nil || len(id) != 8 {
-			return bad("recipient id")
+		if s.Class != ClassAuditor && s.Class != ClassEscrow && s.Class != ClassCustomer {
+			return bad("a class that is unknown")
 		}
-		if len(s.Body) > 4096 {
-			return bad("stanza too long")
-		}
-	}
-	return j, nil
-}
-
-// open unwraps the content key with the first identity that fits and checks it
-// against the commitment in OPEN.
-func (j bagJSON) open(o Open, ids []Identity) (contentKey, error) {
-	if j.Session != o.Session.String() || j.Segment != o.Segment {
-		return contentKey{}, fmt.Errorf("%w: it is for segment %d of session %s", ErrBagMismatch, j.Segment, j.Session)
-	}
-	found := false
-	for _, s := range j.Stanzas {
-		for _, id := range ids {
-			if id.key == nil || id.Recipient().ID() != s.ID || s.KEM != kemP256 {
-				continue
-			}
-			found = true
-			k, err := s.unwrap(o, id)
-			if err != nil {
-				continue // another stanza may carry the same id
-			}
-			c, err := k.commitment(o.Session)
-			if err != nil {
-				return contentKey{}, err
-			}
-			if subtle.ConstantTimeCompare(c[:], o.Commit[:]) == 1 {
-				return k, nil
-			}
+		if err := s.check(); err != nil {
+			return bad(err.Error())
 		}
 	}
-	if found {
-		return contentKey{}, fmt.Errorf("%w: the key in it is not the one that the recording commits to", ErrBagMismatch)
-	}
-	return contentKey{}, ErrNotForYou
+	return Bag{raw, j.Version, sid, j.Segment, j.Stanzas}, nil
 }
 
-func (s stanza) unwrap(o Open, id Identity) (contentKey, error) {
-	b, err := base64.StdEncoding.Strict().DecodeString(s.Body)
-	if err != nil || len(b) != p256EncSize+sealOverhead+len(contentKey{}) {
-		return contentKey{}, fmt.Errorf("%w: stanza", ErrMalformed)
-	}
-	r, err := hpke.NewRecipient(b[:p256EncSize], id.key, hpke.HKDFSHA256(), hpke.ExportOnly(), bagInfo(o.Session, o.Segment))
+// ReadBag is [ParseBag] of a file.
+func ReadBag(path string) (Bag, error) {
+	b, err := readLimited(path, maxBag)
 	if err != nil {
-		return contentKey{}, err
+		return Bag{}, err
 	}
-	wk, err := wrapKey(r.Export)
-	if err != nil {
-		return contentKey{}, err
-	}
-	a, err := newAEAD(wk)
-	if err != nil {
-		return contentKey{}, err
-	}
-	k, err := a.Open(nil, nil, b[p256EncSize:], []byte(s.ID))
-	if err != nil {
-		return contentKey{}, err
-	}
-	return contentKey(k), nil
+	return ParseBag(b)
 }
 
-func readBag(path string) (bagJSON, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return bagJSON{}, err
+// Session and Segment say what the bag belongs to.
+func (b Bag) Session() SessionID { return b.session }
+
+// Segment is the number of the segment that the bag belongs to.
+func (b Bag) Segment() int { return b.segment }
+
+// Bytes is the bag as it stands in its file, without a line feed behind it.
+func (b Bag) Bytes() []byte { return slices.Clone(b.raw) }
+
+// Hash is SHA-256 over [Bag.Bytes].
+func (b Bag) Hash() [32]byte { return sha256.Sum256(b.raw) }
+
+// Stanzas tells who can read.
+func (b Bag) Stanzas() []BagStanza {
+	all := make([]BagStanza, len(b.stanzas))
+	for i, s := range b.stanzas {
+		all[i].Class = s.Class
+		for _, p := range s.Parts {
+			all[i].IDs = append(all[i].IDs, p.ID)
+		}
 	}
-	defer f.Close()
-	b, err := io.ReadAll(io.LimitReader(f, maxBag+1))
-	if err != nil {
-		return bagJSON{}, err
-	}
-	return parseBag(b)
+	return all
 }
 
-// BagRecipients returns the ids ([Recipient.ID]) that a key bag names. Whether
-// the keys in it are right only an identity can tell.
-//
-// Errors: [ErrBagMismatch], [ErrMalformed], those of the file system.
-func BagRecipients(path string, o Open) ([]string, error) {
-	b, err := readBag(path)
-	if err != nil {
-		return nil, err
+// For checks that the bag belongs to the segment that begins with o.
+func (b Bag) For(o Open) error {
+	if b.session != o.Session || b.segment != o.Segment {
+		return fmt.Errorf("%w: it is for segment %d of session %s", ErrBagMismatch, b.segment, b.session)
 	}
-	if b.Session != o.Session.String() || b.Segment != o.Segment {
-		return nil, ErrBagMismatch
+	return nil
+}
+
+// open unwraps the content key with the identities and checks it against the
+// commitment in OPEN.
+func (b Bag) open(o Open, ids []Identity) (contentKey, error) {
+	if err := b.For(o); err != nil {
+		return contentKey{}, err
 	}
-	var ids []string
-	for _, s := range b.Stanzas {
-		ids = append(ids, s.ID)
+	right := func(k [32]byte) bool {
+		c, err := contentKey(k).commitment(o.Session)
+		return err == nil && subtle.ConstantTimeCompare(c[:], o.Commit[:]) == 1
 	}
-	return ids, nil
+	info := bagInfo(b.version, b.session, b.segment)
+	if b.version == 1 {
+		return b.openV1(ids, info, right)
+	}
+	return openStanzas(b.stanzas, ids, info, right)
+}
+
+// openV1 opens parts that are bound to no class.
+func (b Bag) openV1(ids []Identity, info string, right func([32]byte) bool) (contentKey, error) {
+	err := ErrNotForYou
+	for _, s := range b.stanzas {
+		p := s.Parts[0]
+		id, ok := p.identity(ids)
+		if !ok {
+			continue
+		}
+		if k, uerr := p.unwrap(id, info, p.ID); uerr == nil && right(k) {
+			return k, nil
+		}
+		err = fmt.Errorf("%w: the key in it is not the one that the recording commits to", ErrBagMismatch)
+	}
+	return contentKey{}, err
+}
+
+// ReplaceBag puts another bag in the place of one, as a re-wrapping for other
+// recipients does. At every moment the file is the old or the new one; what the
+// old one was is not kept.
+func ReplaceBag(path string, b Bag) error {
+	next := path + ".new"
+	if err := os.Remove(next); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	if err := writeDurable(next, b.raw); err != nil {
+		return full(err)
+	}
+	if err := os.Rename(next, path); err != nil {
+		return errors.Join(err, os.Remove(next))
+	}
+	return syncDir(filepath.Dir(path))
 }

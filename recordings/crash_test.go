@@ -105,10 +105,11 @@ func TestCrashChild(t *testing.T) {
 
 func TestKill(t *testing.T) {
 	if testing.Short() {
-		t.Skip("40 child processes")
+		t.Skip("100 child processes")
 	}
+	const kills = 100
 	torn := 0
-	for n := range 40 {
+	for n := range kills {
 		rc := killAt(t, 1+rand.IntN(60))
 		if rc.TornBytes > 0 {
 			torn++
@@ -117,7 +118,7 @@ func TestKill(t *testing.T) {
 			t.Fatalf("kill %d: %+v", n, rc)
 		}
 	}
-	t.Logf("40 kills, %d left a torn record", torn)
+	t.Logf("%d kills, %d left a torn record", kills, torn)
 }
 
 // killAt kills a child -9 at a random moment after it printed some lines.

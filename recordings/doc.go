@@ -13,16 +13,22 @@
 //     each seal.
 //   - A head that [Writer.Seal] returned is on the disk. Whatever was appended
 //     after it is with the operating system and survives the end of the process.
-//   - Contents open only with an [Identity] that the key bag names. Content and
+//   - Contents open only with an [Identity] that the key bag names, or with two
+//     of them together where it says so (dual control, escrow). A share
+//     ([ShareTerms]) opens its tracks and minutes and nothing else. Content and
 //     signing keys exist in the memory of the writing process alone.
-//   - Verification ([Scan]) needs no secret, no network and bounded memory, and
-//     survives any input.
+//   - A bag that lets somebody read whom the signed policy does not name is found
+//     ([PolicyChain.Check]); what it says of itself is all there is to go by.
+//   - Verification ([Scan], [Follower]) needs no secret, no network and bounded
+//     memory, and survives any input.
 //
 // # What it does not promise
 //
 // A file alone cannot show that it was not cut at an earlier seal while it was
 // open, nor that the whole session was not recorded again: that takes the heads
-// which others keep ([ScanOptions.Known]).
+// which others keep ([ScanOptions.Known]). That a
+// share has ended is kept by readers, and by who deletes the file, not by
+// cryptography.
 //
 // # Compatibility
 //

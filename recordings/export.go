@@ -52,7 +52,7 @@ type ExportedVideo struct {
 // Export decrypts the segments of one session, in order, into a folder, which is
 // made when it is not there and must not hold an export already:
 //
-//   - video.mp4, then video-2.mp4 and so on for each change of size or form and
+//   - video.mp4, then video-2.mp4 and so on for each change of size or codec and
 //     each further stream, in order of their beginning. Each begins at time 0;
 //   - events.json, an array of every event, chat line and other record of text in
 //     order, each with "index", "segment", "at_ms" and "track", and with
@@ -142,7 +142,7 @@ func createIn(dir, name string) (*os.File, error) {
 // sealed, the second time to decrypt it.
 func (e *exporter) segment(s *Session, opts ScanOptions) error {
 	opts.Each = nil
-	rep, err := ScanFile(s.path, opts)
+	rep, err := s.scan(opts)
 	if err != nil {
 		return err
 	}

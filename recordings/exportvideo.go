@@ -35,6 +35,10 @@ func (e *exporter) video(i Item) error {
 		if _, _, err := withDuration(body); err != nil {
 			return err
 		}
+		if v != nil && goesOn(v.init, body) {
+			v.init = bytes.Clone(body)
+			return nil
+		}
 		if v != nil {
 			if err := e.endRun(v); err != nil {
 				return err
@@ -123,4 +127,38 @@ func (e *exporter) endRun(v *videoExport) error {
 	err = errors.Join(err, werr, v.file.Close())
 	v.file = nil
 	return err
+}
+
+// goesOn reports whether what follows a second initialisation segment can stand in
+// the file of the first: AV1 of the same size. Key frames have their sequence
+// header with them, and decoders follow it from one profile to the other, as when a
+// picture at rest becomes exact.
+func goesOn(first, second []byte) bool {
+	a, b := av1Size(first), av1Size(second)
+	return a != 0 && a == b
+}
+
+// av1Size is the size in the sample entry of an initialisation segment of AV1, 0 if
+// it is none.
+func av1Size(init []byte) (size uint32) {
+	var look func(kind string, p []byte) error
+	look = func(kind string, p []byte) error {
+		switch kind {
+		case "moov", "trak", "mdia", "minf", "stbl":
+			return boxes(p, look)
+		case "stsd": // version and flags, number of entries
+			if len(p) >= 8 {
+				return boxes(p[8:], look)
+			}
+		case "av01": // VisualSampleEntry, ISO/IEC 14496-12, section 12.1.3
+			if len(p) >= 28 {
+				size = binary.BigEndian.Uint32(p[24:])
+			}
+		}
+		return nil
+	}
+	if err := boxes(init, look); err != nil {
+		return 0
+	}
+	return size
 }

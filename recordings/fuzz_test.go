@@ -5,6 +5,7 @@ import (
 	"crypto/ed25519"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 )
@@ -99,9 +100,12 @@ func FuzzBag(f *testing.F) {
 	b, err := os.ReadFile(filepath.Join(s.conf.Dir, BagName(s.conf.Session, 0)))
 	must(f, err)
 	f.Add(b)
+	old, err := os.ReadFile("testdata/golden-0.key")
+	must(f, err)
+	f.Add(old)
 	f.Add([]byte(`{"v":1,"sid":"","segment":0,"stanzas":[]}`))
 	f.Fuzz(func(t *testing.T, in []byte) {
-		j, err := parseBag(in)
+		j, err := ParseBag(in)
 		if err != nil {
 			return
 		}
@@ -124,6 +128,7 @@ func FuzzKeyText(f *testing.F) {
 	must(f, err)
 	f.Add(secret)
 	f.Add(id.Recipient().String())
+	f.Add(newHybrid(f).Recipient().String())
 	f.Fuzz(func(t *testing.T, in string) {
 		if id, err := ParseIdentity(in); err == nil {
 			if s, err := id.Secret(); err != nil || s != in {
@@ -181,7 +186,7 @@ func FuzzFragment(f *testing.F) {
 	f.Add(b)
 	tu, err := parseTemporalUnit(ivf(f, "testdata/small.ivf")[0])
 	must(f, err)
-	init, err := initSegment(tu.sequence)
+	init, err := initSegment(tu)
 	must(f, err)
 	f.Add(init)
 	f.Fuzz(func(t *testing.T, in []byte) {
@@ -193,6 +198,49 @@ func FuzzFragment(f *testing.F) {
 		}
 		if out, at, err := withDuration(in); err == nil && (len(out) != len(in)+mehdSize || at+8 > int64(len(out))) {
 			t.Fatalf("%d bytes of %d, duration at %d", len(out), len(in), at)
+		}
+	})
+}
+
+// FuzzSheet: whatever is typed is refused or is a key.
+func FuzzSheet(f *testing.F) {
+	lines, err := newTestIdentity(f).Sheet()
+	must(f, err)
+	f.Add(strings.Join(lines, "\n"))
+	f.Fuzz(func(t *testing.T, in string) {
+		if id, err := ParseSheet(in); err == nil {
+			_, err := id.Sheet()
+			must(t, err)
+		}
+	})
+}
+
+// FuzzSmallForms: there is one spelling of each, and countersignatures are right.
+func FuzzSmallForms(f *testing.F) {
+	_, key := newLogKey(f)
+	sid := NewSessionID()
+	f.Add(Cosign(key, sid, Head{N: 3}))
+	rc, err := Recovered{Time: time.Now(), Sealed: 2, TornBytes: 1, Reason: "x"}.marshal()
+	must(f, err)
+	f.Add(rc)
+	f.Add([]byte(NewShareSecret().Text()))
+	f.Add([]byte(sid.String()))
+	f.Fuzz(func(t *testing.T, in []byte) {
+		if c, err := ParseCosignature(sid, in); err == nil && (!bytes.Equal(c.raw, in) || !ed25519.Verify(c.Key, cosigMessage(sid, in), in[72:])) {
+			t.Fatalf("%x", in)
+		}
+		if r, err := parseRecovered(in); err == nil {
+			b, err := r.marshal()
+			must(t, err)
+			if !bytes.Equal(b, in) {
+				t.Fatalf("%q\n%q", in, b)
+			}
+		}
+		if s, err := ParseShareSecret(string(in)); err == nil && s.Text() != string(in) {
+			t.Fatalf("%q", in)
+		}
+		if s, err := ParseSessionID(string(in)); err == nil && s.String() != string(in) {
+			t.Fatalf("%q", in)
 		}
 	})
 }

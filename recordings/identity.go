@@ -15,9 +15,22 @@ const (
 	identityPrefix  = "CONSENTO-IDENTITY-1"
 	recipientPrefix = "consento-recipient-1"
 
-	kemP256     = 0x0010 // DHKEM(P-256, HKDF-SHA256), RFC 9180 section 7.1
-	p256EncSize = 65     // of its encapsulated key
+	kemP256   = 0x0010 // DHKEM(P-256, HKDF-SHA256), RFC 9180 section 7.1
+	kemHybrid = 0x0050 // MLKEM768-P256, draft-ietf-hpke-pq
+
+	maxKeyText = 2048 // characters behind the prefix
 )
+
+// kem is one kind of key.
+type kem struct {
+	hpke.KEM
+	enc int // length of its encapsulated key, bytes
+}
+
+var kems = map[int]kem{
+	kemP256:   {hpke.DHKEM(ecdh.P256()), 65},
+	kemHybrid: {hpke.MLKEM768P256(), 1088 + 65},
+}
 
 // Identity is an auditor's private key: it opens the recordings that were made
 // for its [Recipient]. The zero value opens nothing.
@@ -27,8 +40,15 @@ type Identity struct{ key hpke.PrivateKey }
 type Recipient struct{ key hpke.PublicKey }
 
 // NewIdentity makes a key pair for HPKE over P-256, which browsers have too.
-func NewIdentity() (Identity, error) {
-	k, err := hpke.DHKEM(ecdh.P256()).GenerateKey()
+func NewIdentity() (Identity, error) { return newIdentity(kemP256) }
+
+// NewHybridIdentity makes a key pair for HPKE over ML-KEM-768 and P-256 together,
+// which holds against quantum computers as well: for keys that lie long (escrow)
+// and for who reads with the stand-alone program. No browser opens with it.
+func NewHybridIdentity() (Identity, error) { return newIdentity(kemHybrid) }
+
+func newIdentity(kem int) (Identity, error) {
+	k, err := kems[kem].GenerateKey()
 	if err != nil {
 		return Identity{}, fmt.Errorf("make a key: %w", err)
 	}
@@ -53,7 +73,7 @@ func (i Identity) Secret() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return identityPrefix + keyText(identityPrefix, b), nil
+	return identityPrefix + keyText(identityPrefix, int(i.key.KEM().ID()), b), nil
 }
 
 // String names the public half only.
@@ -67,8 +87,20 @@ func (r Recipient) String() string {
 	if r.key == nil {
 		return "nobody"
 	}
-	return recipientPrefix + strings.ToLower(keyText(recipientPrefix, r.key.Bytes()))
+	return recipientPrefix + strings.ToLower(keyText(recipientPrefix, r.kem(), r.key.Bytes()))
 }
+
+// Browser tells whether a browser can open what is made for this key.
+func (r Recipient) Browser() bool { return r.kem() == kemP256 }
+
+func (r Recipient) kem() int {
+	if r.key == nil {
+		return 0
+	}
+	return int(r.key.KEM().ID())
+}
+
+func (r Recipient) same(o Recipient) bool { return r.String() == o.String() }
 
 // ID is the short name of the key in key bags: the first 8 bytes of SHA-256
 // over the public key, in hexadecimal.
@@ -82,11 +114,11 @@ func (r Recipient) ID() string {
 
 // ParseIdentity reads the text form. Exactly one spelling is accepted.
 func ParseIdentity(s string) (Identity, error) {
-	b, err := parseKeyText(identityPrefix, s)
+	kem, b, err := parseKeyText(identityPrefix, s)
 	if err != nil {
 		return Identity{}, err
 	}
-	k, err := hpke.DHKEM(ecdh.P256()).NewPrivateKey(b)
+	k, err := kems[kem].NewPrivateKey(b)
 	if err != nil {
 		return Identity{}, fmt.Errorf("%w: not a private key", ErrMalformed)
 	}
@@ -102,11 +134,11 @@ func ParseRecipient(s string) (Recipient, error) {
 	if !ok {
 		return Recipient{}, fmt.Errorf("%w: a recipient begins with %s", ErrMalformed, recipientPrefix)
 	}
-	b, err := parseKeyText(recipientPrefix, recipientPrefix+strings.ToUpper(rest))
+	kem, b, err := parseKeyText(recipientPrefix, recipientPrefix+strings.ToUpper(rest))
 	if err != nil {
 		return Recipient{}, err
 	}
-	k, err := hpke.DHKEM(ecdh.P256()).NewPublicKey(b)
+	k, err := kems[kem].NewPublicKey(b)
 	if err != nil {
 		return Recipient{}, fmt.Errorf("%w: not a public key", ErrMalformed)
 	}
@@ -116,27 +148,28 @@ func ParseRecipient(s string) (Recipient, error) {
 var keyBase32 = base32.StdEncoding.WithPadding(base32.NoPadding)
 
 // keyText is base32 of KEM id, key, and 4 bytes of SHA-256 over prefix, id and key.
-func keyText(prefix string, key []byte) string {
-	b := append(binary.BigEndian.AppendUint16(nil, kemP256), key...)
+func keyText(prefix string, kem int, key []byte) string {
+	b := append(binary.BigEndian.AppendUint16(nil, uint16(kem)), key...)
 	sum := sha256.Sum256(append([]byte(prefix), b...))
 	return keyBase32.EncodeToString(append(b, sum[:4]...))
 }
 
-func parseKeyText(prefix, s string) ([]byte, error) {
+func parseKeyText(prefix, s string) (kem int, key []byte, err error) {
 	rest, ok := strings.CutPrefix(s, prefix)
-	if !ok || len(rest) > 256 {
-		return nil, fmt.Errorf("%w: a key begins with %s", ErrMalformed, prefix)
+	if !ok || len(rest) > maxKeyText {
+		return 0, nil, fmt.Errorf("%w: a key begins with %s", ErrMalformed, prefix)
 	}
 	b, err := keyBase32.DecodeString(rest)
 	if err != nil || len(b) < 2+4+1 {
-		return nil, fmt.Errorf("%w: the key is cut or has a wrong character", ErrMalformed)
+		return 0, nil, fmt.Errorf("%w: the key is cut or has a wrong character", ErrMalformed)
 	}
-	if id := binary.BigEndian.Uint16(b); id != kemP256 {
-		return nil, fmt.Errorf("%w: keys of type %#04x are unknown", ErrMalformed, id)
+	kem = int(binary.BigEndian.Uint16(b))
+	if _, ok := kems[kem]; !ok {
+		return 0, nil, fmt.Errorf("%w: keys of type %#04x are unknown", ErrMalformed, kem)
 	}
-	key := b[2 : len(b)-4]
-	if keyText(prefix, key) != rest {
-		return nil, fmt.Errorf("%w: the key was mistyped (its check digits are wrong)", ErrMalformed)
+	key = b[2 : len(b)-4]
+	if keyText(prefix, kem, key) != rest {
+		return 0, nil, fmt.Errorf("%w: the key was mistyped (its check digits are wrong)", ErrMalformed)
 	}
-	return key, nil
+	return kem, key, nil
 }

@@ -2,9 +2,9 @@ package recordings
 
 import (
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 )
 
@@ -49,43 +49,53 @@ func writeNew(path, text string, mode os.FileMode) error {
 	return err
 }
 
-// ReadIdentity reads the file that [WriteKeyPair] made, or a folder with it.
+// ReadIdentity reads the file that [WriteKeyPair] made, or a folder with it, or
+// what somebody typed from a printed sheet.
 func ReadIdentity(path string) (Identity, error) {
-	line, err := keyLine(path, IdentityFile)
+	text, err := keyFile(path, IdentityFile)
+	if err != nil {
+		return Identity{}, err
+	}
+	if !strings.Contains(text, identityPrefix) {
+		if id, serr := ParseSheet(text); serr == nil || sheetStart.MatchString(text) {
+			return id, serr
+		}
+	}
+	line, err := keyLine(path, text)
 	if err != nil {
 		return Identity{}, err
 	}
 	return ParseIdentity(line)
 }
 
+var sheetStart = regexp.MustCompile(`(?m)^\s*1[.:)]?\s`)
+
 // ReadRecipient reads the file that [WriteKeyPair] made, or a folder with it.
 func ReadRecipient(path string) (Recipient, error) {
-	line, err := keyLine(path, RecipientFile)
+	text, err := keyFile(path, RecipientFile)
+	if err != nil {
+		return Recipient{}, err
+	}
+	line, err := keyLine(path, text)
 	if err != nil {
 		return Recipient{}, err
 	}
 	return ParseRecipient(line)
 }
 
-// keyLine returns the one line of a file that is neither blank nor a comment.
-func keyLine(path, name string) (string, error) {
+// keyFile reads a small file, or the one of this name in a folder.
+func keyFile(path, name string) (string, error) {
 	if st, err := os.Stat(path); err == nil && st.IsDir() {
 		path = filepath.Join(path, name)
 	}
-	f, err := os.Open(path)
-	if err != nil {
-		return "", err
-	}
-	defer f.Close()
-	b, err := io.ReadAll(io.LimitReader(f, maxKeyFile+1))
-	if err != nil {
-		return "", err
-	}
-	if len(b) > maxKeyFile {
-		return "", fmt.Errorf("%w: %s is too long for a key", ErrMalformed, filepath.Base(path))
-	}
+	b, err := readLimited(path, maxKeyFile)
+	return string(b), err
+}
+
+// keyLine returns the one line that is neither blank nor a comment.
+func keyLine(path, text string) (string, error) {
 	var found []string
-	for line := range strings.Lines(string(b)) {
+	for line := range strings.Lines(text) {
 		if line = strings.TrimSpace(line); line != "" && line[0] != '#' {
 			found = append(found, line)
 		}

@@ -37,9 +37,13 @@ func (k contentKey) commitment(sid SessionID) ([32]byte, error) {
 	return [32]byte(b), nil
 }
 
+func trackInfo(sid SessionID, t Track, minute uint32) string {
+	return fmt.Sprintf("consento-track/v1 %s %d %d", sid, t, minute)
+}
+
 // trackKey opens one track for one minute.
 func (k contentKey) trackKey(sid SessionID, t Track, minute uint32) (cipher.AEAD, error) {
-	b, err := k.derive(fmt.Sprintf("consento-track/v1 %s %d %d", sid, t, minute))
+	b, err := k.derive(trackInfo(sid, t, minute))
 	if err != nil {
 		return nil, err
 	}

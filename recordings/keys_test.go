@@ -26,7 +26,12 @@ func TestKeyText(t *testing.T) {
 			t.Fatal(to.ID())
 		}
 	}
-	id := newTestIdentity(t)
+	for _, id := range []Identity{newTestIdentity(t), newHybrid(t)} {
+		testKeyText(t, id)
+	}
+}
+
+func testKeyText(t *testing.T, id Identity) {
 	secret, err := id.Secret()
 	must(t, err)
 	if strings.Contains(id.String(), secret[len(identityPrefix):]) {
@@ -128,7 +133,7 @@ func TestSwappedBag(t *testing.T) {
 	}
 	for name, make := range map[string]func() ([]byte, error){
 		"another key in a bag of this name": func() ([]byte, error) {
-			return newBag(newContentKey(), open.Session, 0, s.conf.Recipients)
+			return newBag(newContentKey(), open.Session, 0, s.conf.stanzas())
 		},
 		"renamed": func() ([]byte, error) {
 			b, err := os.ReadFile(foreign)
@@ -146,14 +151,14 @@ func TestSwappedBag(t *testing.T) {
 	// Every bit of a bag counts, or at least changes nothing.
 	bag, err := os.ReadFile(DefaultBag(path))
 	must(t, err)
-	want, err := parseBag(bag)
+	want, err := ParseBag(bag)
 	must(t, err)
 	key, err := want.open(open, []Identity{s.id})
 	must(t, err)
 	for n := range bag {
 		c := bytes.Clone(bag)
 		c[n] ^= 1 << (n % 8)
-		j, err := parseBag(c)
+		j, err := ParseBag(c)
 		if err != nil {
 			continue
 		}
@@ -205,6 +210,51 @@ func TestTrackKeysAreApart(t *testing.T) {
 		}
 		if _, err := aead.Open(nil, nil, recs[n].Body, dataAAD(NewSessionID(), recs[n].Header)); err == nil {
 			t.Error("a record opens in another session")
+		}
+	}
+}
+
+// TestSheet: what is printed reads, and a mistyped line is named.
+func TestSheet(t *testing.T) {
+	for _, id := range []Identity{newTestIdentity(t), newHybrid(t)} {
+		lines, err := id.Sheet()
+		must(t, err)
+		sheet := "Keep this in a safe.\n\n" + strings.Join(lines, "\n") + "\n\nEnd.\n"
+		for _, typed := range []string{sheet, strings.ToLower(sheet), strings.NewReplacer("O", "0", "I", "1", "B", "8").Replace(strings.Join(lines, "\r\n"))} {
+			got, err := ParseSheet(typed)
+			must(t, err)
+			if !got.Recipient().same(id.Recipient()) {
+				t.Error("another key")
+			}
+		}
+		path := filepath.Join(t.TempDir(), "typed")
+		must(t, os.WriteFile(path, []byte(sheet), 0o600))
+		if got, err := ReadIdentity(path); err != nil || !got.Recipient().same(id.Recipient()) {
+			t.Error(err)
+		}
+		for n, line := range lines {
+			for at := 3; at < len(line); at++ {
+				if line[at] == ' ' {
+					continue
+				}
+				c := byte('A')
+				if line[at] == c {
+					c = 'C'
+				}
+				wrong := strings.Replace(sheet, line, line[:at]+string(c)+line[at+1:], 1)
+				if _, err := ParseSheet(wrong); err == nil {
+					t.Fatalf("%q for %q: not noticed", wrong, line)
+				}
+			}
+			missing := strings.Replace(sheet, line+"\n", "", 1)
+			if _, err := ParseSheet(missing); !errors.Is(err, ErrMalformed) {
+				t.Errorf("without line %d: %v", n+1, err)
+			}
+		}
+	}
+	for _, s := range []string{"", "nothing here", "1 AAAA", "1  AAAA BBBB CCCC DDDD EEEE FFFF  AA"} {
+		if _, err := ParseSheet(s); !errors.Is(err, ErrMalformed) {
+			t.Errorf("%q: %v", s, err)
 		}
 	}
 }

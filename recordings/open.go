@@ -94,11 +94,11 @@ func parseOpen(b []byte) (Open, error) {
 	if !plainText(o.Origin, 255) || !plainText(o.Retention, 64) {
 		return bad("origin and retention class are short plain ASCII")
 	}
-	key, err := hex.DecodeString(j.Key)
-	if err != nil || len(key) != ed25519.PublicKeySize {
+	key, err := hash32(j.Key) // as long as a hash
+	if err != nil {
 		return bad("seal key")
 	}
-	o.Key = key
+	o.Key = key[:]
 	if o.Commit, err = hash32(j.Commit); err != nil {
 		return bad("key commitment")
 	}
@@ -136,8 +136,8 @@ func strictJSON(b []byte, v any) error {
 
 func hash32(s string) (h [32]byte, err error) {
 	b, err := hex.DecodeString(s)
-	if err != nil || len(b) != len(h) {
-		return h, fmt.Errorf("%w: not 64 hexadecimal digits", ErrMalformed)
+	if err != nil || len(b) != len(h) || hex.EncodeToString(b) != s {
+		return h, fmt.Errorf("%w: not 64 lower-case hexadecimal digits", ErrMalformed)
 	}
 	return [32]byte(b), nil
 }

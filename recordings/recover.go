@@ -182,11 +182,7 @@ func without(f *os.File, rep Report) (int64, tree, error) {
 			off = r.Offset
 			return io.EOF
 		}
-		b := make([]byte, HeaderSize, HeaderSize+len(r.Body))
-		r.Header.put(b)
-		b = append(b, r.Body...)
-		finish(b)
-		t.add(tlog.RecordHash(b))
+		t.add(tlog.RecordHash(r.raw))
 		return nil
 	}})
 	if !errors.Is(err, io.EOF) {

@@ -9,12 +9,10 @@ import (
 )
 
 const (
-	sealSize  = 8 + 32 + 8 + 32 + 64 // n, root, wall clock, next key, signature
-	sealed    = sealSize - 64
-	cosigSize = 32 + 8 + 32 + 64 // key, n, root, signature
+	sealSize = 8 + 32 + 8 + 32 + 64 // n, root, wall clock, next key, signature
+	sealed   = sealSize - 64
 
-	sealDomain  = "consento-seal/v1\x00"
-	cosigDomain = "consento-cosig/v1\x00"
+	sealDomain = "consento-seal/v1\x00"
 )
 
 // Head is what a seal signs: the tree over the first N records of a segment.
@@ -64,29 +62,11 @@ func parseSeal(body []byte) (head Head, next ed25519.PublicKey, err error) {
 	return head, ed25519.PublicKey(append([]byte(nil), body[48:80]...)), nil
 }
 
-// Cosignature is somebody else's signature over a sealed head. Whether Key is
-// one to trust is for the reader to decide.
-type Cosignature struct {
-	Key  ed25519.PublicKey
-	Head Head // without a time
-}
-
-// parseCosig checks the signature with the key that the record itself names.
-func parseCosig(sid SessionID, body []byte) (Cosignature, error) {
-	if len(body) != cosigSize {
-		return Cosignature{}, fmt.Errorf("%w: a countersignature of %d bytes", ErrMalformed, len(body))
+// Seal returns the head that a record of kind SEAL signs.
+func (r Record) Seal() (Head, bool) {
+	if r.Kind != KindSeal {
+		return Head{}, false
 	}
-	c := Cosignature{
-		Key:  ed25519.PublicKey(append([]byte(nil), body[:32]...)),
-		Head: Head{N: binary.BigEndian.Uint64(body[32:]), Root: [32]byte(body[40:72])},
-	}
-	if !ed25519.Verify(c.Key, cosigMessage(sid, body), body[72:]) {
-		return c, fmt.Errorf("%w: the countersignature is wrong", ErrMalformed)
-	}
-	return c, nil
-}
-
-func cosigMessage(sid SessionID, body []byte) []byte {
-	m := append([]byte(cosigDomain), sid[:]...)
-	return append(m, body[:72]...)
+	head, _, err := parseSeal(r.Body)
+	return head, err == nil
 }

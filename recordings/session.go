@@ -1,6 +1,7 @@
 package recordings
 
 import (
+	"crypto/cipher"
 	"errors"
 	"fmt"
 	"strings"
@@ -17,17 +18,25 @@ type Item struct {
 	Body     []byte // valid during the callback only
 }
 
-// Session is one segment opened for decrypted reading.
+// Session is one segment opened for decrypted reading, all of it or, by a share,
+// a part.
 type Session struct {
 	open Open
-	path string
-	keys trackKeys
+	scan func(ScanOptions) (Report, error)
+	keys keyring
+}
+
+// keyring gives the keys of records.
+type keyring interface {
+	// of returns nil for a record that is not to be read.
+	of(Header) (cipher.AEAD, error)
+	erase()
 }
 
 // OpenSession opens a segment with its key bag (the same name with ".key") by
-// one of the identities.
+// the identities: one of them, or two together where the bag asks for two.
 //
-// Errors: [ErrNotForYou], [ErrBagMismatch], [ErrMalformed], and those of
+// Errors: [ErrNotForYou], [ErrMoreKeys], [ErrBagMismatch], [ErrMalformed], and those of
 // [ReadOpen].
 func OpenSession(path string, ids ...Identity) (*Session, error) {
 	return OpenSessionBag(path, DefaultBag(path), ids...)
@@ -38,19 +47,42 @@ func DefaultBag(path string) string { return strings.TrimSuffix(path, ".rec") + 
 
 // OpenSessionBag is [OpenSession] with the key bag in another place.
 func OpenSessionBag(path, bag string, ids ...Identity) (*Session, error) {
-	o, err := ReadOpen(path)
+	src, err := fileSource(path)
 	if err != nil {
 		return nil, err
 	}
-	b, err := readBag(bag)
+	b, err := ReadBag(bag)
 	if err != nil {
 		return nil, fmt.Errorf("recordings: %w", err)
 	}
-	k, err := b.open(o, ids)
+	return src.open(b, ids)
+}
+
+// OpenExcerpt opens an excerpt with the key bag of its segment. [Session.Read]
+// then gives the records of the excerpt.
+//
+// Errors: as for [OpenSession].
+func OpenExcerpt(e Excerpt, b Bag, ids ...Identity) (*Session, error) {
+	return source{e.Open, e.scan}.open(b, ids)
+}
+
+// source is where the records of a session come from.
+type source struct {
+	first Open
+	scan  func(ScanOptions) (Report, error)
+}
+
+func fileSource(path string) (source, error) {
+	o, err := ReadOpen(path)
+	return source{o, func(opts ScanOptions) (Report, error) { return ScanFile(path, opts) }}, err
+}
+
+func (s source) open(b Bag, ids []Identity) (*Session, error) {
+	k, err := b.open(s.first, ids)
 	if err != nil {
 		return nil, fmt.Errorf("recordings: %w", err)
 	}
-	return &Session{open: o, path: path, keys: trackKeys{sid: o.Session, key: k}}, nil
+	return &Session{open: s.first, scan: s.scan, keys: &trackKeys{sid: s.first.Session, key: k}}, nil
 }
 
 // ReadOpen reads the first record of a segment. Nothing is verified but its form.
@@ -89,16 +121,51 @@ func (s *Session) Read(opts ScanOptions, fn func(Item) error, tracks ...Track) (
 		if r.Kind != KindData || (len(wanted) > 0 && !wanted[r.Track]) {
 			return nil
 		}
-		aead, err := s.keys.of(r.Header)
-		if err != nil {
+		i, err := s.decrypt(plain[:0], r)
+		if err != nil || i.Body == nil {
 			return err
 		}
-		if plain, err = aead.Open(plain[:0], nil, r.Body, dataAAD(s.open.Session, r.Header)); err != nil {
-			return fmt.Errorf("recordings: %w: record %d does not open with the session's key", ErrTampered, r.Index)
-		}
-		return fn(Item{Index: r.Index, Track: r.Track, Flags: r.Flags, At: r.At(), Duration: r.Header.Duration(), Body: plain})
+		plain = i.Body
+		return fn(i)
 	}
-	return ScanFile(s.path, opts)
+	return s.scan(opts)
+}
+
+// decrypt appends the plaintext to plain. The body is nil when the record is no
+// content, or not part of the share.
+func (s *Session) decrypt(plain []byte, r Record) (Item, error) {
+	if r.Kind != KindData {
+		return Item{}, nil
+	}
+	aead, err := s.keys.of(r.Header)
+	if err != nil || aead == nil {
+		return Item{}, err
+	}
+	if plain, err = aead.Open(plain, nil, r.Body, dataAAD(s.open.Session, r.Header)); err != nil {
+		return Item{}, fmt.Errorf("recordings: %w: record %d does not open with the session's key", ErrTampered, r.Index)
+	}
+	if plain == nil {
+		plain = []byte{}
+	}
+	return Item{Index: r.Index, Track: r.Track, Flags: r.Flags, At: r.At(), Duration: r.Header.Duration(), Body: plain}, nil
+}
+
+// Rewrap makes a key bag of the same content for other recipients, as an auditor
+// does who lets a new team or key read, on the auditors' own machine. The bag
+// takes the place of the old one ([ReplaceBag]), so that whom it does not name
+// reads no more.
+//
+// Errors: [ErrNotForYou] when only a part was opened, by a share.
+func (s *Session) Rewrap(to []Stanza) (Bag, error) {
+	all, ok := s.keys.(*trackKeys)
+	if !ok {
+		return Bag{}, fmt.Errorf("recordings: %w: a share cannot be handed on", ErrNotForYou)
+	}
+	raw, err := newBag(all.key, s.open.Session, s.open.Segment, to)
+	if err != nil {
+		return Bag{}, fmt.Errorf("recordings: key bag: %w", err)
+	}
+	return ParseBag(raw)
 }
 
 // Close erases the keys.

@@ -2,7 +2,9 @@ package recordings
 
 import (
 	"bytes"
+	"crypto/ed25519"
 	"errors"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -77,6 +79,65 @@ func TestFullDisk(t *testing.T) {
 	if rep.Verdict != Unanchored || rep.Tracks[TrackEvents].Records != 60 {
 		t.Errorf("%v, %v, %d events", rep.Verdict, rep.Fault, rep.Tracks[TrackEvents].Records)
 	}
+}
+
+// TestFullDiskAtAnyMoment: the disk fills up at 100 random moments, and the writer
+// is closed or dies there; no announced head is lost.
+func TestFullDiskAtAnyMoment(t *testing.T) {
+	s := newSetup(t)
+	s.conf.Dir = smallDisk(t, 6<<20)
+	pub, key := newLogKey(t)
+	died, refused := 0, 0
+	for n := range 100 {
+		s.conf.Session = NewSessionID()
+		w := s.create(t)
+		known := []Head{w.Head()}
+		filled, until := rand.IntN(12), rand.IntN(40)
+		for i := range filled + until {
+			if i == filled {
+				fill(t, s.conf.Dir)
+			}
+			at := time.Duration(i) * time.Second
+			err := w.Append(TrackVideo, 0, at, 0, make([]byte, 1+rand.IntN(90_000)))
+			if errors.Is(err, ErrNoSpace) {
+				refused++
+				err = w.Append(TrackEvents, 0, at, 0, []byte(`{"code":"evidence.full"}`))
+			}
+			if err == nil && rand.IntN(2) == 0 {
+				s.clock.t = s.conf.Started.Add(at)
+				var h Head
+				if h, err = w.Seal(); err == nil {
+					known = append(known, h)
+				}
+			}
+			if err != nil && !errors.Is(err, ErrNoSpace) {
+				t.Fatalf("moment %d, record %d: %v", n, i, err)
+			}
+		}
+		if rand.IntN(2) == 0 {
+			head, err := w.Close()
+			must(t, err)
+			known = append(known, head)
+		} else {
+			died++
+			must(t, w.f.Close())
+			// The reserve beyond the end of the file takes the completer's two records.
+			if _, err := Recover(w.Path(), key, "full", s.clock.t); err != nil {
+				t.Fatalf("moment %d: recovery on a full disk: %v", n, err)
+			}
+		}
+		rep, err := ScanFile(w.Path(), ScanOptions{LogKeys: []ed25519.PublicKey{pub}, Known: known})
+		must(t, err)
+		if rep.Verdict != Unanchored {
+			t.Fatalf("moment %d: %v, %v", n, rep.Verdict, rep.Fault)
+		}
+		for _, name := range []string{w.Path(), DefaultBag(w.Path()), filepath.Join(s.conf.Dir, "filler")} {
+			if err := os.Remove(name); err != nil && !errors.Is(err, os.ErrNotExist) {
+				t.Fatal(err)
+			}
+		}
+	}
+	t.Logf("100 full disks, %d recovered, %d records refused", died, refused)
 }
 
 // TestReserveRunsOut: even the reserve ends; its closing part takes the seal.

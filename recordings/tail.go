@@ -14,13 +14,12 @@ import (
 // writer waits for the disk after each seal, so nothing stands behind that one;
 // and it waits before a final seal, so that one is never final. Any other whole
 // seal behind a fault shows that sealed bytes were changed afterwards.
-func (s *scanner) tail() error {
-	if s.rep.Fault == nil {
-		return nil
-	}
+//
+// pending is what was already read behind the last good record; it is used up.
+func (s *verifier) tail(in io.Reader, pending []byte, eof bool) error {
 	const whole = HeaderSize + sealSize
 	var (
-		window  = append([]byte(nil), s.pending...)
+		window  = pending
 		base    = s.rep.GoodBytes // offset of window[0]
 		chunk   = make([]byte, 64<<10)
 		seals   int
@@ -28,14 +27,14 @@ func (s *scanner) tail() error {
 		final   bool
 		to      = s.rep.Fault.To
 	)
-	for eof := false; !eof; {
-		n, err := s.in.Read(chunk)
-		s.rep.Bytes += int64(n)
-		window = append(window, chunk[:n]...)
-		if err == io.EOF {
-			eof = true
-		} else if err != nil {
-			return err
+	for last := false; !last; {
+		if last = eof; !eof {
+			n, err := in.Read(chunk)
+			s.rep.Bytes += int64(n)
+			window = append(window, chunk[:n]...)
+			if last = err == io.EOF; err != nil && !last {
+				return err
+			}
 		}
 		done := 0
 		for {
@@ -79,4 +78,13 @@ func wholeSeal(b []byte) (Header, bool) {
 		return Header{}, false
 	}
 	return h, true
+}
+
+// ends is for an input that ends, perhaps within a record.
+func (s *verifier) ends(pending []byte) error {
+	if len(pending) == 0 {
+		return nil
+	}
+	s.broken("the file ends within a record")
+	return s.tail(nil, pending, true)
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/ed25519"
 	"encoding/binary"
+	"errors"
 	"io"
 	"os"
 	"runtime"
@@ -26,14 +27,37 @@ func undetected(rep Report, known Head) bool {
 	return rep.Verdict == Unanchored && rep.Fault == nil && rep.Head.Same(known)
 }
 
+// TestEveryBitFlipped: in a fresh recording and the golden ones, of which one has a
+// countersignature and one was recovered.
 func TestEveryBitFlipped(t *testing.T) {
-	s := newSetup(t)
-	b, recs, rep := s.recording(t, 2)
+	fresh, _, _ := newSetup(t).recording(t, 2)
+	keys := ScanOptions{LogKeys: []ed25519.PublicKey{goldenLogKey(t).Public().(ed25519.PublicKey)}}
+	flipEveryBit(t, "fresh", fresh, keys, true, false)
+	if testing.Short() {
+		return
+	}
+	for _, path := range []string{"testdata/v2/golden-0.rec", "testdata/golden-1.rec"} {
+		b, err := os.ReadFile(path)
+		must(t, err)
+		flipEveryBit(t, path, b, keys, true) // a wrong checksum is found like any other
+	}
+}
+
+func flipEveryBit(t *testing.T, name string, b []byte, o ScanOptions, checksums ...bool) {
+	recs, rep := records(t, b, o)
+	if rep.Verdict != Unanchored {
+		t.Fatalf("%s: %v", name, rep.Verdict)
+	}
+	// A recovery is two records that no seal of the recorder covers.
+	end := rep.Records - 1
+	if rep.Recovered != nil {
+		end = rep.Recovered.Sealed - 1
+	}
 	flips, missed, notTampered := 0, 0, 0
 	for _, r := range recs {
 		for at := int(r.Offset); at < r.end(); at++ {
 			for bit := range 8 {
-				for _, repaired := range []bool{true, false} {
+				for _, repaired := range checksums {
 					c := bytes.Clone(b)
 					c[at] ^= 1 << bit
 					if repaired {
@@ -43,24 +67,64 @@ func TestEveryBitFlipped(t *testing.T) {
 						repair(c, r)
 					}
 					flips++
-					got := scanBytes(t, c)
+					got, err := Scan(bytes.NewReader(c), o)
+					must(t, err)
 					if undetected(got, rep.Head) {
 						missed++
-						t.Errorf("byte %d (%v, %d of the record) bit %d, repaired %v: not detected", at, r.Kind, at-int(r.Offset), bit, repaired)
+						t.Errorf("%s: byte %d (%v, %d of the record) bit %d, repaired %v: not detected", name, at, r.Kind, at-int(r.Offset), bit, repaired)
 					}
 					// Without any known head, whatever lies before the final seal must be
 					// told from a crash. (A repaired length can swallow all that follows,
 					// which is as good as cutting the file there.)
 					swallows := repaired && at-int(r.Offset) >= 24 && at-int(r.Offset) < 28
-					if r.Index < rep.Records-1 && !swallows && got.Verdict != Tampered {
+					if r.Index < end && !swallows && got.Verdict != Tampered {
 						notTampered++
-						t.Errorf("byte %d (%v, %d of the record) bit %d, repaired %v: %v, %v", at, r.Kind, at-int(r.Offset), bit, repaired, got.Verdict, got.Fault)
+						t.Errorf("%s: byte %d (%v, %d of the record) bit %d, repaired %v: %v, %v", name, at, r.Kind, at-int(r.Offset), bit, repaired, got.Verdict, got.Fault)
 					}
 				}
 			}
 		}
 	}
-	t.Logf("%d flips in %d bytes: %d not detected, %d not told from a crash", flips, len(b), missed, notTampered)
+	t.Logf("%s: %d flips in %d bytes: %d not detected, %d not told from a crash", name, flips, len(b), missed, notTampered)
+}
+
+// TestHeadersAndSealsFlipped: every bit of every header and seal of a recording
+// with video, the checksum repaired.
+func TestHeadersAndSealsFlipped(t *testing.T) {
+	b, err := os.ReadFile("testdata/golden-0.rec")
+	must(t, err)
+	recs, rep := records(t, b, ScanOptions{})
+	if rep.Verdict != Unanchored {
+		t.Fatalf("untouched: %v, %v", rep.Verdict, rep.Fault)
+	}
+	flips := 0
+	for _, r := range recs {
+		end := int(r.Offset) + boundHeader
+		if r.Kind == KindSeal {
+			end = r.end()
+		}
+		for at := int(r.Offset); at < end; at++ {
+			if in := at - int(r.Offset); in >= boundHeader && in < HeaderSize {
+				continue // repairing would undo it
+			}
+			for bit := range 8 {
+				b[at] ^= 1 << bit
+				var sum [4]byte
+				copy(sum[:], b[r.Offset+boundHeader:])
+				whole := binary.BigEndian.Uint32(b[r.Offset+24:]) == r.Length
+				if whole { // else the checksum is over other bytes, and wrong
+					finish(b[r.Offset:r.end()])
+				}
+				flips++
+				if got := scanBytes(t, b); undetected(got, rep.Head) {
+					t.Errorf("byte %d (%v, %d of the record) bit %d: not detected", at, r.Kind, at-int(r.Offset), bit)
+				}
+				copy(b[r.Offset+boundHeader:], sum[:])
+				b[at] ^= 1 << bit
+			}
+		}
+	}
+	t.Logf("%d flips of headers and seals", flips)
 }
 
 func TestStructure(t *testing.T) {
@@ -224,12 +288,7 @@ func TestCosignature(t *testing.T) {
 	head := s.second(t, w, 0)
 	pub, key, err := ed25519.GenerateKey(nil)
 	must(t, err)
-	sign := func(h Head) []byte {
-		b := append([]byte(nil), pub...)
-		b = binary.BigEndian.AppendUint64(b, h.N)
-		b = append(b, h.Root[:]...)
-		return append(b, ed25519.Sign(key, cosigMessage(w.open.Session, b))...)
-	}
+	sign := func(h Head) []byte { return Cosign(key, w.open.Session, h) }
 	put := func(body []byte) Report {
 		must(t, w.record(Header{Kind: KindCosig, Index: w.tree.n, Length: uint32(len(body))}, body, small))
 		rep, err := ScanFile(w.Path(), ScanOptions{})
@@ -250,6 +309,37 @@ func TestCosignature(t *testing.T) {
 	w = s2.create(t)
 	if rep := put(sign(head)); rep.Verdict != Tampered {
 		t.Errorf("a countersignature over an unknown head is %v", rep.Verdict)
+	}
+}
+
+// TestCosigned: the writer takes a countersignature over one of its heads, and
+// nothing that would spoil the recording.
+func TestCosigned(t *testing.T) {
+	s := newSetup(t)
+	w := s.create(t)
+	_, key := newLogKey(t)
+	head := s.second(t, w, 0)
+	other := head
+	other.Root[3] ^= 1
+	forged := Cosign(key, s.conf.Session, head)
+	forged[100] ^= 1
+	for name, body := range map[string][]byte{"another root": Cosign(key, s.conf.Session, other), "another session": Cosign(key, NewSessionID(), head),
+		"a wrong signature": forged, "cut": forged[:50], "a head to come": Cosign(key, s.conf.Session, Head{N: 99})} {
+		if err := w.Cosigned(body); !errors.Is(err, ErrMalformed) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	s.second(t, w, 1)
+	must(t, w.Cosigned(Cosign(key, s.conf.Session, head)))
+	_, err := w.Close()
+	must(t, err)
+	rep, err := ScanFile(w.Path(), ScanOptions{})
+	must(t, err)
+	if rep.Verdict != Unanchored || len(rep.Cosignatures) != 1 || !rep.Cosignatures[0].Head.Same(head) {
+		t.Errorf("%v, %v, %d countersignatures", rep.Verdict, rep.Fault, len(rep.Cosignatures))
+	}
+	if err := w.Cosigned(Cosign(key, s.conf.Session, head)); !errors.Is(err, ErrClosed) {
+		t.Errorf("after Close: %v", err)
 	}
 }
 

@@ -24,8 +24,8 @@ const (
 	minSample      = 1        // ms: no picture lasts shorter
 )
 
-// Video puts one AV1 stream on the video track of a [Writer] as fragmented MP4
-// (ISO/IEC 14496-12; AV1 binding v1.2.0), without transcoding. The body of each
+// Video puts one stream of AV1 or VP9 on the video track of a [Writer] as fragmented MP4
+// (ISO/IEC 14496-12; AV1 binding v1.2.0, VP9 binding 1.0), without transcoding. The body of each
 // record is one byte, the stream's id, then an initialisation segment (FlagInit)
 // or one fragment (moof and mdat; FlagKeyframe when it begins with a key frame).
 // Presentation times in it are those of the session. Decoding times leave out
@@ -70,11 +70,28 @@ func (v *Video) WriteFrame(at time.Duration, tu []byte, key bool) error {
 	if len(tu) > maxFrame {
 		return fmt.Errorf("%w: a picture of %d bytes", ErrMalformed, len(tu))
 	}
-	ms, err := millis(at)
+	t, err := parseTemporalUnit(tu)
 	if err != nil {
 		return err
 	}
-	t, err := parseTemporalUnit(tu)
+	return v.write(at, t, key)
+}
+
+// WriteVP9 is [Video.WriteFrame] for a frame of VP9. A stream may change its codec
+// at a key frame.
+func (v *Video) WriteVP9(at time.Duration, frame []byte, key bool) error {
+	if len(frame) > maxFrame {
+		return fmt.Errorf("%w: a picture of %d bytes", ErrMalformed, len(frame))
+	}
+	t, err := parseVP9(frame)
+	if err != nil {
+		return err
+	}
+	return v.write(at, t, key)
+}
+
+func (v *Video) write(at time.Duration, t temporalUnit, key bool) error {
+	ms, err := millis(at)
 	if err != nil {
 		return err
 	}
@@ -91,7 +108,7 @@ func (v *Video) WriteFrame(at time.Duration, tu []byte, key bool) error {
 	}
 	var init []byte
 	if fresh {
-		if init, err = initSegment(t.sequence); err != nil {
+		if init, err = initSegment(t); err != nil {
 			return err
 		}
 	}
@@ -185,8 +202,19 @@ func (v *Video) fragment(until int64) ([]byte, error) {
 }
 
 // initSegment builds ftyp and moov; size, profile, level and colours are those of
-// the sequence header.
-func initSegment(sequence []byte) ([]byte, error) {
+// the bitstream.
+func initSegment(t temporalUnit) ([]byte, error) {
+	if t.codec == nil {
+		return initAV1(t.sequence)
+	}
+	var b seekablebuffer.Buffer
+	if err := (fmp4.Init{Tracks: []*fmp4.InitTrack{{ID: videoTrackID, TimeScale: videoTimescale, Codec: t.codec}}}).Marshal(&b); err != nil {
+		return nil, fmt.Errorf("%w: VP9: %w", ErrMalformed, err)
+	}
+	return b.Bytes(), nameColours(b.Bytes())
+}
+
+func initAV1(sequence []byte) ([]byte, error) {
 	var h av1.SequenceHeader
 	if err := h.Unmarshal(sequence); err != nil {
 		return nil, fmt.Errorf("%w: AV1 sequence header: %w", ErrMalformed, err)

@@ -33,7 +33,8 @@ type Config struct {
 	Segment    int         // 0 for the first
 	Origin     string      // who records, e.g. the office's host name; printable ASCII, at most 255
 	Started    time.Time   // time 0 of the session. Every segment of a session is given the same
-	Recipients []Recipient // who can read it; at least one
+	Recipients []Recipient // auditors who can read it, each alone
+	Stanzas    []Stanza    // further ways to read it, as [Policy.Stanzas] gives them. There must be one of either
 	Retention  string      // retention class, printable ASCII, at most 64
 	Policy     [32]byte    // hash of the recipient policy; zero: none
 	Continues  *Head       // last head of the segment before; needed when Segment > 0
@@ -49,17 +50,14 @@ func (c Config) check() error {
 		return errors.New("recordings: no session id")
 	case c.Started.IsZero():
 		return errors.New("recordings: no start time")
-	case len(c.Recipients) == 0:
+	case len(c.Recipients)+len(c.Stanzas) == 0:
 		return errors.New("recordings: nobody could read it: no recipient")
-	case len(c.Recipients) > maxRecipients:
-		return fmt.Errorf("recordings: more than %d recipients", maxRecipients)
 	}
-	for _, r := range c.Recipients {
-		if r.key == nil {
-			return errors.New("recordings: empty recipient")
-		}
-	}
-	return nil
+	return checkStanzas(c.stanzas())
+}
+
+func (c Config) stanzas() []Stanza {
+	return append(Alone(ClassAuditor, c.Recipients...), c.Stanzas...)
 }
 
 // SegmentName is the file name of a segment.
@@ -81,6 +79,7 @@ type Writer struct {
 	keys  trackKeys
 	sign  ed25519.PrivateKey
 	head  Head   // last seal
+	heads []Head // the last few, which may be countersigned
 	lastM uint32 // no seal's time lies before an earlier one's
 	dirty bool   // something follows the last seal
 	buf   []byte
@@ -120,7 +119,7 @@ func Create(c Config) (*Writer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("recordings: %w", err)
 	}
-	bag, err := newBag(key, c.Session, c.Segment, c.Recipients)
+	bag, err := newBag(key, c.Session, c.Segment, c.stanzas())
 	if err != nil {
 		return nil, fmt.Errorf("recordings: key bag: %w", err)
 	}
@@ -278,6 +277,7 @@ func (w *Writer) seal(flags Flags) (Head, error) {
 		return Head{}, err
 	}
 	w.head, w.dirty = head, false
+	w.heads = latest(w.heads, head, maxHeads)
 	return head, nil
 }
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"image"
+	"slices"
 	"testing"
 	"time"
 )
@@ -123,5 +124,37 @@ func TestTableMarksMissed(t *testing.T) {
 		if got := tab.rows[i].verdict; got != want {
 			t.Errorf("row %d: %q, want %q", i, got, want)
 		}
+	}
+}
+
+func TestSSIM(t *testing.T) {
+	const width, height = 64, 48
+	a := make([]uint8, width*height)
+	for i := range a {
+		a[i] = uint8(i * 2654435761 >> 13)
+	}
+	if got := ssim(a, a, width); got < 0.9999 {
+		t.Errorf("%.4f of equal pictures", got)
+	}
+	near, far := slices.Clone(a), slices.Clone(a)
+	for i := range a {
+		near[i] ^= 1
+		far[i] = a[(i+3)%len(a)]
+	}
+	if got := ssim(a, near, width); got < 0.99 || got >= 1 {
+		t.Errorf("%.4f with a level of noise", got)
+	}
+	if got := ssim(a, far, width); got > 0.3 {
+		t.Errorf("%.4f of a picture shifted by three pixels", got)
+	}
+}
+
+// Each change counts from its own painting, whatever a page saw before.
+func TestSeenBy(t *testing.T) {
+	start := time.UnixMilli(1_000_000)
+	m := measured{first: codeRange - 1, painted: []time.Time{start, start.Add(100 * time.Millisecond), start.Add(200 * time.Millisecond)}}
+	got := m.seenBy([]seenCode{{Code: 0, At: 999_000}, {Code: codeRange - 1, At: 1_000_040}, {Code: 0, At: 1_000_130}})
+	if !slices.Equal(got, []time.Duration{40 * time.Millisecond, 30 * time.Millisecond}) {
+		t.Errorf("%v", got)
 	}
 }

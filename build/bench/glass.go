@@ -13,6 +13,9 @@ import (
 type glass struct {
 	on *display
 	at image.Point // of the picture's upper left corner
+
+	samples *[]scrollSample // where samples of a scene go, nil for none
+	sampled time.Time
 }
 
 // watch notes when the codes that are painted appear. Codes are counted from
@@ -94,6 +97,9 @@ func (g *glass) follow(ctx context.Context, w *watch, square image.Rectangle) er
 		}
 		if n, ok := readCode(pix, square.Dx()); ok {
 			w.saw(n, time.Now())
+		}
+		if err := g.sample(square); err != nil {
+			return err
 		}
 		select {
 		case <-g.on.changed:

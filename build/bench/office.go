@@ -31,6 +31,7 @@ type office struct {
 	theirs, ours         *display // connections to the customer's and the technician's screen
 	paint                *painter
 	dir                  string
+	network              *stage.Network // of the customer in the sessions over poor networks; nil where none can be had
 
 	brokerAtRest int64 // bytes of memory before the first session
 }
@@ -42,7 +43,15 @@ func newOffice(ctx context.Context, bin, dir string) (_ *office, err error) {
 			err = errors.Join(err, o.close())
 		}
 	}()
-	if o.broker, err = stage.NewBroker(ctx, bin, dir); err != nil {
+	// The address changes nothing for who is on this machine: the kernel takes
+	// the short way to it.
+	if o.network, err = stage.NewNetwork(ctx); err == nil {
+		o.broker, err = stage.NewBrokerAt(ctx, bin, dir, o.network.Outside)
+	} else if errors.Is(err, stage.ErrNoNetwork) {
+		say(err.Error())
+		o.broker, err = stage.NewBroker(ctx, bin, dir)
+	}
+	if err != nil {
 		return nil, err
 	}
 	if o.customer, err = stage.NewScreen(ctx, customerSize, filepath.Join(dir, "customer")); err != nil {
@@ -93,6 +102,9 @@ func (o *office) close() error {
 	}
 	if o.broker != nil {
 		err = errors.Join(err, o.broker.Stop())
+	}
+	if o.network != nil {
+		err = errors.Join(err, o.network.Close())
 	}
 	return err
 }
@@ -188,7 +200,7 @@ func (s *session) redX(ctx context.Context) (time.Time, error) {
 
 // over waits until the agent has ended.
 func (s *session) over(ctx context.Context) error {
-	if err := s.customer.Accept(ctx, "Consento – removed"); err != nil {
+	if err := s.customer.Confirm(ctx, "Consento – removed"); err != nil {
 		return s.failed(err)
 	}
 	code, err := s.agent.Exit(ctx)

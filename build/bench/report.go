@@ -29,7 +29,7 @@ func targetsOf(scene string) targets {
 		return targets{agent: 10, median: 20, p95: 35, kbits: 250}
 	case sceneTerminal:
 		return targets{agent: 35, median: 50, p95: 120, kbits: 1500}
-	case "scrolling text, whole screen":
+	case sceneText:
 		return targets{agent: 35, median: 50, p95: 120, kbits: 1500}
 	case "scrolling picture, whole screen":
 		return targets{agent: 45, median: 50, p95: 120}
@@ -68,6 +68,9 @@ func (b *bench) table(agent, broker string) (*table, error) {
 		}
 		t.atMost(m.scene+": sent", "kbit/s", m.use.kbits, want.kbits,
 			fmt.Sprintf("all inside UDP, at the technician; %.0f packets, %.0f lost, %.0f key frames", m.use.got.Packets, m.use.got.Lost, m.use.got.Keys))
+		if m.scene == sceneText {
+			similarityRow(t, m)
+		}
 		t.atMost(m.scene+": broker CPU", "% of a core", m.use.broker, 0, "with recording; technician's Chromium "+number(m.use.browser)+" %")
 	}
 	for _, k := range b.becoming {
@@ -110,6 +113,18 @@ func (b *bench) table(agent, broker string) (*table, error) {
 		fmt.Sprintf("worst of %d, by the last frame of the recording; screen changes every 4 ms; negative: before the click; by the technician's screen %.0f ms", len(recorded), ms(quantile(seen, 1))))
 	if b.brokerInSession > 0 {
 		t.atMost("broker's memory with a session", "MB", float64(b.brokerInSession)/1e6, 0, fmt.Sprintf("RSS; %.1f MB before the first session", float64(b.brokerAtRest)/1e6))
+	}
+	if b.agentInSession > 0 {
+		t.atMost("agent's memory in a session", "MB", float64(b.agentInSession)/1e6, 0, "RSS after all scenes")
+	}
+	for _, v := range b.viewed {
+		v.rows(t)
+	}
+	for _, p := range b.poor {
+		p.rows(t)
+	}
+	for _, c := range b.cuts {
+		c.row(t)
 	}
 	size, packed, err := sizes(agent)
 	if err != nil {

@@ -20,6 +20,7 @@ type scene struct {
 	shake time.Duration // added at random, so that changes fall anywhere between frames
 	last  time.Duration // how long it is measured
 	code  image.Rectangle
+	still bool                  // step paints the same whatever was before: its pictures can be compared
 	begin func() error          // paints what is there before
 	step  func(i, n int) []move // the moves of change i, with code n
 	ready func(i, n int) error  // prepares a change out of sight, before its time is taken
@@ -32,6 +33,10 @@ type measured struct {
 	latency []time.Duration
 	changes int // painted
 	looks   int // of them seen as a picture of their own
+	painted []time.Time
+	first   int       // code of the first of them
+	step    int       // of the scene that painted it
+	ssim    []float64 // of samples in the midst of it, where they are taken
 }
 
 // warm is how long a scene goes on before it is measured.
@@ -52,6 +57,7 @@ const (
 	terminalCount = 400
 	smallCell     = 8
 	sceneTerminal = "scrolling terminal"
+	sceneText     = "scrolling text, whole screen"
 )
 
 var terminal = image.Rect(40, 140, 40+1280, 140+800)
@@ -110,7 +116,7 @@ func (o *office) scenes(s *props) []scene {
 		return move{xproto.Drawable(from.id), screen.Add(image.Pt(0, y)), image.Point{}}
 	}
 	whole := func(name string, from sheet) scene {
-		return scene{name: name, every: time.Second / 30, last: 8 * time.Second, code: corner, begin: desk, ready: stamp(16),
+		return scene{name: name, still: true, every: time.Second / 30, last: 8 * time.Second, code: corner, begin: desk, ready: stamp(16),
 			step: func(i, _ int) []move { return []move{scroll(from, i, lineHeight), show(corner)} }}
 	}
 	return []scene{
@@ -144,7 +150,7 @@ func (o *office) scenes(s *props) []scene {
 					show(status),
 				}
 			}},
-		whole("scrolling text, whole screen", s.tall),
+		whole(sceneText, s.tall),
 		whole("scrolling picture, whole screen", s.photo),
 		{name: "whole pages", every: 950 * time.Millisecond, shake: 100 * time.Millisecond, last: 25 * time.Second, code: corner, begin: desk,
 			ready: func(i, n int) error {
@@ -186,13 +192,22 @@ func (o *office) play(ctx context.Context, g *glass, agent *stage.Agent, sc scen
 	if err != nil {
 		return m, err
 	}
+	m.step, m.first = i, *next
+	var samples []scrollSample
+	if sc.still {
+		g.samples = &samples
+		defer func() { g.samples = nil }()
+	}
 	w, err := o.steps(ctx, g, sc, &i, next, sc.last, true)
 	if err != nil {
 		return m, err
 	}
 	to, err := o.read(agent)
 	m.use = to.since(from)
-	m.latency, m.changes, m.looks = w.latencies(), len(w.painted), w.looks
+	m.latency, m.changes, m.looks, m.painted = w.latencies(), len(w.painted), w.looks, w.painted
+	if sc.still && err == nil {
+		m.ssim, err = o.similarity(sc, m, samples)
+	}
 	return m, err
 }
 

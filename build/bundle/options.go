@@ -10,9 +10,11 @@ import (
 	"github.com/evanw/esbuild/pkg/api"
 )
 
-// textPrefix begins the keys of the texts that the console shows. The shared
+// consoleKey tells the keys of the texts that the console shows. The shared
 // language files hold those of portal and agent as well.
-const textPrefix = "console."
+func consoleKey(key string) bool {
+	return strings.HasPrefix(key, "console.") || strings.HasPrefix(key, "count.")
+}
 
 // options describes the bundle. minify is off while somebody works on it.
 func options(dir string, minify bool) (api.BuildOptions, error) {
@@ -35,6 +37,10 @@ func options(dir string, minify bool) (api.BuildOptions, error) {
 		AbsWorkingDir: root,
 		EntryPointsAdvanced: []api.EntryPoint{
 			{InputPath: filepath.Join(src, "console.tsx"), OutputPath: "console"},
+			{InputPath: filepath.Join(src, "share", "share.ts"), OutputPath: "share"},
+			{InputPath: filepath.Join(src, "player", "player.ts"), OutputPath: "player"},
+			{InputPath: filepath.Join(src, "player", "keyspage.ts"), OutputPath: "keys"},
+			{InputPath: filepath.Join(src, "player", "trail.ts"), OutputPath: "trail"},
 			{InputPath: filepath.Join(src, "style", "console.css"), OutputPath: "console"},
 			{InputPath: filepath.Join(src, "style", "base.css"), OutputPath: "base"},
 			{InputPath: filepath.Join(src, "index.html"), OutputPath: "index"},
@@ -75,7 +81,7 @@ func consoleTexts() api.Plugin {
 				return api.OnLoadResult{}, fmt.Errorf("%s: %w", args.Path, err)
 			}
 			for key := range texts {
-				if !strings.HasPrefix(key, textPrefix) {
+				if !consoleKey(key) {
 					delete(texts, key)
 				}
 			}

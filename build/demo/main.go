@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"time"
 
@@ -196,13 +197,23 @@ func (d *demo) evidence() error {
 		filepath.Join(d.broker.Data, "keys", "log.pub"):                 "keys/log.pub",
 		filepath.Join(d.broker.Data, "keys", "root.pub"):                "keys/root.pub",
 		filepath.Join(filepath.Dir(d.broker.Identity), "recipient.pub"): "keys/recipient.pub",
+		strings.TrimSuffix(files[0], "-0.rec") + ".proof":               "proof",
 	} {
 		if err := copyFile(from, filepath.Join(d.out, to)); err != nil {
 			return err
 		}
 	}
-	const unverifiable = 3 // closed and untouched; there is no log yet to anchor it
-	code, verdict, err := d.broker.Verify(d.ctx, "session", filepath.Join(d.out, "session.rec"), "--policy", keys)
+	witnesses, err := filepath.Glob(filepath.Join(d.broker.Data, "keys", "witness-*.pub"))
+	if err != nil {
+		return err
+	}
+	for _, w := range witnesses {
+		if err := copyFile(w, filepath.Join(keys, filepath.Base(w))); err != nil {
+			return err
+		}
+	}
+	against := []string{"--proof", filepath.Join(d.out, "proof"), "--policy", keys}
+	code, verdict, err := d.broker.Verify(d.ctx, append([]string{"session", filepath.Join(d.out, "session.rec")}, against...)...)
 	if err != nil {
 		return err
 	}
@@ -210,11 +221,12 @@ func (d *demo) evidence() error {
 		return err
 	}
 	fmt.Printf("\n%s", verdict)
-	if code != unverifiable {
+	if code != 0 {
 		return fmt.Errorf("consento-verify session: exit code %d", code)
 	}
-	code, said, err := d.broker.Verify(d.ctx, "open", filepath.Join(d.out, "session.rec"), "--identity", filepath.Join(d.out, "identity"), "--out", filepath.Join(d.out, "opened"))
-	if err != nil || code != unverifiable {
+	code, said, err := d.broker.Verify(d.ctx, append([]string{"open", filepath.Join(d.out, "session.rec"), "--identity", filepath.Join(d.out, "identity"),
+		"--out", filepath.Join(d.out, "opened")}, against...)...)
+	if err != nil || code != 0 {
 		return errors.Join(err, fmt.Errorf("consento-verify open: exit code %d\n%s", code, said))
 	}
 	duration, err := stage.Probe(d.ctx, filepath.Join(d.out, "opened", "video.mp4"))

@@ -23,7 +23,8 @@ var documents = []string{"README.md", "CONTRIBUTING.md", "SECURITY.md"}
 var built = map[string]func() (string, error){}
 
 func init() {
-	for name, source := range map[string]string{"consento-broker": "./broker", "consento-agent": "./agent", "consento-verify": "./recordings/cmd/verify"} {
+	for name, source := range map[string]string{"consento-broker": "./broker", "consento-agent": "./agent", "consento-verify": "./recordings/cmd/verify",
+		"consento-witness": "./recordings/cmd/witness"} {
 		built[name] = sync.OnceValues(func() (string, error) { return build(name, source) })
 	}
 }
@@ -46,7 +47,7 @@ func build(name, source string) (string, error) {
 	out := filepath.Join(programs, name)
 	cmd := exec.Command("go", "build", "-trimpath", "-o", out, source) // as make build does, so that little is compiled anew
 	cmd.Dir = root
-	if name == "consento-verify" {
+	if name == "consento-verify" || name == "consento-witness" {
 		cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	}
 	if said, err := cmd.CombinedOutput(); err != nil {

@@ -25,9 +25,10 @@ var allowedLicences = []string{"MIT", "BSD-2-Clause", "BSD-3-Clause", "Apache-2.
 
 // staticLibraries are the C libraries that are linked in, as the linker is told
 // of them. What they are under stands in Debian's copyright file, and beside
-// the library where build/libaom.sh made one.
+// the library where build/libaom.sh or build/libvpx.sh made one.
 var staticLibraries = map[string]struct{ name, pkg, licence string }{
 	"libaom.a": {"libaom", "libaom-dev", "BSD-2-Clause, AOM Patent License 1.0; parts MIT, ISC, BSD-3-Clause, public domain"},
+	"libvpx.a": {"libvpx", "libvpx-dev", "BSD-3-Clause, patent grant by Google"},
 	"libyuv.a": {"libyuv", "libyuv-dev", "BSD-3-Clause, patent grant by Google"},
 }
 
@@ -275,10 +276,12 @@ func linkedLibraries(t *testing.T) []string {
 			t.Errorf("%s is under %s now", name, licence)
 		}
 	}
-	built := filepath.Join(root, "build", ".libaom")
-	if _, err := os.Stat(built); err == nil {
-		if licence, err := licenceOf(built); err != nil {
-			t.Errorf("the libaom that was built: %s: %v", licence, err)
+	for _, name := range []string{".libaom", ".libvpx"} {
+		built := filepath.Join(root, "build", name)
+		if _, err := os.Stat(built); err == nil {
+			if licence, err := licenceOf(built); err != nil {
+				t.Errorf("%s that was built: %s: %v", name, licence, err)
+			}
 		}
 	}
 	return found

@@ -15,6 +15,8 @@ import (
 
 	"github.com/chromedp/cdproto/browser"
 	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/page"
+	"github.com/chromedp/cdproto/target"
 	"github.com/chromedp/chromedp"
 )
 
@@ -28,8 +30,9 @@ type Browser struct {
 }
 
 // Browser opens a window for a person with this language. It trusts the
-// broker's own authority, as the office's computers do, and nothing else.
-func (s *Screen) Browser(ctx context.Context, b *Broker, language string) (*Browser, error) {
+// broker's own authority, as the office's computers do, and nothing else. Flags
+// are Chromium's, "name=value". It is behind the screen's network, if there is one.
+func (s *Screen) Browser(ctx context.Context, b *Broker, language string, flags ...string) (*Browser, error) {
 	pin, err := pinOf(filepath.Join(b.Data, "tls", "ca.pem"))
 	if err != nil {
 		return nil, err
@@ -67,14 +70,24 @@ func (s *Screen) Browser(ctx context.Context, b *Broker, language string) (*Brow
 		chromedp.Flag("enable-automation", false),
 		chromedp.Flag("test-type", true), // no banner about no-sandbox
 	)
-	if _, err := os.Stat("/usr/bin/chromium"); err == nil {
-		options = append(options, chromedp.ExecPath("/usr/bin/chromium"))
+	for _, flag := range flags {
+		name, value, _ := strings.Cut(flag, "=")
+		options = append(options, chromedp.Flag(name, value))
+	}
+	program := "/usr/bin/chromium"
+	if _, err := os.Stat(program); err == nil {
+		if s.Network != nil {
+			if program, err = s.Network.wrapper(profile, program); err != nil {
+				return nil, err
+			}
+		}
+		options = append(options, chromedp.ExecPath(program))
 	}
 	allocated, stopAllocator := chromedp.NewExecAllocator(ctx, options...)
-	page, stopPage := chromedp.NewContext(allocated)
-	w := &Browser{ctx: page, cancel: func() { stopPage(); stopAllocator() }}
+	tab, stopPage := chromedp.NewContext(allocated)
+	w := &Browser{ctx: tab, cancel: func() { stopPage(); stopAllocator() }}
 	// The first run starts the browser and binds its life to this very context.
-	if err := chromedp.Do(page); err != nil {
+	if err := chromedp.Do(tab); err != nil {
 		w.Close()
 		return nil, fmt.Errorf("chromium is needed: %w", err)
 	}
@@ -110,6 +123,34 @@ func pinOf(file string) (string, error) {
 // Close closes the window.
 func (b *Browser) Close() { b.cancel() }
 
+// Freeze stops the browser with all its processes, as a computer that sleeps does,
+// until thaw is called.
+func (b *Browser) Freeze() (thaw func() error, err error) {
+	process := chromedp.FromContext(b.ctx).Browser.Process()
+	return freeze(process.Pid)
+}
+
+// Closed reports whether Close was called.
+func (b *Browser) Closed() bool { return b.ctx.Err() != nil }
+
+// NewTab opens an empty tab beside this one and in front of it.
+func (b *Browser) NewTab() (*Browser, error) {
+	ctx, cancel := chromedp.NewContext(b.ctx)
+	if err := chromedp.Do(ctx); err != nil {
+		cancel()
+		return nil, err
+	}
+	return &Browser{ctx: ctx, cancel: cancel}, nil
+}
+
+// Front shows this tab in its window.
+func (b *Browser) Front() error {
+	return b.do(chromedp.Func(func(ctx context.Context, target *chromedp.Target) error {
+		_, err := cdp.Call(ctx, target, page.BringToFront, cdp.Empty{})
+		return err
+	}))
+}
+
 func (b *Browser) do(steps ...chromedp.Action[chromedp.Void]) error {
 	ctx, cancel := context.WithTimeout(b.ctx, patience)
 	defer cancel()
@@ -118,6 +159,14 @@ func (b *Browser) do(steps ...chromedp.Action[chromedp.Void]) error {
 
 // Open goes to an address.
 func (b *Browser) Open(url string) error { return b.do(chromedp.Navigate(url)) }
+
+// Before runs a script in each page that is opened from now on, before its own.
+func (b *Browser) Before(script string) error {
+	return b.do(chromedp.Func(func(ctx context.Context, target *chromedp.Target) error {
+		_, err := cdp.Call(ctx, target, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: script})
+		return err
+	}))
+}
 
 // Click presses the button or link that a CSS selector finds, once it is there.
 func (b *Browser) Click(selector string) error {
@@ -133,6 +182,35 @@ func (b *Browser) Type(selector, text string) error {
 		return fmt.Errorf("type into %s: %w; the page says: %s", selector, err, b.Says())
 	}
 	return nil
+}
+
+// Choose chooses a file in the field that a CSS selector finds.
+func (b *Browser) Choose(selector, file string) error {
+	if err := b.do(chromedp.SetUploadFiles(selector, []string{file})); err != nil {
+		return fmt.Errorf("choose a file in %s: %w; the page says: %s", selector, err, b.Says())
+	}
+	return nil
+}
+
+// Tab does something that opens a tab, and returns that tab.
+func (b *Browser) Tab(open func() error) (*Browser, error) {
+	ctx, cancel := context.WithTimeout(b.ctx, patience)
+	defer cancel()
+	opened := chromedp.WaitNewTarget(ctx, func(i *target.Info) bool { return i.Type == "page" })
+	if err := open(); err != nil {
+		return nil, err
+	}
+	select {
+	case id, ok := <-opened:
+		if !ok {
+			return nil, fmt.Errorf("no tab opened; the page says: %s", b.Says())
+		}
+		page, stop := chromedp.NewContext(b.ctx, chromedp.WithTargetID(id))
+		tab := &Browser{ctx: page, cancel: stop}
+		return tab, chromedp.Do(page)
+	case <-ctx.Done():
+		return nil, fmt.Errorf("no tab opened: %w", ctx.Err())
+	}
 }
 
 // Key presses a key in the page.

@@ -8,14 +8,13 @@ import (
 	"fmt"
 	"image"
 	"image/png"
+	"io"
 	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
-
-	"github.com/chromedp/chromedp"
 )
 
 // Frame is what a <video> shows now, pixel by pixel at its own size.
@@ -40,44 +39,61 @@ func (b *Browser) Frame(selector string) (image.Image, error) {
 	return png.Decode(bytes.NewReader(data))
 }
 
-// Play opens a video file in a tab of its own, plays and seeks it, and returns
-// its length in seconds.
-func (b *Browser) Play(file string) (float64, error) {
-	ctx, cancel := chromedp.NewContext(b.ctx)
-	defer cancel()
-	tab := &Browser{ctx: ctx}
-	page := file + ".html"
-	if err := os.WriteFile(page, fmt.Appendf(nil, `<!doctype html><title>video</title><video muted src=%q></video>`, filepath.Base(file)), 0o600); err != nil {
-		return 0, err
+// Play opens video files of one folder in a tab of their own, plays and seeks
+// each, and returns their lengths in seconds.
+func (b *Browser) Play(files ...string) ([]float64, error) {
+	tab, err := b.NewTab()
+	if err != nil {
+		return nil, err
 	}
-	if err := chromedp.Do(ctx); err != nil {
-		return 0, err
+	defer tab.Close()
+	var page bytes.Buffer
+	page.WriteString("<!doctype html><title>videos</title>")
+	for _, file := range files {
+		fmt.Fprintf(&page, "<video muted src=%q></video>", filepath.Base(file))
 	}
-	if err := tab.Open("file://" + page); err != nil {
-		return 0, err
+	name := files[0] + ".html"
+	if err := os.WriteFile(name, page.Bytes(), 0o600); err != nil {
+		return nil, err
 	}
-	return Eval[float64](tab, `new Promise((resolve, reject) => {
-		const video = document.querySelector("video");
-		const failed = (why) => reject(new Error(why + ": " + (video.error ? video.error.message : "")));
-		video.onerror = () => failed("video");
-		const seek = (to) => new Promise((done) => { video.onseeked = done; video.currentTime = to; });
-		const ready = () => new Promise((done) => video.readyState >= 2 ? done() : (video.onloadeddata = done));
-		setTimeout(() => failed("took too long"), 20000);
-		ready().then(() => video.play()).then(() => seek(video.duration * 0.9)).then(() => seek(video.duration * 0.2))
-			.then(() => video.videoWidth > 0 ? resolve(video.duration) : failed("no picture"), (e) => failed(String(e)));
-	})`)
+	if err := tab.Open("file://" + name); err != nil {
+		return nil, err
+	}
+	return Eval[[]float64](tab, `(async () => {
+		const play = (video) => new Promise((resolve, reject) => {
+			const failed = (why) => reject(new Error(video.src + ": " + why + ": " + (video.error ? video.error.message : "")));
+			video.onerror = () => failed("video");
+			const seek = (to) => new Promise((done) => { video.onseeked = done; video.currentTime = to; });
+			const ready = () => new Promise((done) => video.readyState >= 2 ? done() : (video.onloadeddata = done));
+			setTimeout(() => failed("took too long"), 20000);
+			// A video of a moment is over before play() has said that it plays.
+			const over = (e) => { if (e.name !== "AbortError" || !video.ended) throw e; };
+			ready().then(() => video.play()).catch(over).then(() => seek(video.duration * 0.9)).then(() => seek(video.duration * 0.2))
+				.then(() => video.videoWidth > 0 ? resolve(video.duration) : failed("no picture"), (e) => failed(String(e)));
+		});
+		const lengths = [];
+		for (const video of document.querySelectorAll("video")) lengths.push(await play(video));
+		return lengths;
+	})()`)
 }
 
-// Probe returns the length of a video in seconds as ffprobe reads it; the
-// codec has to be AV1 and every frame has to decode without a complaint.
+// Codec returns the codec of a video as ffprobe names it.
+func Codec(ctx context.Context, file string) (string, error) {
+	out, err := exec.CommandContext(ctx, "ffprobe", "-v", "error", "-select_streams", "v:0", "-show_entries", "stream=codec_name",
+		"-of", "default=noprint_wrappers=1:nokey=1", file).Output()
+	return strings.TrimSpace(string(out)), err
+}
+
+// Probe returns the length of a video in seconds as ffprobe reads it; the codec
+// has to be AV1 or VP9 and every frame has to decode without a complaint.
 func Probe(ctx context.Context, file string) (float64, error) {
 	out, err := exec.CommandContext(ctx, "ffprobe", "-v", "error", "-select_streams", "v:0", "-show_entries", "stream=codec_name:format=duration",
 		"-of", "default=noprint_wrappers=1", file).CombinedOutput()
 	if err != nil {
 		return 0, fmt.Errorf("ffprobe: %w: %s", err, out)
 	}
-	if !strings.Contains(string(out), "codec_name=av1") {
-		return 0, fmt.Errorf("ffprobe: no AV1 in %s: %s", file, out)
+	if !strings.Contains(string(out), "codec_name=av1") && !strings.Contains(string(out), "codec_name=vp9") {
+		return 0, fmt.Errorf("ffprobe: neither AV1 nor VP9 in %s: %s", file, out)
 	}
 	complaints, err := exec.CommandContext(ctx, "ffmpeg", "-v", "error", "-i", file,
 		"-fps_mode", "passthrough", "-enc_time_base", "-1", "-f", "null", "-").CombinedOutput()
@@ -97,16 +113,52 @@ func Probe(ctx context.Context, file string) (float64, error) {
 
 // LastFrame decodes the last picture of a video.
 func LastFrame(ctx context.Context, file string) (image.Image, error) {
-	out, err := exec.CommandContext(ctx, "ffmpeg", "-v", "error", "-i", file, "-update", "1", "-f", "image2pipe", "-c:v", "png", "-").Output()
-	if err != nil {
-		return nil, fmt.Errorf("ffmpeg: %w", err)
+	var last *image.RGBA
+	if _, err := EachFrame(ctx, file, func(img *image.RGBA) {
+		if last == nil {
+			last = image.NewRGBA(img.Rect)
+		}
+		copy(last.Pix, img.Pix)
+	}); err != nil {
+		return nil, err
 	}
-	// One PNG after the other comes out: the last one counts.
-	at := bytes.LastIndex(out, []byte("\x89PNG\r\n"))
-	if at < 0 {
+	if last == nil {
 		return nil, errors.New("ffmpeg: no picture")
 	}
-	return png.Decode(bytes.NewReader(out[at:]))
+	return last, nil
+}
+
+// EachFrame decodes a video and calls visit for each of its pictures, in order;
+// visit must not keep the picture. It returns how many there were.
+func EachFrame(ctx context.Context, file string, visit func(*image.RGBA)) (n int, err error) {
+	out, err := exec.CommandContext(ctx, "ffprobe", "-v", "error", "-select_streams", "v", "-show_entries", "stream=width,height", "-of", "csv=p=0", file).Output()
+	if err != nil {
+		return 0, fmt.Errorf("ffprobe: %w", err)
+	}
+	var size image.Point
+	if _, err := fmt.Sscanf(string(out), "%d,%d", &size.X, &size.Y); err != nil {
+		return 0, fmt.Errorf("ffprobe: no size: %s", out)
+	}
+	cmd := exec.CommandContext(ctx, "ffmpeg", "-v", "error", "-i", file, "-fps_mode", "passthrough", "-f", "rawvideo", "-pix_fmt", "rgba", "-")
+	pipe, err := cmd.StdoutPipe()
+	if err != nil {
+		return 0, err
+	}
+	if err := cmd.Start(); err != nil {
+		return 0, fmt.Errorf("ffmpeg: %w", err)
+	}
+	img := image.NewRGBA(image.Rectangle{Max: size})
+	for {
+		_, err := io.ReadFull(pipe, img.Pix)
+		if errors.Is(err, io.EOF) {
+			return n, cmd.Wait()
+		}
+		if err != nil {
+			return n, errors.Join(fmt.Errorf("ffmpeg: %w", err), cmd.Wait())
+		}
+		visit(img)
+		n++
+	}
 }
 
 // Below leaves the first rows of a picture out.

@@ -12,11 +12,14 @@ import (
 )
 
 // SignIn signs the technician in; the console is open then.
-func (b *Browser) SignIn(broker *Broker) error {
+func (b *Browser) SignIn(broker *Broker) error { return b.SignInAs(broker, TechnicianEmail) }
+
+// SignInAs is SignIn for another account.
+func (b *Browser) SignInAs(broker *Broker, email string) error {
 	if err := b.Open(broker.URL + "/console/"); err != nil {
 		return err
 	}
-	if err := b.Type("#email", TechnicianEmail); err != nil {
+	if err := b.Type("#email", email); err != nil {
 		return err
 	}
 	if err := b.Type("#password", TechnicianPassword); err != nil {
@@ -99,6 +102,11 @@ func (s *Screen) startAgent(program, command string, env ...string) (*Agent, err
 	cmd := s.Command(context.Background(), "bash", "-c", command)
 	cmd.Env = append(cmd.Env, env...)
 	cmd.Stdout, cmd.Stderr = log, log
+	if s.Network != nil {
+		if err := s.Network.Enter(cmd); err != nil {
+			return nil, err
+		}
+	}
 	p, err := s.start(cmd)
 	if err != nil {
 		return nil, err
@@ -134,6 +142,9 @@ func (s *Screen) StartCopy(ctx context.Context, file string) (*Agent, error) {
 // Kill kills the agent with SIGKILL.
 func (a *Agent) Kill() { a.proc.kill() }
 
+// Freeze stops the agent, as a computer that sleeps does, until thaw is called.
+func (a *Agent) Freeze() (thaw func() error, err error) { return freeze(a.proc.cmd.Process.Pid) }
+
 // PID is the agent's process id.
 func (a *Agent) PID() int { return a.proc.cmd.Process.Pid }
 
@@ -145,6 +156,23 @@ func (a *Agent) Exit(ctx context.Context) (int, error) {
 	case <-ctx.Done():
 		return 0, fmt.Errorf("the agent did not end: %w\n%s", ctx.Err(), a.Log())
 	}
+}
+
+// FirstExit waits for the first of several agents to end and returns which it
+// was, and its exit code.
+func FirstExit(ctx context.Context, agents ...*Agent) (which, code int, err error) {
+	err = Until(ctx, "one of the agents ends", func() bool {
+		for i, a := range agents {
+			select {
+			case <-a.proc.done:
+				which, code = i, a.proc.cmd.ProcessState.ExitCode()
+				return true
+			default:
+			}
+		}
+		return false
+	})
+	return which, code, err
 }
 
 // Log is what the agent printed.

@@ -22,6 +22,8 @@ type Screen struct {
 	Display string
 	Home    string
 	Size    image.Point
+	// Network that the agent and browsers opened from now on run in, nil for the machine's own.
+	Network *Network
 
 	mu    sync.Mutex
 	procs []*process
@@ -74,6 +76,9 @@ func (s *Screen) Close() error {
 	s.procs = nil
 	return nil
 }
+
+// Crash takes the display away from all programs on it, as a broken X server does.
+func (s *Screen) Crash() { s.procs[0].kill() }
 
 // Command is a program for this screen and its person.
 func (s *Screen) Command(ctx context.Context, name string, args ...string) *exec.Cmd {
@@ -140,6 +145,12 @@ func (s *Screen) NoWindow(ctx context.Context, text string) error {
 // Press presses keys, one after the other, in the window that has the keyboard.
 func (s *Screen) Press(ctx context.Context, keys ...string) error {
 	_, err := s.xdotool(ctx, append([]string{"key", "--delay", "40"}, keys...)...)
+	return err
+}
+
+// Write types text into the window that has the keyboard.
+func (s *Screen) Write(ctx context.Context, text string) error {
+	_, err := s.xdotool(ctx, "type", "--delay", "40", text)
 	return err
 }
 
@@ -224,11 +235,25 @@ func (s *Screen) PressIn(ctx context.Context, window string, keys ...string) err
 	return s.Press(ctx, keys...)
 }
 
+// focused waits until a window has the keyboard. Where another one keeps it, as a
+// second dialog may that opened later, it is clicked on, as a person would do.
 func (s *Screen) focused(ctx context.Context, window string) error {
-	return Until(ctx, "focus", func() bool {
+	has := func() bool {
 		out, err := s.xdotool(ctx, "getwindowfocus")
 		return err == nil && out == window
-	})
+	}
+	for range 6 {
+		patient, cancel := context.WithTimeout(ctx, 5*time.Second)
+		err := Until(patient, "focus", has)
+		cancel()
+		if err == nil {
+			return nil
+		}
+		if _, err := s.xdotool(ctx, "windowactivate", window); err != nil {
+			return err
+		}
+	}
+	return errors.New("another window keeps the keyboard")
 }
 
 func pause(ctx context.Context, d time.Duration) error {
@@ -272,6 +297,12 @@ func (s *Screen) Bounds(ctx context.Context, window string) (image.Rectangle, er
 		}
 	}
 	return image.Rect(x, y, x+w, y+h), nil
+}
+
+// Resize gives a window another size, as dragging its corner does.
+func (s *Screen) Resize(ctx context.Context, window string, size image.Point) error {
+	_, err := s.xdotool(ctx, "windowsize", window, fmt.Sprint(size.X), fmt.Sprint(size.Y))
+	return err
 }
 
 // Picture takes a screenshot.

@@ -49,6 +49,59 @@ func (p *process) kill() {
 	<-p.done
 }
 
+// nap is how long something frozen stays so at least: longer than what agents take
+// for a sleep.
+const nap = 13 * time.Second
+
+// freeze stops a process and all its children, and returns what lets them run again.
+func freeze(pid int) (thaw func() error, err error) {
+	family, err := family(pid)
+	if err != nil {
+		return nil, err
+	}
+	send := func(s syscall.Signal) error {
+		var failed error
+		for _, p := range family {
+			if err := syscall.Kill(p, s); err != nil && !errors.Is(err, syscall.ESRCH) {
+				failed = errors.Join(failed, err)
+			}
+		}
+		return failed
+	}
+	rested := time.NewTimer(nap)
+	return func() error { <-rested.C; return send(syscall.SIGCONT) }, send(syscall.SIGSTOP)
+}
+
+// family lists a process and all that descend from it (proc_pid_stat(5)).
+func family(pid int) ([]int, error) {
+	stats, err := filepath.Glob("/proc/[0-9]*/stat")
+	if err != nil {
+		return nil, err
+	}
+	children := map[int][]int{}
+	for _, file := range stats {
+		data, err := os.ReadFile(file)
+		if err != nil {
+			continue // it has ended
+		}
+		var child, parent int
+		var state string
+		_, rest, _ := strings.Cut(string(data[strings.LastIndexByte(string(data), ')'):]), " ")
+		if _, err := fmt.Sscan(string(data), &child); err != nil {
+			return nil, err
+		}
+		if _, err := fmt.Sscan(rest, &state, &parent); err != nil {
+			return nil, err
+		}
+		children[parent] = append(children[parent], child)
+	}
+	list := []int{pid}
+	for i := 0; i < len(list); i++ {
+		list = append(list, children[list[i]]...)
+	}
+	return list, nil
+}
+
 // stop asks the program to end, and kills it if it does not.
 func (p *process) stop(patience time.Duration) error {
 	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
@@ -98,6 +151,7 @@ type Broker struct {
 
 	bin    string
 	listen string
+	empty  bool // nothing is set up
 	mu     sync.Mutex
 	proc   *process
 	log    string
@@ -109,7 +163,35 @@ func NewBroker(ctx context.Context, bin, dir string) (*Broker, error) {
 	if err != nil {
 		return nil, err
 	}
-	return newBroker(ctx, bin, dir, port)
+	return newBroker(ctx, bin, dir, "", port)
+}
+
+// NewEmptyBroker starts a broker as a stranger has it: no office, no account, no
+// key. Its Setup is the way in; the auditor's keys are made beside it.
+func NewEmptyBroker(ctx context.Context, bin, dir string) (*Broker, error) {
+	port, err := freePort()
+	if err != nil {
+		return nil, err
+	}
+	b := &Broker{bin: bin, Data: filepath.Join(dir, "data"), Identity: filepath.Join(dir, "auditor", "identity"), empty: true,
+		listen: fmt.Sprintf("127.0.0.1:%d", port), URL: fmt.Sprintf("https://localhost:%d", port), log: filepath.Join(dir, "broker.log")}
+	if _, err := b.Run(ctx, "consento-verify", "keygen", "--out", filepath.Dir(b.Identity)); err != nil {
+		return nil, err
+	}
+	if _, err := b.Run(ctx, "consento-broker", "agents", "prepare", "--data", b.Data, "--public-url", b.URL, "--in", filepath.Join(bin, "agents"), "--office", "Consento"); err != nil {
+		return nil, err
+	}
+	return b, b.Start(ctx)
+}
+
+// NewBrokerAt is NewBroker at an address of this machine other than loopback:
+// that under which a Network reaches us.
+func NewBrokerAt(ctx context.Context, bin, dir, address string) (*Broker, error) {
+	port, err := freePort()
+	if err != nil {
+		return nil, err
+	}
+	return newBroker(ctx, bin, dir, address, port)
 }
 
 // Impostor starts another office's broker at the address of this one, which has
@@ -126,12 +208,16 @@ func (b *Broker) Impostor(ctx context.Context, dir string) (*Broker, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
-	return newBroker(ctx, b.bin, dir, n)
+	return newBroker(ctx, b.bin, dir, "", n)
 }
 
-func newBroker(ctx context.Context, bin, dir string, port int) (*Broker, error) {
+func newBroker(ctx context.Context, bin, dir, address string, port int) (*Broker, error) {
+	name := address
+	if address == "" {
+		address, name = "127.0.0.1", "localhost"
+	}
 	b := &Broker{bin: bin, Data: filepath.Join(dir, "data"), Identity: filepath.Join(dir, "auditor", "identity"),
-		listen: fmt.Sprintf("127.0.0.1:%d", port), URL: fmt.Sprintf("https://localhost:%d", port), log: filepath.Join(dir, "broker.log")}
+		listen: fmt.Sprintf("%s:%d", address, port), URL: fmt.Sprintf("https://%s:%d", name, port), log: filepath.Join(dir, "broker.log")}
 	password := filepath.Join(dir, "password")
 	if err := os.WriteFile(password, []byte(TechnicianPassword+"\n"), 0o600); err != nil {
 		return nil, err
@@ -148,6 +234,27 @@ func newBroker(ctx context.Context, bin, dir string, port int) (*Broker, error) 
 		}
 	}
 	return b, b.Start(ctx)
+}
+
+// AddTechnician makes another account like the technician's.
+func (b *Broker) AddTechnician(ctx context.Context, email, name, team string) error {
+	password := filepath.Join(filepath.Dir(b.Data), "password")
+	_, err := b.Run(ctx, "consento-broker", "account", "add", "--data", b.Data, "--email", email, "--name", name,
+		"--role", "technician", "--team", team, "--level", "L1", "--profile", "View only", "--password-file", password)
+	return err
+}
+
+// AddReader makes an account that reads evidence or decides about it: auditor, dpo.
+func (b *Broker) AddReader(ctx context.Context, email, name, role string) error {
+	password := filepath.Join(filepath.Dir(b.Data), "password")
+	_, err := b.Run(ctx, "consento-broker", "account", "add", "--data", b.Data, "--email", email, "--name", name, "--role", role, "--password-file", password)
+	return err
+}
+
+// EndAccount ends an account, while the broker runs or not.
+func (b *Broker) EndAccount(ctx context.Context, email string) error {
+	_, err := b.Run(ctx, "consento-broker", "account", "disable", "--data", b.Data, "--email", email)
+	return err
 }
 
 // Run runs one of our commands and returns what it prints.
@@ -177,7 +284,9 @@ func (b *Broker) Start(ctx context.Context) error {
 	}
 	defer log.Close()
 	cmd := exec.Command(filepath.Join(b.bin, "consento-broker"), "serve", "--listen", b.listen, "--data", b.Data, "--public-url", b.URL)
-	cmd.Env = append(os.Environ(), "CONSENTO_OFFICE_NAME="+OfficeName, "CONSENTO_OFFICE_PHONE="+OfficePhone)
+	if !b.empty { // a test may set another name: the last of two counts
+		cmd.Env = append([]string{"CONSENTO_OFFICE_NAME=" + OfficeName, "CONSENTO_OFFICE_PHONE=" + OfficePhone}, os.Environ()...)
+	}
 	cmd.Stderr = log
 	out, err := cmd.StdoutPipe()
 	if err != nil {

@@ -37,7 +37,7 @@ export function wellFormed(m: Incoming): boolean {
     case "welcome":
       return person(body["account"]) && date(body["now"]) && list(body["sessions"], session);
     case "session_changed":
-      return session(body["session"]);
+      return session(body["session"]) && (body["now"] === undefined || date(body["now"]));
     case "session_issued":
       return session(body["session"]) && text(body["key"]) && text(body["url"]) && text(body["address"]);
     case "answer":

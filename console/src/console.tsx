@@ -1,7 +1,9 @@
 // The console's start: made once, when the page is loaded.
 
 import { render } from "preact";
+import { Bell } from "./bell";
 import { Desk } from "./desk";
+import { Layout } from "./layout";
 import { Settings } from "./settings";
 import { language } from "./text";
 import { App } from "./view/app";
@@ -11,12 +13,14 @@ document.documentElement.lang = language;
 
 const address = new URL("/ws/console", location.href);
 address.protocol = location.protocol === "http:" ? "ws:" : "wss:";
-const desk = new Desk(address.href, () => location.assign("/signin?next=/console/"));
+const settings = new Settings();
+const bell = new Bell(settings);
+const desk = new Desk(address.href, bell, () => location.assign("/signin?next=/console/"));
 
 const root = document.getElementById("console");
 if (root === null) throw new Error("the page has no element for the console");
 render(
-  <Console.Provider value={{ desk, settings: new Settings() }}>
+  <Console.Provider value={{ desk, settings, layout: new Layout(), bell }}>
     <App />
   </Console.Provider>,
   root,

@@ -2,22 +2,25 @@
 // keys and pictures, and what can be done with them. Views read the signals.
 
 import { batch, computed, effect, signal, untracked } from "@preact/signals";
+import type { Bell } from "./bell";
 import type { Incoming } from "./check";
 import { Clock } from "./clock";
+import { type Happening, happeningOf } from "./happening";
+import { Note } from "./notes";
 import { Picture } from "./picture";
 import { type Answer, type Session, type SessionIssued, type State, states, type Welcome } from "./protocol";
-import { has, t } from "./text";
+import { over, reasonText, type SessionView, viewOf } from "./sessionview";
+import { has, hourOf, t } from "./text";
 import { Refused, Wire } from "./wire";
-
-/** A session without the nulls that Go writes for empty lists. */
-export type SessionView = { [K in keyof Session]: NonNullable<Session[K]> };
 
 /** Whether the picture of a session in this state can be asked for. */
 const picturable = (s: State) => s === "Waiting" || s === "Active";
-export const over = (s: State) => s === "Ending" || s === "Closed";
 
 /** How often a working console says that somebody is there, in ms. */
 const stayingSignedIn = 5 * 60_000;
+
+/** How long it is said that the connection is back, in ms. */
+const backShown = 10_000;
 
 export class Desk {
   readonly clock = new Clock();
@@ -31,6 +34,15 @@ export class Desk {
   readonly opened = signal<readonly string[]>([]);
   readonly selected = signal("");
   readonly pictures = signal<ReadonlyMap<string, Picture>>(new Map());
+  readonly notes = new Map<string, Note>();
+  /** Sessions in which something happened that the technician has not looked at yet. */
+  readonly unread = signal<ReadonlySet<string>>(new Set());
+  /** The session whose tab was closed last while it goes on, "" if none. */
+  readonly putAside = signal("");
+  /** Since when there is no connection, by performance.now(); 0 while there is. */
+  readonly lostAt = signal(0);
+  /** For how long there was none, in ms, for a little while after it came back; 0 else. */
+  readonly back = signal(0);
   /** Sessions whose red X was pressed and that the broker has not ended yet. */
   readonly ending = signal<ReadonlySet<string>>(new Set());
   readonly asking = signal(false); // a new session was asked for
@@ -42,9 +54,25 @@ export class Desk {
   readonly current = computed(() => this.sessions.value.find((s) => s.id === this.selected.value));
   readonly online = computed(() => this.wire.line.value.kind === "online");
 
-  constructor(url: string, signedOut: () => void) {
+  readonly #bell: Bell;
+  #backTimer = 0;
+
+  constructor(url: string, bell: Bell, signedOut: () => void) {
+    this.#bell = bell;
     this.wire = new Wire(url, (m) => this.#receive(m), signedOut);
     effect(() => this.#keepPictures());
+    effect(() => {
+      const kind = this.wire.line.value.kind;
+      if (kind === "lost" && this.lostAt.peek() === 0 && this.welcome.peek() !== null) this.lostAt.value = performance.now();
+    });
+    effect(() => this.#look());
+    document.addEventListener("visibilitychange", () => this.#look());
+    addEventListener("focus", () => this.#look());
+    addEventListener("pagehide", () => this.#saveNotes());
+    addEventListener("beforeunload", (e) => {
+      this.#saveNotes();
+      if ([...this.notes.values()].some((n) => n.state.value === "failed" || n.state.value === "long")) e.preventDefault();
+    });
   }
 
   start(): void {
@@ -56,17 +84,30 @@ export class Desk {
     }, stayingSignedIn);
   }
 
-  /** newSession asks for a session and opens it with its key. */
-  async newSession(): Promise<void> {
+  /** newSession asks for a session and opens it with its key. Of a test it returns the customer's address. */
+  async newSession(test = false): Promise<string | undefined> {
     if (this.asking.value || this.welcome.value?.can_issue === false) return;
     this.asking.value = true;
     try {
-      await this.wire.request("new_session", {});
+      const m = await this.wire.request("new_session", test ? { test } : {});
       this.trouble.value = "";
+      return test && m.type === "session_issued" ? m.body.url : undefined;
     } catch (e) {
       this.#fail(e);
     } finally {
       this.asking.value = false;
+    }
+  }
+
+  /** giveReason says why a session is needed; false if the broker does not take it (any more). */
+  async giveReason(id: string, text: string): Promise<boolean> {
+    try {
+      await this.wire.request("reason", { session: id, text });
+      this.trouble.value = "";
+      return true;
+    } catch (e) {
+      this.#fail(e);
+      return false;
     }
   }
 
@@ -76,9 +117,15 @@ export class Desk {
     this.ending.value = new Set(this.ending.value).add(id);
   }
 
+  /** crisp wishes a picture that is exact at rest, or no more. */
+  crisp(id: string, on: boolean): void {
+    this.wire.send("crisp", { session: id, on });
+  }
+
   open(id: string): void {
     batch(() => {
       if (!this.opened.value.includes(id)) this.opened.value = [...this.opened.value, id];
+      if (this.putAside.value === id) this.putAside.value = "";
       this.selected.value = id;
     });
   }
@@ -88,17 +135,37 @@ export class Desk {
     this.selected.value = "";
   }
 
-  /** close puts a session off the desk; it goes on. */
+  /** close puts a session off the desk; it goes on, and that is said. */
   close(id: string): void {
     batch(() => {
       const at = this.opened.value.indexOf(id);
       const rest = this.opened.value.filter((o) => o !== id);
       this.opened.value = rest;
       if (this.selected.value === id) this.selected.value = rest[Math.min(at, rest.length - 1)] ?? "";
-      // The key goes with it: it was to be read out once.
-      const issued = new Map(this.issued.value);
-      if (issued.delete(id)) this.issued.value = issued;
+      const s = this.sessions.value.find((x) => x.id === id);
+      this.putAside.value = s?.mine === true && !over(s.state) ? id : "";
     });
+  }
+
+  /** note is what the technician writes about a session. */
+  note(session: SessionView): Note {
+    const known = this.notes.get(session.id);
+    if (known !== undefined) return known;
+    const note = new Note(session, async (text, base) => {
+      const m = await this.wire.request("note", base === undefined ? { session: session.id, text } : { session: session.id, text, base });
+      if (m.type !== "session_changed") throw new Refused("unknown_state");
+      return m.body.session;
+    });
+    this.notes.set(session.id, note);
+    return note;
+  }
+
+  /** nameOf is what a session is called: its time, exact to the second where two would be called the same. */
+  nameOf(s: SessionView): string {
+    const now = this.clock.read();
+    const time = hourOf(s.issued_at, now, false);
+    const twin = this.sessions.value.some((x) => x.id !== s.id && hourOf(x.issued_at, now, false) === time);
+    return t(s.test === true ? "test_session" : "session", { time: twin ? hourOf(s.issued_at, now, true) : time });
   }
 
   say(text: string): void {
@@ -111,6 +178,7 @@ export class Desk {
         this.#welcomed(m.body);
         break;
       case "session_changed":
+        if (m.body.now !== undefined) this.clock.set(m.body.now);
         this.#changed(m.body.session);
         break;
       case "session_issued":
@@ -129,13 +197,15 @@ export class Desk {
 
   #welcomed(welcome: Welcome): void {
     const first = this.welcome.value === null;
+    const before = this.sessions.value;
     batch(() => {
       this.clock.set(welcome.now);
       this.welcome.value = welcome;
-      this.sessions.value = (welcome.sessions ?? []).map(view).sort(newestFirst);
+      this.sessions.value = (welcome.sessions ?? []).map(viewOf).sort(newestFirst);
       this.opened.value = this.opened.value.filter((id) => this.sessions.value.some((s) => s.id === id));
       this.wire.answered();
       this.trouble.value = "";
+      for (const s of this.sessions.value) this.notes.get(s.id)?.arrived(s);
       // After a reload the work goes on where it was.
       if (first) {
         const mine = this.sessions.value.filter((s) => s.mine && !over(s.state));
@@ -145,33 +215,74 @@ export class Desk {
         this.selected.value = this.opened.value[0] ?? "";
       }
     });
-    // The broker dropped this window's pictures together with its socket.
-    if (!first) for (const p of this.pictures.value.values()) p.start();
+    if (!first) this.#returned(before);
     const live = new Set(this.sessions.value.filter((s) => !over(s.state)).map((s) => s.id));
     this.ending.value = new Set([...this.ending.value].filter((id) => live.has(id)));
     for (const id of this.ending.value) this.#sendEnd(id);
   }
 
+  /** #returned makes good what a lost connection left. */
+  #returned(before: readonly SessionView[]): void {
+    // The broker dropped this window's pictures together with its socket.
+    for (const p of this.pictures.value.values()) p.start();
+    for (const n of this.notes.values()) n.online();
+    if (this.lostAt.value > 0) {
+      this.back.value = performance.now() - this.lostAt.value;
+      this.lostAt.value = 0;
+      clearTimeout(this.#backTimer);
+      this.#backTimer = setTimeout(() => (this.back.value = 0), backShown);
+    }
+    for (const s of this.sessions.value) this.#notice(before.find((b) => b.id === s.id), s);
+  }
+
   #changed(session: Session): void {
-    const next = view(session);
+    const next = viewOf(session);
     const before = this.sessions.value.find((s) => s.id === next.id);
     if (before && rank(before.state) > rank(next.state)) return; // the only way is forward
     this.sessions.value = [next, ...this.sessions.value.filter((s) => s.id !== next.id)].sort(newestFirst);
     if (over(next.state) && this.ending.value.has(next.id)) {
       this.ending.value = new Set([...this.ending.value].filter((id) => id !== next.id));
     }
-    this.#announce(before, next);
+    if (next.state !== "Issued" && this.issued.value.has(next.id)) { // its key is used up
+      const issued = new Map(this.issued.value);
+      issued.delete(next.id);
+      this.issued.value = issued;
+    }
+    this.notes.get(next.id)?.arrived(next);
+    if (over(next.state) && this.putAside.value === next.id) this.putAside.value = "";
+    this.#notice(before, next);
   }
 
-  /** #announce says what a screen reader's user would otherwise not notice. */
-  #announce(before: SessionView | undefined, next: SessionView): void {
-    if (!this.opened.value.includes(next.id)) return;
+  /** #notice says what the technician would otherwise not notice: to a screen
+   * reader, on the tab and, to who looks elsewhere, by the bell. */
+  #notice(before: SessionView | undefined, next: SessionView): void {
+    const what = happeningOf(before, next);
+    const looking = this.selected.value === next.id && document.visibilityState === "visible" && document.hasFocus();
+    if (what !== null) {
+      const text = happened(what, next);
+      this.say(this.selected.value === next.id ? text : `${this.nameOf(next)}: ${text}`);
+      const own = what === "ended" && next.end_reason === "technician";
+      if (!looking && !own) {
+        this.unread.value = new Set(this.unread.value).add(next.id);
+        this.#bell.ring(this.nameOf(next), text, next.id, () => this.open(next.id));
+      }
+      return;
+    }
     const step = next.steps.at(-1);
-    if (next.state !== before?.state && over(next.state)) {
-      this.say(`${t("ended.heading")}. ${reasonText(next)}`);
-    } else if (step && step !== before?.steps.at(-1) && has(`step.done.${step}`)) {
+    if (this.selected.value === next.id && step && before && step !== before.steps.at(-1) && has(`step.done.${step}`)) {
       this.say(t(`step.done.${step}`));
     }
+  }
+
+  /** #look marks as read what is looked at. */
+  #look(): void {
+    const id = this.selected.value;
+    if (!this.unread.value.has(id) || document.visibilityState !== "visible" || !document.hasFocus()) return;
+    this.unread.value = new Set([...this.unread.value].filter((x) => x !== id));
+  }
+
+  #saveNotes(): void {
+    for (const n of this.notes.values()) void n.flush();
   }
 
   /** #keepPictures holds a picture for each open session of this person that can have one. */
@@ -181,10 +292,15 @@ export class Desk {
       return s?.mine === true && picturable(s.state) && !this.ending.value.has(id);
     });
     const had = this.pictures.peek();
-    if (this.welcome.value === null || (wanted.length === had.size && wanted.every((id) => had.has(id)))) return;
+    const selected = this.selected.value;
+    if (this.welcome.value === null) return;
+    if (wanted.length === had.size && wanted.every((id) => had.has(id))) {
+      untracked(() => had.forEach((p, id) => p.look(id === selected)));
+      return;
+    }
     untracked(() => {
       const next = new Map<string, Picture>();
-      for (const id of wanted) next.set(id, had.get(id) ?? new Picture((sdp) => this.#offer(id, sdp)));
+      for (const id of wanted) next.set(id, had.get(id) ?? this.#picture(id));
       for (const [id, p] of had) {
         if (next.has(id)) continue;
         p.close();
@@ -193,7 +309,12 @@ export class Desk {
         if (s && !over(s.state) && !this.ending.peek().has(id)) this.wire.send("stop_watching", { session: id });
       }
       this.pictures.value = next;
+      next.forEach((p, id) => p.look(id === selected));
     });
+  }
+
+  #picture(id: string): Picture {
+    return new Picture({ offer: (sdp) => this.#offer(id, sdp), stop: () => void this.wire.send("stop_watching", { session: id }) });
   }
 
   async #offer(session: string, sdp: string): Promise<Answer> {
@@ -223,16 +344,11 @@ export class Desk {
   }
 }
 
+/** happened says what happened in a session, in a sentence. */
+export function happened(what: Happening, s: SessionView): string {
+  return what === "ended" ? `${t("ended.heading")}. ${reasonText(s)}` : t(`happened.${what}`);
+}
+
 /** reasonText says in the technician's words why a session ended. */
-export function reasonText(s: SessionView): string {
-  if (s.end_reason === "technician" && !s.mine) return t("reason.technician_other", { name: s.technician.name });
-  const key = `reason.${s.end_reason ?? ""}`;
-  return has(key) ? t(key) : t("reason.unknown");
-}
-
-function view(s: Session): SessionView {
-  return { ...s, consents: s.consents ?? [], steps: s.steps ?? [], viewers: s.viewers ?? [] };
-}
-
 const rank = (s: State) => states.indexOf(s);
 const newestFirst = (a: SessionView, b: SessionView) => (a.issued_at < b.issued_at ? 1 : a.issued_at > b.issued_at ? -1 : 0);

@@ -1,24 +1,30 @@
-// The console's single keys. They act only where typing means nothing else, and
-// not at all when the person switched them off.
+// The console's keys. Single keys act only where typing means nothing else, and
+// not at all when the person switched them off; Ctrl+K acts everywhere.
 
 import type { TextKey } from "./text";
 
 /** What a key does. */
-export type Act = "filter" | "next" | "previous" | "new" | "tab" | "zoom" | "screen" | "help";
+export type Act = "filter" | "next" | "previous" | "new" | "tab" | "zoom" | "screen" | "notes" | "figures" | "rail" | "help";
 
 /** The keys in the order in which the help lists them. Enter on a session is the button's own. */
 export const keyHelp: readonly { keys: readonly string[]; text: TextKey }[] = [
+  { keys: ["Ctrl K"], text: "help.palette" },
   { keys: ["N"], text: "help.new" },
   { keys: ["/"], text: "help.filter" },
   { keys: ["J", "K"], text: "help.move" },
   { keys: ["Enter"], text: "help.open" },
   { keys: ["1", "9"], text: "help.tab" },
+  { keys: ["W"], text: "help.notes" },
+  { keys: ["Q"], text: "help.figures" },
   { keys: ["Z"], text: "help.zoom" },
   { keys: ["M"], text: "help.screen" },
+  { keys: ["L"], text: "help.rail" },
   { keys: ["?"], text: "help.help" },
 ];
 
-const acts: Record<string, Act> = { "/": "filter", j: "next", k: "previous", n: "new", z: "zoom", m: "screen", "?": "help" };
+const acts: Record<string, Act> = {
+  "/": "filter", j: "next", k: "previous", n: "new", z: "zoom", m: "screen", w: "notes", q: "figures", l: "rail", "?": "help",
+};
 
 /** actOf tells what a key press means; null when it is not for the console. */
 export function actOf(e: KeyboardEvent): { act: Act; digit: number } | null {
@@ -27,6 +33,11 @@ export function actOf(e: KeyboardEvent): { act: Act; digit: number } | null {
   if (/^[1-9]$/.test(e.key)) return { act: "tab", digit: Number(e.key) };
   const act = acts[e.key.toLowerCase()];
   return act === undefined ? null : { act, digit: 0 };
+}
+
+/** opensPalette tells whether a key press is Ctrl+K, or Cmd+K on a Mac. */
+export function opensPalette(e: KeyboardEvent): boolean {
+  return (e.ctrlKey || e.metaKey) && !e.altKey && !e.shiftKey && e.key.toLowerCase() === "k" && !e.repeat;
 }
 
 function takesText(target: EventTarget | null): boolean {

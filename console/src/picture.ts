@@ -1,15 +1,19 @@
 // The picture of one session: a WebRTC connection to the broker that receives
-// the video, and the data channel with the cursor. It is made again when it fails.
+// the video, and the data channel with the cursor. It is made again when it
+// fails, and let go while nobody looks at it.
 
 import { signal } from "@preact/signals";
+import { watchable } from "./codecs";
 import { Cursor } from "./cursor";
 import type { Size } from "./geometry";
 import { type Answer, cursorChannel } from "./protocol";
-import { type Reading, readStats, type Stats } from "./stats";
+import { keep, type Reading, readStats, type Stats } from "./stats";
 import { delay, Refused } from "./wire";
 
-/** Where the picture stands. "waiting": connected, but the customer shares nothing yet. */
-export type PictureState = "connecting" | "waiting" | "live" | "retrying" | "refused";
+/** Where the picture stands. "waiting": connected, but the customer shares
+ * nothing yet. "resting": nobody looks, so nothing is fetched. "unable": this
+ * browser cannot show any picture, and no try will change that. */
+export type PictureState = "connecting" | "waiting" | "live" | "retrying" | "refused" | "resting" | "unable";
 
 /** How long to gather candidates before the offer leaves. The broker's own are in
  * its answer and it learns ours from the first packet, so few are enough. */
@@ -18,31 +22,72 @@ const gatherTime = 500;
 /** How long a connection may be "disconnected" before it is made anew. */
 const disconnectedTime = 3_000;
 
+/** How long a picture goes on that nobody looks at: going to another session and
+ * back at once costs nothing. */
+const restAfter = 5_000;
+
+/** What a picture needs of the connection to the broker. */
+export interface Source {
+  /** offer sends an SDP offer and returns the answer, or rejects with Refused. */
+  offer(sdp: string): Promise<Answer>;
+  /** stop says that this picture is not looked at any more. */
+  stop(): void;
+}
+
 export class Picture {
   readonly state = signal<PictureState>("connecting");
   readonly stream = signal<MediaStream | null>(null);
-  /** Of the video in pixels; 0 by 0 before the first picture. */
+  /** Of the video in pixels; 0 by 0 before the first picture. It outlives a lost connection, as the last picture does. */
   readonly size = signal<Size>({ width: 0, height: 0 });
   readonly stats = signal<Stats | null>(null);
+  /** Since when the last picture is all there is, by performance.now(); 0 while it is live. */
+  readonly frozen = signal(0);
+  /** For how long it was away, in ms, for a little while after it came back; 0 else. */
+  readonly back = signal(0);
+  /** When the picture changed last, by performance.now(); 0 before the first. */
+  changedAt = 0;
+  /** freeze keeps what the video shows; whoever shows it sets this. */
+  freeze: () => void = () => {};
   readonly cursor = new Cursor();
-  readonly #offer: (sdp: string) => Promise<Answer>;
+  readonly #source: Source;
   #connection: RTCPeerConnection | null = null;
   #attempt = 0;
   #timer = 0;
   #meter = 0;
+  #resting = 0;
+  #told = 0;
+  #shown = false; // a frame of this connection was seen
+  #looked = false;
+  #rested = false; // it is away because nobody looked
   #over = false;
 
-  /** offer sends an SDP offer to the broker and returns its answer, or rejects with Refused. */
-  constructor(offer: (sdp: string) => Promise<Answer>) {
-    this.#offer = offer;
-    this.start();
+  constructor(source: Source) {
+    this.#source = source;
+    this.state.value = "resting";
   }
 
-  /** start makes the connection anew. */
+  /** look says whether somebody looks at the picture now. */
+  look(looked: boolean): void {
+    if (looked === this.#looked || this.#over) return;
+    this.#looked = looked;
+    clearTimeout(this.#resting);
+    if (looked && this.#connection === null) this.start();
+    if (!looked) this.#resting = setTimeout(() => this.#rest(), restAfter);
+  }
+
+  /** start makes the connection anew, if somebody looks. */
   start(): void {
     if (this.#over) return;
     this.#drop();
-    this.state.value = this.#attempt === 0 ? "connecting" : "retrying";
+    if (!this.#looked) {
+      this.state.value = "resting";
+      return;
+    }
+    if (!watchable()) {
+      this.state.value = "unable";
+      return;
+    }
+    this.state.value = this.#attempt === 0 && !(this.frozen.value > 0 && !this.#rested) ? "connecting" : "retrying";
     const connection = new RTCPeerConnection({ bundlePolicy: "max-bundle" });
     this.#connection = connection;
     this.#connect(connection).catch((e: unknown) => this.#failed(connection, e));
@@ -51,14 +96,33 @@ export class Picture {
   /** shown tells that the video element shows pictures of this size. */
   shown(size: Size): void {
     this.size.value = size;
+    this.#shown = true;
     this.#update();
+  }
+
+  /** changed tells that a new frame is seen. Only then the old one goes. */
+  changed(): void {
+    this.changedAt = performance.now();
+    if (this.frozen.value === 0 || this.state.value !== "live") return;
+    if (!this.#rested) this.#tell(this.changedAt - this.frozen.value);
+    this.frozen.value = 0;
+    this.#rested = false;
   }
 
   /** close ends the picture for good. */
   close(): void {
     this.#over = true;
     this.#drop();
+    clearTimeout(this.#resting);
+    clearTimeout(this.#told);
     this.stream.value = null;
+  }
+
+  #rest(): void {
+    this.#rested = true;
+    this.#drop();
+    this.state.value = "resting";
+    this.#source.stop();
   }
 
   async #connect(connection: RTCPeerConnection): Promise<void> {
@@ -73,7 +137,7 @@ export class Picture {
     connection.onconnectionstatechange = () => this.#changed(connection);
     await connection.setLocalDescription();
     await gathered(connection);
-    const { sdp } = await this.#offer(connection.localDescription?.sdp ?? "");
+    const { sdp } = await this.#source.offer(connection.localDescription?.sdp ?? "");
     if (connection !== this.#connection) return; // made anew meanwhile
     await connection.setRemoteDescription({ type: "answer", sdp });
     this.#measure(connection);
@@ -101,7 +165,14 @@ export class Picture {
 
   #update(): void {
     if (this.#connection?.connectionState !== "connected") return;
-    this.state.value = this.size.value.width > 0 ? "live" : "waiting";
+    this.state.value = this.#shown ? "live" : "waiting";
+  }
+
+  /** #tell shows for a while how long the picture was away. */
+  #tell(away: number): void {
+    this.back.value = away;
+    clearTimeout(this.#told);
+    this.#told = setTimeout(() => (this.back.value = 0), 8_000);
   }
 
   #failed(connection: RTCPeerConnection, e?: unknown): void {
@@ -116,12 +187,12 @@ export class Picture {
   }
 
   #measure(connection: RTCPeerConnection): void {
-    let last: Reading | null = null;
+    let readings: Reading[] = [];
     this.#meter = setInterval(() => {
       void connection.getStats().then((report) => {
         if (connection !== this.#connection) return;
-        const reading = readStats(report, last);
-        last = reading;
+        const reading = readStats(report, readings);
+        if (reading !== null) readings = keep(readings, reading);
         this.stats.value = reading?.stats ?? null;
       });
     }, 1000);
@@ -132,9 +203,13 @@ export class Picture {
     clearInterval(this.#meter);
     const old = this.#connection;
     this.#connection = null;
+    if (this.#shown && this.frozen.value === 0) {
+      this.freeze(); // while the video still shows it
+      this.frozen.value = performance.now();
+    }
+    this.#shown = false;
     old?.close();
     this.cursor.forget();
-    this.size.value = { width: 0, height: 0 };
     this.stats.value = null;
   }
 }

@@ -7,20 +7,44 @@ export class Settings {
   /** Whether single keys act (WCAG 2.2, 2.1.4). */
   readonly letters: Signal<boolean>;
   readonly zoom: Signal<Zoom>;
+  /** Whether the browser notifies, and whether there is a sound: never unasked. */
+  readonly notify: Signal<boolean>;
+  readonly sound: Signal<boolean>;
+  /** Whether the list stands beside the session, where there is room for both. */
+  readonly rail: Signal<boolean>;
 
   constructor() {
     this.letters = signal(read("letters") !== "off");
     this.zoom = signal(read("zoom") === "actual" ? "actual" : "fit");
+    this.notify = signal(read("notify") === "on");
+    this.sound = signal(read("sound") === "on");
+    this.rail = signal(read("rail") !== "off");
   }
 
   setLetters(on: boolean): void {
-    this.letters.value = on;
-    write("letters", on ? "on" : "off");
+    this.#set("letters", this.letters, on);
+  }
+
+  setNotify(on: boolean): void {
+    this.#set("notify", this.notify, on);
+  }
+
+  setSound(on: boolean): void {
+    this.#set("sound", this.sound, on);
+  }
+
+  toggleRail(): void {
+    this.#set("rail", this.rail, !this.rail.value);
   }
 
   toggleZoom(): void {
     this.zoom.value = this.zoom.value === "fit" ? "actual" : "fit";
     write("zoom", this.zoom.value);
+  }
+
+  #set(name: string, signal: Signal<boolean>, on: boolean): void {
+    signal.value = on;
+    write(name, on ? "on" : "off");
   }
 }
 

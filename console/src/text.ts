@@ -1,23 +1,40 @@
 // The texts in the person's language, and numbers and times by their locale.
 
+import german from "../../protocol/lang/de.json";
 import english from "../../protocol/lang/en.json";
+import spanish from "../../protocol/lang/es.json";
+import french from "../../protocol/lang/fr.json";
 import italian from "../../protocol/lang/it.json";
+import japanese from "../../protocol/lang/ja.json";
 
 /** The keys of the shared language files that are the console's, without "console.". */
 export type TextKey = keyof typeof english extends infer K ? (K extends `console.${infer Rest}` ? Rest : never) : never;
 
-const languages: Record<string, Record<string, string>> = { en: english, it: italian };
+/** What can be counted. */
+export type Counted = keyof typeof english extends infer K ? (K extends `count.${infer What}.other` ? What : never) : never;
 
-/** choose picks the first of the person's languages that we have, English otherwise. */
+const languages: Record<string, Record<string, string>> = { de: german, en: english, es: spanish, fr: french, it: italian, ja: japanese };
+
+const languageOf = (tag: string) => tag.toLowerCase().split("-")[0] ?? "";
+
+/**
+ * choose picks the first of the person's languages that we have, English otherwise. Dates and numbers are written
+ * as where the person lives: German of "de", "de-AT" is that of Austria.
+ */
 export function choose(preferred: readonly string[]): { language: string; locale: string } {
-  for (const locale of preferred) {
-    const language = locale.toLowerCase().split("-")[0] ?? "";
-    if (language in languages) return { language, locale };
+  for (const tag of preferred) {
+    const language = languageOf(tag);
+    if (!Object.hasOwn(languages, language)) continue;
+    return { language, locale: preferred.find((other) => other.includes("-") && languageOf(other) === language) ?? tag };
   }
   return { language: "en", locale: "en" };
 }
 
-const { language, locale } = choose(navigator.languages);
+/** What was chosen on the page on which one signs in; the broker's pages set it. */
+const chosen = /(?:^|; )__Host-consento-language=([a-z]{2})(?:;|$)/.exec(document.cookie)?.[1];
+
+const { language, locale } = choose([...(chosen === undefined ? [] : [chosen]), ...navigator.languages]);
+const plurals = new Intl.PluralRules(language);
 
 /** The BCP 47 tag of the language that the console speaks. */
 export { language };
@@ -25,7 +42,21 @@ export { language };
 /** t returns the text of key with its {placeholders} filled. */
 export function t(key: TextKey, values: Record<string, string | number> = {}): string {
   const text = languages[language]?.[`console.${key}`] ?? `⟨${key}⟩`;
-  return text.replace(/\{([a-z_]+)\}/g, (all, name: string) => String(values[name] ?? all));
+  return text.replace(/\{([a-z_]+)\}/g, (all, name: string) => isolate(String(values[name] ?? all)));
+}
+
+const turns = /[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]/;
+
+/** isolate keeps a name that runs from right to left from turning the words around it (Unicode UAX 9). */
+export function isolate(name: string): string {
+  return turns.test(name) && !name.startsWith("\u2068") ? `\u2068${name}\u2069` : name;
+}
+
+/** count returns a number with its noun in the form that the language has for it: "1 second". */
+export function count(what: Counted, n: number): string {
+  const texts = languages[language] ?? {};
+  const text = texts[`count.${what}.${plurals.select(n)}`] ?? texts[`count.${what}.other`] ?? `⟨count.${what}⟩`;
+  return text.replace("{n}", number(n));
 }
 
 /** has reports whether there is a text for key, which came over the wire. */
@@ -34,12 +65,18 @@ export function has(key: string): key is TextKey {
 }
 
 const hourAndMinute = new Intl.DateTimeFormat(locale, { hour: "2-digit", minute: "2-digit" });
+const exact = new Intl.DateTimeFormat(locale, { hour: "2-digit", minute: "2-digit", second: "2-digit" });
 const dayAndTime = new Intl.DateTimeFormat(locale, { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" });
 
 /** timeOf writes an RFC 3339 time: the hour today, with the day otherwise. */
 export function timeOf(time: string, now: number): string {
   const at = new Date(time);
   return (at.toDateString() === new Date(now).toDateString() ? hourAndMinute : dayAndTime).format(at);
+}
+
+/** hourOf writes the same, perhaps with seconds. */
+export function hourOf(time: string, now: number, seconds: boolean): string {
+  return seconds ? exact.format(new Date(time)) : timeOf(time, now);
 }
 
 /** duration writes milliseconds as 9:58 or 1:02:03. */

@@ -3,12 +3,17 @@
 // equal keys and equal placeholders.
 //
 // A key is "where.what" (portal.key.title). A text may hold {placeholders}.
+//
+// What is counted has one text for each plural category of the language (Unicode
+// CLDR, "Language Plural Rules"): count.days.one, count.days.other. It is the
+// number with its noun, "1 day", for a sentence such as "kept for {days}".
 package lang
 
 import (
 	"embed"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 
 	"golang.org/x/text/language"
@@ -25,7 +30,7 @@ type Catalog struct {
 }
 
 // supported lists the languages; the first is the one for everybody else.
-var supported = []language.Tag{language.English, language.Italian}
+var supported = []language.Tag{language.English, language.Italian, language.French, language.German, language.Spanish, language.Japanese}
 
 // Load reads the embedded language files. An error means a broken build.
 func Load() (*Catalog, error) {
@@ -51,6 +56,22 @@ func (c *Catalog) Tags() []string {
 		tags[i] = t.String()
 	}
 	return tags
+}
+
+// Only returns the catalogue with some of its languages, in its own order; the
+// first that is left is the one for everybody else. Tags that it does not know are
+// passed over; where none is left, all are.
+func (c *Catalog) Only(tags ...string) *Catalog {
+	var kept []language.Tag
+	for _, t := range c.tags {
+		if slices.Contains(tags, t.String()) {
+			kept = append(kept, t)
+		}
+	}
+	if len(kept) == 0 || len(kept) == len(c.tags) {
+		return c
+	}
+	return &Catalog{texts: c.texts, tags: kept, matcher: language.NewMatcher(kept)}
 }
 
 // Match picks the best language for what a person prefers. Each preference is a
@@ -99,6 +120,12 @@ func (t Texts) T(key string, pairs ...string) string {
 		with = append(with, "{"+pairs[i]+"}", pairs[i+1])
 	}
 	return strings.NewReplacer(with...).Replace(text)
+}
+
+// Has reports whether there is a text of this key.
+func (t Texts) Has(key string) bool {
+	_, ok := t.texts[key]
+	return ok
 }
 
 // All returns a copy of every text, for a page that works in the browser.

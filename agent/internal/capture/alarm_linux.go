@@ -93,13 +93,27 @@ func findCounter(reply []byte, name string) (uint32, error) {
 	return 0, fmt.Errorf("capture: display has no counter %s", name)
 }
 
-// request sends one request of an extension and waits for its reply or error.
-func (x *x11) request(reply bool, opcode, minor byte, body []byte) ([]byte, error) {
+// send sends one request of an extension that was made known before, and waits
+// for nothing.
+func (x *x11) send(name string, minor byte, body []byte) {
+	x.conn.ExtLock.RLock()
+	opcode := x.conn.Extensions[name]
+	x.conn.ExtLock.RUnlock()
+	x.conn.NewRequest(request(opcode, minor, body), x.conn.NewCookie(false, false))
+}
+
+// request makes the bytes of a request.
+func request(opcode, minor byte, body []byte) []byte {
 	buf := make([]byte, 4, 4+len(body))
 	buf[0], buf[1] = opcode, minor
 	binary.LittleEndian.PutUint16(buf[2:], uint16((4+len(body))/4))
+	return append(buf, body...)
+}
+
+// request sends one request of an extension and waits for its reply or error.
+func (x *x11) request(reply bool, opcode, minor byte, body []byte) ([]byte, error) {
 	cookie := x.conn.NewCookie(true, reply)
-	x.conn.NewRequest(append(buf, body...), cookie)
+	x.conn.NewRequest(request(opcode, minor, body), cookie)
 	if reply {
 		return cookie.Reply()
 	}

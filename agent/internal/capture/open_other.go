@@ -2,4 +2,32 @@
 
 package capture
 
-func open(_ string, s *Source) (backend, error) { return openPortable(s) }
+import (
+	"context"
+	"fmt"
+	"image"
+)
+
+func open(_ string, what Target, s *Source) (backend, error) { return openPortable(what, s) }
+
+// look: nothing but monitors can be told apart here.
+func look(string) (Survey, error) {
+	p := portable{}
+	s := Survey{Size: p.bounds().Size(), Monitors: portableMonitors()}
+	if len(s.Monitors) == 0 {
+		return Survey{}, fmt.Errorf("%w: no active monitor found", ErrUnsupported)
+	}
+	sortMonitors(s.Monitors)
+	return s, nil
+}
+
+// portableOwn knows no windows of ours: the agent has none yet on other systems.
+type portableOwn struct{}
+
+func openPortableOwn() (*portableOwn, error)               { return &portableOwn{}, nil }
+func (*portableOwn) begin() error                          { return nil }
+func (*portableOwn) end() ([]image.Rectangle, bool, error) { return nil, true, nil }
+func (*portableOwn) close()                                {}
+
+// WatchLock knows of no locks on other systems yet.
+func WatchLock(context.Context, string) (<-chan bool, error) { return nil, ErrUnsupported }

@@ -4,7 +4,7 @@ import "image"
 
 // Pointer is the mouse pointer at one moment.
 type Pointer struct {
-	// Pos is where its hot spot is, in pixels of the display.
+	// Pos is where its hot spot is, in pixels of the frame.
 	Pos image.Point
 	// Shape is what it looks like; never nil and never changed. Compare Serial
 	// to see whether it is the shape already known.

@@ -22,14 +22,16 @@ const (
 // pointer follows the mouse pointer of a display on one goroutine.
 type pointer struct {
 	x     *x11
+	out   *Source
 	woken chan struct{} // input arrived
 	shape chan struct{} // the shape changed
 	alarm bool          // woken works
+	stale bool          // the shape is not the one that was posted last
 	last  Pointer
 }
 
-func openPointer(x *x11) (*pointer, error) {
-	p := &pointer{x: x, woken: make(chan struct{}, 1), shape: make(chan struct{}, 1)}
+func openPointer(x *x11, s *Source) (*pointer, error) {
+	p := &pointer{x: x, out: s, woken: make(chan struct{}, 1), shape: make(chan struct{}, 1)}
 	first, err := x.extension("XFIXES")
 	if err != nil {
 		return nil, err
@@ -81,28 +83,50 @@ func (p *pointer) run() {
 
 // fetchPlace reports whether the pointer moved.
 func (p *pointer) fetchPlace() bool {
-	r, err := xproto.QueryPointer(p.x.conn, p.x.root).Reply()
-	if err != nil || r == nil {
-		return false
+	pos, ok := p.ask()
+	if ok && p.stale {
+		p.fetchShape() // it changed while it was elsewhere
+		return true
 	}
-	pos := image.Pt(int(r.RootX), int(r.RootY))
-	if pos == p.last.Pos || p.last.Shape == nil {
+	if !ok || pos == p.last.Pos || p.last.Shape == nil {
 		return false
 	}
 	p.last.Pos = pos
-	p.x.source.post(p.last)
+	p.out.post(p.last)
 	return true
 }
 
+// ask returns where in the frame the pointer is; false where it is not over what
+// is captured.
+func (p *pointer) ask() (image.Point, bool) {
+	r, err := xproto.QueryPointer(p.x.conn, p.x.root).Reply()
+	if err != nil || r == nil || !r.SameScreen {
+		return image.Point{}, false
+	}
+	return p.x.view.place(image.Pt(int(r.RootX), int(r.RootY)), r.Child)
+}
+
+// fetchShape asks for the place before and after the shape: the shape that the
+// pointer has over something else is not ours to tell.
 func (p *pointer) fetchShape() {
+	if _, ok := p.ask(); !ok {
+		p.stale = true
+		return
+	}
 	r, err := xfixes.GetCursorImage(p.x.conn).Reply()
 	if err != nil || r == nil {
+		return
+	}
+	pos, ok := p.ask()
+	if !ok {
+		p.stale = true
 		return
 	}
 	s := newShape(r.CursorSerial, int(r.Width), int(r.Height), image.Pt(int(r.Xhot), int(r.Yhot)), r.CursorImage)
 	if s == nil {
 		return
 	}
-	p.last = Pointer{Pos: image.Pt(int(r.X), int(r.Y)), Shape: s}
-	p.x.source.post(p.last)
+	p.stale = false
+	p.last = Pointer{Pos: pos, Shape: s}
+	p.out.post(p.last)
 }

@@ -1,7 +1,6 @@
 package capture
 
 import (
-	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -11,11 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/gen2brain/shm"
 	"github.com/jezek/xgb"
-	"github.com/jezek/xgb/damage"
-	mitshm "github.com/jezek/xgb/shm"
-	"github.com/jezek/xgb/xfixes"
 	"github.com/jezek/xgb/xproto"
 )
 
@@ -28,39 +23,46 @@ const (
 // errMissing: the display lacks what this backend needs; the portable one may do.
 var errMissing = errors.New("capture: display without shared memory or damage reports")
 
-// x11 captures by one connection, one shared memory segment that is used again
-// and again, and damage reports.
+// x11 is one connection to a display, and what is captured by it.
 type x11 struct {
-	source *Source
-	wire   *wire
-	conn   *xgb.Conn
-	root   xproto.Window
-	size   image.Point
-	fresh  bool // everything counts as damaged at the next grab
-
-	segment mitshm.Seg
-	pix     []byte // the attached segment
-	damage  damage.Damage
-	region  xfixes.Region
+	wire *wire
+	conn *xgb.Conn
+	root xproto.Window
+	size image.Point // of the root window; owned by the view once there is one
 
 	mu     sync.Mutex
-	events map[byte]func([]byte) // by event number
+	events map[byte][]func([]byte) // by event number
 
-	resized atomic.Bool
-	lost    chan struct{} // closed when the connection ended
-	grabs   atomic.Uint64 // odd while a grab is under way
+	signal func()        // something may have changed, or the connection ended
+	lost   chan struct{} // closed when the connection ended
+	grabs  atomic.Uint64 // odd while a grab is under way
 
+	view    view
 	pointer *pointer
 	ended   sync.WaitGroup
 }
 
-func open(display string, s *Source) (backend, error) {
-	x, err := openX11(display, s)
+// view is a part of a display that is captured.
+type view interface {
+	// read fetches what changed. Only grab calls it.
+	read() (Frame, error)
+	// again prepares for a second read after one that failed, and reports
+	// whether it may help.
+	again() bool
+	// place turns a point of the root window into one of the frame. over is the
+	// window under it, child of the root window. It may be called from anywhere.
+	place(at image.Point, over xproto.Window) (image.Point, bool)
+	// close gives back what the server does not.
+	close()
+}
+
+func open(display string, what Target, s *Source) (backend, error) {
+	x, err := openX11(display, what, s)
 	if errors.Is(err, errMissing) {
 		if display != "" && display != os.Getenv("DISPLAY") {
 			return nil, fmt.Errorf("%w: %w, and it is not the one in DISPLAY", ErrUnsupported, err)
 		}
-		return openPortable(s)
+		return openPortable(what, s)
 	}
 	if err != nil {
 		return nil, err
@@ -68,7 +70,46 @@ func open(display string, s *Source) (backend, error) {
 	return x, nil
 }
 
-func openX11(display string, s *Source) (_ *x11, err error) {
+func openX11(display string, what Target, s *Source) (_ *x11, err error) {
+	x, err := connect(display, s.signal)
+	if err != nil {
+		return nil, err
+	}
+	defer x.limit()()
+	defer func() {
+		if err != nil {
+			x.close()
+		}
+	}()
+	if what.Application != 0 {
+		p, err := openProgram(x, s, what.Application)
+		if err != nil {
+			return nil, err
+		}
+		x.view = p
+	} else {
+		v, err := openScreen(x, s, what.Monitor)
+		if err != nil {
+			return nil, err
+		}
+		x.view = v
+	}
+	if x.pointer, err = openPointer(x, s); err != nil {
+		return nil, err
+	}
+	x.ended.Go(x.pointer.run)
+	return x, nil
+}
+
+// limit ends the connection if the display does not answer before the function
+// it returns is called: one that accepts and then says nothing must not hang us.
+func (x *x11) limit() (done func()) {
+	guard := time.AfterFunc(answerLimit, func() { x.wire.Close() })
+	return func() { guard.Stop() }
+}
+
+// connect opens a connection on which nothing is captured yet.
+func connect(display string, signal func()) (_ *x11, err error) {
 	addr, err := parseDisplay(display)
 	if err != nil {
 		return nil, err
@@ -78,20 +119,18 @@ func openX11(display string, s *Source) (_ *x11, err error) {
 		return nil, err
 	}
 	x := &x11{
-		source: s,
-		events: make(map[byte]func([]byte)),
+		signal: signal,
+		events: make(map[byte][]func([]byte)),
 		lost:   make(chan struct{}),
 	}
 	var once sync.Once
 	x.wire = newWire(raw, x.dispatch, func() {
 		once.Do(func() {
 			close(x.lost)
-			s.signal()
+			signal()
 		})
 	})
-	// A display that accepts and then says nothing must not hang the agent.
-	guard := time.AfterFunc(answerLimit, func() { raw.Close() })
-	defer guard.Stop()
+	defer x.limit()()
 	if c := addr.cookie(); c != nil {
 		x.conn, err = xgb.NewConnNetWithCookieHex(x.wire, hex.EncodeToString(c))
 	} else {
@@ -111,16 +150,6 @@ func openX11(display string, s *Source) (_ *x11, err error) {
 	if err = x.checkFormat(); err != nil {
 		return nil, err
 	}
-	if err = x.watch(); err != nil {
-		return nil, err
-	}
-	if err = x.attach(); err != nil {
-		return nil, err
-	}
-	if x.pointer, err = openPointer(x); err != nil {
-		return nil, err
-	}
-	x.ended.Go(x.pointer.run)
 	return x, nil
 }
 
@@ -170,62 +199,19 @@ func (x *x11) extension(name string) (firstEvent byte, err error) {
 	return r.FirstEvent, nil
 }
 
-// watch asks for damage reports and for news of the display's size.
-func (x *x11) watch() error {
-	if _, err := x.extension("MIT-SHM"); err != nil {
-		return err
-	}
-	if _, err := x.extension("XFIXES"); err != nil {
-		return err
-	}
-	damageEvent, err := x.extension("DAMAGE")
-	if err != nil {
-		return err
-	}
-	// Both want to be asked for their version before anything else.
-	if _, err := xfixes.QueryVersion(x.conn, 5, 0).Reply(); err != nil {
-		return fmt.Errorf("%w: %w", errMissing, err)
-	}
-	if _, err := damage.QueryVersion(x.conn, 1, 1).Reply(); err != nil {
-		return fmt.Errorf("%w: %w", errMissing, err)
-	}
-	x.listen(damageEvent+damage.Notify, func([]byte) { x.source.signal() })
-	x.listen(xproto.ConfigureNotify, func(e []byte) {
-		if binary.LittleEndian.Uint32(e[8:]) == uint32(x.root) {
-			x.resized.Store(true)
-			x.source.signal()
-		}
-	})
-	if x.damage, err = damage.NewDamageId(x.conn); err != nil {
-		return fmt.Errorf("%w: %w", ErrDisplay, err)
-	}
-	if x.region, err = xfixes.NewRegionId(x.conn); err != nil {
-		return fmt.Errorf("%w: %w", ErrDisplay, err)
-	}
-	if err := errors.Join(
-		xproto.ChangeWindowAttributesChecked(x.conn, x.root, xproto.CwEventMask,
-			[]uint32{xproto.EventMaskStructureNotify}).Check(),
-		damage.CreateChecked(x.conn, x.damage, xproto.Drawable(x.root), damage.ReportLevelNonEmpty).Check(),
-		xfixes.CreateRegionChecked(x.conn, x.region, nil).Check(),
-	); err != nil {
-		return fmt.Errorf("%w: %w", errMissing, err)
-	}
-	return nil
-}
-
 // listen has f called, on the goroutine that reads the connection, for each
 // event of that number.
 func (x *x11) listen(number byte, f func(event []byte)) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	x.events[number] = f
+	x.events[number] = append(x.events[number], f)
 }
 
 func (x *x11) dispatch(event []byte) {
 	x.mu.Lock()
-	f := x.events[event[0]&0x7f]
+	list := x.events[event[0]&0x7f]
 	x.mu.Unlock()
-	if f != nil {
+	for _, f := range list {
 		f(event)
 	}
 }
@@ -240,55 +226,13 @@ func (x *x11) drain() {
 	}
 }
 
-// attach makes a segment for the present size. The segment is marked for
-// removal as soon as the server has it too, so that no crash leaves it behind.
-func (x *x11) attach() error {
-	id, err := shm.Get(shm.IPC_PRIVATE, x.size.X*x.size.Y*4, shm.IPC_CREAT|0o600)
-	if err != nil {
-		return fmt.Errorf("%w: shared memory: %w", errMissing, err)
-	}
-	defer shm.Rm(id) //nolint:errcheck // nothing to be done, and close detaches
-	if x.pix, err = shm.At(id, 0, 0); err != nil {
-		return fmt.Errorf("%w: shared memory: %w", errMissing, err)
-	}
-	if x.segment, err = mitshm.NewSegId(x.conn); err != nil {
-		return fmt.Errorf("%w: %w", ErrLost, err)
-	}
-	// A server on another machine refuses here.
-	if err := mitshm.AttachChecked(x.conn, x.segment, uint32(id), false).Check(); err != nil {
-		return fmt.Errorf("%w: shared memory: %w", errMissing, err)
-	}
-	x.fresh = true
-	return nil
-}
-
-func (x *x11) detach() {
-	if x.pix != nil {
-		_ = shm.Dt(x.pix)
-		x.pix = nil
-	}
-}
-
-func (x *x11) resize() error {
-	g, err := xproto.GetGeometry(x.conn, xproto.Drawable(x.root)).Reply()
-	if err != nil {
-		return err
-	}
-	size := image.Pt(int(g.Width), int(g.Height))
-	if size == x.size {
-		return nil
-	}
-	mitshm.Detach(x.conn, x.segment)
-	x.detach()
-	x.size = size
-	return x.attach()
-}
-
 func (x *x11) close() {
 	x.conn.Close() // waits, elsewhere, for a last reply of the server
 	limit := time.AfterFunc(cancelLimit, func() { x.wire.Close() })
 	<-x.lost
 	limit.Stop()
 	x.ended.Wait()
-	x.detach()
+	if x.view != nil {
+		x.view.close()
+	}
 }

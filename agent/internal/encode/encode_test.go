@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"image"
+	"image/draw"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -167,6 +168,40 @@ func TestUpdateTakesOnlyTheRectangle(t *testing.T) {
 	}
 }
 
+func TestChanged(t *testing.T) {
+	for _, size := range []image.Point{{640, 480}, {321, 201}, {1, 1}} {
+		e := newEncoder(t, size)
+		img := text(image.Pt(size.X, size.Y+7))
+		if err := e.Update(img.Pix, img.Stride, image.Rectangle{Max: size}); err != nil {
+			t.Fatal(err)
+		}
+		changed := func(pix []byte) int {
+			share, err := e.Changed(pix, img.Stride)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return share
+		}
+		if share := changed(img.Pix); share != 0 {
+			t.Errorf("%v: the same has changed by %d %%", size, share)
+		}
+		if share := changed(make([]byte, len(img.Pix))); share < 99 {
+			t.Errorf("%v: black has changed by %d %%", size, share)
+		}
+		if size.X < 640 {
+			continue
+		}
+		if share := changed(img.Pix[7*img.Stride:]); share < 20 {
+			t.Errorf("another text has changed by %d %%", share)
+		}
+		cell := image.Rect(300, 200, 314, 228)
+		draw.Draw(img, cell, image.Black, image.Point{}, draw.Src)
+		if share := changed(img.Pix); share > 1 {
+			t.Errorf("two letters have changed by %d %%", share)
+		}
+	}
+}
+
 func TestKeyFrames(t *testing.T) {
 	e := newEncoder(t, image.Pt(320, 200))
 	for i := range 40 {
@@ -209,7 +244,10 @@ func TestBadConfig(t *testing.T) {
 func TestBadPixels(t *testing.T) {
 	e := newEncoder(t, image.Pt(64, 64))
 	all := image.Rect(0, 0, 64, 64)
+	_, compared := e.Changed(make([]byte, 64*64*4-1), 64*4)
 	for name, err := range map[string]error{
+		"too few to compare": compared,
+
 		"too few": e.Update(make([]byte, 64*64*4-1), 64*4, all),
 		"stride":  e.Update(make([]byte, 64*64*4), 63*4, all),
 		"none":    e.Update(nil, 64*4, all),
@@ -267,7 +305,9 @@ func TestClosed(t *testing.T) {
 	e.Close()
 	e.Close()
 	_, err := e.Encode(0, false, encode.Finest, encode.Coarsest)
-	for _, err := range []error{err, e.SetBitrate(100_000), e.Update(make([]byte, 64*64*4), 256, image.Rect(0, 0, 64, 64))} {
+	_, draft := e.Draft(0, false)
+	_, changed := e.Changed(make([]byte, 64*64*4), 256)
+	for _, err := range []error{err, draft, changed, e.SetBitrate(100_000), e.Update(make([]byte, 64*64*4), 256, image.Rect(0, 0, 64, 64))} {
 		if !errors.Is(err, encode.ErrEncoder) {
 			t.Errorf("closed: %v", err)
 		}

@@ -1,5 +1,5 @@
-// A realtime AV1 encoder for screens: libyuv turns pixels into I420 planes that
-// the encoder keeps, libaom codes them. One encoder is for one thread at a time.
+// A realtime AV1 or VP9 encoder for screens: libyuv turns pixels into planes that
+// the encoder keeps, libaom or libvpx codes them. One encoder is for one thread at a time.
 #ifndef CONSENTO_SCREEN_H
 #define CONSENTO_SCREEN_H
 
@@ -13,6 +13,8 @@ typedef struct {
   int kbps;           // target of the rate control, kbit/s
   int threads;
   int finest, coarsest;  // bounds of the quantizer, 0 to 63
+  int vp9;            // VP9 instead of AV1
+  int exact;          // AV1 only: the planes are green, blue and red, instead of I420
   int speed;          // libaom cpu-used, higher is cheaper
 } screen_config;
 
@@ -32,11 +34,20 @@ screen_encoder *screen_open(const screen_config *config, char *reason, size_t re
 // Returns 0, or -1 when the rectangle does not fit.
 int screen_update(screen_encoder *e, const uint8_t *bgrx, int stride, int x, int y, int w, int h);
 
+// Says how much of the screen, in percent, looks otherwise than the present planes:
+// call it before screen_update. It looks at every sixth row only, for a twentieth
+// of the time of a conversion. Returns 0 for exact planes, -1 without memory.
+int screen_changed(screen_encoder *e, const uint8_t *bgrx, int stride);
+
 // Codes the present planes. pts is in 90 kHz ticks and rises from call to call.
-// The quantizer will be from finest to coarsest (0 to 63).
+// The quantizer will be from finest to coarsest (0 to 63; 0 alone is lossless).
+// rows says for each 16 rows of pixels whether they may be coded (1) or stay as
+// they are (0); NULL codes all of them, as a key frame does in any case.
+// soft: the picture is coded without detail, at a thirtieth of the bytes; not
+// with exact planes.
 // Returns 0, or -1: screen_reason then says why.
 int screen_encode(screen_encoder *e, int64_t pts, int64_t duration, int force_key,
-                  int finest, int coarsest, screen_frame *out);
+                  int finest, int coarsest, const uint8_t *rows, int soft, screen_frame *out);
 
 // Returns 0, or -1: screen_reason then says why.
 int screen_set_bitrate(screen_encoder *e, int kbps);

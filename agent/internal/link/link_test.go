@@ -55,8 +55,8 @@ func broker(t testing.TB, subprotocol string, script func(context.Context, *webs
 	return s.Client(), must(url.Parse(s.URL))(t)
 }
 
-// greet answers the hello.
-func greet(ctx context.Context, ws *websocket.Conn) {
+// answer answers the hello.
+func answer(ctx context.Context, ws *websocket.Conn) {
 	_, _, _ = ws.Read(ctx)
 	say(ctx, ws, &hello)
 }
@@ -72,7 +72,7 @@ func say(ctx context.Context, ws *websocket.Conn, m protocol.Message) {
 func dial(t testing.TB, script func(context.Context, *websocket.Conn)) *Link {
 	t.Helper()
 	client, u := broker(t, protocol.SubprotocolAgent, func(ctx context.Context, ws *websocket.Conn) {
-		greet(ctx, ws)
+		answer(ctx, ws)
 		script(ctx, ws)
 	})
 	l := must(Dial(t.Context(), client, u, hello))(t)
@@ -175,11 +175,15 @@ func TestHostileGreetings(t *testing.T) {
 			t.Errorf("%s: %v, want %v", name, err, c.want)
 		}
 	}
-	// One that says nothing is given up.
-	client, u := broker(t, protocol.SubprotocolAgent, func(ctx context.Context, ws *websocket.Conn) { _, _, _ = ws.Read(ctx); _, _, _ = ws.Read(ctx) })
-	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+	// One that has our hello and says nothing is given up.
+	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	if _, err := Dial(ctx, client, u, hello); !errors.Is(err, ErrUnreachable) {
+	client, u := broker(t, protocol.SubprotocolAgent, func(serving context.Context, ws *websocket.Conn) {
+		_, _, _ = ws.Read(serving)
+		cancel()
+		_, _, _ = ws.Read(serving)
+	})
+	if _, err := Dial(ctx, client, u, hello); !errors.Is(err, ErrUnreachable) || !errors.Is(err, context.Canceled) {
 		t.Errorf("silence: %v", err)
 	}
 	// No WebSocket, nobody there.
@@ -292,7 +296,7 @@ func TestCloseWithAFullQueue(t *testing.T) {
 func TestTheDialsContextDoesNotEndTheLink(t *testing.T) {
 	t.Parallel()
 	client, u := broker(t, protocol.SubprotocolAgent, func(ctx context.Context, ws *websocket.Conn) {
-		greet(ctx, ws)
+		answer(ctx, ws)
 		_, _, _ = ws.Read(ctx)
 		say(ctx, ws, &protocol.Ended{Reason: protocol.EndTechnician})
 		_, _, _ = ws.Read(ctx)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"net/url"
 
 	"consento/agent/internal/link"
 	"consento/agent/internal/trust"
@@ -35,18 +36,27 @@ func (s *Session) connect(ctx context.Context) (code int, problem string) {
 		case <-stop:
 		}
 	}()
-	client, err := s.Office.Client(dialing, broker)
+	s.broker, err = s.Office.Client(dialing, broker)
 	if err == nil {
-		s.link, err = link.Dial(dialing, client, broker, s.Hello)
+		s.link, err = link.Dial(dialing, s.broker.Client, broker, s.Hello)
 	}
 	if err == nil {
-		return s.join(ctx)
+		return s.join(ctx, broker)
 	}
 	s.Log.Error("broker not reached", slog.Any("error", err))
-	switch {
-	case dialing.Err() != nil:
+	if dialing.Err() != nil {
 		s.hideProgress()
 		return ExitRefused, ""
+	}
+	return notReached(err)
+}
+
+// notReached is the exit code and the sentence for a broker that could not be
+// talked to.
+func notReached(err error) (code int, problem string) {
+	switch {
+	case errors.Is(err, trust.ErrClock):
+		return ExitUntrusted, "agent.error.clock"
 	case errors.Is(err, trust.ErrUntrusted), errors.Is(err, trust.ErrForeign):
 		return ExitUntrusted, "agent.error.untrusted"
 	case errors.Is(err, link.ErrVersion):
@@ -56,10 +66,13 @@ func (s *Session) connect(ctx context.Context) (code int, problem string) {
 }
 
 // join shows ticket or key. A key that does not work can be typed again.
-func (s *Session) join(ctx context.Context) (code int, problem string) {
+func (s *Session) join(ctx context.Context, broker *url.URL) (code int, problem string) {
 	join := protocol.Join{Ticket: string(s.Ticket), Key: s.Key}
 	if join.Ticket != "" {
 		join.Key = ""
+	}
+	for _, t := range s.Languages {
+		join.Languages = append(join.Languages, t.Tag)
 	}
 	wrong := ""
 	for {
@@ -71,7 +84,7 @@ func (s *Session) join(ctx context.Context) (code int, problem string) {
 			}
 			join.Key = key
 		}
-		code, problem = s.tryJoin(ctx, join)
+		code, problem = s.tryJoin(ctx, broker, join)
 		if problem == "" {
 			return code, ""
 		}
@@ -105,7 +118,7 @@ func (s *Session) promptKey(ctx context.Context, wrong string) (string, bool) {
 }
 
 // tryJoin sends one join and waits for its answer.
-func (s *Session) tryJoin(ctx context.Context, join protocol.Join) (code int, problem string) {
+func (s *Session) tryJoin(ctx context.Context, broker *url.URL, join protocol.Join) (code int, problem string) {
 	id, err := s.link.Send(ctx, &join)
 	if err != nil {
 		return ExitUnreachable, "agent.error.connect"
@@ -123,7 +136,10 @@ func (s *Session) tryJoin(ctx context.Context, join protocol.Join) (code int, pr
 				if err != nil {
 					return ExitFailed, "agent.error.version"
 				}
+				joined.Technician, joined.Log = isolated(joined.Technician), ofBroker(broker, joined.Log)
 				s.joined = joined
+				s.link.Keep(protocol.Resume{Session: joined.Session, Secret: joined.Resume}, protocol.ReturnLimit)
+				s.speak(joined.Terms.Language) // as the customer reads it on the portal
 				return ExitOver, ""
 			case (*protocol.Error)(nil).MessageType():
 				m, err := protocol.DecodeBody[protocol.Error](e)

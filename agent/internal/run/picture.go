@@ -18,11 +18,17 @@ import (
 	"consento/agent/internal/capture"
 	"consento/agent/internal/stream"
 	"consento/protocol"
+	"consento/protocol/congestion"
 )
 
 const (
 	connectTimeout = 15 * time.Second
 	gatherTimeout  = 5 * time.Second
+	// When nothing was heard for so long the link is asked, and the connection is
+	// made anew.
+	disturbedAfter = 3 * time.Second
+	failedAfter    = 12 * time.Second
+	keepAlive      = time.Second
 	// historyPackets is how many packets are kept for retransmission: about a
 	// second of full motion.
 	historyPackets = 1024
@@ -36,51 +42,60 @@ const (
 type picture struct {
 	log       *slog.Logger
 	pc        *webrtc.PeerConnection
-	track     *webrtc.TrackLocalStaticRTP
+	track     *track
 	sender    *webrtc.RTPSender
 	cursor    *webrtc.DataChannel
+	uplink    *uplink
+	offered   uint64 // id of the message that offered it
 	connected chan struct{}
 	failed    chan struct{}
+	disturbed chan struct{} // of capacity 1: nothing was heard for a while
 	keyFrame  chan struct{} // of capacity 1
 	readers   sync.WaitGroup
+
+	mu      sync.Mutex
+	coding  protocol.Picture // as the broker wishes
+	sending *stream.Stream   // nil before show
 }
 
 func newPicture(log *slog.Logger) (*picture, error) {
-	capability := webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypeAV1, ClockRate: 90000, SDPFmtpLine: "level-idx=13;profile=0;tier=0",
-		RTCPFeedback: []webrtc.RTCPFeedback{{Type: "nack"}, {Type: "nack", Parameter: "pli"}, {Type: "ccm", Parameter: "fir"}}}
 	media := &webrtc.MediaEngine{}
-	if err := media.RegisterCodec(webrtc.RTPCodecParameters{RTPCodecCapability: capability, PayloadType: 96}, webrtc.RTPCodecTypeVideo); err != nil {
-		return nil, err
+	for _, codec := range []stream.Codec{stream.AV1, stream.VP9} {
+		if err := media.RegisterCodec(webrtc.RTPCodecParameters{RTPCodecCapability: format(codec), PayloadType: webrtc.PayloadType(codec)}, webrtc.RTPCodecTypeVideo); err != nil {
+			return nil, err
+		}
 	}
 	responder, err := nack.NewResponderInterceptor(nack.ResponderSize(historyPackets))
 	if err != nil {
 		return nil, err
 	}
+	if err := media.RegisterHeaderExtension(webrtc.RTPHeaderExtensionCapability{URI: congestion.URI}, webrtc.RTPCodecTypeVideo); err != nil {
+		return nil, err
+	}
 	chain := &interceptor.Registry{}
+	chain.Add(congestion.Senders{})
 	chain.Add(responder)
 	if err := webrtc.ConfigureRTCPReports(chain); err != nil {
 		return nil, err
 	}
 	settings := webrtc.SettingEngine{}
+	settings.SetICETimeouts(disturbedAfter, failedAfter, keepAlive)
 	settings.SetIncludeLoopbackCandidate(true) // the broker may be on this computer
 	settings.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled)
 	settings.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeUDP4, webrtc.NetworkTypeUDP6})
 	api := webrtc.NewAPI(webrtc.WithMediaEngine(media), webrtc.WithInterceptorRegistry(chain), webrtc.WithSettingEngine(settings))
-	p := &picture{log: log, connected: make(chan struct{}), failed: make(chan struct{}), keyFrame: make(chan struct{}, 1)}
+	p := &picture{log: log, uplink: newUplink(), connected: make(chan struct{}), failed: make(chan struct{}), disturbed: make(chan struct{}, 1), keyFrame: make(chan struct{}, 1)}
 	if p.pc, err = api.NewPeerConnection(webrtc.Configuration{}); err != nil {
 		return nil, err
 	}
-	if err := p.prepare(capability); err != nil {
+	if err := p.prepare(); err != nil {
 		return nil, errors.Join(err, p.pc.Close())
 	}
 	return p, nil
 }
 
-func (p *picture) prepare(capability webrtc.RTPCodecCapability) error {
-	var err error
-	if p.track, err = webrtc.NewTrackLocalStaticRTP(capability, "screen", "consento"); err != nil {
-		return err
-	}
+func (p *picture) prepare() error {
+	p.track = &track{}
 	transceiver, err := p.pc.AddTransceiverFromTrack(p.track, webrtc.RTPTransceiverInit{Direction: webrtc.RTPTransceiverDirectionSendonly})
 	if err != nil {
 		return err
@@ -94,22 +109,33 @@ func (p *picture) prepare(capability webrtc.RTPCodecCapability) error {
 		switch state {
 		case webrtc.PeerConnectionStateConnected:
 			connected.Do(func() { close(p.connected) })
+		case webrtc.PeerConnectionStateDisconnected:
+			select {
+			case p.disturbed <- struct{}{}:
+			default:
+			}
 		case webrtc.PeerConnectionStateFailed:
 			failed.Do(func() { close(p.failed) })
 		}
 	})
 	p.readers.Go(p.readRTCP)
+	p.readers.Go(func() { p.uplink.probe(p.connected, p.track) })
 	return nil
 }
 
 func (p *picture) readRTCP() {
 	for {
-		packets, _, err := p.sender.ReadRTCP()
+		packets, attributes, err := p.sender.ReadRTCP()
 		if err != nil {
 			return
 		}
+		if report, ok := congestion.Reported(attributes); ok {
+			p.uplink.Report(time.Now(), report)
+		}
 		for _, packet := range packets {
-			switch packet.(type) {
+			switch packet := packet.(type) {
+			case *rtcp.ReceiverEstimatedMaximumBitrate:
+				p.uplink.limit(time.Now(), int(packet.Bitrate))
 			case *rtcp.PictureLossIndication, *rtcp.FullIntraRequest:
 				select {
 				case p.keyFrame <- struct{}{}:
@@ -144,9 +170,9 @@ func (p *picture) answer(sdp string) error {
 	return p.pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeAnswer, SDP: sdp})
 }
 
-// show captures and sends until ctx ends. When it has returned no pixel is read
-// any more. What lies under mask is left out of the picture.
-func (p *picture) show(ctx context.Context, display string, mask func() image.Rectangle) error {
+// show sends what the screen shows until ctx ends. When it has returned no pixel
+// is read any more.
+func (p *picture) show(ctx context.Context, display string, shown *screen) error {
 	connecting, cancel := context.WithTimeout(ctx, connectTimeout)
 	defer cancel()
 	select {
@@ -154,28 +180,97 @@ func (p *picture) show(ctx context.Context, display string, mask func() image.Re
 	case <-connecting.Done():
 		return errNoAnswer
 	}
-	source, err := capture.Open(display)
+	<-p.uplink.probed
+	var now turn
+	sending, err := stream.New(stream.Config{Source: &now, Sender: p.track, Link: p.uplink, Sequence: p.uplink.sequence,
+		OnFrame: func(f stream.FrameInfo) {
+			p.uplink.made(time.Now(), f)
+			shown.tell(now.what, 0, f.Size)
+		}})
 	if err != nil {
 		return err
 	}
-	screen, err := stream.New(stream.Config{Source: &masked{Source: source, mask: mask}, Sender: p.track})
-	if err != nil {
-		return errors.Join(err, source.Close())
+	p.mu.Lock()
+	p.sending = sending
+	p.apply()
+	p.mu.Unlock()
+	for {
+		what, until, done, err := shown.turn(ctx)
+		if err != nil {
+			return nil // the end that was asked for
+		}
+		now.what = what
+		err = p.send(until, display, shown, &now, sending)
+		done()
+		switch {
+		case ctx.Err() != nil:
+			return nil
+		case until.Err() == nil && err != nil:
+			return fmt.Errorf("run: %w", err)
+		}
 	}
+}
+
+// code takes the broker's wish how the picture is to be coded.
+func (p *picture) code(wish protocol.Picture) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.coding = wish
+	p.apply()
+}
+
+// apply tells the stream; under the lock.
+func (p *picture) apply() {
+	if p.sending == nil {
+		return
+	}
+	codec := stream.AV1
+	if p.coding.Codec == protocol.CodecVP9 && p.track.takes(stream.VP9) {
+		codec = stream.VP9
+	}
+	p.sending.SetCodec(codec)
+	p.sending.SetCrisp(p.coding.Crisp)
+}
+
+// turn is the source of a stream while one target is read.
+type turn struct {
+	*capture.Source
+	what capture.Target
+}
+
+// send reads one target and sends it until ctx ends.
+func (p *picture) send(ctx context.Context, display string, shown *screen, now *turn, sending *stream.Stream) error {
+	source, err := capture.Open(display, now.what)
+	if errors.Is(err, capture.ErrTarget) {
+		shown.tell(now.what, capture.Gone, image.Point{}) // closed since it was chosen
+		<-ctx.Done()
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	now.Source = source
 	running, stop := context.WithCancel(ctx)
 	var helpers sync.WaitGroup
-	helpers.Go(func() { p.forwardKeyFrames(running, screen) })
+	helpers.Go(func() { p.forwardKeyFrames(running, sending) })
 	helpers.Go(func() { p.sendCursor(running, source) })
-	err = screen.Run(running)
+	helpers.Go(func() {
+		for {
+			select {
+			case state := <-source.State():
+				shown.tell(now.what, state, image.Point{})
+			case <-running.Done():
+				return
+			}
+		}
+	})
+	err = sending.Run(running)
 	stop()
 	helpers.Wait()
 	if err := source.Close(); err != nil {
 		p.log.Warn("display not closed", slog.Any("error", err))
 	}
-	if ctx.Err() != nil {
-		return nil
-	}
-	return fmt.Errorf("run: %w", err)
+	return err
 }
 
 func (p *picture) forwardKeyFrames(ctx context.Context, screen *stream.Stream) {
@@ -232,7 +327,21 @@ func shapeOf(s *capture.Shape) *protocol.CursorShape {
 	return out
 }
 
+// up reports whether the connection stands.
+func (p *picture) up() bool { return p.pc.ConnectionState() == webrtc.PeerConnectionStateConnected }
+
+// wasUp reports whether it ever did.
+func (p *picture) wasUp() bool {
+	select {
+	case <-p.connected:
+		return true
+	default:
+		return false
+	}
+}
+
 func (p *picture) close() {
+	p.uplink.close()
 	_ = p.pc.Close() // nothing is left to save
 	p.readers.Wait()
 }

@@ -2,7 +2,8 @@
 // terms, consent, picture, end, removal.
 //
 // It promises: no pixel is read before the customer said yes and the broker has
-// that yes on its evidence; the red X stops the picture before anything else is
+// that yes on its evidence; a lost connection is made again and what the broker
+// did not hear is said again; the red X stops the picture before anything else is
 // done; every way out of a session, a lost display and a dead broker included,
 // stops the picture, removes the program and tells the person why.
 package run
@@ -10,10 +11,11 @@ package run
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
+	"consento/agent/internal/capture"
 	"consento/agent/internal/link"
 	"consento/agent/internal/remove"
 	"consento/agent/internal/trust"
@@ -42,24 +44,41 @@ const consentTimeout = 2 * time.Minute
 // Config is what New needs. Ticket and Key may both be empty: then the customer
 // is asked for the key.
 type Config struct {
-	UI      *ui.UI
-	Texts   lang.Texts
-	Office  trust.Office
-	Broker  string // asked for on the command line, "" for the default
-	Ticket  protocol.Ticket
-	Key     string
-	Display string // X display, "" for $DISPLAY
-	Removal *remove.Removal
-	Hello   protocol.Hello
-	Log     *slog.Logger
+	UI        *ui.UI
+	Languages []lang.Texts // those that UI can show, the desktop's own first
+	Office    trust.Office
+	Broker    string // asked for on the command line, "" for the default
+	Ticket    protocol.Ticket
+	Key       string
+	Display   string // X display, "" for $DISPLAY
+	Removal   *remove.Removal
+	Hello     protocol.Hello
+	Log       *slog.Logger
 }
 
 // Session is one run of the agent.
 type Session struct {
 	Config
+	Texts    lang.Texts // the language that is spoken: the desktop's, from joining on that of the terms
+	broker   *trust.Broker
 	link     *link.Link
 	joined   protocol.Joined
 	progress *ui.Progress
+	said     said
+	sharing  *sharing         // from the consent on
+	picture  *picture         // the present connection of the picture, nil while there is none
+	coding   protocol.Picture // how it is to be coded, as the broker wishes
+
+	since      time.Time      // of the sharing
+	slept      protocol.Slept // the last sleep, N is 0 before the first
+	unanswered int            // how often in a row the picture's connection did not come about
+}
+
+// said is what the customer has answered: the broker may not have heard it.
+type said struct {
+	name    *protocol.NameAnswer
+	terms   *protocol.TermsAnswer
+	consent *protocol.ConsentAnswer
 }
 
 // ending is why a session is over: from the broker, the customer or a failure.
@@ -71,10 +90,10 @@ type ending struct {
 
 // New checks the configuration.
 func New(config Config) (*Session, error) {
-	if config.UI == nil || config.Removal == nil || config.Log == nil {
+	if config.UI == nil || config.Removal == nil || config.Log == nil || len(config.Languages) == 0 {
 		return nil, errors.New("run: the configuration is not complete")
 	}
-	return &Session{Config: config}, nil
+	return &Session{Config: config, Texts: config.Languages[0]}, nil
 }
 
 // Run does the whole of it and returns the exit code.
@@ -106,34 +125,27 @@ func (s *Session) attend(ctx context.Context) ending {
 			return *over
 		}
 	}
-	picture, err := newPicture(s.Log)
-	if err != nil {
-		s.Log.Error("picture connection", slog.Any("error", err))
-		return ending{reason: protocol.EndCaptureFailed, code: ExitCapture}
-	}
-	defer picture.close()
 	// The connection is made while the customer reads: nothing is sent on it yet.
-	offer, err := picture.offer(ctx)
-	if err == nil {
-		_, err = s.link.Send(ctx, &protocol.Offer{SDP: offer})
-	}
-	if err != nil {
-		s.Log.Error("picture connection", slog.Any("error", err))
-		return ending{reason: protocol.EndNetworkLost, code: ExitUnreachable}
-	}
-	if over := s.acceptTerms(ctx, picture); over != nil {
+	defer s.closePicture()
+	if over := s.connectPicture(ctx); over != nil {
 		return *over
 	}
-	consent, over := s.consent(ctx, picture)
-	if over != nil {
+	if over := s.acceptTerms(ctx); over != nil {
 		return *over
 	}
-	return s.share(ctx, picture, consent)
+	// Nothing is asked for before the recording cannot be lost unseen any more.
+	if over := s.recording(ctx, s.joined.Session, s.joined.Proof); over != nil {
+		return *over
+	}
+	if over := s.consent(ctx); over != nil {
+		return *over
+	}
+	return s.share(ctx)
 }
 
 // incoming handles what the broker may send at any time. It returns the ending,
 // if that is what it was.
-func (s *Session) incoming(e protocol.Envelope, picture *picture) *ending {
+func (s *Session) incoming(ctx context.Context, e protocol.Envelope) *ending {
 	switch e.Type {
 	case (*protocol.Ended)(nil).MessageType():
 		m, err := protocol.DecodeBody[protocol.Ended](e)
@@ -143,12 +155,28 @@ func (s *Session) incoming(e protocol.Envelope, picture *picture) *ending {
 		return &ending{reason: m.Reason, told: true}
 	case (*protocol.Answer)(nil).MessageType():
 		m, err := protocol.DecodeBody[protocol.Answer](e)
-		if err == nil && picture != nil {
-			err = picture.answer(m.SDP)
+		if err == nil && s.picture != nil && e.Ref == s.picture.offered {
+			err = s.picture.answer(m.SDP) // else it answers an offer that was replaced
 		}
 		if err != nil {
 			return s.broken(e, err)
 		}
+	case (*protocol.Picture)(nil).MessageType():
+		m, err := protocol.DecodeBody[protocol.Picture](e)
+		if err != nil {
+			return s.broken(e, err)
+		}
+		if s.coding = m; s.picture != nil {
+			s.picture.code(m)
+		}
+	case (*protocol.SharingRecorded)(nil).MessageType():
+		s.recordedSharing(e.Ref)
+	case (*protocol.Resumed)(nil).MessageType():
+		m, err := protocol.DecodeBody[protocol.Resumed](e)
+		if err != nil {
+			return s.broken(e, err)
+		}
+		return s.returned(ctx, m)
 	case (*protocol.Error)(nil).MessageType():
 		m, err := protocol.DecodeBody[protocol.Error](e)
 		if err != nil {
@@ -171,38 +199,59 @@ func lost() *ending {
 }
 
 // ask shows a question while it listens to the broker.
-func (s *Session) ask(ctx context.Context, q ui.Question, picture *picture) (ui.Answer, *ending) {
+func (s *Session) ask(ctx context.Context, q ui.Question) (ui.Answer, *ending) {
+	answer, _, over := s.choose(ctx, q)
+	return answer, over
+}
+
+// choose is ask for a question with choices.
+func (s *Session) choose(ctx context.Context, q ui.Question) (ui.Answer, int, *ending) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	q.Report = s.Texts.T("agent.report")
 	type result struct {
 		answer ui.Answer
+		choice int
 		err    error
 	}
 	answered := make(chan result, 1)
 	go func() {
-		answer, err := s.UI.Ask(ctx, q)
-		answered <- result{answer, err}
+		answer, choice, err := s.UI.Choose(ctx, q)
+		answered <- result{answer, choice, err}
 	}()
 	for {
 		select {
 		case r := <-answered:
 			if r.err != nil {
 				s.Log.Error("question not shown", slog.Any("error", r.err))
-				return 0, &ending{reason: protocol.EndCustomer, code: ExitNoDisplay}
+				return 0, 0, &ending{reason: protocol.EndCustomer, code: ExitNoDisplay}
 			}
-			return r.answer, nil
+			if r.answer == ui.Reported {
+				return 0, 0, &ending{reason: protocol.EndReported, code: ExitRefused}
+			}
+			return r.answer, r.choice, nil
 		case e, ok := <-s.link.Incoming():
 			var over *ending
 			if ok {
-				over = s.incoming(e, picture)
+				over = s.incoming(ctx, e)
 			} else {
 				over = lost()
 			}
 			if over != nil {
 				cancel()
 				<-answered
-				return 0, over
+				return 0, 0, over
 			}
+		}
+	}
+}
+
+// speak goes over to another language, if it can be shown.
+func (s *Session) speak(tag string) {
+	for _, t := range s.Languages {
+		if t.Tag == tag {
+			s.Texts = t
+			s.UI.Speak(tag)
 		}
 	}
 }
@@ -212,17 +261,26 @@ func (s *Session) who() ui.Person {
 	return ui.Person{Name: t.Name, Team: t.Team, Office: t.Office}
 }
 
+// why is a paragraph that says why the technician says the session is needed.
+func (s *Session) why() string {
+	if s.joined.Reason == "" {
+		return ""
+	}
+	return "\n\n" + s.Texts.T("agent.reason", "reason", isolate(s.joined.Reason))
+}
+
 func (s *Session) confirmName(ctx context.Context) *ending {
 	s.hideProgress()
 	answer, over := s.ask(ctx, ui.Question{
 		Title: s.Texts.T("agent.name.title"), Heading: s.Texts.T("agent.name.heading"), Who: s.who(),
-		Body:   s.Texts.T("agent.name.body", "phone", s.joined.Technician.Phone),
+		Body:   s.Texts.T("agent.name.body", "phone", phone(s.joined.Technician)) + s.why(),
 		Accept: s.Texts.T("agent.name.yes"), Refuse: s.Texts.T("agent.name.no"),
-	}, nil)
+	})
 	if over != nil {
 		return over
 	}
-	if _, err := s.link.Send(ctx, &protocol.NameAnswer{Confirmed: answer == ui.Accepted}); err != nil {
+	s.said.name = &protocol.NameAnswer{Confirmed: answer == ui.Accepted}
+	if err := s.say(ctx, s.said.name); err != nil {
 		return lost()
 	}
 	if answer != ui.Accepted {
@@ -231,13 +289,13 @@ func (s *Session) confirmName(ctx context.Context) *ending {
 	return nil
 }
 
-func (s *Session) acceptTerms(ctx context.Context, picture *picture) *ending {
+func (s *Session) acceptTerms(ctx context.Context) *ending {
 	s.hideProgress()
 	t := s.joined.Technician
 	q := ui.Question{
 		Title: s.Texts.T("agent.terms.title"), Heading: s.Texts.T("agent.terms.heading"), Who: s.who(),
-		Body:    s.Texts.T("agent.terms.intro", "name", t.Name, "team", t.Team),
-		Details: s.joined.Terms.Text,
+		Body:    s.Texts.T("agent.terms.intro", "name", t.Name, "team", t.Team) + s.why(),
+		Details: lines(s.joined.Terms.Text),
 		Accept:  s.Texts.T("agent.terms.accept"), Refuse: s.Texts.T("agent.terms.refuse"),
 	}
 	if s.joined.Terms.URL != "" {
@@ -246,11 +304,12 @@ func (s *Session) acceptTerms(ctx context.Context, picture *picture) *ending {
 	if !s.Office.Prepared {
 		q.Body += "\n\n" + s.Texts.T("agent.unprepared")
 	}
-	answer, over := s.ask(ctx, q, picture)
+	answer, over := s.ask(ctx, q)
 	if over != nil {
 		return over
 	}
-	if _, err := s.link.Send(ctx, &protocol.TermsAnswer{Version: s.joined.Terms.Version, Accepted: answer == ui.Accepted}); err != nil {
+	s.said.terms = &protocol.TermsAnswer{Version: s.joined.Terms.Version, Accepted: answer == ui.Accepted}
+	if err := s.say(ctx, s.said.terms); err != nil {
 		return lost()
 	}
 	if answer != ui.Accepted {
@@ -259,62 +318,88 @@ func (s *Session) acceptTerms(ctx context.Context, picture *picture) *ending {
 	return nil
 }
 
+// recording checks that the recording stands on the office's global log.
+func (s *Session) recording(ctx context.Context, session, proof string) *ending {
+	err := s.broker.Recorded(ctx, session, proof)
+	if err == nil {
+		return nil
+	}
+	s.Log.Error("recording is not proven", slog.Any("error", err))
+	return &ending{reason: protocol.EndEvidenceFailed, code: ExitFailed}
+}
+
 // consent waits for the question, puts it to the customer, and waits until the
 // yes is on the broker's evidence.
-func (s *Session) consent(ctx context.Context, picture *picture) (protocol.Consent, *ending) {
-	var none protocol.Consent
-	e, over := s.wait(ctx, (*protocol.ConsentAsk)(nil).MessageType(), s.Texts.T("agent.connect.preparing"), picture)
+func (s *Session) consent(ctx context.Context) *ending {
+	e, over := s.wait(ctx, (*protocol.ConsentAsk)(nil).MessageType(), s.Texts.T("agent.connect.preparing"))
 	if over != nil {
-		return none, over
+		return over
 	}
 	question, err := protocol.DecodeBody[protocol.ConsentAsk](e)
 	if err != nil || question.Permission != protocol.ViewScreen {
-		return none, s.broken(e, err)
+		return s.broken(e, err)
 	}
 	s.hideProgress()
-	name := question.Technician.Name
-	answer, over := s.ask(ctx, ui.Question{
+	name := isolate(question.Technician.Name)
+	warning := func(seconds int) string {
+		return s.Texts.T("agent.consent.warning", "seconds", s.Texts.Count("seconds", seconds))
+	}
+	offers, body := s.offers(), "agent.consent.body_choice"
+	if len(offers) < 2 {
+		body = "agent.consent.body"
+	}
+	answer, choice, over := s.choose(ctx, ui.Question{
 		Title: s.Texts.T("agent.consent.title"), Heading: s.Texts.T("agent.consent.heading", "name", name), Who: s.who(),
-		Body:   s.Texts.T("agent.consent.body", "name", name),
+		Body: s.Texts.T(body, "name", name), Choices: s.choices(name, offers, capture.Target{}),
 		Accept: s.Texts.T("agent.consent.allow"), Refuse: s.Texts.T("agent.consent.refuse"),
-		Timeout: consentTimeout, Warning: s.Texts.T("agent.consent.warning", "seconds", "%d"), MoreTime: s.Texts.T("agent.consent.more_time"),
-	}, picture)
+		Timeout: consentTimeout, Warning: warning, MoreTime: s.Texts.T("agent.consent.more_time"),
+	})
 	if over != nil {
-		return none, over
+		return over
 	}
-	consent := protocol.Consent{Permission: question.Permission, State: protocol.ConsentRefused, Epoch: question.Epoch}
+	s.sharing = &sharing{screen: newScreen(), what: offers[choice]}
+	s.said.consent = &protocol.ConsentAnswer{Permission: question.Permission, State: protocol.ConsentRefused, Epoch: question.Epoch}
 	if answer == ui.Accepted {
-		consent.State = protocol.ConsentGiven
+		s.said.consent.State = protocol.ConsentGiven
 	}
-	if _, err := s.link.Send(ctx, &protocol.ConsentAnswer{Permission: consent.Permission, State: consent.State, Epoch: consent.Epoch}); err != nil {
-		return none, lost()
+	if err := s.say(ctx, s.said.consent); err != nil {
+		return lost()
 	}
-	if consent.State == protocol.ConsentRefused {
-		return none, &ending{reason: protocol.EndConsentRefused, told: true, code: ExitRefused}
+	if answer != ui.Accepted {
+		return &ending{reason: protocol.EndConsentRefused, told: true, code: ExitRefused}
 	}
-	return consent, s.recorded(ctx, picture, consent)
+	return s.recorded(ctx, *s.said.consent)
 }
 
 // recorded waits for the broker's word that the consent is on its evidence. It
 // takes some milliseconds: no window is shown for them.
-func (s *Session) recorded(ctx context.Context, picture *picture, consent protocol.Consent) *ending {
+func (s *Session) recorded(ctx context.Context, consent protocol.ConsentAnswer) *ending {
 	for {
 		select {
 		case e, ok := <-s.link.Incoming():
 			if !ok {
 				return lost()
 			}
-			if e.Type != (*protocol.ConsentRecorded)(nil).MessageType() {
-				if over := s.incoming(e, picture); over != nil {
+			switch e.Type {
+			case (*protocol.ConsentRecorded)(nil).MessageType():
+				m, err := protocol.DecodeBody[protocol.ConsentRecorded](e)
+				if err != nil || m.Permission != consent.Permission || m.Epoch != consent.Epoch {
+					return s.broken(e, err)
+				}
+				return nil
+			case (*protocol.Resumed)(nil).MessageType():
+				if over := s.incoming(ctx, e); over != nil {
 					return over
 				}
-				continue
+				m, err := protocol.DecodeBody[protocol.Resumed](e)
+				if err == nil && slices.Contains(m.Consents, protocol.Consent{Permission: consent.Permission, State: protocol.ConsentGiven, Epoch: consent.Epoch}) {
+					return nil // it was recorded, and the word of it was lost
+				}
+			default:
+				if over := s.incoming(ctx, e); over != nil {
+					return over
+				}
 			}
-			m, err := protocol.DecodeBody[protocol.ConsentRecorded](e)
-			if err != nil || m.Permission != consent.Permission || m.Epoch != consent.Epoch {
-				return s.broken(e, err)
-			}
-			return nil
 		case <-ctx.Done():
 			return &ending{reason: protocol.EndCustomer, code: ExitRefused}
 		}
@@ -322,7 +407,7 @@ func (s *Session) recorded(ctx context.Context, picture *picture, consent protoc
 }
 
 // wait shows progress until a message of this type comes.
-func (s *Session) wait(ctx context.Context, kind, text string, picture *picture) (protocol.Envelope, *ending) {
+func (s *Session) wait(ctx context.Context, kind, text string) (protocol.Envelope, *ending) {
 	cancelled := s.showProgress(text)
 	for {
 		select {
@@ -333,7 +418,7 @@ func (s *Session) wait(ctx context.Context, kind, text string, picture *picture)
 			if e.Type == kind {
 				return e, nil
 			}
-			if over := s.incoming(e, picture); over != nil {
+			if over := s.incoming(ctx, e); over != nil {
 				return e, over
 			}
 		case <-cancelled:
@@ -375,26 +460,22 @@ func (s *Session) hideProgress() {
 // finish tells the broker, removes what is left, and tells the customer.
 func (s *Session) finish(ctx context.Context, over ending) int {
 	ctx = context.WithoutCancel(ctx)
-	if !over.told {
-		if _, err := s.link.Send(ctx, &protocol.Ended{Reason: over.reason}); err != nil {
-			s.Log.Warn("broker was not told of the end", slog.Any("error", err))
-		}
-	}
 	left := s.Removal.Left()
-	if _, err := s.link.Send(ctx, &protocol.Removed{Complete: len(left) == 0, Left: left}); err != nil {
-		s.Log.Warn("broker was not told of the removal", slog.Any("error", err))
+	last := []protocol.Message{&protocol.Removed{Complete: len(left) == 0, Left: left}}
+	if !over.told {
+		last = append([]protocol.Message{&protocol.Ended{Reason: over.reason}}, last...)
 	}
-	s.link.Close()
-	body := s.Texts.T("end."+string(over.reason)) + "\n\n"
-	if len(left) == 0 {
-		body += s.Texts.T("agent.removed.body")
-	} else {
-		body += s.Texts.T("agent.removed.incomplete", "left", fmt.Sprint(left))
-	}
-	if err := s.UI.Notice(ctx, ui.Notice{Title: s.Texts.T("agent.removed.title"), Heading: s.Texts.T("agent.removed.heading"),
-		Body: body, OK: s.Texts.T("agent.ok")}); err != nil {
+	// A broker that is away is told while the person reads, and a moment longer.
+	telling, stop := context.WithCancel(ctx)
+	defer stop()
+	told := make(chan struct{})
+	go func() { defer close(told); s.farewell(telling, last); s.link.Close() }()
+	if err := s.UI.Notice(ctx, lastWindow(s.Texts, s.joined, over.reason, left)); err != nil {
 		s.Log.Error("notice not shown", slog.Any("error", err))
 	}
+	patience := time.AfterFunc(farewellPatience, stop)
+	defer patience.Stop()
+	<-told
 	if over.code == ExitOver && len(left) > 0 {
 		return ExitLeft
 	}

@@ -4,32 +4,57 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"sync"
 	"time"
 
+	"consento/agent/internal/presence"
 	"consento/agent/internal/ui"
 	"consento/protocol"
 )
 
 // share shows the screen until the end. The bar is there before the first pixel
-// is read, and without the bar there is no picture.
-func (s *Session) share(ctx context.Context, picture *picture, consent protocol.Consent) ending {
-	name := s.joined.Technician.Name
-	bar, err := s.UI.Bar(ui.BarText{
-		Title: s.Texts.T("agent.bar.title"), Who: s.Texts.T("agent.bar.view", "name", name), Allowed: s.Texts.T("agent.bar.view_only"),
-		Recording: s.Texts.T("agent.bar.recording"), End: s.Texts.T("agent.bar.end"), Since: time.Now(),
-	})
+// is read, and without the bar there is no picture. A picture whose connection is
+// lost stops, and goes on over the next one.
+func (s *Session) share(ctx context.Context) ending {
+	s.since, s.unanswered = time.Now(), maxUnanswered // the first connection has one try
+	bar, err := s.UI.Bar(s.barText())
 	if err != nil {
 		s.Log.Error("bar not shown", slog.Any("error", err))
 		return ending{reason: protocol.EndCaptureFailed, code: ExitNoDisplay}
 	}
 	defer bar.Close()
+	if over := s.begin(ctx, bar, s.sharing.what); over != nil {
+		return *over
+	}
+	watch := presence.Open(ctx, s.Display)
+	defer watch.Close()
+	for {
+		over := s.showOnce(ctx, bar, watch)
+		if over != nil {
+			return *over
+		}
+	}
+}
+
+// showOnce shows the screen over the present connection of the picture. It
+// returns nil when there is another one to go on with.
+func (s *Session) showOnce(ctx context.Context, bar *ui.Bar, watch *presence.Watch) *ending {
+	var telling sync.WaitGroup
+	defer telling.Wait()
 	showing, stop := context.WithCancel(ctx)
 	defer stop()
 	finished := make(chan error, 1)
-	go func() { finished <- picture.show(showing, s.Display, bar.Bounds) }()
-	over := s.during(ctx, bar, finished, picture)
+	picture := s.picture
+	telling.Go(func() { // not the picture's own: that one may be closed while it is shown
+		picture.uplink.tell(showing, func(m protocol.Message) {
+			// Cut off in mid-message, the connection would be of no use any more.
+			_, _ = s.link.Send(context.WithoutCancel(ctx), m) // whether it is lost is not ours to notice
+		})
+	})
+	go func() { finished <- picture.show(showing, s.Display, s.sharing.screen) }()
+	over, running := s.during(ctx, bar, watch, finished, picture)
 	stop() // before anything else: capture stops
-	if over.code != ExitCapture {
+	if running {
 		// A display that hangs must not keep the broker from being told.
 		patience := time.NewTimer(captureStops)
 		defer patience.Stop()
@@ -37,45 +62,102 @@ func (s *Session) share(ctx context.Context, picture *picture, consent protocol.
 		case <-finished:
 		case <-patience.C:
 			s.Log.Error("capture does not stop: the display hangs")
+			if over == nil {
+				over = &ending{reason: protocol.EndCaptureFailed, code: ExitCapture}
+			}
 		}
+	}
+	if picture.wasUp() {
+		s.unanswered = 0
 	}
 	return over
 }
+
+// showAway says on the bar that the connection is lost, or is there again.
+func (s *Session) showAway(bar *ui.Bar, away bool) {
+	text := s.barText()
+	if away {
+		text.Who = s.Texts.T("agent.bar.away")
+	}
+	s.updateBar(bar, text)
+}
+
+// maxUnanswered is how often in a row the picture's connection may not come
+// about: for about as long as the broker waits.
+const maxUnanswered = int(protocol.ReturnLimit / connectTimeout)
 
 // captureStops is how long the capture has to stop. Nothing is sent after the
 // stop in any case: the connection closes with the session.
 const captureStops = time.Second
 
-// during waits for the first thing that ends the session.
-func (s *Session) during(ctx context.Context, bar *ui.Bar, finished <-chan error, picture *picture) ending {
+// during waits for the first thing that ends the session, or the picture's
+// connection. It reports whether the picture is still running.
+func (s *Session) during(ctx context.Context, bar *ui.Bar, watch *presence.Watch, finished <-chan error, picture *picture) (over *ending, running bool) {
+	asking, answered := context.WithCancel(ctx) // what to show instead
+	defer answered()
+	var chosen <-chan offered
 	for {
 		select {
 		case <-bar.Ended():
-			return ending{reason: protocol.EndCustomer}
+			return &ending{reason: protocol.EndCustomer}, true
 		default:
 		}
+		over = nil
 		select {
 		case <-bar.Ended():
-			return ending{reason: protocol.EndCustomer}
+			return &ending{reason: protocol.EndCustomer}, true
 		case <-bar.Lost():
-			return ending{reason: protocol.EndCaptureFailed, code: ExitNoDisplay}
+			return &ending{reason: protocol.EndCaptureFailed, code: ExitNoDisplay}, true
 		case err := <-finished:
+			if errors.Is(err, errNoAnswer) && s.unanswered < maxUnanswered {
+				s.unanswered++ // it worked before: the network may be back soon
+				return s.connectPicture(ctx), false
+			}
 			s.Log.Error("picture failed", slog.Any("error", err))
-			return ending{reason: protocol.EndCaptureFailed, code: ExitCapture}
+			return &ending{reason: protocol.EndCaptureFailed, code: ExitCapture}, false
 		case <-picture.failed:
-			return ending{reason: protocol.EndCaptureFailed, code: ExitUnreachable}
+			return s.connectPicture(ctx), true
+		case <-picture.disturbed:
+			s.link.Probe() // the network is gone, or this computer has another address
+		case <-bar.Pauses():
+			over = s.pause(ctx, bar)
+		case <-bar.Changes():
+			if chosen == nil {
+				chosen = s.change(asking)
+			}
+		case what, ok := <-chosen:
+			chosen = nil
+			if ok {
+				over = s.begin(ctx, bar, what)
+			}
+		case locked := <-watch.Away():
+			over = s.attended(ctx, bar, locked)
+		case slept := <-watch.Slept():
+			s.slept = protocol.Slept{N: s.slept.N + 1, MS: min(slept.Milliseconds(), maxSlept)}
+			s.link.Probe() // whoever slept for long is not connected any more
+			over = s.tellSleep(ctx)
+		case <-s.sharing.screen.came:
+			over = s.watched(ctx, bar)
+		case away := <-s.link.Away():
+			s.showAway(bar, away)
 		case e, ok := <-s.link.Incoming():
 			if !ok {
-				return *lost()
+				return lost(), true
 			}
-			if over := s.incoming(e, picture); over != nil {
-				return *over
+			if over := s.incoming(ctx, e); over != nil {
+				return over, true
+			}
+			if s.picture != picture {
+				return nil, true
 			}
 		case <-ctx.Done():
-			return ending{reason: protocol.EndCustomer}
+			return &ending{reason: protocol.EndCustomer}, true
+		}
+		if over != nil {
+			return over, true
 		}
 	}
 }
 
-// errNoAnswer says that the broker did not answer the offer in time.
+// errNoAnswer says that the picture's connection was not made in time.
 var errNoAnswer = errors.New("run: the picture's connection was not made")

@@ -35,8 +35,26 @@ const (
 	// to itself the rate control takes seconds, and so many bits are there when
 	// the display rests.
 	refineStep = 16
+	// afterDraft is the quantizer of what follows a draft: sharp for the eye, for
+	// half of the bytes that all of it takes.
+	afterDraft = 20
 	// spacing is the least time between two frames.
 	spacing = 5 * time.Millisecond
+	// calmBefore is how long the display rests before parts of a picture on a
+	// small link are refined: between two frames of motion the link is needed.
+	calmBefore = 120 * time.Millisecond
+	// softKeyEvery is keyEvery on a small link, where all that was sharp is lost
+	// with a key frame.
+	softKeyEvery = time.Second
+)
+
+// parts is what is left to send of a picture that goes in parts.
+type parts int
+
+const (
+	partsNone   parts = iota
+	partsRefine       // all was sent, some of it coarsely
+	partsStale        // some changed and was not sent
 )
 
 // plan decides when which frame is due. It does not look at the clock itself.
@@ -51,6 +69,9 @@ type plan struct {
 	changed   bool // the display may have changed since the last Grab
 	keyWanted bool
 
+	narrow bool
+	parts  parts         // on a small link
+	still  time.Time     // when the display last changed
 	refine int           // refinement frames left, 0 when the picture is sharp
 	coded  int           // quantizer of the last frame
 	last   time.Time     // the last frame
@@ -70,10 +91,19 @@ func (p *plan) next(now time.Time) (task, time.Time) {
 		return taskChange, now
 	}
 	do, at := taskHeartbeat, p.last.Add(heartbeat)
-	if p.refine > 0 {
+	switch {
+	case p.parts == partsStale:
+		do, at = taskRefine, p.last.Add(spacing)
+	case p.parts == partsRefine:
+		do, at = taskRefine, later(p.still.Add(calmBefore), p.last.Add(spacing))
+	case p.refine > 0:
 		do, at = taskRefine, later(p.last.Add(p.interval), p.budget.ready())
 	}
-	if k := later(p.key.Add(keyEvery), p.last.Add(spacing)); p.keyWanted && k.Before(at) {
+	every := keyEvery
+	if p.narrow {
+		every = softKeyEvery
+	}
+	if k := later(p.key.Add(every), p.last.Add(spacing)); p.keyWanted && k.Before(at) {
 		do, at = taskKey, k
 	}
 	if c := later(later(p.due.Add(-p.interval), p.last.Add(spacing)), p.budget.ready()); p.changed && !c.After(at) {
@@ -87,6 +117,24 @@ func (p *plan) wantsKey(do task, now time.Time) bool {
 	return p.active >= keyLatest || do == taskHeartbeat && p.active >= keyDistance || p.keyWanted && now.Sub(p.key) >= keyEvery
 }
 
+// wantsSoftKey is wantsKey on a small link: only what is asked for.
+func (p *plan) wantsSoftKey(now time.Time) bool {
+	return p.keyWanted && now.Sub(p.key) >= softKeyEvery
+}
+
+// narrowed is told what a picture that goes in parts has left to do.
+func (p *plan) narrowed(w *narrow) {
+	switch {
+	case w.left():
+		p.parts = partsStale
+	case !w.sharp():
+		p.parts = partsRefine
+	default:
+		p.parts = partsNone
+	}
+	p.refine, p.narrow = 0, true
+}
+
 // rested says whether the display was still before now.
 func (p *plan) rested(now time.Time) bool { return now.Sub(p.last) > 2*p.interval }
 
@@ -94,6 +142,9 @@ func (p *plan) rested(now time.Time) bool { return now.Sub(p.last) > 2*p.interva
 func (p *plan) bounds(do task, moving bool) (finest, coarsest int) {
 	switch {
 	case do == taskRefine || do == taskHeartbeat:
+		if p.coded > encode.Coarsest {
+			return encode.Finest, afterDraft
+		}
 		return encode.Finest, max(p.coded-refineStep, refineSharp)
 	case moving:
 		return encode.Moving, encode.Coarsest
@@ -108,7 +159,7 @@ func (p *plan) nothing() { p.changed = false }
 func (p *plan) done(do task, now time.Time, made encode.Frame) {
 	switch do {
 	case taskChange:
-		p.changed = false
+		p.changed, p.still = false, now
 		p.active += min(now.Sub(p.last), 3*p.interval)
 		// What was sharp and changed only by finely coded blocks is still sharp:
 		// a key stroke needs one frame, not two.
@@ -125,7 +176,9 @@ func (p *plan) done(do task, now time.Time, made encode.Frame) {
 		p.key, p.keyWanted, p.active = now, false, 0
 		p.refine = refineMax
 	}
-	p.due = later(p.due, now).Add(p.interval)
+	if !p.narrow || do == taskChange { // parts are no frames: a change does not wait for how many there were
+		p.due = later(p.due, now).Add(p.interval)
+	}
 	p.last, p.coded = now, made.Quantizer
 	p.budget.spend(now, made.CPU)
 }

@@ -32,6 +32,9 @@ var (
 	ErrForeign = errors.New("not one of this program's brokers")
 	// ErrUntrusted says that the broker could not prove to be the office's.
 	ErrUntrusted = errors.New("the broker cannot be proven to be the office's")
+	// ErrClock is the ErrUntrusted of a broker that would be the office's at another
+	// time: what it shows is too old, or this computer's clock is wrong.
+	ErrClock = fmt.Errorf("%w at this time", ErrUntrusted)
 	// ErrUnreachable says that no connection could be made.
 	ErrUnreachable = errors.New("the broker cannot be reached")
 )
@@ -108,21 +111,21 @@ func loopbackName(host string) bool {
 // Client returns an HTTP client that connects to this broker only if it is the
 // office's. For a prepared agent it fetches the signed manifest first: nothing
 // that matters is sent before.
-func (o Office) Client(ctx context.Context, broker *url.URL) (*http.Client, error) {
+func (o Office) Client(ctx context.Context, broker *url.URL) (*Broker, error) {
 	if !o.Prepared {
-		return o.client(&tls.Config{InsecureSkipVerify: true}), nil // the dialer reaches this computer only
+		return &Broker{Client: o.client(&tls.Config{InsecureSkipVerify: true})}, nil // the dialer reaches this computer only
 	}
 	manifest, err := o.manifest(ctx, broker)
 	if err != nil {
 		return nil, err
 	}
 	host := broker.Hostname()
-	return o.client(&tls.Config{
+	return &Broker{logs: logKeys(manifest), auditors: manifest.Auditors, address: broker, Client: o.client(&tls.Config{
 		InsecureSkipVerify: true, // replaced by VerifyConnection: the office's own keys, not the system's
 		VerifyConnection: func(state tls.ConnectionState) error {
 			return verify(state.PeerCertificates, manifest.TLS, host, time.Now())
 		},
-	}), nil
+	})}, nil
 }
 
 func (o Office) client(config *tls.Config) *http.Client {
@@ -162,6 +165,9 @@ func (o Office) manifest(ctx context.Context, broker *url.URL) (protocol.Manifes
 		return protocol.Manifest{}, fmt.Errorf("%w: no manifest, status %d", ErrUntrusted, response.StatusCode)
 	}
 	m, err := protocol.OpenManifest(data, o.root, time.Now())
+	if errors.Is(err, protocol.ErrExpired) {
+		return m, fmt.Errorf("%w: %w", ErrClock, err)
+	}
 	if err != nil {
 		return m, fmt.Errorf("%w: %w", ErrUntrusted, err)
 	}
@@ -184,11 +190,19 @@ func verify(chain []*x509.Certificate, pins [][]byte, host string, now time.Time
 		for _, other := range chain[1:] {
 			between.AddCert(other)
 		}
-		_, err := chain[0].Verify(x509.VerifyOptions{Roots: roots, Intermediates: between, DNSName: host, CurrentTime: now})
-		if err != nil {
-			return fmt.Errorf("%w: %w", ErrUntrusted, err)
+		good := x509.VerifyOptions{Roots: roots, Intermediates: between, DNSName: host, CurrentTime: now}
+		_, err := chain[0].Verify(good)
+		if err == nil {
+			return nil
 		}
-		return nil
+		// Refused it is in any case; but is it only the time?
+		for _, at := range []time.Time{chain[0].NotBefore, chain[0].NotAfter, c.NotBefore} {
+			good.CurrentTime = at
+			if _, other := chain[0].Verify(good); other == nil {
+				return fmt.Errorf("%w: %w", ErrClock, err)
+			}
+		}
+		return fmt.Errorf("%w: %w", ErrUntrusted, err)
 	}
 	return fmt.Errorf("%w: its key is not in the manifest", ErrUntrusted)
 }

@@ -172,16 +172,20 @@ func TestClient(t *testing.T) {
 	}{
 		"all is well":                 {own.leaf(t, nil), good, nil, nil},
 		"two pins":                    {own.leaf(t, nil), sign(root, now.Add(time.Hour), foreign.pin(), own.pin()), nil, nil},
+		"forged and expired":          {own.leaf(t, nil), sign(stranger, now.Add(-time.Minute), own.pin()), ErrUntrusted, nil},
 		"forged manifest":             {own.leaf(t, nil), sign(stranger, now.Add(time.Hour), own.pin()), ErrUntrusted, nil},
-		"expired manifest":            {own.leaf(t, nil), sign(root, now.Add(-time.Minute), own.pin()), ErrUntrusted, nil},
+		"expired manifest":            {own.leaf(t, nil), sign(root, now.Add(-time.Minute), own.pin()), ErrClock, nil},
 		"no manifest":                 {own.leaf(t, nil), []byte("<html>"), ErrUntrusted, nil},
 		"endless manifest":            {own.leaf(t, nil), make([]byte, 1<<20), ErrUntrusted, nil},
 		"another authority":           {selfSigned, good, nil, ErrUntrusted},
 		"no pins":                     {own.leaf(t, nil), sign(root, now.Add(time.Hour)), nil, ErrUntrusted},
 		"the office's CA as ornament": {foreign.leaf(t, nil, foreign.cert.Raw, own.cert.Raw), good, nil, ErrUntrusted},
 		"another host":                {own.leaf(t, func(c *x509.Certificate) { c.IPAddresses, c.DNSNames = nil, []string{"other.example"} }), good, nil, ErrUntrusted},
-		"expired certificate":         {own.leaf(t, func(c *x509.Certificate) { c.NotAfter = now.Add(-time.Minute) }), good, nil, ErrUntrusted},
-		"not yet valid":               {own.leaf(t, func(c *x509.Certificate) { c.NotBefore = now.Add(time.Minute) }), good, nil, ErrUntrusted},
+		"expired certificate":         {own.leaf(t, func(c *x509.Certificate) { c.NotAfter = now.Add(-time.Minute) }), good, nil, ErrClock},
+		"not yet valid":               {own.leaf(t, func(c *x509.Certificate) { c.NotBefore = now.Add(time.Minute) }), good, nil, ErrClock},
+		"expired for another host": {own.leaf(t, func(c *x509.Certificate) {
+			c.NotAfter, c.IPAddresses, c.DNSNames = now.Add(-time.Minute), nil, []string{"other.example"}
+		}), good, nil, ErrUntrusted},
 		"a client's certificate":      {own.leaf(t, func(c *x509.Certificate) { c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth} }), good, nil, ErrUntrusted},
 		"chain without the authority": {own.leaf(t, nil, []byte{}[:0:0]), good, nil, ErrUntrusted},
 	} {
@@ -193,7 +197,7 @@ func TestClient(t *testing.T) {
 			office := prepared(t, public, b.URL)
 			u := must(office.Choose(""))(t)
 			client, err := office.Client(t.Context(), u)
-			if !errors.Is(err, c.early) || (err == nil) != (c.early == nil) {
+			if !errors.Is(err, c.early) || (err == nil) != (c.early == nil) || errors.Is(err, ErrClock) != (c.early == ErrClock) {
 				t.Fatalf("client: %v, want %v", err, c.early)
 			}
 			if err != nil {
@@ -201,7 +205,7 @@ func TestClient(t *testing.T) {
 			}
 			defer client.CloseIdleConnections()
 			response, err := client.Get(b.URL + "/secret")
-			if !errors.Is(err, c.late) || (err == nil) != (c.late == nil) {
+			if !errors.Is(err, c.late) || (err == nil) != (c.late == nil) || errors.Is(err, ErrClock) != (c.late == ErrClock) {
 				t.Fatalf("request: %v, want %v", err, c.late)
 			}
 			if err == nil {

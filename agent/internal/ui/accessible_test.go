@@ -119,6 +119,10 @@ func accessibleTree(kit Toolkit) error {
 	if err := r.during(func(ctx context.Context) error { _, _, err := u.Prompt(ctx, text.prompt); return err }, "text: "+text.prompt.Label+" [focused]"); err != nil {
 		return err
 	}
+	first := text.choose.Choices.List[0].Label
+	if err := r.during(func(ctx context.Context) error { _, _, err := u.Choose(ctx, text.choose); return err }, "radio button: "+first); err != nil {
+		return err
+	}
 	bar, err := u.Bar(text.bar)
 	if err != nil {
 		return err

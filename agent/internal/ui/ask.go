@@ -2,8 +2,6 @@ package ui
 
 import (
 	"context"
-	"strconv"
-	"strings"
 	"time"
 )
 
@@ -13,50 +11,68 @@ const warnTime = 30 * time.Second
 // Ask shows a question and waits for the answer. When ctx ends, the window closes and ctx.Err() is
 // returned. Other errors: [ErrText], [ErrDisplayLost], [ErrClosed].
 func (u *UI) Ask(ctx context.Context, q Question) (Answer, error) {
+	answer, _, err := u.Choose(ctx, q)
+	return answer, err
+}
+
+// Choose is Ask for a question with choices. With Accepted it returns which one the yes is for.
+func (u *UI) Choose(ctx context.Context, q Question) (Answer, int, error) {
 	if err := q.check(); err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	if err := ctx.Err(); err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	if err := u.enter(); err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	defer u.work.Done()
 	d := dialog{title: q.Title, heading: q.Heading, who: q.Who.lines(), body: q.Body, details: q.Details,
-		links: q.Links, refuse: q.Refuse, accept: q.Accept}
+		links: q.Links, choices: q.Choices, report: q.Report, refuse: q.Refuse, accept: q.Accept}
 	if q.Timeout > 0 {
-		d.warning, d.more = warning(q.Warning, warnTime), q.MoreTime
+		d.warning, d.more = q.warning(warnTime), q.MoreTime
+	}
+	if len(q.Wait) > len(d.warning) {
+		d.warning = q.Wait // room for the longer one
 	}
 	c, err := u.converse(d)
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	defer c.close()
 
-	clock := newCountdown(q.Timeout)
+	clock := newCountdown(q.Timeout, q.Delay)
 	defer clock.stop()
+	if q.Delay > 0 {
+		c.w.set(partWarning, q.Wait)
+	}
 	for {
 		e, err := c.next(ctx, clock.ring())
 		if err != nil {
-			return 0, err
+			return 0, 0, err
 		}
 		switch e.kind {
 		case accepted:
-			if c.settled(e.at) {
-				return Accepted, nil
+			if c.settled(e.at, q.Delay) {
+				return Accepted, e.choice, nil
 			}
 		case refused:
-			return Refused, nil
+			return Refused, 0, nil
+		case reporting:
+			return Reported, 0, nil
 		case moreTime:
 			clock.restart()
 			c.w.set(partWarning, "")
 		case 0:
+			if clock.waited() {
+				c.w.set(partWarning, "")
+				continue
+			}
 			left := clock.left()
 			if left <= 0 {
-				return TimedOut, nil
+				return TimedOut, 0, nil
 			}
-			c.w.set(partWarning, warning(q.Warning, left))
+			c.w.set(partWarning, q.warning(left))
 			clock.next()
 		}
 	}
@@ -64,25 +80,44 @@ func (u *UI) Ask(ctx context.Context, q Question) (Answer, error) {
 
 // warning puts the seconds left into the caller's text. Not Sprintf: a translator's slip must not
 // turn a warning into "%!d".
-func warning(s string, left time.Duration) string {
-	seconds := int((left + time.Second - 1) / time.Second)
-	return strings.ReplaceAll(s, "%d", strconv.Itoa(seconds))
+func (q Question) warning(left time.Duration) string {
+	if q.Warning == nil {
+		return ""
+	}
+	return q.Warning(int((left + time.Second - 1) / time.Second))
 }
 
-// countdown rings when the warning has to change and when the time is over.
+// countdown rings when a yes begins to count, when the warning has to change and
+// when the time is over.
 type countdown struct {
-	total time.Duration
-	end   time.Time
-	timer *time.Timer
+	total   time.Duration
+	end     time.Time
+	timer   *time.Timer
+	waiting bool // a yes does not count yet
 }
 
-func newCountdown(total time.Duration) *countdown {
-	c := &countdown{total: total}
-	if total > 0 {
+func newCountdown(total, delay time.Duration) *countdown {
+	c := &countdown{total: total, waiting: delay > 0}
+	if total > 0 || delay > 0 {
 		c.timer = time.NewTimer(total)
 		c.restart()
 	}
+	if c.waiting {
+		c.timer.Reset(delay)
+	}
 	return c
+}
+
+// waited tells, once, that a yes counts from now on.
+func (c *countdown) waited() bool {
+	if !c.waiting {
+		return false
+	}
+	c.waiting = false
+	if c.total > 0 {
+		c.timer.Reset(max(0, c.left()-warnTime))
+	}
+	return true
 }
 
 func (c *countdown) ring() <-chan time.Time {
@@ -96,7 +131,7 @@ func (c *countdown) left() time.Duration { return time.Until(c.end) }
 
 // restart begins the whole time again.
 func (c *countdown) restart() {
-	if c.timer != nil {
+	if c.timer != nil && c.total > 0 {
 		c.end = time.Now().Add(c.total)
 		c.timer.Reset(max(0, c.total-warnTime))
 	}

@@ -29,6 +29,8 @@ func (p *puppet) warned() []string {
 	return slices.Clone(p.warnings)
 }
 
+func last(said []string) string { return said[len(said)-1] }
+
 func (p *puppet) openDialog(_ dialog, tell func(event)) (dialogWindow, error) {
 	p.tell = tell
 	return p, nil
@@ -84,6 +86,45 @@ func TestAcceptingTooEarlyIsIgnored(t *testing.T) {
 	}
 }
 
+// TestAYesThatHasToWait: it counts only after the delay, which is said; a no at once.
+func TestAYesThatHasToWait(t *testing.T) {
+	q := Question{Heading: "h", Accept: "yes", Refuse: "no", Delay: 5 * time.Second, Wait: "read this first"}
+	for _, c := range []struct {
+		after time.Duration
+		press kind
+		want  Answer
+	}{{settleTime, accepted, 0}, {5*time.Second - 1, accepted, 0}, {5 * time.Second, accepted, Accepted}, {time.Hour, accepted, Accepted}, {0, refused, Refused}} {
+		for _, timeout := range []time.Duration{0, 2 * time.Hour} {
+			synctest.Test(t, func(t *testing.T) {
+				q := q
+				q.Timeout, q.Warning = timeout, func(int) string { return "soon" }
+				ctx, stop := context.WithCancel(t.Context())
+				p, answer := asking(t, ctx, q)
+				p.press(shown)
+				synctest.Wait()
+				if said := last(p.warned()); said != "read this first" {
+					t.Errorf("it says %q", said)
+				}
+				time.Sleep(c.after)
+				synctest.Wait()
+				if said := last(p.warned()); (c.after >= q.Delay) != (said == "") {
+					t.Errorf("after %v it says %q", c.after, said)
+				}
+				p.press(c.press)
+				synctest.Wait()
+				stop()
+				if got := <-answer; got != c.want {
+					t.Errorf("press after %v: %v, want %v", c.after, got, c.want)
+				}
+			})
+		}
+	}
+	q.Wait = ""
+	if err := q.check(); err == nil {
+		t.Error("a delay that nobody is told of")
+	}
+}
+
 func TestAcceptingBeforeItIsShownIsIgnored(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p, answer := asking(t, t.Context(), Question{Heading: "h", Accept: "yes", Refuse: "no"})
@@ -99,7 +140,7 @@ func TestAcceptingBeforeItIsShownIsIgnored(t *testing.T) {
 func TestNoAnswerIsANo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now()
-		p, answer := asking(t, t.Context(), Question{Heading: "h", Accept: "yes", Refuse: "no", Timeout: 2 * time.Minute, Warning: "%d left"})
+		p, answer := asking(t, t.Context(), Question{Heading: "h", Accept: "yes", Refuse: "no", Timeout: 2 * time.Minute, Warning: secondsLeft("%d left")})
 		p.press(shown)
 		time.Sleep(89 * time.Second)
 		synctest.Wait()
@@ -121,7 +162,7 @@ func TestNoAnswerIsANo(t *testing.T) {
 func TestMoreTimeStartsAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now()
-		p, answer := asking(t, t.Context(), Question{Heading: "h", Accept: "yes", Refuse: "no", Timeout: time.Minute, Warning: "%d"})
+		p, answer := asking(t, t.Context(), Question{Heading: "h", Accept: "yes", Refuse: "no", Timeout: time.Minute, Warning: secondsLeft("%d")})
 		p.press(shown)
 		time.Sleep(45*time.Second + time.Millisecond)
 		p.press(moreTime)

@@ -2,7 +2,6 @@ package ui
 
 import (
 	"fmt"
-	"image"
 	"sync"
 	"time"
 )
@@ -13,6 +12,8 @@ type Bar struct {
 	w     barWindow
 	ended chan struct{}
 	press sync.Once
+
+	pauses, changes chan struct{} // of capacity 1
 
 	mu    sync.Mutex
 	since time.Time
@@ -32,13 +33,18 @@ func (u *UI) Bar(t BarText) (*Bar, error) {
 		return nil, err
 	}
 	t.Title = u.title(t.Title)
-	b := &Bar{u: u, ended: make(chan struct{}), since: t.Since, stop: make(chan struct{}), done: make(chan struct{})}
+	b := &Bar{u: u, ended: make(chan struct{}), pauses: make(chan struct{}, 1), changes: make(chan struct{}, 1), since: t.Since, stop: make(chan struct{}), done: make(chan struct{})}
 	if b.since.IsZero() {
 		b.since = time.Now()
 	}
 	w, err := u.kit.openBar(t, func(e event) {
-		if e.kind == ended {
+		switch e.kind {
+		case ended:
 			b.press.Do(func() { close(b.ended) })
+		case paused:
+			ring(b.pauses)
+		case changing:
+			ring(b.changes)
 		}
 	})
 	if err != nil {
@@ -93,6 +99,20 @@ func clockText(d time.Duration) string {
 // Ended is closed the instant the red X is pressed. Closing the bar does not close it.
 func (b *Bar) Ended() <-chan struct{} { return b.ended }
 
+// Pauses is ready when the button to pause, or to go on, was pressed. Presses that nobody heard count
+// as one.
+func (b *Bar) Pauses() <-chan struct{} { return b.pauses }
+
+// Changes is ready when the button to change what is shown was pressed.
+func (b *Bar) Changes() <-chan struct{} { return b.changes }
+
+func ring(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}
+
 // Lost is closed when the bar is no longer on the screen, for whatever reason. A session without
 // its bar must end.
 func (b *Bar) Lost() <-chan struct{} { return b.done }
@@ -112,9 +132,6 @@ func (b *Bar) Update(t BarText) error {
 	b.tick()
 	return nil
 }
-
-// Bounds is where the bar is on the root window, in pixels, so that a capture can leave it out.
-func (b *Bar) Bounds() image.Rectangle { return b.w.bounds() }
 
 // Close takes the bar away and waits for that.
 func (b *Bar) Close() {

@@ -27,6 +27,9 @@ func (s stage) showBar(t BarText) (*Bar, string) {
 	return b, id
 }
 
+// Bounds is where the bar is on the root window, in pixels.
+func (b *Bar) Bounds() image.Rectangle { return b.w.bounds() }
+
 // end is the middle of the red X.
 func end(b *Bar) image.Point {
 	r := b.Bounds()
@@ -167,8 +170,8 @@ func TestBarMovesByDragging(t *testing.T) {
 				"mousemove", fmt.Sprint((at.X+to.X)/2), fmt.Sprint((at.Y+to.Y)/2), "mousemove", fmt.Sprint(to.X), fmt.Sprint(to.Y), "mouseup", "1")
 			at = to
 		}
-		drag(at.Add(image.Pt(50, 300)))
-		want := from.Add(image.Pt(50, 300))
+		drag(at.Add(image.Pt(30, 300)))
+		want := from.Add(image.Pt(30, 300))
 		eventually(s, "the move", func() bool { return place(s, s.display, id) == want && b.Bounds() == want })
 		drag(image.Pt(1000, 590)) // beyond the edge
 		eventually(s, "the edge", func() bool {

@@ -86,9 +86,9 @@ func (c *conversation) follow(address string) {
 }
 
 // settled tells whether the dialog has been on the screen long enough for a press at that time to
-// be meant for it.
-func (c *conversation) settled(at time.Time) bool {
-	return !c.since.IsZero() && at.Sub(c.since) >= settleTime
+// be meant for it, and for so long at least.
+func (c *conversation) settled(at time.Time, atLeast time.Duration) bool {
+	return !c.since.IsZero() && at.Sub(c.since) >= max(settleTime, atLeast)
 }
 
 // settleTime is how long an accepting button ignores presses after the dialog has come up: the

@@ -1,6 +1,12 @@
 package ui
 
-import "time"
+import (
+	"errors"
+	"fmt"
+	"image"
+	"strings"
+	"time"
+)
 
 // Link is a page that a person can read before answering.
 type Link struct {
@@ -23,12 +29,55 @@ type Question struct {
 	Body    string // paragraphs, separated by empty lines
 	Details string // long text such as terms; scrolls
 	Links   []Link
-	Accept  string // button
-	Refuse  string // button, has the focus
+	Choices Choices // what exactly is said yes to; may be empty
+	Accept  string  // button
+	Refuse  string  // button, has the focus
+	Report  string  // beside the links: stops everything, because something is wrong; may be empty
 
-	Timeout  time.Duration // no answer after this is TimedOut; 0 waits for ever
-	Warning  string        // shown in the last 30 s; "%d" is replaced by the seconds left
-	MoreTime string        // button beside the warning, starts the timeout again
+	Delay time.Duration // a yes counts only this long after the question has come up, so that nobody can be hurried; a no counts at once
+	Wait  string        // shown meanwhile; needed with Delay
+
+	Timeout  time.Duration            // no answer after this is TimedOut; 0 waits for ever
+	Warning  func(seconds int) string // makes what is shown in the last 30 s; nil shows nothing
+	MoreTime string                   // button beside the warning, starts the timeout again
+}
+
+// Choices are what a yes can mean, one of which is chosen from the start. At least two, or none.
+type Choices struct {
+	Label  string // what is chosen
+	List   []Choice
+	Chosen int // index in List, at first
+}
+
+// Choice is one of several things. Label and Note may come from a stranger: they are one line each.
+type Choice struct {
+	Label string
+	Note  string      // under it, may be empty
+	Icon  image.Image // may be nil
+}
+
+// maxChoices is how many things a person can be asked to choose from.
+const maxChoices = 64
+
+func (c Choices) check() error {
+	if len(c.List) == 0 {
+		return nil
+	}
+	if len(c.List) < 2 || len(c.List) > maxChoices || c.Chosen < 0 || c.Chosen >= len(c.List) {
+		return fmt.Errorf("%w: %d choices, number %d chosen", ErrText, len(c.List), c.Chosen)
+	}
+	if err := checkTexts(text{"label of the choices", c.Label, maxLine, true}); err != nil {
+		return err
+	}
+	for _, choice := range c.List {
+		if err := checkTexts(text{"choice", choice.Label, maxLine, true}, text{"note of a choice", choice.Note, maxLine, false}); err != nil {
+			return err
+		}
+		if strings.ContainsAny(choice.Label+choice.Note, "\n\t") {
+			return fmt.Errorf("%w: a choice of several lines", ErrText)
+		}
+	}
+	return nil
 }
 
 // Answer is what the person said. The zero value is no answer.
@@ -38,6 +87,7 @@ const (
 	Accepted Answer = iota + 1
 	Refused         // also Escape and closing the window
 	TimedOut        // counts as a no
+	Reported        // something is wrong; a no as well
 )
 
 // String returns the answer's name.
@@ -49,6 +99,8 @@ func (a Answer) String() string {
 		return "refused"
 	case TimedOut:
 		return "timed out"
+	case Reported:
+		return "reported"
 	}
 	return "no answer"
 }
@@ -90,6 +142,8 @@ type BarText struct {
 	Who       string    // "NAME SURNAME sees your screen"
 	Allowed   string    // what is allowed now
 	Recording string    // word beside the dot; empty means not recorded
+	Pause     string    // button that pauses, or goes on; empty means none
+	Change    string    // button that changes what is shown; empty means none
 	End       string    // label of the red X, such as "End now"
 	Since     time.Time // start of the time shown; zero means when the bar opened
 }
@@ -125,10 +179,10 @@ func (q Question) check() error {
 		text{"name", q.Who.Name, maxLine, false}, text{"team", q.Who.Team, maxLine, false}, text{"office", q.Who.Office, maxLine, false},
 		text{"body", q.Body, maxBody, false}, text{"details", q.Details, maxDetails, false},
 		text{"accepting button", q.Accept, maxLine, true}, text{"refusing button", q.Refuse, maxLine, true},
-		text{"warning", q.Warning, maxLine, false}, text{"button for more time", q.MoreTime, maxLine, false}); err != nil {
+		text{"reporting button", q.Report, maxLine, false}, text{"warning", q.warning(warnTime), maxLine, false}, text{"button for more time", q.MoreTime, maxLine, false}, text{"wait", q.Wait, maxLine, q.Delay > 0}); err != nil {
 		return err
 	}
-	return checkLinks(q.Links)
+	return errors.Join(checkLinks(q.Links), q.Choices.check())
 }
 
 func (p Prompt) check() error {
@@ -155,5 +209,5 @@ func (p ProgressText) check() error {
 func (b BarText) check() error {
 	return checkTexts(text{"title", b.Title, maxLine, false}, text{"who", b.Who, maxLine, true},
 		text{"allowed", b.Allowed, maxLine, false}, text{"recording", b.Recording, maxLine, false},
-		text{"end", b.End, maxLine, true})
+		text{"end", b.End, maxLine, true}, text{"pause button", b.Pause, maxLine, false}, text{"change button", b.Change, maxLine, false})
 }

@@ -18,11 +18,11 @@ type drawn struct {
 }
 
 // openDrawn prepares fonts and colours. Error: [ErrNoToolkit].
-func openDrawn(desk *desktop, language string) (toolkit, error) {
+func openDrawn(desk *desktop) (toolkit, error) {
 	if err := desk.canPaint(); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrNoToolkit, err)
 	}
-	fonts, err := newFontSet(language)
+	fonts, err := newFontSet()
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrNoToolkit, err)
 	}
@@ -51,6 +51,8 @@ func (k *drawn) prefersDark() bool {
 func (k *drawn) px(n int) int { return int(float64(n)*k.scale + 0.5) }
 
 func (k *drawn) canShow(sample string) bool { return k.fonts.canShow(sample) }
+
+func (k *drawn) speak(language string) { k.fonts.speak(language) }
 
 func (k *drawn) close() {
 	k.wires.close()

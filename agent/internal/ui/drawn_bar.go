@@ -3,6 +3,7 @@ package ui
 import (
 	"image"
 	"sync"
+	"time"
 
 	"github.com/jezek/xgb"
 	"github.com/jezek/xgb/xproto"
@@ -18,12 +19,23 @@ type drawnBar struct {
 	keys    keyboard
 	lit     bool
 	focused bool
+	focus   int // among the buttons: 0 is the red X
+	under   int // of the buttons but the red X, under the pointer; 0 for none
 	held    bool
 	grab    image.Point
 
 	mu  sync.Mutex
 	at  image.Rectangle // on the root window
 	end image.Rectangle // the red X, in the window
+
+	others []barButton
+}
+
+// barButton is a button beside the red X.
+type barButton struct {
+	kind kind
+	text string
+	r    image.Rectangle
 }
 
 func (k *drawn) openBar(t BarText, tell func(event)) (barWindow, error) {
@@ -52,6 +64,28 @@ func (b *drawnBar) measure() {
 	b.mu.Lock()
 	b.end = image.Rect(size.Max.X-edge-width, edge, size.Max.X-edge, size.Max.Y-edge)
 	b.mu.Unlock()
+	b.others = nil
+	right := b.end.Min.X - b.px(8)
+	for _, o := range []barButton{{kind: changing, text: b.text.Change}, {kind: paused, text: b.text.Pause}} {
+		if o.text == "" {
+			continue
+		}
+		width := min(b.body.width(o.text)+b.px(24), size.Dx()/6)
+		o.r = image.Rect(right-width, edge, right, size.Max.Y-edge)
+		right -= width + b.px(8)
+		b.others = append(b.others, o)
+	}
+	b.focus, b.under = min(b.focus, len(b.others)), min(b.under, len(b.others))
+}
+
+// on is the button at a place but the red X, counted from 1; 0 for none.
+func (b *drawnBar) on(at image.Point) int {
+	for i, o := range b.others {
+		if at.In(o.r) {
+			return i + 1
+		}
+	}
+	return 0
 }
 
 // press runs on the goroutine that reads events, so that no drawing stands before the red X.
@@ -81,14 +115,17 @@ func (b *drawnBar) handle(e xgb.Event) {
 		b.focused = false
 		b.paint()
 	case xproto.KeyPressEvent:
-		switch b.keys.symbol(e.Detail, e.State) {
-		case keyReturn, keyPadEnter, keySpace, keyPadSpace:
-			if b.focused {
-				b.tell(event{kind: ended})
-			}
-		}
+		b.key(b.keys.symbol(e.Detail, e.State), e.State)
 	case xproto.ButtonPressEvent:
+		if i := b.on(image.Pt(int(e.EventX), int(e.EventY))); e.Detail == 1 && i > 0 {
+			b.focus = i
+			b.desk.focusNow(b.win)
+			b.tell(event{kind: b.others[i-1].kind, at: time.Now()})
+			b.paint()
+			return
+		}
 		if e.Detail == 1 {
+			b.focus = 0
 			b.held = true
 			b.grab = image.Pt(int(e.RootX), int(e.RootY)).Sub(b.bounds().Min)
 			b.desk.focusNow(b.win)
@@ -100,15 +137,38 @@ func (b *drawnBar) handle(e xgb.Event) {
 			b.moveTo(image.Pt(int(e.RootX), int(e.RootY)).Sub(b.grab))
 			return
 		}
-		b.light(image.Pt(int(e.EventX), int(e.EventY)).In(b.end))
+		at := image.Pt(int(e.EventX), int(e.EventY))
+		b.light(at.In(b.end), b.on(at))
 	case xproto.LeaveNotifyEvent:
-		b.light(false)
+		b.light(false, 0)
 	}
 }
 
-func (b *drawnBar) light(lit bool) {
-	if lit != b.lit {
-		b.lit = lit
+func (b *drawnBar) key(sym uint32, state uint16) {
+	if !b.focused {
+		return
+	}
+	n := len(b.others) + 1
+	switch sym {
+	case keyReturn, keyPadEnter, keySpace, keyPadSpace:
+		if b.focus == 0 {
+			b.tell(event{kind: ended})
+			return
+		}
+		b.tell(event{kind: b.others[b.focus-1].kind, at: time.Now()})
+	case keyTab, keyBackTab, keyLeft, keyRight, keyPadLeft, keyPadRight:
+		step := 1 // the buttons are counted from the right
+		if sym == keyRight || sym == keyPadRight || sym == keyTab && state&xproto.ModMaskShift == 0 {
+			step = n - 1
+		}
+		b.focus = (b.focus + step) % n
+		b.paint()
+	}
+}
+
+func (b *drawnBar) light(lit bool, under int) {
+	if lit != b.lit || under != b.under {
+		b.lit, b.under = lit, under
 		b.paint()
 	}
 }
@@ -142,7 +202,7 @@ func (b *drawnBar) paint() {
 	if b.lit {
 		red = barNear
 	}
-	if b.focused {
+	if b.focused && b.focus == 0 {
 		c.round(b.end, b.px(4), barText)
 		c.round(b.end.Inset(b.px(3)), b.px(2), red)
 	} else {
@@ -153,7 +213,23 @@ func (b *drawnBar) paint() {
 	c.cross(image.Rectangle{Min: at, Max: at.Add(image.Pt(mark, mark))}, float32(b.px(3)), barText)
 	b.bold.put(c, image.Pt(at.X+mark+b.px(9), y), b.bold.ellipsis(b.text.End, b.end.Max.X-at.X-mark-b.px(15)), barText)
 
-	x := b.end.Min.X - b.px(16) - max(b.px(44), b.body.width(b.clock))
+	left := b.end.Min.X
+	for i, o := range b.others {
+		ground, edge := barGround, barEdge
+		if b.under == i+1 {
+			ground = barLit
+		}
+		thick := b.px(1)
+		if b.focused && b.focus == i+1 {
+			edge, thick = barText, b.px(3)
+		}
+		c.round(o.r, b.px(4), edge)
+		c.round(o.r.Inset(thick), b.px(3), ground)
+		label := b.body.ellipsis(o.text, o.r.Dx()-b.px(16))
+		b.body.put(c, image.Pt(o.r.Min.X+(o.r.Dx()-b.body.width(label))/2, y), label, barText)
+		left = o.r.Min.X
+	}
+	x := left - b.px(16) - max(b.px(44), b.body.width(b.clock))
 	b.body.put(c, image.Pt(x, y), b.clock, barText)
 	if b.text.Recording != "" {
 		word := b.body.ellipsis(b.text.Recording, c.Rect.Dx()/5)
@@ -162,11 +238,11 @@ func (b *drawnBar) paint() {
 		x -= b.px(18)
 		c.disc(image.Pt(x+b.px(4), c.Rect.Dy()/2), b.px(5), barDot)
 	}
-	left := b.px(14)
+	left = b.px(14)
 	room := x - b.px(14) - left
 	who := b.bold.width(b.text.Who)
-	if b.text.Allowed != "" {
-		allowed := b.body.ellipsis(b.text.Allowed, max(room*2/5, room-who-b.px(20)))
+	// Who sees what comes first: the rest is there if it fits.
+	if allowed := b.text.Allowed; allowed != "" && who+b.px(18)+b.body.width(allowed) <= room {
 		w := b.body.width(allowed)
 		x -= b.px(18) + w
 		b.body.put(c, image.Pt(x, y), allowed, barQuiet)

@@ -25,6 +25,7 @@ type drawnDialog struct {
 	lost   string // the address of a link that did not open
 	turn   int    // of the sign of work
 	entry  entry
+	chosen int // of the choices
 }
 
 const (
@@ -43,6 +44,7 @@ func (k *drawn) openDialog(d dialog, tell func(event)) (dialogWindow, error) {
 	}
 	w := &drawnDialog{drawnWindow: win, d: d, by: by, lay: lay, hover: none, held: none, keys: readKeyboard(win.conn)}
 	w.tell = tell
+	w.chosen = d.choices.Chosen
 	if d.field != nil {
 		w.entry.insert(d.field.value)
 	} else {
@@ -94,17 +96,17 @@ func (w *drawnDialog) handle(e xgb.Event) {
 
 // press tells what a target stands for.
 func (w *drawnDialog) press(k kind, text string) {
-	if k == shown {
+	if k == shown || k == picked {
 		return
 	}
 	if k == accepted && w.d.field != nil {
 		text = string(w.entry.text)
 	}
-	w.tell(event{kind: k, text: text, at: time.Now()})
+	w.tell(event{kind: k, text: text, choice: w.chosen, at: time.Now()})
 }
 
 func (w *drawnDialog) key(sym uint32, state uint16) {
-	inField := w.lay.targets[w.focus].kind == shown
+	inField, amongChoices := w.lay.targets[w.focus].kind == shown, w.lay.targets[w.focus].kind == picked
 	switch sym {
 	case keyEscape:
 		w.press(refused, "")
@@ -127,6 +129,10 @@ func (w *drawnDialog) key(sym uint32, state uint16) {
 	switch {
 	case inField:
 		w.edit(sym, state)
+	case amongChoices && (sym == keyUp || sym == keyPadUp || sym == keyLeft || sym == keyPadLeft):
+		w.choose(w.chosen - 1)
+	case amongChoices && (sym == keyDown || sym == keyPadDown || sym == keyRight || sym == keyPadRight):
+		w.choose(w.chosen + 1)
 	case sym == keySpace || sym == keyPadSpace:
 		w.press(w.lay.targets[w.focus].kind, w.lay.targets[w.focus].text)
 	case sym == keyLeft || sym == keyPadLeft:
@@ -143,11 +149,43 @@ func (w *drawnDialog) move(step int) {
 	n := len(w.lay.targets)
 	for range n {
 		w.focus = (w.focus + step + n) % n
-		if w.there(w.focus) {
-			break
+		if t := w.lay.targets[w.focus]; w.there(w.focus) && (t.kind != picked || t.choice == w.chosen) {
+			break // of the choices only the chosen one has the focus, as everywhere
 		}
 	}
+	w.see(w.focus)
 	w.paint()
+}
+
+// choose makes a choice the chosen one and gives it the focus; after the last comes the first.
+func (w *drawnDialog) choose(i int) {
+	n := len(w.d.choices.List)
+	w.chosen = (i + n) % n
+	for k, t := range w.lay.targets {
+		if t.kind == picked && t.choice == w.chosen {
+			w.focus = k
+		}
+	}
+	w.see(w.focus)
+	w.paint()
+}
+
+// see scrolls so that a choice is in view.
+func (w *drawnDialog) see(i int) {
+	if t := w.lay.targets[i]; t.kind == picked {
+		w.offset = max(min(w.offset, t.r.Min.Y), t.r.Max.Y-w.lay.view.Dy())
+		if t.choice == 0 && t.r.Max.Y <= w.lay.view.Dy() {
+			w.offset = 0
+		}
+	}
+}
+
+// at is where a target is on the window: choices scroll with the text.
+func (w *drawnDialog) at(t target) image.Rectangle {
+	if t.kind != picked {
+		return t.r
+	}
+	return t.r.Add(w.lay.view.Min).Sub(image.Pt(0, w.offset)).Intersect(w.lay.view)
 }
 
 // there tells whether a target is shown: the button for more time comes with the warning.
@@ -215,6 +253,9 @@ func (w *drawnDialog) pointer(e xgb.Event) {
 			w.held = w.under(at)
 			if w.held >= 0 {
 				w.focus = w.held
+				if t := w.lay.targets[w.held]; t.kind == picked {
+					w.choose(t.choice)
+				}
 				w.paint()
 			} else if at.In(w.track()) {
 				w.held = thumb
@@ -256,7 +297,7 @@ func (w *drawnDialog) lit(i int) {
 // under returns the target at a place, or none.
 func (w *drawnDialog) under(at image.Point) int {
 	for i, t := range w.lay.targets {
-		if at.In(t.r) && w.there(i) {
+		if at.In(w.at(t)) && w.there(i) {
 			return i
 		}
 	}

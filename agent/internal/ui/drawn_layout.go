@@ -30,10 +30,11 @@ type placed struct {
 
 // target is what can have the focus and be pressed.
 type target struct {
-	kind  kind // what a press tells; shown for the field, which tells nothing
-	r     image.Rectangle
-	label []string
-	text  string // of the event
+	kind   kind // what a press tells; shown for the field, which tells nothing
+	r      image.Rectangle
+	label  []string
+	text   string // of the event
+	choice int    // for picked; r is then in the long text, from the view's corner
 }
 
 // styles are the letterings of a dialog.
@@ -87,6 +88,7 @@ func (k *drawn) arrange(d dialog, s styles, screen image.Rectangle) dialogLayout
 
 	// The long text, in coordinates of its own.
 	k.flow(&l, d, s, inner)
+	k.rows(&l, d, s, inner)
 
 	// From the bottom: what is below, first measured at 0 and then moved down.
 	y = 0
@@ -103,7 +105,7 @@ func (k *drawn) arrange(d dialog, s styles, screen image.Rectangle) dialogLayout
 		lines(&below, edge, inner, d.field.hint, s.body, p.quiet)
 		y += gap
 	}
-	if len(d.links) > 0 {
+	if len(d.links) > 0 || d.report != "" {
 		y = k.linkRows(&l, d, s, edge, inner, y)
 		l.address = image.Rect(edge, y, edge+inner, y+s.body.line)
 		y += s.body.line + gap/2
@@ -130,6 +132,9 @@ func (k *drawn) arrange(d dialog, s styles, screen image.Rectangle) dialogLayout
 	}
 	shift := image.Pt(0, down)
 	for i := range l.targets {
+		if l.targets[i].kind == picked {
+			continue
+		}
 		l.targets[i].r = l.targets[i].r.Add(shift)
 	}
 	l.warning, l.address = l.warning.Add(shift), l.address.Add(shift)
@@ -169,16 +174,59 @@ func (k *drawn) flow(l *dialogLayout, d dialog, s styles, inner int) {
 	l.length = y
 }
 
+// rows lists what can be chosen, under the text.
+func (k *drawn) rows(l *dialogLayout, d dialog, s styles, inner int) {
+	if len(d.choices.List) == 0 {
+		return
+	}
+	width := inner - k.px(18) // beside the scroll bar
+	y := l.length
+	if y > 0 {
+		y += k.px(14)
+	}
+	for _, line := range s.bold.wrap(d.choices.Label, width) {
+		l.flow = append(l.flow, placed{image.Pt(0, y), line, s.bold, k.colour.text})
+		y += s.bold.line
+	}
+	y += k.px(4)
+	for i, c := range d.choices.List {
+		x := k.px(40)
+		if c.Icon != nil {
+			x += k.px(choiceIcon + 12)
+		}
+		top := y
+		y += k.px(6)
+		if c.Note == "" && c.Icon != nil {
+			y += max(0, k.px(choiceIcon)-s.body.line) / 2
+		}
+		l.flow = append(l.flow, placed{image.Pt(x, y), s.body.ellipsis(c.Label, width-x-k.px(8)), s.body, k.colour.text})
+		y += s.body.line
+		if c.Note != "" {
+			l.flow = append(l.flow, placed{image.Pt(x, y), s.body.ellipsis(c.Note, width-x-k.px(8)), s.body, k.colour.quiet})
+			y += s.body.line
+		}
+		y = max(y+k.px(6), top+k.px(choiceIcon+12))
+		l.targets = append(l.targets, target{kind: picked, r: image.Rect(0, top, width, y), choice: i})
+	}
+	l.length = y
+}
+
 func (k *drawn) linkRows(l *dialogLayout, d dialog, s styles, edge, inner, y int) int {
 	x, height := edge, s.body.line+k.px(8)
-	for _, link := range d.links {
-		label := s.body.ellipsis(link.Label, inner)
+	add := func(kind kind, text, address string) {
+		label := s.body.ellipsis(text, inner)
 		w := s.body.width(label)
 		if x > edge && x+w > edge+inner {
 			x, y = edge, y+height
 		}
-		l.targets = append(l.targets, target{kind: followed, r: image.Rect(x, y, x+w, y+height), label: []string{label}, text: link.URL})
+		l.targets = append(l.targets, target{kind: kind, r: image.Rect(x, y, x+w, y+height), label: []string{label}, text: address})
 		x += w + k.px(26)
+	}
+	for _, link := range d.links {
+		add(followed, link.Label, link.URL)
+	}
+	if d.report != "" {
+		add(reporting, d.report, "")
 	}
 	return y + height
 }

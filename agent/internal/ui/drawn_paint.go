@@ -3,6 +3,7 @@ package ui
 import (
 	"image"
 	"image/color"
+	"image/draw"
 )
 
 // paint draws the whole dialog and sends it.
@@ -46,6 +47,7 @@ func (w *drawnDialog) paintFlow() {
 	up := v.Min.Sub(image.Pt(0, w.offset))
 	w.sheet.fill(w.lay.panel.Add(up).Intersect(v), w.colour.panel)
 	part := w.sheet.part(v)
+	w.paintChoices(v)
 	for _, line := range w.lay.flow {
 		at := line.at.Add(up)
 		if at.Y+line.by.line > v.Min.Y && at.Y < v.Max.Y {
@@ -64,6 +66,49 @@ func (w *drawnDialog) paintFlow() {
 	}
 }
 
+// paintChoices draws what belongs to the choices but their words. Those that are partly out of view
+// are cut off.
+func (w *drawnDialog) paintChoices(v image.Rectangle) {
+	view := &canvas{RGBA: w.sheet.SubImage(v).(*image.RGBA)}
+	for i, t := range w.lay.targets {
+		r := w.at(t)
+		if t.kind != picked || r.Empty() {
+			continue
+		}
+		if i == w.hover {
+			view.fill(r, w.colour.hover)
+		}
+		whole := t.r.Add(v.Min).Sub(image.Pt(0, w.offset))
+		if i == w.focus {
+			edge := w.px(3)
+			for _, line := range []image.Rectangle{{whole.Min, image.Pt(whole.Max.X, whole.Min.Y+edge)}, {image.Pt(whole.Min.X, whole.Max.Y-edge), whole.Max},
+				{whole.Min, image.Pt(whole.Min.X+edge, whole.Max.Y)}, {image.Pt(whole.Max.X-edge, whole.Min.Y), whole.Max}} {
+				view.fill(line.Intersect(v), w.colour.ring)
+			}
+		}
+		middle := (whole.Min.Y + whole.Max.Y) / 2
+		centre := image.Pt(whole.Min.X+w.px(20), middle)
+		if !image.Rect(centre.X, centre.Y-w.px(10), centre.X+1, centre.Y+w.px(10)).In(v) {
+			continue
+		}
+		ink, inner := w.colour.border, w.colour.ground
+		if t.choice == w.chosen {
+			ink, inner = w.colour.accent, w.colour.onAccent
+		}
+		view.disc(centre, w.px(9), ink)
+		if t.choice == w.chosen {
+			view.disc(centre, w.px(4), inner)
+		} else {
+			view.disc(centre, w.px(7), inner)
+		}
+		if icon := w.d.choices.List[t.choice].Icon; icon != nil {
+			side := w.px(choiceIcon)
+			at := image.Pt(whole.Min.X+w.px(40), middle-side/2)
+			draw.Draw(view.RGBA, image.Rectangle{Min: at, Max: at.Add(image.Pt(side, side))}, straight(icon, side), image.Point{}, draw.Over)
+		}
+	}
+}
+
 func (w *drawnDialog) paintTarget(t target, focused, lit bool) {
 	p, c := w.colour, w.sheet
 	radius := w.px(5)
@@ -71,7 +116,9 @@ func (w *drawnDialog) paintTarget(t target, focused, lit bool) {
 	case shown:
 		w.paintField(t.r, focused)
 		return
-	case followed:
+	case picked:
+		return // with the text
+	case followed, reporting:
 		if focused {
 			c.round(t.r.Inset(-w.px(5)), radius, p.ring)
 			c.round(t.r.Inset(-w.px(2)), radius, p.ground)

@@ -54,12 +54,12 @@ type fontSet struct {
 // fontWeight is the fonts of one weight in the order in which they are asked.
 type fontWeight struct {
 	fonts  []*sfnt.Font
+	own    int // so many of them are there for every language
 	chosen map[rune]*sfnt.Font
 }
 
-func newFontSet(language string) (*fontSet, error) {
-	tag, _, _ := strings.Cut(language, "-")
-	s := &fontSet{family: hanFamily[tag], byName: map[string]string{}}
+func newFontSet() (*fontSet, error) {
+	s := &fontSet{byName: map[string]string{}}
 	s.find()
 	for i, own := range [][]byte{goregular.TTF, gobold.TTF} {
 		w := &s.weights[i]
@@ -75,6 +75,7 @@ func newFontSet(language string) (*fontSet, error) {
 			return nil, err
 		}
 		w.fonts = append(w.fonts, f)
+		w.own = len(w.fonts)
 	}
 	return s, nil
 }
@@ -137,6 +138,21 @@ func (s *fontSet) load(path string) *sfnt.Font {
 	}
 	s.open = append(s.open, file)
 	return best
+}
+
+// speak chooses the form of Han characters. What is drawn with other fonts goes on using them.
+func (s *fontSet) speak(language string) {
+	tag, _, _ := strings.Cut(language, "-")
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.family == hanFamily[tag] {
+		return
+	}
+	s.family = hanFamily[tag]
+	for i := range s.weights {
+		w := &s.weights[i]
+		w.fonts, w.chosen = w.fonts[:w.own:w.own], map[rune]*sfnt.Font{}
+	}
 }
 
 // font returns the font for a character, nil if the system has none.

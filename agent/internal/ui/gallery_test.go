@@ -56,7 +56,9 @@ func pictures(t *testing.T, u *UI, display string, words texts) {
 		stop()
 		<-done
 	}
+	shoot("name", words.name.Title, func(ctx context.Context) { u.Ask(ctx, words.name) })
 	shoot("question", words.question.Title, func(ctx context.Context) { u.Ask(ctx, words.question) })
+	shoot("choose", words.choose.Title, func(ctx context.Context) { u.Choose(ctx, words.choose) })
 	late := words.question
 	late.Timeout = 20 * time.Second
 	shoot("warning", late.Title, func(ctx context.Context) { u.Ask(ctx, late) })

@@ -12,8 +12,7 @@ import (
 // is handed to it by do.
 type gtk struct {
 	*gtkLibrary
-	desk     *desktop
-	language string
+	desk *desktop
 
 	display, screen, provider, attrs uintptr
 	plain                            bool // a high-contrast theme: its colours stay
@@ -44,7 +43,7 @@ const (
 )
 
 // openGTK starts GTK on the desktop's display. Error: [ErrNoToolkit].
-func openGTK(desk *desktop, language string) (toolkit, error) {
+func openGTK(desk *desktop) (toolkit, error) {
 	lib, err := loadGTK()
 	if err != nil {
 		return nil, err
@@ -52,7 +51,7 @@ func openGTK(desk *desktop, language string) (toolkit, error) {
 	if !lib.busy.CompareAndSwap(false, true) {
 		return nil, fmt.Errorf("%w: GTK is in use or has lost its display", ErrNoToolkit)
 	}
-	g := &gtk{gtkLibrary: lib, desk: desk, language: language, open: map[*gtkTop]struct{}{}, done: make(chan struct{})}
+	g := &gtk{gtkLibrary: lib, desk: desk, open: map[*gtkTop]struct{}{}, done: make(chan struct{})}
 	started := make(chan error, 1)
 	go g.loop(started)
 	select {
@@ -85,9 +84,7 @@ func (g *gtk) loop(started chan<- error) {
 			g.dropProvider(g.screen, g.provider)
 			g.unref(g.provider)
 		}
-		if g.attrs != 0 {
-			g.unrefAttrs(g.attrs)
-		}
+		g.dropAttrs()
 		// GTK warns of its own order of clean-up here, which nobody can act on.
 		const domain, criticalOrWarning = "GLib-GObject", 1<<3 | 1<<4
 		id := g.logHandler(domain, criticalOrWarning, g.onLog, 0)
@@ -115,10 +112,6 @@ func (g *gtk) start() error {
 	g.onIOError(g.onLost) // after GDK has set its own, which ends the process
 	g.setDisplay(g.manager(), g.display)
 	g.screen = g.screenOf(g.display)
-	if g.language != "" {
-		g.attrs = g.newAttrs()
-		g.insertAttr(g.attrs, g.langAttr(g.languageOf(g.language)))
-	}
 	return g.dress()
 }
 
@@ -219,6 +212,26 @@ func (g *gtk) close() {
 	select {
 	case <-g.done:
 	case <-g.desk.gone: // the loop may be parked in Xlib's error handler, for ever
+	}
+}
+
+// speak sets what labels are given when they are made. A display that is lost
+// shows no labels.
+func (g *gtk) speak(language string) {
+	_ = g.do(func() {
+		g.dropAttrs()
+		if language != "" {
+			g.attrs = g.newAttrs()
+			g.insertAttr(g.attrs, g.langAttr(g.languageOf(language)))
+		}
+	})
+}
+
+// dropAttrs gives up the attributes; labels that have them keep them.
+func (g *gtk) dropAttrs() {
+	if g.attrs != 0 {
+		g.unrefAttrs(g.attrs)
+		g.attrs = 0
 	}
 }
 

@@ -3,6 +3,7 @@ package ui
 import (
 	"image"
 	"sync"
+	"time"
 )
 
 // gtkBar is the bar made of GTK's widgets: a popup, which no window manager touches.
@@ -11,13 +12,15 @@ type gtkBar struct {
 	shield                                        *overlay // over the red X
 	who, allowed, sign, word, clock, end, endText uintptr
 
+	pause, pauseText, other, otherText uintptr
+
 	mu sync.Mutex
 	at image.Rectangle
 }
 
 const (
 	barHeight   = 42 // pixels before scaling
-	barWidth    = 860
+	barWidth    = 1000
 	barMinWidth = 420
 )
 
@@ -51,7 +54,9 @@ func (g *gtk) buildBar(t BarText, tell func(event)) (*gtkBar, error) {
 	b.word = b.fixedLabel("word")
 	b.clock = b.fixedLabel("clock")
 	g.widthChars(b.clock, 6)
-	b.end = g.newButton()
+	b.pause, b.pauseText = b.slimButton(paused)
+	b.other, b.otherText = b.slimButton(changing)
+	b.end = b.class(g.newButton(), "end")
 	b.endText = b.fixedLabel("text")
 	press := g.newBox(horizontal, 8)
 	g.packStart(press, b.class(g.newLabel("✕"), "cross"), 0, 0, 0)
@@ -60,6 +65,8 @@ func (g *gtk) buildBar(t BarText, tell func(event)) (*gtkBar, error) {
 	g.packStart(row, b.who, 1, 1, 0)
 	g.packStart(row, b.allowed, 0, 1, 0)
 	g.packEnd(row, b.end, 0, 0, 0)
+	g.packEnd(row, b.other, 0, 0, 0)
+	g.packEnd(row, b.pause, 0, 0, 0)
 	g.packEnd(row, b.clock, 0, 0, 0)
 	record := g.newBox(horizontal, 6)
 	g.packStart(record, b.sign, 0, 0, 0)
@@ -107,6 +114,15 @@ func (b *gtkBar) cover() error {
 func (b *gtkBar) close() {
 	b.gtkTop.close()
 	b.shield.forget()
+}
+
+// slimButton is a button that gives way when the bar is narrow.
+func (b *gtkBar) slimButton(k kind) (button, text uintptr) {
+	button = b.newButton()
+	text = b.slimLabel("text")
+	b.add(button, text)
+	b.when(button, "clicked", func() bool { b.tell(event{kind: k, at: time.Now()}); return false })
+	return button, text
 }
 
 func (b *gtkBar) slimLabel(class string) uintptr {
@@ -200,14 +216,24 @@ func (b *gtkBar) bounds() image.Rectangle {
 func (b *gtkBar) fill(t BarText) {
 	b.setTitle(b.window, t.Title)
 	b.setText(b.who, t.Who)
-	b.tooltip(b.who, t.Who)
 	b.setText(b.allowed, t.Allowed)
-	b.tooltip(b.allowed, t.Allowed)
 	b.setText(b.word, t.Recording)
 	if t.Recording == "" {
 		b.hide(b.sign)
 	} else {
 		b.gtk.show(b.sign)
+	}
+	for _, c := range []struct {
+		button, label uintptr
+		text          string
+	}{{b.pause, b.pauseText, t.Pause}, {b.other, b.otherText, t.Change}} {
+		b.setText(c.label, c.text) // no tooltip anywhere on the bar: its timer outlives a closed display, and then GTK crashes
+		b.setName(b.accessible(c.button), c.text)
+		if c.text == "" {
+			b.hide(c.button)
+		} else {
+			b.gtk.show(c.button)
+		}
 	}
 	b.setText(b.endText, t.End)
 	b.setName(b.accessible(b.end), t.End)

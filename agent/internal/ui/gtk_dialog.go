@@ -1,6 +1,8 @@
 package ui
 
 import (
+	"image"
+	"slices"
 	"time"
 	"unicode/utf8"
 )
@@ -10,7 +12,8 @@ type gtkDialog struct {
 	*gtkTop
 	body, warning, address uintptr
 	stack, scroller        uintptr
-	entry, first           uintptr // first is the widget that has the focus at the beginning
+	entry, first, more     uintptr // first is the widget that has the focus at the beginning, more the button for more time
+	radios                 []uintptr
 }
 
 const (
@@ -101,10 +104,78 @@ func (w *gtkDialog) text(page uintptr, d dialog) {
 	if d.details != "" {
 		w.packStart(box, w.label(d.details, "details"), 0, 0, 0)
 	}
+	w.choose(box, d)
 	w.add(w.scroller, box)
-	if d.body != "" || d.details != "" {
+	if d.body != "" || d.details != "" || len(w.radios) > 0 {
 		w.packStart(page, w.scroller, 1, 1, 0)
 	}
+}
+
+// choose lists what can be chosen.
+func (w *gtkDialog) choose(box uintptr, d dialog) {
+	if len(d.choices.List) == 0 {
+		return
+	}
+	list := w.newBox(vertical, 2)
+	w.packStart(list, w.label(d.choices.Label, "fieldlabel"), 0, 0, 4)
+	group := uintptr(0)
+	for i, c := range d.choices.List {
+		radio := w.class(w.newRadio(group), "choose")
+		if group == 0 {
+			group = radio
+		}
+		row := w.newBox(horizontal, 12)
+		if c.Icon != nil {
+			w.packStart(row, w.picture(c.Icon), 0, 0, 0)
+		}
+		words := w.newBox(vertical, 0)
+		w.valign(words, alignCenter)
+		for k, s := range []string{c.Label, c.Note} {
+			if s == "" {
+				continue
+			}
+			l := w.newLabel(s)
+			w.ellipsize(l, ellipsizeEnd)
+			w.xalign(l, 0)
+			if w.attrs != 0 {
+				w.attributes(l, w.attrs)
+			}
+			if k == 1 {
+				w.class(l, "quiet")
+			}
+			w.packStart(words, l, 0, 0, 0)
+		}
+		w.packStart(row, words, 1, 1, 0)
+		w.add(radio, row)
+		w.setName(w.accessible(radio), join(c.Label, c.Note))
+		if i == d.choices.Chosen {
+			w.setActive(radio, 1)
+		}
+		w.packStart(list, radio, 0, 0, 0)
+		w.radios = append(w.radios, radio)
+	}
+	w.packStart(box, list, 0, 0, 0)
+}
+
+// picture shows an icon beside a choice.
+func (w *gtkDialog) picture(icon image.Image) uintptr {
+	img := straight(icon, choiceIcon)
+	data := w.newBytes(&img.Pix[0], uint64(len(img.Pix)))
+	pixbuf := w.newPixbuf(data, 0, 1, 8, choiceIcon, choiceIcon, int32(img.Stride))
+	shown := w.newImage(pixbuf)
+	w.unref(pixbuf)
+	w.unrefBytes(data)
+	return shown
+}
+
+// chosen is which of the choices is.
+func (w *gtkDialog) chosen() int {
+	for i, r := range w.radios {
+		if w.active(r) != 0 {
+			return i
+		}
+	}
+	return 0
 }
 
 func (w *gtkDialog) field(page uintptr, d dialog) {
@@ -136,30 +207,40 @@ func (w *gtkDialog) field(page uintptr, d dialog) {
 }
 
 func (w *gtkDialog) links(page uintptr, d dialog) {
-	if len(d.links) == 0 {
+	if len(d.links) == 0 && d.report == "" {
 		return
 	}
 	box := w.newBox(vertical, 4)
 	row := w.newBox(horizontal, 10)
 	w.packStart(box, row, 0, 0, 0)
 	room := linkRoom
-	for _, l := range d.links {
-		need := utf8.RuneCountInString(l.Label) + 3
+	add := func(label, address, tooltip string, e event) {
+		need := utf8.RuneCountInString(label) + 3
 		if need > room && room < linkRoom {
 			row, room = w.newBox(horizontal, 10), linkRoom
 			w.packStart(box, row, 0, 0, 0)
 		}
 		room -= need
-		b := w.newLink(l.URL, l.Label)
+		b := w.newLink(address, label)
 		w.halign(b, alignStart)
 		w.ellipsize(w.childOf(b), ellipsizeEnd)
 		w.maxChars(w.childOf(b), linkRoom)
-		w.tooltip(b, l.URL)
+		w.tooltip(b, tooltip)
 		w.when(b, "activate-link", func() bool {
-			w.tell(event{kind: followed, text: l.URL})
+			w.tell(e)
 			return true
 		})
 		w.packStart(row, b, 0, 0, 0)
+	}
+	for _, l := range d.links {
+		add(l.Label, l.URL, l.URL, event{kind: followed, text: l.URL})
+	}
+	if d.report != "" {
+		add(d.report, "about:blank", d.report, event{kind: reporting}) // GTK wants an address; it is never opened
+	}
+	if len(d.links) == 0 {
+		w.packStart(page, box, 0, 0, 0)
+		return
 	}
 	w.address = w.label("", "quiet")
 	w.noShowAll(w.address, 1)
@@ -183,6 +264,7 @@ func (w *gtkDialog) remind(page uintptr, d dialog) {
 		w.valign(b, alignCenter)
 		w.when(b, "clicked", func() bool { w.tell(event{kind: moreTime, at: time.Now()}); return false })
 		w.packStart(box, b, 0, 0, 6)
+		w.more = b
 	}
 	w.addNamed(w.stack, box, "warning")
 	w.packStart(page, w.stack, 0, 0, 0)
@@ -263,8 +345,10 @@ func (w *gtkDialog) listen() {
 
 // scroll moves the long text, whatever button has the focus.
 func (w *gtkDialog) scroll(key uint32) bool {
-	if w.entry != 0 && w.hasFocus(w.entry) != 0 {
-		return false
+	for _, r := range append(slices.Clone(w.radios), w.entry) {
+		if r != 0 && w.hasFocus(r) != 0 {
+			return false // there the keys mean something else
+		}
 	}
 	adj := w.vadjust(w.scroller)
 	end, page := w.adjUpper(adj), w.adjPage(adj)
@@ -295,7 +379,7 @@ func (w *gtkDialog) scroll(key uint32) bool {
 func (w *gtkDialog) refuse() { w.tell(event{kind: refused, at: time.Now()}) }
 
 func (w *gtkDialog) accept() {
-	e := event{kind: accepted, at: time.Now()}
+	e := event{kind: accepted, choice: w.chosen(), at: time.Now()}
 	if w.entry != 0 {
 		e.text = w.entryText(w.entry)
 	}
@@ -327,6 +411,9 @@ func (w *gtkDialog) warn(s string) {
 		w.showChild(w.stack, "warning")
 		return
 	}
+	leaving := w.more != 0 && w.hasFocus(w.more) != 0
 	w.showChild(w.stack, "nothing")
-	w.grabFocus(w.first) // it may have been on the button that has gone
+	if leaving {
+		w.grabFocus(w.first) // from the button that has gone
+	}
 }

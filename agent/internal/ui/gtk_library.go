@@ -77,6 +77,10 @@ type gtkSymbols struct {
 	attributes  func(label, list uintptr)                                    `c:"gtk_label_set_attributes"`
 	mnemonic    func(label, widget uintptr)                                  `c:"gtk_label_set_mnemonic_widget"`
 	newButton   func() uintptr                                               `c:"gtk_button_new"`
+	newRadio    func(group uintptr) uintptr                                  `c:"gtk_radio_button_new_from_widget"`
+	setActive   func(toggle uintptr, yes int32)                              `c:"gtk_toggle_button_set_active"`
+	active      func(toggle uintptr) int32                                   `c:"gtk_toggle_button_get_active"`
+	newImage    func(pixbuf uintptr) uintptr                                 `c:"gtk_image_new_from_pixbuf"`
 	newLink     func(uri, label string) uintptr                              `c:"gtk_link_button_new_with_label"`
 	newEntry    func() uintptr                                               `c:"gtk_entry_new"`
 	entryText   func(entry uintptr) string                                   `c:"gtk_entry_get_text"`

@@ -35,6 +35,9 @@ window.consento button { min-height: 32px; padding: 8px 14px; border-radius: 5px
 window.consento button.link { padding: 2px 6px; min-height: 0; }
 window.consento button.choice label { font-weight: bold; }
 window.consento .choices { margin-top: 6px; }
+window.consento radiobutton.choose { padding: 5px 6px; border-radius: 5px; }
+window.consento radiobutton.choose radio { min-width: 18px; min-height: 18px; margin-right: 8px; }
+window.consento radiobutton.choose:dir(rtl) radio { margin-right: 0; margin-left: 8px; }
 window.consento spinner { min-width: 32px; min-height: 32px; }
 window.consentobar .bar { padding: 4px 4px 4px 14px; }
 window.consentobar .bar:dir(rtl) { padding: 4px 14px 4px 4px; }
@@ -42,7 +45,8 @@ window.consentobar label { font-size: 1.08em; }
 window.consentobar .dot { min-width: 11px; min-height: 11px; border-radius: 6px; }
 window.consentobar .cross { font-size: 1.2em; }
 window.consentobar .who { font-weight: bold; }
-window.consentobar button { min-height: 32px; padding: 0 14px; border-radius: 4px; font-weight: bold; }
+window.consentobar button { min-height: 32px; padding: 0 12px; border-radius: 4px; }
+window.consentobar button.end { padding: 0 14px; font-weight: bold; }
 `
 
 const colours = `
@@ -64,6 +68,11 @@ window.consento button.accept:hover { background-color: @near; border-color: @ne
 window.consento button.accept label { color: @onaccent; }
 window.consento button.link { background-color: transparent; border-color: transparent; }
 window.consento button.link label { color: @accent; text-decoration-line: underline; }
+window.consento radiobutton.choose { color: @text; outline-width: 0; transition: none; }
+window.consento radiobutton.choose:hover { background-color: @hover; }
+window.consento radiobutton.choose:focus { box-shadow: inset 0 0 0 3px @ring; }
+window.consento radiobutton.choose radio { background-image: none; background-color: @ground; border: 2px solid @border; box-shadow: none; border-radius: 50%; color: @accent; -gtk-icon-shadow: none; transition: none; }
+window.consento radiobutton.choose radio:checked { border-color: @accent; background-color: @accent; color: @onaccent; }
 window.consento scrollbar { background-color: @ground; border: none; }
 window.consento scrollbar slider { background-color: @border; min-width: 8px; min-height: 40px; border-radius: 6px; }
 window.consento spinner { color: @accent; }
@@ -72,13 +81,15 @@ window.consento spinner { color: @accent; }
 // barColours is the look of the bar, the same everywhere.
 func barColours() string {
 	return strings.NewReplacer("@ground", css(barGround), "@edge", css(barEdge), "@text", css(barText),
-		"@quiet", css(barQuiet), "@dot", css(barDot), "@red", css(barRed), "@near", css(barNear)).Replace(`
+		"@quiet", css(barQuiet), "@dot", css(barDot), "@red", css(barRed), "@lit", css(barLit), "@near", css(barNear)).Replace(`
 window.consentobar { background-color: @ground; background-image: none; border: 1px solid @edge; }
 window.consentobar label { color: @text; }
 window.consentobar .quiet { color: @quiet; }
 window.consentobar .dot { background-color: @dot; }
-window.consentobar button { background-image: none; background-color: @red; border: none; box-shadow: none; text-shadow: none; outline-width: 0; transition: none; }
-window.consentobar button:hover { background-color: @near; }
+window.consentobar button { background-image: none; background-color: @ground; border: 1px solid @edge; box-shadow: none; text-shadow: none; outline-width: 0; transition: none; }
+window.consentobar button:hover { background-color: @lit; }
+window.consentobar button.end { background-color: @red; border: none; }
+window.consentobar button.end:hover { background-color: @near; }
 window.consentobar button:focus { box-shadow: inset 0 0 0 3px @text; }
 window.consentobar button label { color: @text; }
 `)

@@ -32,10 +32,21 @@ const (
 	keyPadEnd      = 0xff9c
 )
 
-// rightToLeft tells whether the first letter of a text belongs to a script written from right to left.
+// rightToLeft tells whether the first letter of a text belongs to a script written from right to left. A
+// left-to-right mark is such a letter, and what is isolated is none (Unicode UAX 9, rule P2): a sentence may
+// begin with somebody's name.
 func rightToLeft(s string) bool {
+	isolated := 0
 	for _, r := range s {
-		if unicode.IsLetter(r) {
+		switch {
+		case r == '\u2066' || r == '\u2067' || r == '\u2068':
+			isolated++
+		case r == '\u2069':
+			isolated = max(0, isolated-1)
+		case isolated > 0:
+		case r == '\u200e' || r == '\u200f':
+			return r == '\u200f'
+		case unicode.IsLetter(r):
 			return unicode.In(r, unicode.Hebrew, unicode.Arabic, unicode.Syriac, unicode.Thaana, unicode.Nko)
 		}
 	}

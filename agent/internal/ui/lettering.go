@@ -53,6 +53,9 @@ func (l *lettering) advance(r rune) fixed.Int26_6 {
 	if w, ok := l.widths[r]; ok {
 		return w
 	}
+	if unicode.Is(unicode.Cf, r) {
+		return 0 // joins or directs, and is not seen
+	}
 	w := fixed.Int26_6(l.size * 64 * 0.6) // the box that stands for a missing character
 	if f := l.face(r); f != nil {
 		if a, ok := f.GlyphAdvance(r); ok {
@@ -76,8 +79,11 @@ func (l *lettering) width(s string) int {
 func (l *lettering) put(dst draw.Image, at image.Point, s string, c color.Color) {
 	dot := fixed.P(at.X, at.Y+l.ascent)
 	ink := image.NewUniform(c)
-	for _, r := range s {
+	for _, r := range visual(s) {
 		adv := l.advance(r)
+		if unicode.Is(unicode.Cf, r) {
+			continue
+		}
 		f := l.face(r)
 		if f == nil {
 			box := image.Rect(dot.X.Ceil()+1, at.Y+l.line/4, (dot.X+adv).Floor()-1, at.Y+l.line*3/4)

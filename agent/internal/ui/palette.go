@@ -35,6 +35,7 @@ var (
 	barText   = rgb(0xffffff)
 	barQuiet  = rgb(0xc9d8e6)
 	barDot    = rgb(0x7cc4ff)
+	barLit    = rgb(0x2a4763)
 	barRed    = rgb(0xc8102e)
 	barNear   = rgb(0xa30d25)
 )

@@ -116,7 +116,7 @@ func TestResourceDPI(t *testing.T) {
 
 // FuzzWrap checks that lines keep every character and their width.
 func FuzzWrap(f *testing.F) {
-	set, err := newFontSet("ja")
+	set, err := newFontSet()
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -151,7 +151,7 @@ func FuzzWrap(f *testing.F) {
 }
 
 func TestLinesBreakWhereTheyMay(t *testing.T) {
-	set, err := newFontSet("ja")
+	set, err := newFontSet()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -196,5 +196,18 @@ func TestEntry(t *testing.T) {
 	}
 	if got := string(e.text); got != "7abd" {
 		t.Errorf("%q", got)
+	}
+}
+
+func TestRightToLeft(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]bool{
+		"Anna sees": false, "שרה sees": true, "12 (שרה)": true, "": false, "123": false,
+		"\u200e\u2068שרה\u2069\u200e sieht": false, "\u2068שרה\u2069 sieht": false, "\u2068Anna\u2069 רואה": true,
+		"\u2067\u2068ש\u2069ש\u2069 Anna": false, "\u2069שרה": true, "\u200fAnna": true,
+	} {
+		if rightToLeft(text) != want {
+			t.Errorf("%q: %v", text, !want)
+		}
 	}
 }

@@ -16,6 +16,7 @@ type toolkit interface {
 	openDialog(dialog, func(event)) (dialogWindow, error)
 	openBar(BarText, func(event)) (barWindow, error)
 	canShow(string) bool
+	speak(language string)
 	close()
 }
 
@@ -42,6 +43,8 @@ type dialog struct {
 	body           string
 	details        string // long, scrolls
 	links          []Link
+	choices        Choices
+	report         string // stands with the links
 	fault          string // what was wrong with the last entry
 	field          *field
 	busy           bool   // an indeterminate sign of work
@@ -66,17 +69,22 @@ const (
 type kind int
 
 const (
-	shown    kind = iota + 1 // it is on the screen
-	refused                  // refusing button, Escape, or closed by the window manager
-	accepted                 // accepting button, or Enter in the field
-	moreTime                 // button for more time
-	followed                 // a link, text is the address
-	ended                    // the red X
+	shown     kind = iota + 1 // it is on the screen
+	refused                   // refusing button, Escape, or closed by the window manager
+	accepted                  // accepting button, or Enter in the field
+	moreTime                  // button for more time
+	followed                  // a link, text is the address
+	reporting                 // something is wrong: everything is to stop
+	ended                     // the red X
+	paused                    // the bar's button to pause or go on
+	changing                  // the bar's button to change what is shown
+	picked                    // a choice; told with accepted only
 )
 
 // event is something that a person did in a window, or that it is there now.
 type event struct {
-	kind kind
-	text string // of the field for accepted, the address for followed
-	at   time.Time
+	kind   kind
+	text   string // of the field for accepted, the address for followed
+	choice int    // for accepted, where there are choices
+	at     time.Time
 }

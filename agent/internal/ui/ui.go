@@ -69,7 +69,7 @@ type Config struct {
 	Display  string  // X display such as ":0"; empty means $DISPLAY
 	Toolkit  Toolkit // Auto unless a certain one is needed
 	AppName  string  // first word of every title; empty means "Consento"
-	Language string  // BCP 47 tag of the texts, chooses among Han glyphs; may be empty
+	Language string  // as for [UI.Speak]; may be empty
 
 	// OpenLink shows a web page that the person asked for. Nil means the desktop's own way
 	// (xdg-open). It is called on a goroutine of its own; an error makes the address visible.
@@ -104,9 +104,10 @@ func Open(cfg Config) (*UI, error) {
 	}
 	u := &UI{cfg: cfg, desktop: desk, closing: make(chan struct{})}
 	if cfg.Toolkit == Auto || cfg.Toolkit == GTK {
-		kit, err := openGTK(desk, cfg.Language)
+		kit, err := openGTK(desk)
 		if err == nil {
 			u.kit, u.used = kit, GTK
+			u.Speak(cfg.Language)
 			return u, nil
 		}
 		if cfg.Toolkit == GTK {
@@ -114,12 +115,13 @@ func Open(cfg Config) (*UI, error) {
 			return nil, err
 		}
 	}
-	kit, err := openDrawn(desk, cfg.Language)
+	kit, err := openDrawn(desk)
 	if err != nil {
 		desk.close()
 		return nil, err
 	}
 	u.kit, u.used = kit, Drawn
+	u.Speak(cfg.Language)
 	return u, nil
 }
 
@@ -129,6 +131,10 @@ func (u *UI) Toolkit() Toolkit { return u.used }
 // CanShow tells whether every character of the sample can be shown as it is written. A caller that
 // gets false for a language shows another one.
 func (u *UI) CanShow(sample string) bool { return u.kit.canShow(sample) }
+
+// Speak says in which language the texts of windows that open from now on are, by its BCP 47 tag. It
+// chooses among the forms that one Han character has in several languages.
+func (u *UI) Speak(language string) { u.kit.speak(language) }
 
 // Close closes all windows, ends the toolkit and waits for it. Open calls return [ErrClosed].
 func (u *UI) Close() {
@@ -196,7 +202,7 @@ func checkTexts(texts ...text) error {
 			return fmt.Errorf("%w: %s has %d bytes, at most %d", ErrText, t.name, len(t.value), t.max)
 		case !utf8.ValidString(t.value):
 			return fmt.Errorf("%w: %s is not UTF-8", ErrText, t.name)
-		case strings.ContainsFunc(t.value, deceives):
+		case strings.ContainsFunc(t.value, deceives) || !isolated(t.value):
 			return fmt.Errorf("%w: %s has a control character", ErrText, t.name)
 		}
 	}
@@ -212,5 +218,22 @@ func deceives(r rune) bool {
 	case r < 0x20 || r == 0x7f || r >= 0x80 && r < 0xa0:
 		return true
 	}
-	return r >= 0x202a && r <= 0x202e || r >= 0x2066 && r <= 0x2069
+	return r >= 0x202a && r <= 0x202e || r == 0x2066 || r == 0x2067
+}
+
+// isolated tells whether what a text isolates ends within it (U+2068 and U+2069; Unicode UAX 9,
+// section 2.5): then a name in it cannot turn what stands around it, else it could.
+func isolated(s string) bool {
+	depth := 0
+	for _, r := range s {
+		switch r {
+		case 0x2068:
+			depth++
+		case 0x2069:
+			if depth--; depth < 0 {
+				return false
+			}
+		}
+	}
+	return depth == 0
 }

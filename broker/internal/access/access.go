@@ -1,6 +1,7 @@
 // Package access knows who works with the broker and what each of them may do:
-// accounts, teams, profiles, sign-in, API tokens, the first set-up, and the
-// recipients of evidence.
+// accounts, teams, profiles, sign-in, API tokens, the first set-up, the recipients
+// of evidence, and what administrators decide about the office: its settings, its
+// logo, and the versions of its terms and privacy notice.
 //
 // Promises:
 //   - No account and no password exists that somebody did not make. The first
@@ -10,6 +11,8 @@
 //   - An account that is ended is out with its next request; see also [Access.Recheck]
 //     for whoever holds a connection open.
 //   - What an account may do is decided in one place, [Can].
+//   - A version of the texts stays readable for ever as it was; who changed what is
+//     noted with the change itself. The database refuses to change either.
 //
 // It draws no pages and knows no sessions between technicians and customers; what
 // it calls a sign-in is the time between signing in and signing out.
@@ -110,12 +113,14 @@ func New(ctx context.Context, c Config) (*Access, error) {
 
 // Office returns the configured office, or the one stored at the first set-up, or
 // the zero Office before it.
-func (a *Access) Office(ctx context.Context) (ops.Office, error) {
+func (a *Access) Office(ctx context.Context) (ops.Office, error) { return a.officeIn(ctx, a.db) }
+
+func (a *Access) officeIn(ctx context.Context, db bun.IDB) (ops.Office, error) {
 	if a.office != (ops.Office{}) {
 		return a.office, nil
 	}
 	var row officeRow
-	err := a.db.NewSelect().Model(&row).Where("id = ?", officeID).Scan(ctx)
+	err := db.NewSelect().Model(&row).Where("id = ?", officeID).Scan(ctx)
 	if errors.Is(err, sql.ErrNoRows) {
 		return ops.Office{}, nil
 	}

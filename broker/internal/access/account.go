@@ -191,7 +191,8 @@ func (p *preparedAccount) insert(ctx context.Context, tx bun.Tx) error {
 	} else if n == 0 {
 		return invalid("email", "taken", "%s has an account already", p.row.Email)
 	}
-	return nil
+	return ops.NoteAct(ctx, tx, "account.added", ops.ByCommand, map[string]any{"account": p.row.ID, "email": p.row.Email, "name": p.row.Name,
+		"role": p.row.Role, "team": p.row.Team, "territory": p.territory, "profile": p.row.Profile})
 }
 
 // ensureTeam makes the team if there is none. A team belongs to one territory: one

@@ -11,6 +11,8 @@ const (
 	ViewSession      Action = "view_session"      // see its live picture and take part
 	EndSession       Action = "end_session"       // the red X
 	ReadEvidence     Action = "read_evidence"     // find, fetch and verify its recording
+	ReadTrail        Action = "read_trail"        // what administrators did and who read what
+	DecideErasure    Action = "decide_erasure"    // ask for and decide on legal holds and erasures
 	SeeMetrics       Action = "see_metrics"       // health and figures of the service
 	ManageAccounts   Action = "manage_accounts"   // accounts, teams, profiles
 	ManageOffice     Action = "manage_office"     // terms, texts, settings
@@ -19,7 +21,7 @@ const (
 
 // Actions lists the closed set.
 func Actions() []Action {
-	return []Action{IssueKey, ListSessions, ViewSession, EndSession, ReadEvidence, SeeMetrics, ManageAccounts, ManageOffice, ManageRecipients}
+	return []Action{IssueKey, ListSessions, ViewSession, EndSession, ReadEvidence, ReadTrail, DecideErasure, SeeMetrics, ManageAccounts, ManageOffice, ManageRecipients}
 }
 
 // Scope is the session that an action is about: whose it is. It is the zero Scope
@@ -63,6 +65,10 @@ func Can(a Account, action Action, s Scope) bool {
 		}
 	case ReadEvidence:
 		return a.Role == Auditor && inTerritory(a, s)
+	case ReadTrail:
+		return a.Role == Auditor || a.Role == DPO
+	case DecideErasure:
+		return a.Role == Auditor && inTerritory(a, s) || a.Role == DPO
 	case SeeMetrics:
 		return a.Role == Maintainer || a.Role == Administrator
 	case ManageAccounts, ManageOffice:

@@ -14,10 +14,10 @@ func TestCan(t *testing.T) {
 	want := map[Role]map[Action]int{
 		Technician:    {IssueKey: all, ListSessions: own, ViewSession: own, EndSession: own},
 		Lead:          {IssueKey: all, ListSessions: own | team, ViewSession: own | team, EndSession: own | team},
-		Auditor:       {ListSessions: own | team, ReadEvidence: own | team, ManageRecipients: all},
+		Auditor:       {ListSessions: own | team, ReadEvidence: own | team, ReadTrail: all, DecideErasure: own | team, ManageRecipients: all},
 		Administrator: {ListSessions: all, SeeMetrics: all, ManageAccounts: all, ManageOffice: all},
 		Maintainer:    {SeeMetrics: all},
-		DPO:           {},
+		DPO:           {ReadTrail: all, DecideErasure: all},
 	}
 	scopes := map[int]Scope{
 		own:   {Owner: "me", Team: "Desk", Territory: "Nord"},

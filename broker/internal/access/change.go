@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/uptrace/bun"
+
+	"consento/broker/internal/ops"
 )
 
 // Disable ends the account with this id: its sign-ins and tokens are worth nothing
@@ -32,7 +34,10 @@ func (a *Access) Disable(ctx context.Context, id string) error {
 		}
 		_, err = tx.NewUpdate().Model((*accountRow)(nil)).
 			Set("disabled_at = COALESCE(disabled_at, ?)", time.Now()).Set("epoch = epoch + 1").Where("id = ?", id).Exec(ctx)
-		return err
+		if err != nil {
+			return err
+		}
+		return ops.NoteAct(ctx, tx, "account.disabled", ops.ByCommand, map[string]any{"account": id})
 	})
 	if err != nil {
 		return fmt.Errorf("disable account: %w", err)
@@ -57,27 +62,37 @@ func (a *Access) SetPassword(ctx context.Context, id, password string) error {
 	if err != nil {
 		return err
 	}
-	_, err = a.db.NewUpdate().Model((*accountRow)(nil)).
-		Set("password_hash = ?", hash).Set("epoch = epoch + 1").Where("id = ?", id).Exec(ctx)
+	err = a.db.RunInTx(ctx, nil, func(ctx context.Context, tx bun.Tx) error {
+		_, err := tx.NewUpdate().Model((*accountRow)(nil)).
+			Set("password_hash = ?", hash).Set("epoch = epoch + 1").Where("id = ?", id).Exec(ctx)
+		if err != nil {
+			return err
+		}
+		return ops.NoteAct(ctx, tx, "password.changed", ops.ByCommand, map[string]any{"account": id})
+	})
 	if err != nil {
 		return fmt.Errorf("set password: %w", err)
 	}
 	return nil
 }
 
+// Present returns the account as it is now, and ErrEnded when it is gone or
+// disabled.
+func (a *Access) Present(ctx context.Context, id string) (Account, error) {
+	now, err := a.byID(ctx, id)
+	if errors.Is(err, ErrNotFound) || err == nil && now.Disabled {
+		return Account{}, ErrEnded
+	}
+	return now, err
+}
+
 // Recheck reads the account again and fails with ErrEnded when it was disabled or
 // its sign-ins were ended since. Whoever keeps a connection open asks it now and
 // then: accounts can be changed from the command line too.
 func (a *Access) Recheck(ctx context.Context, before Account) (Account, error) {
-	now, err := a.byID(ctx, before.ID)
-	if errors.Is(err, ErrNotFound) {
+	now, err := a.Present(ctx, before.ID)
+	if err == nil && now.epoch != before.epoch {
 		return Account{}, ErrEnded
 	}
-	if err != nil {
-		return Account{}, err
-	}
-	if now.Disabled || now.epoch != before.epoch {
-		return Account{}, ErrEnded
-	}
-	return now, nil
+	return now, err
 }

@@ -110,7 +110,8 @@ func (row *recipientRow) insert(ctx context.Context, tx bun.Tx) error {
 	} else if n == 0 {
 		return invalid("public_key", "taken", "the key %s is named already", row.Fingerprint)
 	}
-	return nil
+	return ops.NoteAct(ctx, tx, "recipient.added", row.AddedBy, map[string]any{"recipient": row.ID, "key": row.Fingerprint, "name": row.Name,
+		"team": row.Team, "territory": row.Territory})
 }
 
 func (row *recipientRow) recipient() (Recipient, error) {

@@ -17,6 +17,8 @@ const setupFor = 24 * time.Hour
 // accounts say.
 type Setup struct {
 	Office           ops.Office // may be zero when the configuration names the office
+	Languages        []string   // as Settings has them
+	Logo             []byte     // the file, as CleanLogo takes it; empty: none
 	Administrator    NewAccount
 	Auditor          NewAccount
 	AuditorRecipient string      // the auditor's public key; empty: named later, and no session starts before
@@ -111,13 +113,19 @@ func (a *Access) CompleteSetup(ctx context.Context, token string, s Setup) error
 		} else if n != 1 {
 			return ErrSetupLink
 		}
-		return ready.insert(ctx, tx)
+		if err := ready.insert(ctx, tx); err != nil {
+			return err
+		}
+		by := ready.accounts[0].row
+		return a.noteChange(ctx, tx, Account{ID: by.ID, Name: by.Name}, "setup", "", "")
 	})
 }
 
 // preparedSetup is checked and hashed.
 type preparedSetup struct {
 	office    *officeRow // nil: the configuration has it
+	settings  Settings
+	logo      Logo
 	parts     []string
 	accounts  []*preparedAccount
 	recipient *recipientRow
@@ -130,8 +138,16 @@ func (a *Access) prepareSetup(ctx context.Context, s Setup) (*preparedSetup, err
 		if err != nil {
 			return nil, invalid("office", "malformed", "%s", err)
 		}
-		p.office = &officeRow{ID: officeID, Name: office.Name, Phone: office.Phone, Controller: office.Controller,
-			PrivacyContact: office.PrivacyContact, ChangedAt: time.Now()}
+		p.office = newOfficeRow(office)
+	}
+	var err error
+	if p.settings, err = (Settings{Fixed: true, Languages: s.Languages, RecordingDays: defaultRecordingDays, LogMonths: defaultLogMonths}).Clean(); err != nil {
+		return nil, err
+	}
+	if len(s.Logo) > 0 {
+		if p.logo, err = CleanLogo(s.Logo); err != nil {
+			return nil, inPart("office", err)
+		}
 	}
 	s.Administrator.Role, s.Auditor.Role = Administrator, Auditor
 	forms := []struct {
@@ -185,11 +201,15 @@ func (a *Access) prepareSetup(ctx context.Context, s Setup) (*preparedSetup, err
 
 func (p *preparedSetup) insert(ctx context.Context, tx bun.Tx) error {
 	if p.office != nil {
-		if _, err := tx.NewInsert().Model(p.office).On("CONFLICT (id) DO UPDATE").Set("name = EXCLUDED.name").
-			Set("phone = EXCLUDED.phone").Set("controller = EXCLUDED.controller").
-			Set("privacy_contact = EXCLUDED.privacy_contact").Set("changed_at = EXCLUDED.changed_at").Exec(ctx); err != nil {
-			return fmt.Errorf("office: %w", err)
+		if err := p.office.store(ctx, tx); err != nil {
+			return err
 		}
+	}
+	if err := storeSettings(ctx, tx, p.settings); err != nil {
+		return err
+	}
+	if err := p.logo.store(ctx, tx); err != nil {
+		return fmt.Errorf("logo: %w", err)
 	}
 	for i, account := range p.accounts {
 		if err := account.insert(ctx, tx); err != nil {

@@ -12,6 +12,8 @@ import (
 
 	"github.com/alexedwards/scs/v2"
 	"github.com/uptrace/bun"
+
+	"consento/broker/internal/ops"
 )
 
 const (
@@ -148,6 +150,9 @@ func (a *Access) SignIn(r *http.Request, email, password string) error {
 	}
 	a.sessions.Put(ctx, keyAccount, account.ID)
 	a.sessions.Put(ctx, keyEpoch, fmt.Sprint(account.epoch))
+	if err := ops.NoteAct(ctx, a.db, "signin", account.ID, map[string]any{"role": account.Role, "network": address.String()}); err != nil {
+		return err
+	}
 	a.log.InfoContext(ctx, "signed in", "account", account.ID, "role", string(account.Role))
 	return nil
 }
@@ -213,10 +218,14 @@ func (a *Access) SignOut(r *http.Request) error {
 	if r.Context().Value(signInKey) == nil {
 		return ErrNoSignIn
 	}
+	by := a.sessions.GetString(r.Context(), keyAccount)
 	if err := a.sessions.Destroy(r.Context()); err != nil {
 		return fmt.Errorf("sign out: %w", err)
 	}
-	return nil
+	if by == "" {
+		return nil
+	}
+	return ops.NoteAct(r.Context(), a.db, "signout", by, nil)
 }
 
 // SameOrigin refuses requests that change something and that a browser sends from

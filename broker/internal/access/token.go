@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/uptrace/bun"
+
+	"consento/broker/internal/ops"
 )
 
 // tokenPrefix lets people and secret scanners see what they have found.
@@ -32,8 +34,10 @@ func (a *Access) AddToken(ctx context.Context, email string) (string, error) {
 		if now.Disabled {
 			return ErrEnded
 		}
-		_, err = tx.NewInsert().Model(&tokenRow{TokenHash: hashToken(token), AccountID: account.ID, CreatedAt: time.Now()}).Exec(ctx)
-		return err
+		if _, err = tx.NewInsert().Model(&tokenRow{TokenHash: hashToken(token), AccountID: account.ID, CreatedAt: time.Now()}).Exec(ctx); err != nil {
+			return err
+		}
+		return ops.NoteAct(ctx, tx, "token.added", ops.ByCommand, map[string]any{"account": account.ID})
 	})
 	if err != nil {
 		return "", fmt.Errorf("add token: %w", err)

@@ -102,10 +102,10 @@ func (a *ownAuthority) create(now time.Time, certPath, keyPath string) error {
 	}
 	// The key first: an authority without its key could never sign, and would be
 	// taken for a damaged folder.
-	if err := writeFile(keyPath, text); err != nil {
+	if err := WriteFile(keyPath, text); err != nil {
 		return err
 	}
-	return writeFile(certPath, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))
+	return WriteFile(certPath, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))
 }
 
 // load returns the server's certificate, a new one if it is time.
@@ -132,7 +132,7 @@ func (a *ownAuthority) load(now time.Time) (*tls.Certificate, error) {
 		if err != nil {
 			return err
 		}
-		if err := writeFile(path, text); err != nil {
+		if err := WriteFile(path, text); err != nil {
 			return err
 		}
 		a.loaded = &cert

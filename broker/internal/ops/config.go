@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"net/url"
 	"os"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -38,6 +39,9 @@ type Config struct {
 	Session  SessionConfig  `toml:"session"`
 	Media    MediaConfig    `toml:"media"`
 	Evidence EvidenceConfig `toml:"evidence"`
+
+	// Witness stands in the file alone: a list has no place in the environment.
+	Witness []WitnessConfig `toml:"witness"`
 }
 
 // TLSConfig names certificate files of the office's own. Both empty: the broker
@@ -56,6 +60,7 @@ type LogConfig struct {
 // SessionConfig holds the limits of one session.
 type SessionConfig struct {
 	MaxDuration Duration `toml:"max_duration"` // a session ends with reason `limit` after it
+	Return      Duration `toml:"return"`       // how long an agent whose connection was lost is waited for
 }
 
 // MediaConfig says how the picture travels.
@@ -65,7 +70,40 @@ type MediaConfig struct {
 
 // EvidenceConfig holds the limits of the evidence store.
 type EvidenceConfig struct {
-	MinFree Size `toml:"min_free"` // below it no new session starts
+	MinFree Size     `toml:"min_free"` // below it no new session starts
+	MaxLag  Duration `toml:"max_lag"`  // no new session starts when every witness is further behind; 0s: never mind
+}
+
+// WitnessConfig is a second place of the evidence, run by others than the broker's
+// administrator (consento-witness).
+type WitnessConfig struct {
+	Name      string `toml:"name"`       // its public key is keys/witness-NAME.pub in the data folder
+	URL       string `toml:"url"`        // https://HOST:PORT
+	Pin       string `toml:"pin"`        // SHA-256 of its public key for TLS, in hex
+	TokenFile string `toml:"token_file"` // what it asks for
+}
+
+var (
+	witnessName = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,39}$`)
+	witnessPin  = regexp.MustCompile(`^[0-9a-f]{64}$`)
+)
+
+// embeddedWitness is the name of the broker's own.
+const embeddedWitness = "embedded"
+
+func (w WitnessConfig) check() error {
+	u, err := url.Parse(w.URL)
+	switch {
+	case !witnessName.MatchString(w.Name) || w.Name == embeddedWitness:
+		return fmt.Errorf("name %q: lower-case letters, digits and '-', at most 40, and not %q", w.Name, embeddedWitness)
+	case err != nil || u.Scheme != "https" || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" || (u.Path != "" && u.Path != "/"):
+		return fmt.Errorf("url %q is not of the form https://HOST[:PORT]", w.URL)
+	case !witnessPin.MatchString(w.Pin):
+		return errors.New("pin: 64 hex digits, as consento-witness init prints them")
+	case w.TokenFile == "":
+		return errors.New("token_file is missing")
+	}
+	return nil
 }
 
 // DefaultConfig is what holds where nothing is set.
@@ -74,8 +112,8 @@ func DefaultConfig() Config {
 		Listen:   DefaultListen,
 		Data:     "data",
 		Log:      LogConfig{Level: "info", Format: "text"},
-		Session:  SessionConfig{MaxDuration: Duration(8 * time.Hour)},
-		Evidence: EvidenceConfig{MinFree: 1 << 30},
+		Session:  SessionConfig{MaxDuration: Duration(8 * time.Hour), Return: Duration(10 * time.Minute)},
+		Evidence: EvidenceConfig{MinFree: 1 << 30, MaxLag: Duration(15 * time.Minute)},
 	}
 }
 
@@ -161,6 +199,7 @@ func (c *Config) readEnvironment(lookup func(string) (string, bool)) error {
 		{"CONSENTO_LOG_LEVEL", text(&c.Log.Level)},
 		{"CONSENTO_LOG_FORMAT", text(&c.Log.Format)},
 		{"CONSENTO_SESSION_MAX_DURATION", func(v string) error { return c.Session.MaxDuration.UnmarshalText([]byte(v)) }},
+		{"CONSENTO_SESSION_RETURN", func(v string) error { return c.Session.Return.UnmarshalText([]byte(v)) }},
 		{"CONSENTO_MEDIA_ADDRESSES", func(v string) error {
 			c.Media.Addresses = nil
 			for a := range strings.SplitSeq(v, ",") {
@@ -170,6 +209,7 @@ func (c *Config) readEnvironment(lookup func(string) (string, bool)) error {
 			}
 			return nil
 		}},
+		{"CONSENTO_EVIDENCE_MAX_LAG", func(v string) error { return c.Evidence.MaxLag.UnmarshalText([]byte(v)) }},
 		{"CONSENTO_EVIDENCE_MIN_FREE", func(v string) error { return c.Evidence.MinFree.UnmarshalText([]byte(v)) }},
 	}
 	for _, variable := range variables {
@@ -215,8 +255,11 @@ func (c Config) Validate() error {
 	if c.Log.Format != "text" && c.Log.Format != "json" {
 		return fail("log.format", "%q is not one of text, json", c.Log.Format)
 	}
-	if d := time.Duration(c.Session.MaxDuration); d < time.Minute || d > 24*time.Hour {
-		return fail("session.max_duration", "%s is not between 1m and 24h", d)
+	if d := time.Duration(c.Session.MaxDuration); d < 10*time.Second || d > 24*time.Hour {
+		return fail("session.max_duration", "%s is not between 10s and 24h", d)
+	}
+	if d := time.Duration(c.Session.Return); d < time.Second || d > time.Hour {
+		return fail("session.return", "%s is not between 1s and 1h", d)
 	}
 	for _, a := range c.Media.Addresses {
 		if ip, err := netip.ParseAddr(a); err != nil || ip.IsUnspecified() || ip.IsMulticast() || ip.Zone() != "" {
@@ -225,6 +268,19 @@ func (c Config) Validate() error {
 	}
 	if c.Evidence.MinFree < 64<<20 {
 		return fail("evidence.min_free", "%d bytes are too few: at least 64MiB", c.Evidence.MinFree)
+	}
+	if d := time.Duration(c.Evidence.MaxLag); d != 0 && (d < time.Minute || d > 7*24*time.Hour) {
+		return fail("evidence.max_lag", "%s is not between 1m and 168h, nor 0s", d)
+	}
+	seen := map[string]bool{}
+	for _, w := range c.Witness {
+		if err := w.check(); err != nil {
+			return fail("witness", "%w", err)
+		}
+		if seen[w.Name] {
+			return fail("witness", "name %q stands there twice", w.Name)
+		}
+		seen[w.Name] = true
 	}
 	return nil
 }

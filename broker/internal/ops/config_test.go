@@ -40,7 +40,7 @@ func TestExampleConfigParses(t *testing.T) {
 	if all.Listen != d.Listen || all.Data != d.Data || all.Log != d.Log || all.Session != d.Session || all.Evidence != d.Evidence || all.TLS != d.TLS || len(all.Media.Addresses) != 0 {
 		t.Fatalf("the example says %+v, the defaults are %+v", all, d)
 	}
-	for _, key := range []string{"listen", "public_url", "data", "certificate", "key", "name", "phone", "controller", "privacy_contact", "level", "format", "max_duration", "addresses", "min_free"} {
+	for _, key := range []string{"listen", "public_url", "data", "certificate", "key", "name", "phone", "controller", "privacy_contact", "level", "format", "max_duration", "addresses", "min_free", "max_lag"} {
 		if !strings.Contains(strings.Join(lines, "\n"), "\n"+key+" = ") {
 			t.Errorf("the example does not show %s", key)
 		}
@@ -104,6 +104,16 @@ func TestEnvironmentWinsOverFile(t *testing.T) {
 	}
 }
 
+var goodWitness = WitnessConfig{Name: "town-hall", URL: "https://w.example:8444", Pin: strings.Repeat("0a", 32), TokenFile: "token"}
+
+func witnessWith(change func(*WitnessConfig)) func(*Config) {
+	return func(c *Config) {
+		w := goodWitness
+		change(&w)
+		c.Witness = []WitnessConfig{w}
+	}
+}
+
 func TestValidate(t *testing.T) {
 	if err := DefaultConfig().Validate(); err != nil {
 		t.Fatalf("the defaults: %v", err)
@@ -142,6 +152,17 @@ func TestValidate(t *testing.T) {
 		"session of days":        {func(c *Config) { c.Session.MaxDuration = Duration(48 * time.Hour) }, "session.max_duration"},
 		"media by name":          {func(c *Config) { c.Media.Addresses = []string{"help.office.example"} }, "media.addresses"},
 		"media everywhere":       {func(c *Config) { c.Media.Addresses = []string{"0.0.0.0"} }, "media.addresses"},
+		"witness lag of seconds": {func(c *Config) { c.Evidence.MaxLag = Duration(time.Second) }, "evidence.max_lag"},
+		"witness lag for ever":   {func(c *Config) { c.Evidence.MaxLag = 0 }, ""},
+		"witness":                {func(c *Config) { c.Witness = []WitnessConfig{goodWitness} }, ""},
+		"witness twice":          {func(c *Config) { c.Witness = []WitnessConfig{goodWitness, goodWitness} }, "witness"},
+		"witness without TLS":    {witnessWith(func(w *WitnessConfig) { w.URL = "http://w.example" }), "witness"},
+		"witness with a path":    {witnessWith(func(w *WitnessConfig) { w.URL = "https://w.example/x" }), "witness"},
+		"witness with a user":    {witnessWith(func(w *WitnessConfig) { w.URL = "https://a:b@w.example" }), "witness"},
+		"witness like our own":   {witnessWith(func(w *WitnessConfig) { w.Name = "embedded" }), "witness"},
+		"witness on a path":      {witnessWith(func(w *WitnessConfig) { w.Name = "../x" }), "witness"},
+		"witness without a pin":  {witnessWith(func(w *WitnessConfig) { w.Pin = "" }), "witness"},
+		"witness without token":  {witnessWith(func(w *WitnessConfig) { w.TokenFile = "" }), "witness"},
 		"no reserve":             {func(c *Config) { c.Evidence.MinFree = 0 }, "evidence.min_free"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -10,9 +10,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// writeFile puts data at path, whole or not at all, readable by the owner only,
+// WriteFile puts data at path, whole or not at all, readable by the owner only,
 // and on disk when it returns.
-func writeFile(path string, data []byte) (err error) {
+func WriteFile(path string, data []byte) (err error) {
 	dir := filepath.Dir(path)
 	tmp, err := os.CreateTemp(dir, ".new-*") // mode 0600
 	if err != nil {

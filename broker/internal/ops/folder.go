@@ -19,7 +19,8 @@ import (
 //	setup.lock    held for a moment by whoever makes what is made once
 //	consento.db   the database (with -wal and -shm)
 //	keys/         server secrets          tls/     certificates
-//	evidence/     recordings and key bags agents/  prepared agents
+//	evidence/     recordings and key bags log/     the global log
+//	agents/       prepared agents
 //
 // All of it is readable by its owner only.
 const (
@@ -83,11 +84,11 @@ func (f *Folder) open() error {
 		return fmt.Errorf("%w: %d MiB, at least %d MiB are needed", ErrNoSpace, free>>20, minOpenBytes>>20)
 	}
 	if format == nil {
-		if err := writeFile(f.file("format"), fmt.Appendf(nil, "%s%d\n", formatPrefix, folderFormat)); err != nil {
+		if err := WriteFile(f.file("format"), fmt.Appendf(nil, "%s%d\n", formatPrefix, folderFormat)); err != nil {
 			return err
 		}
 	}
-	for _, dir := range []string{f.Keys(), f.TLS(), f.Evidence(), f.Agents()} {
+	for _, dir := range []string{f.Keys(), f.TLS(), f.Evidence(), f.Log(), f.Agents()} {
 		if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 			return err
 		}
@@ -131,6 +132,9 @@ func (f *Folder) TLS() string { return f.file("tls") }
 
 // Evidence holds recordings and key bags.
 func (f *Folder) Evidence() string { return f.file("evidence") }
+
+// Log holds the global log that recordings are anchored to.
+func (f *Folder) Log() string { return f.file("log") }
 
 // Agents holds the agents that were prepared for this office.
 func (f *Folder) Agents() string { return f.file("agents") }

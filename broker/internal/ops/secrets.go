@@ -24,10 +24,12 @@ const (
 type Secrets struct {
 	server [serverKeyBytes]byte
 	log    ed25519.PrivateKey
+	own    ed25519.PrivateKey // of the witness inside the broker
 }
 
-// OpenSecrets reads keys/server.key (32 random bytes), keys/log.key (Ed25519,
-// PEM PKCS #8) and keys/log.pub (PEM PKIX), or makes those that are missing. A
+// OpenSecrets reads keys/server.key (32 random bytes), keys/log.key and
+// keys/witness-embedded.key (Ed25519, PEM PKCS #8), and .pub of both (PEM PKIX), or
+// makes those that are missing. A
 // key that others can read is refused.
 func OpenSecrets(folder *Folder) (*Secrets, error) {
 	s := &Secrets{}
@@ -42,23 +44,11 @@ func OpenSecrets(folder *Folder) (*Secrets, error) {
 			return fmt.Errorf("server.key has %d bytes instead of %d: restore it from the backup", len(server), serverKeyBytes)
 		}
 		copy(s.server[:], server)
-		text, err := keep(filepath.Join(folder.Keys(), "log.key"), newLogKey)
-		if err != nil {
+		if s.log, err = signingKey(folder, "log"); err != nil {
 			return err
 		}
-		key, err := parsePrivateKey(text)
-		if err != nil {
-			return fmt.Errorf("log.key: %w", err)
-		}
-		var ok bool
-		if s.log, ok = key.(ed25519.PrivateKey); !ok {
-			return errors.New("log.key is not an Ed25519 key")
-		}
-		public, err := x509.MarshalPKIXPublicKey(s.log.Public())
-		if err != nil {
-			return err
-		}
-		return publish(filepath.Join(folder.Keys(), "log.pub"), pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: public}))
+		s.own, err = signingKey(folder, ownWitness)
+		return err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("server secrets: %w", plain(err))
@@ -85,7 +75,35 @@ func (s *Secrets) GoString() string { return s.String() }
 // LogKey signs what the broker says about recordings after a crash.
 func (s *Secrets) LogKey() ed25519.PrivateKey { return s.log }
 
-func newLogKey() ([]byte, error) {
+// OwnWitnessKey signs log and recordings where no other witness does; its public
+// half is keys/witness-embedded.pub.
+func (s *Secrets) OwnWitnessKey() ed25519.PrivateKey { return s.own }
+
+const ownWitness = "witness-" + embeddedWitness
+
+// signingKey reads or makes NAME.key, and NAME.pub for others. The caller holds the
+// folder's set-up lock.
+func signingKey(folder *Folder, name string) (ed25519.PrivateKey, error) {
+	text, err := keep(filepath.Join(folder.Keys(), name+".key"), newSigningKey)
+	if err != nil {
+		return nil, err
+	}
+	parsed, err := parsePrivateKey(text)
+	if err != nil {
+		return nil, fmt.Errorf("%s.key: %w", name, err)
+	}
+	key, ok := parsed.(ed25519.PrivateKey)
+	if !ok {
+		return nil, fmt.Errorf("%s.key is not an Ed25519 key", name)
+	}
+	public, err := x509.MarshalPKIXPublicKey(key.Public())
+	if err != nil {
+		return nil, err
+	}
+	return key, publish(filepath.Join(folder.Keys(), name+".pub"), pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: public}))
+}
+
+func newSigningKey() ([]byte, error) {
 	_, key, err := ed25519.GenerateKey(rand.Reader)
 	if err != nil {
 		return nil, err
@@ -103,7 +121,7 @@ func keep(path string, create func() ([]byte, error)) ([]byte, error) {
 	if data, err = create(); err != nil {
 		return nil, err
 	}
-	return data, writeFile(path, data)
+	return data, WriteFile(path, data)
 }
 
 // publish writes the public half of a key, and refuses to replace another one:
@@ -112,7 +130,7 @@ func publish(path string, text []byte) error {
 	old, err := os.ReadFile(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return writeFile(path, text)
+		return WriteFile(path, text)
 	case err == nil && !bytes.Equal(old, text):
 		return fmt.Errorf("%s does not belong to the key beside it: restore both from the backup", path)
 	default:

@@ -86,7 +86,7 @@ func (t *Trust) create(keyPath, pubPath string) error {
 	text, err := readSecret(keyPath, 1<<16)
 	made := errors.Is(err, fs.ErrNotExist)
 	if made {
-		text, err = newLogKey()
+		text, err = newSigningKey()
 	}
 	if err != nil {
 		return err
@@ -106,7 +106,7 @@ func (t *Trust) create(keyPath, pubPath string) error {
 		return err
 	}
 	if made {
-		if err := writeFile(keyPath, text); err != nil {
+		if err := WriteFile(keyPath, text); err != nil {
 			return err
 		}
 	}
@@ -119,7 +119,9 @@ func (t *Trust) Root() ed25519.PublicKey { return t.public }
 // Manifest returns the signed manifest for the certificates now in use: a new
 // one while the root key is here, else the one that was signed last, as long as
 // agents would still take it.
-func (t *Trust) Manifest(certificates *Certificates, log ed25519.PublicKey) ([]byte, error) {
+//
+// auditors is the root key of the recipient policy, or nil.
+func (t *Trust) Manifest(certificates *Certificates, log, auditors ed25519.PublicKey) ([]byte, error) {
 	path := filepath.Join(t.folder.Keys(), "manifest.json")
 	if t.root == nil {
 		data, err := os.ReadFile(path)
@@ -136,11 +138,11 @@ func (t *Trust) Manifest(certificates *Certificates, log ed25519.PublicKey) ([]b
 		return nil, fmt.Errorf("manifest for agents: %w", err)
 	}
 	now := time.Now().UTC()
-	data, err := protocol.SignManifest(t.root, protocol.Manifest{Issued: now, Expires: now.Add(manifestLife), TLS: pins, Log: [][]byte{log}})
+	data, err := protocol.SignManifest(t.root, protocol.Manifest{Issued: now, Expires: now.Add(manifestLife), TLS: pins, Log: [][]byte{log}, Auditors: auditors})
 	if err != nil {
 		return nil, fmt.Errorf("manifest for agents: %w", err)
 	}
-	if err := writeFile(path, data); err != nil {
+	if err := WriteFile(path, data); err != nil {
 		return nil, fmt.Errorf("manifest for agents: %w", plain(err))
 	}
 	return data, nil

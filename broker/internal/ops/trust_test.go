@@ -87,7 +87,7 @@ func TestTrustManifest(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	data, err := trust.Manifest(certificates, log)
+	data, err := trust.Manifest(certificates, log, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -116,7 +116,7 @@ func TestTrustManifest(t *testing.T) {
 	if !away.Root().Equal(trust.Root()) {
 		t.Fatal("another root")
 	}
-	if again, err := away.Manifest(certificates, log); err != nil || !bytes.Equal(again, data) {
+	if again, err := away.Manifest(certificates, log, nil); err != nil || !bytes.Equal(again, data) {
 		t.Errorf("%v", err)
 	}
 	// What agents would refuse is not served: the operator has to know.
@@ -137,14 +137,14 @@ func TestTrustManifest(t *testing.T) {
 		if err := os.WriteFile(manifest, bad, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := away.Manifest(certificates, log); err == nil {
+		if _, err := away.Manifest(certificates, log, nil); err == nil {
 			t.Errorf("%s manifest is served", name)
 		}
 	}
 	if err := os.Remove(manifest); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := away.Manifest(certificates, log); err == nil {
+	if _, err := away.Manifest(certificates, log, nil); err == nil {
 		t.Error("a manifest without a root key")
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"consento/protocol"
@@ -18,7 +19,8 @@ type Agent struct {
 
 // Join lets an agent into its session, by ticket or by key. It returns ErrKey
 // for a ticket or key that is wrong, used or expired, a *ThrottledError for an
-// address that has tried too often.
+// address that has tried too often. The terms are in the language of the portal
+// if the agent can show it, else in its own.
 func (m *Manager) Join(ctx context.Context, hello protocol.Hello, join protocol.Join, address string, link AgentLink) (*Agent, protocol.Joined, error) {
 	// First what can fail without using key or ticket up.
 	terms, err := m.config.Terms(ctx, hello.Language)
@@ -38,9 +40,16 @@ func (m *Manager) Join(ctx context.Context, hello protocol.Hello, join protocol.
 	var joined protocol.Joined
 	// From here on key or ticket are used up: an agent that is gone by now is
 	// noticed by its connection.
-	err = s.do(context.WithoutCancel(ctx), func() error {
+	ctx = context.WithoutCancel(ctx)
+	err = s.do(ctx, func() error {
 		s.terms = terms
-		s.step(protocol.StepAgentStarted)
+		if slices.Contains(join.Languages, s.language) {
+			// If they cannot be had, those at hand are as good.
+			if read, err := m.config.Terms(ctx, s.language); err == nil {
+				s.terms = read
+			}
+		}
+		s.step(joinedStep(hello))
 		if err := s.commit(protocol.CommandAgentJoin,
 			logged{protocol.EventAgentJoined, map[string]any{"software": hello.Software, "system": hello.System,
 				"language": hello.Language, "version": hello.Version.String()}},
@@ -50,7 +59,8 @@ func (m *Manager) Join(ctx context.Context, hello protocol.Hello, join protocol.
 		}
 		s.agent, s.joined, s.system = link, true, hello.System
 		s.publish()
-		joined = protocol.Joined{Session: s.id, Technician: s.person, ConfirmName: !s.named, Terms: s.terms}
+		joined = protocol.Joined{Session: s.id, Technician: s.person, ConfirmName: !s.named, Terms: s.terms, Resume: m.resumeSecret(s.id),
+			Reason: s.row.Reason, Log: m.config.Origin + LogPath + m.logTicket(s.id), Proof: s.evidence.proof}
 		return nil
 	})
 	return a, joined, err
@@ -248,7 +258,7 @@ func (s *session) takeAway(c protocol.Consent, state protocol.ConsentState, code
 }
 
 // maxPublished bounds how often one agent may connect its picture anew.
-const maxPublished = 20
+const maxPublished = 200
 
 // Publish answers the agent's offer. The picture passes only after the consent.
 func (a *Agent) Publish(ctx context.Context, offer string) (string, error) {
@@ -259,6 +269,7 @@ func (a *Agent) Publish(ctx context.Context, offer string) (string, error) {
 		if s.published++; s.published > maxPublished {
 			return ErrNotAllowed
 		}
+		s.tellWish()
 		return nil
 	}); err != nil {
 		return "", err
@@ -297,21 +308,6 @@ func (a *Agent) Removed(ctx context.Context, removed protocol.Removed) error {
 func (a *Agent) Malformed(ctx context.Context, code protocol.ErrorCode) error {
 	return a.act(ctx, func(s *session) error {
 		s.note(protocol.EventMalformed, map[string]any{"from": "agent", "code": code})
-		return nil
-	})
-}
-
-// Gone says that the agent's connection is lost. Without an agent there is no
-// session.
-func (a *Agent) Gone(ctx context.Context) error {
-	a.session.room.Stop()
-	return a.act(ctx, func(s *session) error {
-		s.agent = nil
-		if s.row.State == protocol.StateEnding {
-			s.close()
-			return nil
-		}
-		s.end(protocol.EndAgentLost, "broker")
 		return nil
 	})
 }

@@ -5,7 +5,6 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"errors"
-	"log/slog"
 	"time"
 
 	"consento/protocol"
@@ -28,7 +27,7 @@ func (m *Manager) redeem(ctx context.Context, key protocol.SessionKey, address, 
 		return nil, err
 	}
 	defer try.undo()
-	id, err := m.store.useKey(ctx, m.hash(m.keyHash, string(key)), time.Now())
+	id, err := m.store.useKey(ctx, m.hash(m.keyHash, string(key)))
 	if errors.Is(err, ErrKey) {
 		try.failed()
 	}
@@ -41,6 +40,9 @@ func (m *Manager) redeem(ctx context.Context, key protocol.SessionKey, address, 
 	}
 	// The key is used up: the session has to know, even if the customer is gone.
 	return s, s.do(context.WithoutCancel(ctx), func() error {
+		if s.row.State != protocol.StateIssued || !time.Now().Before(s.keyUntil) {
+			return ErrKey // it expires this very moment
+		}
 		s.step(protocol.StepKeyTyped)
 		if err := s.commit(protocol.CommandRedeem, logged{protocol.EventRedeemed, map[string]any{"by": by}}); err != nil {
 			return err
@@ -85,20 +87,42 @@ func (s *session) confirmName(confirmed bool, by string) error {
 	return nil
 }
 
-// Report puts the customer's suspicion on the evidence and ends the session.
-func (m *Manager) Report(ctx context.Context, id string) error {
-	s, err := m.find(id)
+// GiveReason says why a session is needed. The customer reads it beside the
+// technician's name: once that is confirmed it stands, and ErrNotNow is returned.
+func (m *Manager) GiveReason(ctx context.Context, by Technician, reason protocol.Reason) (protocol.Session, error) {
+	s, err := m.find(reason.Session)
 	if err != nil {
-		return err
+		return protocol.Session{}, err
 	}
-	s.room.Stop()
-	return s.do(ctx, func() error {
-		m.config.Log.Warn("a customer reported a session", slog.String("session", id))
-		s.note(protocol.EventReported, map[string]any{"by": "portal"})
-		s.end(protocol.EndNameNotConfirmed, "portal")
+	if s.technician.ID != by.ID {
+		return protocol.Session{}, ErrNoSession
+	}
+	var shown protocol.Session
+	return shown, s.do(ctx, func() error {
+		if s.named || s.row.State != protocol.StateIssued && s.row.State != protocol.StateJoined {
+			return ErrNotNow
+		}
+		if s.reasons++; s.reasons > maxReasons {
+			return ErrNotAllowed
+		}
+		if reason.Text != s.row.Reason {
+			if err := s.write(logged{protocol.EventReason, map[string]any{"text": reason.Text, "by": by.Name}}); err != nil {
+				s.must(err)
+				return errors.Join(ErrEvidence, err)
+			}
+			if err := m.store.giveReason(ctx, s.id, reason.Text); err != nil {
+				return err
+			}
+			s.row.Reason = reason.Text
+			s.publish()
+		}
+		shown = *s.shown.Load()
 		return nil
 	})
 }
+
+// maxReasons bounds how often the reason of one session may be changed.
+const maxReasons = 50
 
 // Stop ends the session on the customer's wish, from the portal.
 func (m *Manager) Stop(ctx context.Context, id string) error {
@@ -111,8 +135,9 @@ func (m *Manager) Stop(ctx context.Context, id string) error {
 }
 
 // Ticket returns the ticket with which the session's agent joins. It is the
-// same while the session waits for its agent, and works once.
-func (m *Manager) Ticket(ctx context.Context, id string) (protocol.Ticket, error) {
+// same while the session waits for its agent, and works once. language is the
+// BCP 47 tag of the page that offers it: an agent that can speaks it too.
+func (m *Manager) Ticket(ctx context.Context, id, language string) (protocol.Ticket, error) {
 	s, err := m.find(id)
 	if err != nil {
 		return "", err
@@ -122,6 +147,7 @@ func (m *Manager) Ticket(ctx context.Context, id string) (protocol.Ticket, error
 		if s.row.State != protocol.StateJoined || !s.named {
 			return ErrNotNow
 		}
+		s.language = language
 		return m.store.setTicket(ctx, id, m.hash(m.nameKey, string(ticket)))
 	})
 }

@@ -110,3 +110,34 @@ func TestStepThatTheDatabaseRefuses(t *testing.T) {
 	list, _ := e.events(t, p.id)
 	replay(t, list)
 }
+
+// TestEndThatTheDatabaseRefuses: what people see is the end, not what the database
+// still says; it is told as soon as it listens, and a restart revives nothing.
+func TestEndThatTheDatabaseRefuses(t *testing.T) {
+	t.Parallel()
+	e := newEnv(t)
+	p := e.active(t)
+	must(e.db.ExecContext(t.Context(), `CREATE TRIGGER full BEFORE UPDATE OF state ON sessions BEGIN SELECT RAISE(ABORT, 'database or disk is full'); END`))(t)
+	must(0, e.m.End(t.Context(), anna, p.id))(t)
+	must(0, p.agent.Removed(t.Context(), protocol.Removed{Complete: true}))(t)
+	must(0, p.agent.Gone(t.Context(), false))(t)
+	state := func() (state protocol.State) {
+		must(0, e.db.NewSelect().Table("sessions").Column("state").Where("id = ?", p.id).Scan(t.Context(), &state))(t)
+		return state
+	}
+	if s := p.state(t); s.State != protocol.StateClosed || s.EndReason != protocol.EndTechnician || state() != protocol.StateActive {
+		t.Fatalf("%+v, in the database %s", s, state())
+	}
+	if n := e.m.Live(); len(n) != 0 {
+		t.Errorf("operators read of %v", n)
+	}
+	must(e.db.ExecContext(t.Context(), `DROP TRIGGER full`))(t)
+	eventually(t, "the database knows", func() bool { return state() == protocol.StateClosed })
+	if s := p.closed(t); s.EndReason != protocol.EndTechnician || s.Removed == nil || !*s.Removed {
+		t.Errorf("%+v", s)
+	}
+	list, report := e.events(t, p.id)
+	if replay(t, list); !report.Final {
+		t.Error("the recording is not closed")
+	}
+}

@@ -1,8 +1,8 @@
 package session
 
 import (
-	"context"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -42,7 +42,7 @@ func TestEndings(t *testing.T) {
 			p := e.issue(t).redeem(t)
 			must(0, e.m.Report(t.Context(), p.id))(t)
 			return p
-		}, protocol.EndNameNotConfirmed, "portal", []protocol.State{issued, joined, ending, closed}, []protocol.EventCode{protocol.EventReported, protocol.EventEnded}, false},
+		}, protocol.EndReported, "portal", []protocol.State{issued, joined, ending, closed}, []protocol.EventCode{protocol.EventReported, protocol.EventEnded}, false},
 		"customer on the portal": {Limits{}, func(t *testing.T, e *env) *play {
 			p := e.issue(t).redeem(t)
 			must(0, e.m.Stop(t.Context(), p.id))(t)
@@ -81,15 +81,20 @@ func TestEndings(t *testing.T) {
 			must(0, e.m.End(t.Context(), anna, p.id))(t)
 			return p.removed(t)
 		}, protocol.EndTechnician, "technician", []protocol.State{issued, joined, waiting, active, ending, closed}, []protocol.EventCode{protocol.EventEnded, protocol.EventRemoved}, true},
-		"agent lost": {Limits{}, func(t *testing.T, e *env) *play {
+		"agent silent": {Limits{Return: 30 * time.Millisecond}, func(t *testing.T, e *env) *play {
 			p := e.active(t)
-			must(0, p.agent.Gone(t.Context()))(t)
+			must(0, p.agent.Gone(t.Context(), true))(t)
 			return p
-		}, protocol.EndAgentLost, "broker", []protocol.State{issued, joined, waiting, active, ending, closed}, []protocol.EventCode{protocol.EventEnded, protocol.EventRemovalUnknown, protocol.EventClosed}, false},
+		}, protocol.EndNetworkLost, "broker", []protocol.State{issued, joined, waiting, active, ending, closed}, []protocol.EventCode{protocol.EventAgentAway, protocol.EventEnded, protocol.EventRemovalUnknown, protocol.EventClosed}, false},
+		"agent killed": {Limits{Return: 30 * time.Millisecond}, func(t *testing.T, e *env) *play {
+			p := e.active(t)
+			must(0, p.agent.Gone(t.Context(), false))(t)
+			return p
+		}, protocol.EndAgentLost, "broker", []protocol.State{issued, joined, waiting, active, ending, closed}, []protocol.EventCode{protocol.EventAgentAway, protocol.EventEnded, protocol.EventRemovalUnknown, protocol.EventClosed}, false},
 		"agent lost while it removes itself": {Limits{}, func(t *testing.T, e *env) *play {
 			p := e.active(t)
 			must(0, p.agent.End(t.Context(), protocol.EndNetworkLost))(t)
-			must(0, p.agent.Gone(t.Context()))(t)
+			must(0, p.agent.Gone(t.Context(), false))(t)
 			return p
 		}, protocol.EndNetworkLost, "agent", []protocol.State{issued, joined, waiting, active, ending, closed}, []protocol.EventCode{protocol.EventEnded, protocol.EventRemovalUnknown}, false},
 		"rights revoked": {Limits{Removal: 30 * time.Millisecond}, func(t *testing.T, e *env) *play {
@@ -101,14 +106,6 @@ func TestEndings(t *testing.T) {
 			must(0, e.m.Revoke(t.Context(), anna.ID))(t)
 			return p
 		}, protocol.EndRightsRevoked, "broker", []protocol.State{issued, joined, waiting, active, ending, closed}, []protocol.EventCode{protocol.EventEnded, protocol.EventRemovalUnknown}, true},
-		"shutdown": {Limits{Removal: 30 * time.Millisecond}, func(t *testing.T, e *env) *play {
-			p := e.active(t)
-			must(0, e.m.Close(context.Background()))(t)
-			if _, _, err := e.m.Issue(t.Context(), anna); err != ErrStopping {
-				t.Errorf("issue while stopping: %v", err)
-			}
-			return p
-		}, protocol.EndShutdown, "broker", []protocol.State{issued, joined, waiting, active, ending, closed}, []protocol.EventCode{protocol.EventEnded}, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -217,7 +214,7 @@ func TestNotNow(t *testing.T) {
 		},
 		"removed": func(p *play) error { return p.agent.Removed(t.Context(), protocol.Removed{}) },
 		"publish": func(p *play) error { _, err := p.agent.Publish(t.Context(), "v=0"); return err },
-		"ticket":  func(p *play) error { _, err := e.m.Ticket(t.Context(), p.id); return err },
+		"ticket":  func(p *play) error { _, err := e.m.Ticket(t.Context(), p.id, "en"); return err },
 	}
 	for state, c := range map[string]struct {
 		play    *play
@@ -241,17 +238,40 @@ func TestNotNow(t *testing.T) {
 	}
 	// An agent cannot say what only the broker can know.
 	p := e.active(t)
-	for _, reason := range []protocol.EndReason{protocol.EndTechnician, protocol.EndShutdown, protocol.EndEvidenceFailed, "", "x"} {
+	for _, reason := range []protocol.EndReason{protocol.EndTechnician, protocol.EndShutdown, "", "x"} {
 		if err := p.agent.End(t.Context(), reason); err != ErrNotAllowed || p.state(t).State != protocol.StateActive {
 			t.Errorf("end by %q: %v", reason, err)
 		}
 	}
 	// After the end nothing of it is there any more.
-	must(0, p.agent.Gone(t.Context()))(t)
+	must(0, p.agent.End(t.Context(), protocol.EndCustomer))(t)
+	must(0, p.agent.Gone(t.Context(), false))(t)
 	p.closed(t)
 	for name, try := range tries {
 		if err := try(p); err == nil {
 			t.Errorf("%s after the end", name)
 		}
+	}
+}
+
+// TestMarkedAsTest: the mark is on the evidence, in the list and in the customer's
+// copy, also after a restart of the broker; nothing else is different.
+func TestMarkedAsTest(t *testing.T) {
+	e := newEnv(t)
+	s, _, err := e.m.Issue(t.Context(), anna, protocol.NewSession{Test: true})
+	if err != nil || !s.Test {
+		t.Fatalf("%+v, %v", s, err)
+	}
+	if plain, _, err := e.m.Issue(t.Context(), anna, protocol.NewSession{}); err != nil || plain.Test {
+		t.Fatalf("%+v, %v", plain, err)
+	}
+	log, err := e.m.Log(t.Context(), s.ID)
+	if err != nil || len(log.Entries) == 0 || !strings.Contains(string(log.Entries[0].Data), `"test":true`) {
+		t.Errorf("the customer's copy: %+v, %v", log, err)
+	}
+	must(0, e.m.Close(t.Context()))(t)
+	e.m = must(New(t.Context(), e.config))(t)
+	if again, err := e.m.Snapshot(t.Context(), s.ID); err != nil || !again.Test {
+		t.Errorf("after a restart: %+v, %v", again, err)
 	}
 }

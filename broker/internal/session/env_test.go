@@ -17,10 +17,12 @@ import (
 	"github.com/uptrace/bun"
 	"go.uber.org/goleak"
 
+	global "consento/broker/internal/evidence"
 	"consento/broker/internal/ops"
 	"consento/broker/internal/sfu"
 	"consento/protocol"
 	"consento/recordings"
+	"consento/recordings/translog"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -85,10 +87,22 @@ func newEnv(t testing.TB, change ...func(*Config)) *env {
 	e.media = must(sfu.New(sfu.Config{Address: &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)}}))(t)
 	t.Cleanup(func() { must(0, e.media.Close())(t) })
 	_, e.logKey, _ = ed25519.GenerateKey(nil)
-	e.config = Config{
-		Database: e.db, Media: e.media, Evidence: e.evidence, Origin: "https://test.example",
-		Recipients: func(context.Context, Technician) ([]recordings.Recipient, error) {
+	anchor := must(global.Open(t.Context(), global.Config{Database: e.db, Folder: filepath.Join(t.TempDir(), "log"), Recordings: e.evidence, Origin: "test.example/evidence",
+		Key: e.logKey, Policies: t.TempDir(), Keys: func() (translog.Keys, error) { return translog.Keys{}, nil }, Retention: func(context.Context) (int, error) { return 90, nil }, Logger: slog.New(slog.DiscardHandler), Readers: func(context.Context) ([]recordings.Recipient, error) {
 			return []recordings.Recipient{e.identity.Recipient()}, nil
+		}}))(t)
+	t.Cleanup(func() { must(0, anchor.Close())(t) })
+	e.config = Config{
+		Global:   anchor,
+		Database: e.db, Media: e.media, Evidence: e.evidence, Origin: "https://test.example",
+		Recipients: func(context.Context, Technician) (Recipients, error) {
+			return Recipients{Stanzas: recordings.Alone(recordings.ClassAuditor, e.identity.Recipient())}, nil
+		},
+		Technician: func(_ context.Context, id string) (Technician, error) {
+			if id != anna.ID {
+				return Technician{}, ErrNotAllowed
+			}
+			return anna, nil
 		},
 		Space:  func(context.Context) error { return nil },
 		Office: func(context.Context) (protocol.Person, error) { return office, nil },
@@ -119,7 +133,7 @@ func (e *env) close(t testing.TB) {
 	}
 	e.m.mu.Unlock()
 	for _, s := range live {
-		if err := (&Agent{session: s, link: s.hungUp()}).Gone(ctx); err != nil && !errors.Is(err, ErrNoSession) {
+		if err := (&Agent{session: s, link: s.hungUp()}).Gone(ctx, false); err != nil && !errors.Is(err, ErrNoSession) {
 			t.Error(err)
 		}
 	}
@@ -166,16 +180,17 @@ var hello = protocol.Hello{Version: protocol.CurrentVersion(), Software: "consen
 
 // play is one session on its way.
 type play struct {
-	e     *env
-	id    string
-	key   protocol.SessionKey
-	link  *link
-	agent *Agent
+	e      *env
+	id     string
+	key    protocol.SessionKey
+	link   *link
+	agent  *Agent
+	secret string // to come back with
 }
 
 func (e *env) issue(t testing.TB) *play {
 	t.Helper()
-	s, key, err := e.m.Issue(t.Context(), anna)
+	s, key, err := e.m.Issue(t.Context(), anna, protocol.NewSession{})
 	must(s, err)(t)
 	if s.State != protocol.StateIssued {
 		t.Fatalf("state %s", s.State)
@@ -199,9 +214,9 @@ func (p *play) name(t testing.TB) *play {
 
 func (p *play) join(t testing.TB) *play {
 	t.Helper()
-	ticket := must(p.e.m.Ticket(t.Context(), p.id))(t)
+	ticket := must(p.e.m.Ticket(t.Context(), p.id, "en"))(t)
 	agent, joined, err := p.e.m.Join(t.Context(), hello, protocol.Join{Ticket: string(ticket)}, "192.0.2.1", p.link)
-	p.agent = must(agent, err)(t)
+	p.agent, p.secret = must(agent, err)(t), joined.Resume
 	if joined.Session != p.id || joined.ConfirmName || joined.Terms.Version != "7" || joined.Technician.Name != anna.Name || joined.Technician.Office != office.Office {
 		t.Fatalf("joined %+v", joined)
 	}

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -20,6 +21,9 @@ type evidence struct {
 	writer  *recordings.Writer
 	video   *recordings.Video
 	started time.Time
+	global  GlobalLog
+	proof   string        // that the segment is on the global log
+	copy    *logCopy      // the customer's; nil if there is none
 	cursor  []cursorPoint // since the last second
 }
 
@@ -46,16 +50,27 @@ func (e *evidence) append(track recordings.Track, code protocol.EventCode, data 
 }
 
 func (e *evidence) log(code protocol.EventCode, data any) error {
-	return e.append(recordings.TrackEvents, code, data)
+	if err := e.append(recordings.TrackEvents, code, data); err != nil || e.copy == nil {
+		return err
+	}
+	return e.copy.add(e.started.Add(e.now()), code, data)
 }
 
 func (e *evidence) seal() error {
-	_, err := e.writer.Seal()
+	head, err := e.writer.Seal()
+	if err == nil {
+		o := e.writer.Open()
+		e.global.Sealed(o.Session, o.Segment, head)
+	}
 	return err
 }
 
 func (e *evidence) frame(f sfu.Frame) error {
-	if err := e.video.WriteFrame(max(0, f.Time.Sub(e.started)), f.Data, f.Key); err != nil && !errors.Is(err, recordings.ErrNoKeyFrame) {
+	write := e.video.WriteFrame
+	if f.Codec == sfu.VP9 {
+		write = e.video.WriteVP9
+	}
+	if err := write(max(0, f.Time.Sub(e.started)), f.Data, f.Key); err != nil && !errors.Is(err, recordings.ErrNoKeyFrame) {
 		return err
 	}
 	return nil
@@ -87,12 +102,29 @@ func (e *evidence) second() error {
 	if err := e.video.Flush(e.now()); err != nil {
 		return err
 	}
+	if err := e.countersign(); err != nil {
+		return err
+	}
 	return e.seal()
 }
 
-// close writes the final seal.
+// countersign writes what others have signed. What came too late for its head to be
+// remembered is left out: the next one covers it.
+func (e *evidence) countersign() error {
+	o := e.writer.Open()
+	for _, c := range e.global.Countersignatures(o.Session, o.Segment) {
+		if err := e.writer.Cosigned(c); err != nil && !errors.Is(err, recordings.ErrMalformed) {
+			return err
+		}
+	}
+	return nil
+}
+
+// close writes the final seal, and the end on the global log.
 func (e *evidence) close() error {
 	flushed := e.video.Flush(e.now())
-	_, err := e.writer.Close()
-	return errors.Join(flushed, err)
+	if _, err := e.writer.Close(); err != nil {
+		return errors.Join(flushed, err) // the completer finds it at the next start
+	}
+	return errors.Join(flushed, e.global.Closed(context.Background(), e.writer.Path()))
 }

@@ -22,9 +22,10 @@ func TestNoSessionWithoutEvidence(t *testing.T) {
 	e := newEnv(t)
 	missing := newEnv(t, func(c *Config) { c.Evidence = filepath.Join(c.Evidence, "missing") })
 	nobody := newEnv(t, func(c *Config) {
-		c.Recipients = func(context.Context, Technician) ([]recordings.Recipient, error) { return nil, nil }
+		c.Recipients = func(context.Context, Technician) (Recipients, error) { return Recipients{}, nil }
 	})
 	full := newEnv(t, func(c *Config) { c.Space = func(context.Context) error { return errors.New("2 MB left") } })
+	alone := newEnv(t, func(c *Config) { c.Witnessed = func(context.Context) error { return errors.New("nobody signs") } })
 	file := filepath.Join(t.TempDir(), "file")
 	must(0, os.WriteFile(file, nil, 0o600))(t)
 	blocked := newEnv(t, func(c *Config) { c.Evidence = file })
@@ -36,9 +37,9 @@ func TestNoSessionWithoutEvidence(t *testing.T) {
 		want error
 	}{
 		"folder is missing": {missing, anna, ErrEvidence}, "folder is a file": {blocked, anna, ErrEvidence},
-		"disk is full": {full, anna, ErrEvidence}, "no recipient": {nobody, anna, ErrNoRecipient}, "profile without view": {e, weak, ErrNotAllowed},
+		"disk is full": {full, anna, ErrEvidence}, "no witness": {alone, anna, ErrEvidence}, "no recipient": {nobody, anna, ErrNoRecipient}, "profile without view": {e, weak, ErrNotAllowed},
 	} {
-		_, key, err := c.e.m.Issue(t.Context(), c.by)
+		_, key, err := c.e.m.Issue(t.Context(), c.by, protocol.NewSession{})
 		if !errors.Is(err, c.want) || key != "" {
 			t.Errorf("%s: %q, %v", name, key, err)
 		}
@@ -49,7 +50,7 @@ func TestNoSessionWithoutEvidence(t *testing.T) {
 	for range maxOpen {
 		e.issue(t)
 	}
-	if _, _, err := e.m.Issue(t.Context(), anna); !errors.Is(err, ErrTooMany) {
+	if _, _, err := e.m.Issue(t.Context(), anna, protocol.NewSession{}); !errors.Is(err, ErrTooMany) {
 		t.Errorf("one too many: %v", err)
 	}
 }
@@ -163,7 +164,7 @@ func (e *env) crash(t *testing.T) {
 		s.room.Stop()
 		stopped := make(chan struct{})
 		go func() {
-			s.inbox <- func() { s.row.State = protocol.StateClosed; close(stopped) } // the loop ends, nothing is written
+			s.inbox <- func() { s.suspended = true; close(stopped) } // the loop ends, nothing is written
 		}()
 		<-stopped
 		<-s.done
@@ -171,6 +172,8 @@ func (e *env) crash(t *testing.T) {
 	}
 }
 
+// TestCompleterAfterACrash: sessions that cannot go on, here because their
+// technician may not open any more, are closed.
 func TestCompleterAfterACrash(t *testing.T) {
 	t.Parallel()
 	e := newEnv(t)
@@ -192,6 +195,7 @@ func TestCompleterAfterACrash(t *testing.T) {
 	must(0, os.WriteFile(filepath.Join(e.evidence, "notes-0.rec"), []byte("not ours"), 0o600))(t)
 
 	e.crash(t)
+	e.config.Technician = func(context.Context, string) (Technician, error) { return Technician{}, ErrNotAllowed }
 	torn := must(os.OpenFile(e.path(plays[protocol.StateActive].id), os.O_WRONLY|os.O_APPEND, 0))(t)
 	must(torn.WriteString("half a rec"))(t)
 	must(0, torn.Close())(t)
@@ -233,5 +237,44 @@ func TestCompleterAfterACrash(t *testing.T) {
 			t.Errorf("orphan: %s, %v", report.Verdict, report.Fault)
 		}
 		must(0, m.Close(t.Context()))(t)
+	}
+}
+
+// signer signs every second head of a live segment, and once something that comes
+// too late.
+type signer struct {
+	GlobalLog
+	key  ed25519.PrivateKey
+	last recordings.Head
+}
+
+func (s *signer) Sealed(id recordings.SessionID, segment int, head recordings.Head) {
+	s.GlobalLog.Sealed(id, segment, head)
+	s.last = head
+}
+
+func (s *signer) Countersignatures(id recordings.SessionID, _ int) [][]byte {
+	return [][]byte{recordings.Cosign(s.key, id, recordings.Head{N: 99_999}), recordings.Cosign(s.key, id, s.last)}
+}
+
+// TestCountersigned: what others sign stands in the recording; what comes too late
+// is left out and ends nothing.
+func TestCountersigned(t *testing.T) {
+	t.Parallel()
+	_, key, err := ed25519.GenerateKey(nil)
+	must(0, err)(t)
+	e := newEnv(t, func(c *Config) { c.Global = &signer{GlobalLog: c.Global, key: key} })
+	p := e.active(t)
+	s := must(p.e.m.find(p.id))(t)
+	for range 3 {
+		must(0, s.do(t.Context(), func() error { return s.evidence.second() }))(t)
+	}
+	must(0, p.agent.End(t.Context(), protocol.EndCustomer))(t)
+	must(0, p.agent.Removed(t.Context(), protocol.Removed{}))(t)
+	p.closed(t)
+	id := must(recordings.ParseSessionID(p.id))(t)
+	rep := must(recordings.ScanFile(filepath.Join(e.evidence, recordings.SegmentName(id, 0)), recordings.ScanOptions{}))(t)
+	if rep.Verdict != recordings.Unanchored || len(rep.Cosignatures) < 3 || !rep.Cosignatures[0].Key.Equal(key.Public()) {
+		t.Errorf("%v, %v, %d countersignatures", rep.Verdict, rep.Fault, len(rep.Cosignatures))
 	}
 }

@@ -67,7 +67,7 @@ func TestOneAnswer(t *testing.T) {
 	over := e.issue(t)
 	must(0, e.m.End(t.Context(), anna, over.id))(t)
 	wrong := protocol.NewSessionKey()
-	ticket := must(used.name(t).e.m.Ticket(t.Context(), used.id))(t)
+	ticket := must(used.name(t).e.m.Ticket(t.Context(), used.id, "en"))(t)
 	must(0, e.m.Stop(t.Context(), used.id))(t)
 	used.closed(t)
 	for name, try := range map[string]func() error{
@@ -95,14 +95,45 @@ func joinBy(t *testing.T, e *env, join protocol.Join, address string) error {
 	return err
 }
 
+// TestLanguageOfThePortal: the terms come in the language that the customer read
+// last on the portal if the agent can show it, else in the agent's own.
+func TestLanguageOfThePortal(t *testing.T) {
+	t.Parallel()
+	e := newEnv(t)
+	for _, c := range []struct {
+		portal []string
+		agent  []string
+		want   string
+	}{
+		{[]string{"en", "ja"}, []string{"it", "en", "ja"}, "ja"},
+		{[]string{"ja", "en"}, []string{"it", "en", "ja"}, "en"},
+		{[]string{"ja"}, []string{"it", "en"}, "it"},
+		{[]string{"ja"}, nil, "it"},
+		{nil, []string{"it", "ja"}, "it"},
+	} {
+		p := e.issue(t)
+		join := protocol.Join{Key: string(p.key), Languages: c.agent}
+		if c.portal != nil {
+			p.redeem(t).name(t)
+			for _, language := range c.portal {
+				join.Key, join.Ticket = "", string(must(e.m.Ticket(t.Context(), p.id, language))(t))
+			}
+		}
+		_, joined, err := e.m.Join(t.Context(), hello, join, "192.0.2.1", p.link)
+		if err != nil || joined.Terms.Language != c.want {
+			t.Errorf("portal %v, agent %v: %q, %v; want %q", c.portal, c.agent, joined.Terms.Language, err, c.want)
+		}
+	}
+}
+
 // TestSecretsAreNotOnTheDisk searches every file of the data folder, and the
 // log, for keys and tickets.
 func TestSecretsAreNotOnTheDisk(t *testing.T) {
 	t.Parallel()
 	e := newEnv(t)
 	fresh, used := e.issue(t), e.issue(t).redeem(t).name(t)
-	ticket := must(e.m.Ticket(t.Context(), used.id))(t)
-	if again := must(e.m.Ticket(t.Context(), used.id))(t); again != ticket {
+	ticket := must(e.m.Ticket(t.Context(), used.id, "en"))(t)
+	if again := must(e.m.Ticket(t.Context(), used.id, "en"))(t); again != ticket {
 		t.Error("the ticket changes")
 	}
 	found := false
@@ -180,8 +211,8 @@ func TestKeyTypedIntoTheAgent(t *testing.T) {
 		must(0, p.agent.AnswerName(t.Context(), true))(t)
 	}
 	p.terms(t).activate(t)
-	must(0, p.agent.Gone(t.Context()))(t)
-	p.closed(t)
+	must(0, p.agent.End(t.Context(), protocol.EndCustomer))(t)
+	p.removed(t).closed(t)
 	list, _ := e.events(t, p.id)
 	n := 0
 	for _, x := range list {
@@ -208,7 +239,7 @@ func TestNothingIsUsedUpInVain(t *testing.T) {
 		}
 	})
 	p := e.issue(t).redeem(t).name(t)
-	ticket := must(e.m.Ticket(t.Context(), p.id))(t)
+	ticket := must(e.m.Ticket(t.Context(), p.id, "en"))(t)
 	if err := joinBy(t, e, protocol.Join{Ticket: string(ticket)}, "a"); err == nil || errors.Is(err, ErrKey) {
 		t.Fatalf("joined without terms: %v", err)
 	}
@@ -221,14 +252,14 @@ func TestTicketNeedsTheName(t *testing.T) {
 	e := newEnv(t)
 	p := e.issue(t)
 	for range 2 {
-		if _, err := e.m.Ticket(t.Context(), p.id); !isNotNow(err) {
+		if _, err := e.m.Ticket(t.Context(), p.id, "en"); !isNotNow(err) {
 			t.Errorf("%s: %v", p.state(t).State, err)
 		}
 		if p.state(t).State == protocol.StateIssued {
 			p.redeem(t)
 		}
 	}
-	if _, err := e.m.Ticket(t.Context(), "nobody"); !errors.Is(err, ErrNoSession) {
+	if _, err := e.m.Ticket(t.Context(), "nobody", "en"); !errors.Is(err, ErrNoSession) {
 		t.Error(err)
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/uptrace/bun"
@@ -25,29 +26,61 @@ type Limits struct {
 	Joining time.Duration // Joined and Waiting together: the life of the join ticket
 	Active  time.Duration // Active
 	Removal time.Duration // Ending: how long the agent's removal is waited for
+	Return  time.Duration // how long an agent whose connection was lost is waited for
 }
 
 // DefaultLimits returns the limits of a broker that was told no others.
 func DefaultLimits() Limits {
-	return Limits{Key: protocol.KeyLifetime, Joining: 30 * time.Minute, Active: 8 * time.Hour, Removal: 2 * time.Minute}
+	return Limits{Key: protocol.KeyLifetime, Joining: 30 * time.Minute, Active: 8 * time.Hour, Removal: 2 * time.Minute, Return: protocol.ReturnLimit}
 }
 
-// Config is what New needs. Every field but Limits is required.
+// Config is what New needs. Every field but Now and Limits is required.
 type Config struct {
 	Database *bun.DB // migrated
 	Media    *sfu.SFU
 	Evidence string // folder of the recordings
 	Origin   string // this broker's address, for the recordings
-	// Recipients are whose keys open a session of this technician's.
-	Recipients func(context.Context, Technician) ([]recordings.Recipient, error)
+	// Recipients are whose keys open a session of this technician's; no stanza: no
+	// session.
+	Recipients func(context.Context, Technician) (Recipients, error)
+	// Technician returns an account as it is now, for a session that goes on
+	// after a restart; an error if it may not open sessions any more.
+	Technician func(ctx context.Context, id string) (Technician, error)
 	// Space says why no new session may start for want of free space, or nil.
-	Space  func(context.Context) error
-	Office func(context.Context) (protocol.Person, error)                     // Office and Phone
-	Terms  func(ctx context.Context, language string) (protocol.Terms, error) // in the language that fits best
-	LogKey ed25519.PrivateKey                                                 // closes what a crash left open
-	Derive func(purpose string) []byte                                        // keys of the broker, 32 bytes each
-	Log    *slog.Logger
-	Limits Limits // zero values are filled from DefaultLimits
+	Space func(context.Context) error
+	// Witnessed says why no new session may start for want of somebody who signs
+	// it, or nil. What belongs to a session that was goes on without. May be nil.
+	Witnessed func(context.Context) error
+	Office    func(context.Context) (protocol.Person, error)                     // Office and Phone
+	Terms     func(ctx context.Context, language string) (protocol.Terms, error) // in the language that fits best
+	Global    GlobalLog                                                          // what recordings are anchored to
+	LogKey    ed25519.PrivateKey                                                 // closes what a crash left open
+	Derive    func(purpose string) []byte                                        // keys of the broker, 32 bytes each
+	Log       *slog.Logger
+	Now       func() time.Time // the wall clock; nil: time.Now
+	Limits    Limits           // zero values are filled from DefaultLimits
+}
+
+// Recipients are the ways to open a recording, and the signed policy that says so.
+type Recipients struct {
+	Stanzas []recordings.Stanza
+	Policy  [32]byte // its hash; zero: there is none
+}
+
+// GlobalLog is the log that makes it impossible to lose a recording, or to make
+// one anew, unseen. What it has taken stays taken; each method may be called
+// again for the same segment. It is safe for concurrent use.
+type GlobalLog interface {
+	// Opened puts the beginning of a segment, up to its first seal, on the log and returns the proof for
+	// the agent. Nobody is asked anything before.
+	Opened(ctx context.Context, path string, head recordings.Head) (proof []byte, err error)
+	// Sealed tells of a new head of a live segment. It does not wait.
+	Sealed(id recordings.SessionID, segment int, head recordings.Head)
+	// Countersignatures gives what others have signed over heads of a live segment
+	// since it was asked last. It does not wait.
+	Countersignatures(id recordings.SessionID, segment int) [][]byte
+	// Closed puts the end of a segment on the log, also of one that Recover closed.
+	Closed(ctx context.Context, path string) error
 }
 
 // Technician is on whose behalf a session is made or watched.
@@ -68,6 +101,12 @@ type Manager struct {
 	keyHash   []byte // HMAC keys
 	ticketKey []byte
 	nameKey   []byte
+	resumeKey []byte
+	logKey    []byte
+	copies    *copies
+	reported  atomic.Uint64
+	tally     tally
+	addenda   sync.Mutex // one addition to closed recordings at a time
 
 	mu       sync.Mutex
 	live     map[string]*session
@@ -75,34 +114,39 @@ type Manager struct {
 	running  sync.WaitGroup
 }
 
-// New makes a Manager and completes the sessions that a crash left open: their
-// recordings are closed under the log key, and they are Closed.
+// New makes a Manager and goes on with the sessions that an earlier run of the
+// broker left open.
 func New(ctx context.Context, config Config) (*Manager, error) {
-	if config.Database == nil || config.Media == nil || config.Evidence == "" || config.Recipients == nil || config.Space == nil ||
-		config.Office == nil || config.Terms == nil || config.LogKey == nil || config.Derive == nil || config.Log == nil {
+	if config.Database == nil || config.Media == nil || config.Evidence == "" || config.Recipients == nil || config.Technician == nil || config.Space == nil ||
+		config.Office == nil || config.Terms == nil || config.Global == nil || config.LogKey == nil || config.Derive == nil || config.Log == nil {
 		return nil, errors.New("session: the configuration is not complete")
+	}
+	if config.Now == nil {
+		config.Now = time.Now
 	}
 	d := DefaultLimits()
 	for _, l := range []struct{ have, fallback *time.Duration }{
 		{&config.Limits.Key, &d.Key}, {&config.Limits.Joining, &d.Joining},
 		{&config.Limits.Active, &d.Active}, {&config.Limits.Removal, &d.Removal},
+		{&config.Limits.Return, &d.Return},
 	} {
 		if *l.have <= 0 {
 			*l.have = *l.fallback
 		}
 	}
 	m := &Manager{config: config, store: store{config.Database}, feed: newFeed(), throttle: newThrottle(),
-		keyHash: config.Derive("session key"), ticketKey: config.Derive("ticket"), nameKey: config.Derive("ticket lookup"),
-		live: map[string]*session{}}
+		keyHash: config.Derive("session key"), ticketKey: config.Derive("ticket"), nameKey: config.Derive("ticket lookup"), resumeKey: config.Derive("resume"),
+		logKey: config.Derive("log ticket"), copies: newCopies(), live: map[string]*session{}}
 	if err := m.complete(ctx); err != nil {
 		return nil, fmt.Errorf("session: completing what was left open: %w", err)
 	}
+	m.forgetNotes(ctx)
 	return m, nil
 }
 
-// Issue makes a session and its key, on behalf of a technician. The key is
-// nowhere else. It returns ErrNoRecipient while nobody could read the evidence.
-func (m *Manager) Issue(ctx context.Context, by Technician) (protocol.Session, protocol.SessionKey, error) {
+// Issue makes a session and its key, on behalf of a technician, as asked. The key is nowhere else. It returns
+// ErrNoRecipient while nobody could read the evidence.
+func (m *Manager) Issue(ctx context.Context, by Technician, asked protocol.NewSession) (protocol.Session, protocol.SessionKey, error) {
 	if !by.Profile.Permissions.Allows(protocol.ViewScreen) {
 		return protocol.Session{}, "", ErrNotAllowed
 	}
@@ -112,18 +156,23 @@ func (m *Manager) Issue(ctx context.Context, by Technician) (protocol.Session, p
 	if err := m.config.Space(ctx); err != nil {
 		return protocol.Session{}, "", fmt.Errorf("%w: %w", ErrEvidence, err)
 	}
+	if m.config.Witnessed != nil {
+		if err := m.config.Witnessed(ctx); err != nil {
+			return protocol.Session{}, "", fmt.Errorf("%w: %w", ErrEvidence, err)
+		}
+	}
 	recipients, err := m.config.Recipients(ctx, by)
 	if err != nil {
 		return protocol.Session{}, "", fmt.Errorf("session: %w", err)
 	}
-	if len(recipients) == 0 {
+	if len(recipients.Stanzas) == 0 {
 		return protocol.Session{}, "", ErrNoRecipient
 	}
 	office, err := m.config.Office(ctx)
 	if err != nil {
 		return protocol.Session{}, "", fmt.Errorf("session: %w", err)
 	}
-	s, err := m.begin(by, office, recipients)
+	s, err := m.begin(by, office, asked, recipients)
 	if err != nil {
 		return protocol.Session{}, "", err
 	}
@@ -143,13 +192,26 @@ func (m *Manager) Issue(ctx context.Context, by Technician) (protocol.Session, p
 	m.live[s.id] = s
 	m.running.Add(1)
 	m.mu.Unlock()
-	s.publish()
+	m.start(s, m.config.Limits.Key)
+	return *s.shown.Load(), key, nil
+}
+
+// start shows a session and runs it; it may stay in its state for left. The
+// caller has counted it as running.
+func (m *Manager) start(s *session, left time.Duration) {
+	m.copies.keep(s.id, s.evidence.copy)
+	s.deadline.Reset(left)
+	s.keyUntil = time.Now().Add(left) // while it is Issued
+	if s.joined && s.agent == nil {
+		s.leave(true) // the broker was restarted: nobody sees the session before that is said
+	} else {
+		s.publish()
+	}
 	go func() {
 		defer m.running.Done()
 		s.run()
 		s.room.Wait()
 	}()
-	return *s.shown.Load(), key, nil
 }
 
 // maxOpen bounds the sessions that one technician may have open.
@@ -164,7 +226,7 @@ func (m *Manager) mayBegin(by Technician) error {
 	}
 	open := 0
 	for _, s := range m.live {
-		if s.technician.ID == by.ID {
+		if s.technician.ID == by.ID && s.shown.Load().State != protocol.StateClosed {
 			open++
 		}
 	}
@@ -175,36 +237,59 @@ func (m *Manager) mayBegin(by Technician) error {
 }
 
 // begin writes the first of the evidence; there is no session before.
-func (m *Manager) begin(by Technician, office protocol.Person, recipients []recordings.Recipient) (*session, error) {
-	now := time.Now()
-	id := recordings.NewSessionID()
-	writer, err := recordings.Create(recordings.Config{Dir: m.config.Evidence, Session: id, Origin: m.config.Origin,
-		Started: now, Recipients: recipients, Retention: "standard"})
-	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrEvidence, err)
-	}
+func (m *Manager) begin(by Technician, office protocol.Person, asked protocol.NewSession, recipients Recipients) (*session, error) {
+	now := m.config.Now()
 	person := protocol.Person{Name: by.Name, Team: by.Team, Office: office.Office, Phone: office.Phone}
-	s := &session{
-		id: id.String(), manager: m, technician: by, person: person,
-		evidence: &evidence{writer: writer, video: recordings.NewVideo(writer, 0), started: now},
-		row: row{ID: id.String(), State: protocol.StateIssued, TechnicianID: by.ID, Technician: by.Name, Team: by.Team,
-			Issued: now.UnixMilli(), KeyExpires: now.Add(m.config.Limits.Key).UnixMilli()},
-		inbox: make(chan func(), 64), frames: make(chan sfu.Frame, 1024), done: make(chan struct{}),
-		viewers: map[*View]struct{}{},
-	}
-	s.room, err = m.config.Media.NewRoom(s.taps())
-	if err == nil {
-		err = s.evidence.log(protocol.EventIssued, map[string]any{"technician": person, "account": by.ID,
-			"profile": by.Profile.Name, "key_expires": now.Add(m.config.Limits.Key).UTC(), "software": protocol.CurrentVersion().String()})
-	}
-	if err == nil {
-		err = s.evidence.seal()
-	}
+	s, err := m.newSession(by, person, row{ID: recordings.NewSessionID().String(), State: protocol.StateIssued, TechnicianID: by.ID,
+		Technician: by.Name, Team: by.Team, Reason: asked.Reason, Test: asked.Test, Issued: now.UnixMilli(), KeyExpires: now.Add(m.config.Limits.Key).UnixMilli()}, recipients, 0, nil)
 	if err != nil {
-		_, closed := writer.Close()
-		return nil, errors.Join(fmt.Errorf("%w: %w", ErrEvidence, err), closed)
+		return nil, err
+	}
+	said := map[string]any{"technician": person, "account": by.ID,
+		"profile": by.Profile.Name, "key_expires": time.UnixMilli(s.row.KeyExpires).UTC(), "software": protocol.CurrentVersion().String()}
+	if asked.Reason != "" {
+		said["reason"] = asked.Reason
+	}
+	if asked.Test {
+		said["test"] = true
+	}
+	if err := s.write(logged{protocol.EventIssued, said}); err != nil {
+		return nil, errors.Join(fmt.Errorf("%w: %w", ErrEvidence, err), s.evidence.close())
 	}
 	return s, nil
+}
+
+// newSession opens a segment of a session's recording, and its room.
+func (m *Manager) newSession(by Technician, person protocol.Person, r row, recipients Recipients, segment int, continues *recordings.Head) (*session, error) {
+	id, err := recordings.ParseSessionID(r.ID)
+	if err != nil {
+		return nil, fmt.Errorf("session %s: %w", r.ID, err)
+	}
+	written, err := m.openEvidence(id, recipients, segment, continues)
+	if err != nil {
+		return nil, err
+	}
+	written.copy = &logCopy{technician: by}
+	if segment > 0 {
+		written.copy.since = written.started.UTC()
+	}
+	s := &session{
+		id: r.ID, manager: m, technician: by, person: person, row: r, stored: r.State, wall: newWall(m.config.Now),
+		evidence: written,
+		inbox:    make(chan func(), 64), frames: make(chan sfu.Frame, 1024), done: make(chan struct{}),
+		viewers: map[*View]struct{}{}, deadline: stopped(), returning: stopped(),
+	}
+	if s.room, err = m.config.Media.NewRoom(s.taps()); err != nil {
+		return nil, errors.Join(fmt.Errorf("%w: %w", ErrEvidence, err), s.evidence.close())
+	}
+	return s, nil
+}
+
+// stopped is a timer that waits to be set.
+func stopped() *time.Timer {
+	t := time.NewTimer(time.Hour)
+	t.Stop()
+	return t
 }
 
 // hash is how a key or ticket stands in the database.
@@ -236,7 +321,9 @@ func (m *Manager) Live() map[protocol.State]int {
 	defer m.mu.Unlock()
 	count := map[protocol.State]int{}
 	for _, s := range m.live {
-		count[s.shown.Load().State]++
+		if state := s.shown.Load().State; state != protocol.StateClosed {
+			count[state]++
+		}
 	}
 	return count
 }
@@ -307,14 +394,18 @@ func (m *Manager) Watch(ctx context.Context, technicianID string) ([]protocol.Se
 	if err != nil {
 		return nil, nil, err
 	}
-	rows, err := m.store.recent(ctx, technicianID, time.Now().Add(-24*time.Hour), 50)
+	rows, err := m.store.recent(ctx, technicianID, time.Now().Add(-listed), 50)
 	if err != nil {
 		return nil, nil, err
 	}
 	list := make([]protocol.Session, 0, len(rows))
+	over := map[string]bool{} // its recording may still be in the making
+	for _, r := range rows {
+		over[r.ID] = true
+	}
 	m.mu.Lock()
-	for _, s := range m.live {
-		if s.technician.ID == technicianID {
+	for id, s := range m.live {
+		if s.technician.ID == technicianID && !over[id] {
 			list = append(list, *s.shown.Load())
 		}
 	}
@@ -325,39 +416,45 @@ func (m *Manager) Watch(ctx context.Context, technicianID string) ([]protocol.Se
 	return list, changes, nil
 }
 
-// owner returns whose a live session is, "" if it is none.
+// owner returns whose session it is, "" if it is over for long.
 func (m *Manager) owner(id string) string {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if s := m.live[id]; s != nil {
 		return s.technician.ID
 	}
+	if c := m.copies.get(id); c != nil {
+		return c.technician.ID
+	}
 	return ""
 }
 
 // Revoke ends every live session of an account that lost its rights.
 func (m *Manager) Revoke(ctx context.Context, technicianID string) error {
-	return m.endAll(ctx, protocol.EndRightsRevoked, func(s *session) bool { return s.technician.ID == technicianID })
+	return m.each(ctx, func(s *session) { s.end(protocol.EndRightsRevoked, "broker") },
+		func(s *session) bool { return s.technician.ID == technicianID })
 }
 
-// Close ends every session with the reason shutdown and returns when all their
-// evidence is closed, or ctx ends.
+// Close stops every session and returns when all their evidence is closed, or
+// ctx ends. Those that are not over go on when a Manager is made again.
 func (m *Manager) Close(ctx context.Context) error {
 	m.mu.Lock()
 	m.stopping = true
 	m.mu.Unlock()
-	err := m.endAll(ctx, protocol.EndShutdown, func(*session) bool { return true })
+	err := m.each(ctx, (*session).suspend, func(*session) bool { return true })
 	closed := make(chan struct{})
 	go func() { m.running.Wait(); close(closed) }()
 	select {
 	case <-closed:
+		m.copies.close()
 		return err
 	case <-ctx.Done():
 		return errors.Join(err, fmt.Errorf("session: evidence still open: %w", ctx.Err()))
 	}
 }
 
-func (m *Manager) endAll(ctx context.Context, reason protocol.EndReason, which func(*session) bool) error {
+// each stops the picture of some sessions and then does what is to be done.
+func (m *Manager) each(ctx context.Context, do func(*session), which func(*session) bool) error {
 	m.mu.Lock()
 	var ending []*session
 	for _, s := range m.live {
@@ -369,7 +466,7 @@ func (m *Manager) endAll(ctx context.Context, reason protocol.EndReason, which f
 	var errs []error
 	for _, s := range ending {
 		s.room.Stop()
-		err := s.do(ctx, func() error { s.end(reason, "broker"); return nil })
+		err := s.do(ctx, func() error { do(s); return nil })
 		if err != nil && !errors.Is(err, ErrNoSession) {
 			errs = append(errs, err)
 		}

@@ -33,8 +33,12 @@ type session struct {
 	row       row
 	consents  []protocol.Consent
 	epoch     uint32
+	sharing   sharing
+	network   *protocol.Network // what the agent said last, nil: nothing yet
+	crisp     bool              // the technician wishes a picture that is exact at rest
 	steps     []protocol.Step
 	system    string
+	language  string    // in which the customer reads the portal, "" if unknown
 	agent     AgentLink // nil while there is none
 	joined    bool      // an agent was there
 	accepted  bool      // the terms
@@ -42,9 +46,27 @@ type session struct {
 	terms     protocol.Terms
 	viewers   map[*View]struct{}
 	fetched   int // how often the program was fetched
+	reasons   int // how often a reason was given
 	published int // how often the agent offered its picture
 	deadline  *time.Timer
-	broken    bool // the evidence cannot be written any more
+
+	wall      *wall
+	keyUntil  time.Time     // on the monotonic clock
+	awayShift time.Duration // by which the wall clock was set since away
+	slept     int           // number of the agent's last sleep
+
+	away       time.Time // since when the agent is waited for; zero while it is there
+	awayUntil  time.Time
+	lostReason protocol.EndReason // of the end if it does not come back
+	returning  *time.Timer        // fires then
+	suspended  bool               // goes on after a restart of the broker
+	broken     bool               // the evidence cannot be written any more
+	stored     protocol.State     // as the database has it
+	unstored   bool               // once it could not be written there
+	noteOpen   bool               // the note is not on the evidence yet
+
+	came   protocol.State // the state that was shown last
+	cameAt time.Time      // since when
 
 	inbox  chan func()
 	frames chan sfu.Frame
@@ -101,6 +123,7 @@ func (s *session) taps() sfu.Taps {
 				}
 			})
 		},
+		Wish: func() { go later(s.tellWish) }, // the session may be what changed it
 		State: func(connected bool) {
 			later(func() { s.note(protocol.EventTransportChanged, map[string]any{"who": "agent", "connected": connected}) })
 		},
@@ -109,24 +132,36 @@ func (s *session) taps() sfu.Taps {
 
 // run owns the session until it is closed.
 func (s *session) run() {
-	defer s.manager.forget(s)
+	defer func() {
+		s.manager.forget(s)
+		s.manager.copies.end(s.id)
+	}()
 	defer close(s.done)
 	second := time.NewTicker(time.Second)
 	defer second.Stop()
-	s.deadline = time.NewTimer(s.manager.config.Limits.Key)
 	defer s.deadline.Stop()
-	for s.row.State != protocol.StateClosed {
+	defer s.returning.Stop()
+	for (s.row.State != protocol.StateClosed || s.stored != s.row.State) && !s.suspended {
 		select {
 		case f := <-s.inbox:
 			f()
 		case f := <-s.frames:
 			s.record(f)
 		case <-second.C:
-			if !s.broken {
+			if s.stored != s.row.State {
+				s.storeEnd()
+			}
+			if !s.broken && s.row.State != protocol.StateClosed {
+				s.followClock()
+				s.settleNote(false)
 				s.must(s.evidence.second())
 			}
 		case <-s.deadline.C:
 			s.expire()
+		case <-s.returning.C:
+			if s.agent == nil {
+				s.end(s.lostReason, "broker")
+			}
 		}
 	}
 }
@@ -201,7 +236,7 @@ func (s *session) commit(command protocol.Command, events ...logged) error {
 		}
 		return err
 	}
-	s.row = changed
+	s.row, s.stored = changed, next
 	s.publish()
 	return nil
 }
@@ -244,12 +279,17 @@ func (s *session) end(reason protocol.EndReason, by string) {
 	}
 	s.drain()
 	s.row.EndReason, s.row.Ended = reason, time.Now().UnixMilli()
+	s.manager.tally.addEnd(reason)
 	for i := range s.consents {
 		if s.consents[i].State == protocol.ConsentAsked || s.consents[i].State == protocol.ConsentGiven {
 			s.consents[i].State = protocol.ConsentWithdrawn // nothing is allowed any more
 		}
 	}
 	var events []logged
+	if reason == protocol.EndReported {
+		s.manager.noteReport(s.id)
+		events = append(events, logged{protocol.EventReported, map[string]any{"by": by}})
+	}
 	for v := range s.viewers { // their picture has stopped
 		events = append(events, logged{protocol.EventViewerLeft, map[string]any{"name": v.name, "team": v.team}})
 	}
@@ -261,10 +301,13 @@ func (s *session) end(reason protocol.EndReason, by string) {
 	if err := s.manager.store.forgetKey(context.Background(), s.id); err != nil {
 		s.manager.config.Log.Warn("key not forgotten", slog.String("session", s.id), slog.Any("error", err))
 	}
-	if s.agent == nil {
+	// An agent that is away may come back and say that it removed itself, unless
+	// it was waited for long enough already.
+	if s.agent == nil && (s.away.IsZero() || by == "broker") {
 		s.close()
 		return
 	}
+	s.returning.Stop()
 	s.deadline.Reset(s.manager.config.Limits.Removal)
 }
 
@@ -284,16 +327,37 @@ func (s *session) drain() {
 	}
 }
 
-// giveUp moves on to a state that could not be written down. The completer
-// will find the recording at the next start.
+// giveUp moves on to a state that could not be written down.
 func (s *session) giveUp(state protocol.State, err error) {
-	s.manager.config.Log.Error("end of the session is not on the evidence", slog.String("session", s.id), slog.Any("error", err))
-	from := s.row.State
+	s.manager.config.Log.Error("end of the session is not written down", slog.String("session", s.id), slog.Any("error", err))
 	s.row.State = state
-	if err := s.manager.store.move(context.Background(), &s.row, from); err != nil {
-		s.manager.config.Log.Error("end of the session is not in the database", slog.String("session", s.id), slog.Any("error", err))
-	}
+	s.storeEnd()
 	s.publish()
+}
+
+// storeEnd brings the database to the end that the session has come to. Until that
+// is done the session stays among the live ones: from the database it would look
+// as if it went on, and a restart would go on with it.
+func (s *session) storeEnd() {
+	r := s.row
+	r.State = protocol.StateEnding
+	var err error
+	if !s.stored.Over() {
+		err = s.manager.store.move(context.Background(), &r, s.stored)
+	}
+	if err == nil {
+		s.stored = r.State
+		if s.row.State == protocol.StateClosed {
+			err = s.manager.store.move(context.Background(), &s.row, protocol.StateEnding)
+		}
+	}
+	if err == nil || errors.Is(err, ErrNotNow) { // it is not as we know it, and will never be
+		s.stored = s.row.State
+	}
+	if err != nil && !s.unstored {
+		s.unstored = true
+		s.manager.config.Log.Error("end of the session is not in the database yet", slog.String("session", s.id), slog.Any("error", err))
+	}
 }
 
 // close writes the last of the evidence.
@@ -301,15 +365,17 @@ func (s *session) close() {
 	if s.row.State != protocol.StateEnding {
 		return
 	}
-	if s.joined && s.row.Removed == nil {
+	if s.joined && s.row.Removed == nil && !s.byBrowser() {
 		s.note(protocol.EventRemovalUnknown, nil)
 	}
+	s.settleNote(true)
 	if err := s.commit(protocol.CommandClose, logged{protocol.EventClosed, nil}); err != nil {
 		s.giveUp(protocol.StateClosed, err)
 	}
 	if err := s.evidence.close(); err != nil {
 		s.manager.config.Log.Error("recording is not closed", slog.String("session", s.id), slog.Any("error", err))
 	}
+	s.manager.forgetNotes(context.Background())
 }
 
 // publish shows the session's new shape to consoles and the portal.
@@ -320,15 +386,32 @@ func (s *session) publish() {
 		}
 		return time.UnixMilli(ms).UTC()
 	}
+	if s.came != s.row.State {
+		s.came, s.cameAt = s.row.State, time.Now()
+	}
 	shown := protocol.Session{
 		ID: s.id, State: s.row.State, Technician: s.person, EndReason: s.row.EndReason, Removed: s.row.Removed,
 		IssuedAt: at(s.row.Issued), KeyExpires: at(s.row.KeyExpires), ActiveAt: at(s.row.Active), EndedAt: at(s.row.Ended),
 		Consents: append([]protocol.Consent{}, s.consents...), Steps: append([]protocol.Step{}, s.steps...),
-		System: s.system, Viewers: []string{}, Recording: !s.broken && s.row.State != protocol.StateClosed,
+		Crisp: s.crisp, System: s.system, Viewers: []string{}, Recording: !s.broken && s.row.State != protocol.StateClosed,
+	}
+	if s.sharing.now != nil {
+		now := *s.sharing.now
+		shown.Sharing = &now
+	}
+	if s.network != nil && s.row.State == protocol.StateActive {
+		now := *s.network
+		shown.Network = &now
 	}
 	for v := range s.viewers {
 		shown.Viewers = append(shown.Viewers, v.name)
 	}
+	if !s.away.IsZero() && !s.row.State.Over() {
+		shown.AwaySince, shown.AwayUntil = s.away.Add(s.awayShift).UTC(), s.awayUntil.Add(s.awayShift).UTC()
+	}
+	s.remember()
+	shown.Since, shown.Note, shown.NotedAt = s.cameAt.UTC(), s.row.Note, s.row.notedAt()
+	shown.Reason, shown.Stars, shown.Test = s.row.Reason, s.row.Stars, s.row.Test
 	s.shown.Store(&shown)
 	s.manager.feed.publish(shown)
 }

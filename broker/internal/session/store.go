@@ -13,8 +13,8 @@ import (
 	"consento/protocol"
 )
 
-// row is the operational side of a session: no content, nothing that only the
-// evidence may hold. Times are Unix milliseconds, 0 if not yet.
+// row is the operational side of a session: no content but the technician's
+// note, nothing that only the evidence may hold. Times are Unix milliseconds, 0 if not yet.
 type row struct {
 	bun.BaseModel `bun:"table:sessions"`
 
@@ -33,6 +33,13 @@ type row struct {
 	EndReason    protocol.EndReason `bun:"end_reason"`
 	Steps        string             `bun:"steps"` // names separated by spaces
 	Removed      *bool              `bun:"removed"`
+	Note         string             `bun:"note"`       // what the technician noted; emptied a day after the end
+	Noted        int64              `bun:"noted"`      // when
+	Reason       string             `bun:"reason"`     // why it is needed, as the technician says
+	Stars        int                `bun:"stars"`      // of the customer's rating, 0 if not rated
+	LogOpened    int64              `bun:"log_opened"` // when the log ticket was used
+	Test         bool               `bun:"test"`       // marked as a test
+	Memory       string             `bun:"memory"`     // what a restarted broker needs: see memory
 }
 
 // store owns the table sessions.
@@ -53,10 +60,11 @@ func wrapStore(err error) error {
 }
 
 // useKey uses a key up and returns its session. Of any number of simultaneous
-// tries one wins: the database decides. It returns ErrKey to all others.
-func (s store) useKey(ctx context.Context, hash string, now time.Time) (string, error) {
+// tries one wins: the database decides. It returns ErrKey to all others. Whether it
+// has expired is for the session's own clock to say.
+func (s store) useKey(ctx context.Context, hash string) (string, error) {
 	return s.use(s.db.NewUpdate().Model((*row)(nil)).Set("key_hash = NULL").
-		Where("key_hash = ?", hash).Where("key_expires > ?", now.UnixMilli()).Where("state = ?", protocol.StateIssued), ctx)
+		Where("key_hash = ?", hash).Where("state = ?", protocol.StateIssued), ctx)
 }
 
 // useTicket uses a ticket up and returns its session, or ErrKey.
@@ -110,6 +118,32 @@ func (s store) move(ctx context.Context, r *row, from protocol.State) error {
 	return nil
 }
 
+// rate writes how the customer rated a session.
+func (s store) rate(ctx context.Context, id string, stars int) error {
+	_, err := s.db.NewUpdate().Model((*row)(nil)).Set("stars = ?", stars).Where("id = ?", id).Exec(ctx)
+	return wrapStore(err)
+}
+
+// giveReason writes why a session is needed.
+func (s store) giveReason(ctx context.Context, id, reason string) error {
+	_, err := s.db.NewUpdate().Model((*row)(nil)).Set("reason = ?", reason).Where("id = ?", id).Exec(ctx)
+	return wrapStore(err)
+}
+
+// openLog uses the log ticket of a session up that ended after since, or
+// returns ErrKey.
+func (s store) openLog(ctx context.Context, id string, now, since time.Time) error {
+	_, err := s.use(s.db.NewUpdate().Model((*row)(nil)).Set("log_opened = ?", now.UnixMilli()).Where("id = ?", id).
+		Where("log_opened = 0").Where("state IN (?, ?)", protocol.StateEnding, protocol.StateClosed).Where("ended >= ?", since.UnixMilli()), ctx)
+	return err
+}
+
+// remember writes what a restarted broker needs.
+func (s store) remember(ctx context.Context, id, memory string) error {
+	_, err := s.db.NewUpdate().Model((*row)(nil)).Set("memory = ?", memory).Where("id = ?", id).Exec(ctx)
+	return wrapStore(err)
+}
+
 // forgetKey takes an expired key out of the table.
 func (s store) forgetKey(ctx context.Context, id string) error {
 	_, err := s.db.NewUpdate().Model((*row)(nil)).Set("key_hash = NULL").Where("id = ?", id).Exec(ctx)
@@ -152,6 +186,14 @@ func (s store) get(ctx context.Context, id string) (row, error) {
 	return r, wrapStore(err)
 }
 
+func (r row) steps() []protocol.Step {
+	steps := []protocol.Step{}
+	for _, step := range strings.Fields(r.Steps) {
+		steps = append(steps, protocol.Step(step))
+	}
+	return steps
+}
+
 // public is what a console or the portal may see of a session that is not live
 // any more.
 func (r row) public(office protocol.Person) protocol.Session {
@@ -161,14 +203,11 @@ func (r row) public(office protocol.Person) protocol.Session {
 		}
 		return time.UnixMilli(ms).UTC()
 	}
-	steps := []protocol.Step{}
-	for _, step := range strings.Fields(r.Steps) {
-		steps = append(steps, protocol.Step(step))
-	}
 	return protocol.Session{
 		ID: r.ID, State: r.State, EndReason: r.EndReason, Removed: r.Removed,
 		Technician: protocol.Person{Name: r.Technician, Team: r.Team, Office: office.Office, Phone: office.Phone},
 		IssuedAt:   at(r.Issued), KeyExpires: at(r.KeyExpires), ActiveAt: at(r.Active), EndedAt: at(r.Ended),
-		Consents: []protocol.Consent{}, Steps: steps, Viewers: []string{},
+		Since: at(r.Ended), Reason: r.Reason, Stars: r.Stars, Test: r.Test, Note: r.Note, NotedAt: r.notedAt(),
+		Consents: []protocol.Consent{}, Steps: r.steps(), Viewers: []string{},
 	}
 }

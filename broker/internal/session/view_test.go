@@ -14,7 +14,6 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/pion/interceptor"
 	"github.com/pion/rtp"
@@ -104,27 +103,27 @@ func TestNothingBeforeTheConsent(t *testing.T) {
 	must(view, err)(t)
 	connect(t, console, answer)
 	list, frames := stream(t)
-	send := func(from int) int {
+	send := func(from int, after func(sent int)) int {
 		for i, x := range list {
 			copied := *x
 			copied.SequenceNumber += uint16(from)
 			if err := track.WriteRTP(&copied); err != nil {
 				break
 			}
-			if i%8 == 7 {
-				<-time.After(time.Millisecond)
-			}
+			after(from + i + 1)
 		}
 		return from + len(list)
 	}
-	sent := send(0)
-	arrived := func() bool { n, _ := e.m.Forwarded(); return int(n) >= sent }
-	eventually(t, "the early picture has come", arrived)
+	arrived := func(sent int) {
+		if sent%8 != 0 && sent%len(list) != 0 {
+			return // few enough on their way: loopback loses what comes in one go
+		}
+		eventually(t, "the picture has come", func() bool { n, _ := e.m.Forwarded(); return int(n) >= sent })
+	}
+	begin := send(0, arrived)
 	p.terms(t)
-	begin := sent
 	p.activate(t)
-	sent = send(sent)
-	eventually(t, "the picture has come", arrived)
+	sent := send(begin, arrived)
 	first := <-got
 	if int(first.SequenceNumber) != begin {
 		t.Errorf("the console's first packet is %d, the consent was before %d", first.SequenceNumber, begin)
@@ -134,7 +133,7 @@ func TestNothingBeforeTheConsent(t *testing.T) {
 		t.Errorf("%+v", s)
 	}
 	must(0, p.answer(t, protocol.ConsentWithdrawn))(t)
-	send(sent)
+	send(sent, func(int) {}) // nobody waits for it
 	p.removed(t).closed(t)
 	if n := len(got); n != len(list)-1 {
 		t.Errorf("%d packets after the view was taken back", n-len(list)+1)
@@ -264,7 +263,7 @@ func TestFollow(t *testing.T) {
 	if n > 3 {
 		t.Errorf("%d steps were kept for a slow reader", n)
 	}
-	must(0, p.agent.Gone(t.Context()))(t)
+	must(0, p.agent.Gone(t.Context(), false))(t)
 	var final protocol.Session
 	for s := range changes { // ends by itself
 		final = s

@@ -19,7 +19,7 @@ type assembly struct {
 
 func assemble() *assembly {
 	a := &assembly{}
-	a.frames = newFrames(func(f Frame) { a.got = append(a.got, f) }, func(first bool) { a.losses = append(a.losses, first) }, func() { a.waits++ })
+	a.frames = newFrames(AV1, func(f Frame) { a.got = append(a.got, f) }, func(first bool) { a.losses = append(a.losses, first) }, func() { a.waits++ })
 	return a
 }
 
@@ -72,6 +72,45 @@ func TestFramesWaitForARetransmission(t *testing.T) {
 	a.push(list[5], start.Add(reorderWait)) // just in time
 	a.all(list[20:])
 	a.holds(t, stream)
+}
+
+// On a way of seconds a packet that is sent again comes after the wait: the next
+// loss is waited for longer, but not for ever.
+func TestFramesLearnTheWait(t *testing.T) {
+	stream := units(t)
+	list := packets(stream, 1)
+	a := assemble()
+	for _, p := range slices.Concat(list[:1], list[2:8]) {
+		a.push(p, start)
+	}
+	given := start.Add(reorderWait + 1)
+	a.push(list[8], given)
+	if len(a.losses) == 0 || a.wants(list[1]) {
+		t.Fatalf("losses %v", a.losses)
+	}
+	a.late(given.Add(2 * time.Second)) // list[1] again, 4 s after it was missed
+	a.late(given.Add(time.Hour))       // another: it tells no more
+	begin := list[len(list)-1].SequenceNumber + 1
+	again := packets(stream, begin)
+	later := start.Add(time.Minute)
+	losses := len(a.losses)
+	for _, p := range slices.Concat(list[9:], again[:1], again[2:8]) {
+		a.push(p, later)
+	}
+	a.push(again[1], later.Add(4*time.Second))
+	for _, p := range again[8:] {
+		a.push(p, later.Add(4*time.Second))
+	}
+	if slices.Contains(a.losses[losses:], true) || len(a.got) < len(stream) {
+		t.Errorf("losses %v, %d frames", a.losses, len(a.got))
+	}
+	for range 20 {
+		a.skipped = later
+		a.late(later.Add(time.Hour))
+	}
+	if a.wait > reorderMost {
+		t.Errorf("waits %v", a.wait)
+	}
 }
 
 func TestFramesAfterALoss(t *testing.T) {

@@ -17,7 +17,7 @@ type group struct {
 }
 
 func (g *group) add(p *rtp.Packet) {
-	if startsSequence(p.Payload) {
+	if startsSequence(p) {
 		g.packets, g.bytes, g.whole = g.packets[:0:0], 0, true
 	}
 	if !g.whole {

@@ -38,7 +38,7 @@ func must[T any](v T, err error) func(testing.TB) T {
 func eventually(t testing.TB, what string, ok func() bool) {
 	t.Helper()
 	deadline := time.After(patience)
-	tick := time.NewTicker(5 * time.Millisecond)
+	tick := time.NewTicker(time.Millisecond)
 	defer tick.Stop()
 	for !ok() {
 		select {
@@ -101,6 +101,7 @@ type recorder struct {
 	gaps    int
 	cursors []protocol.CursorUpdate
 	states  []bool
+	wishes  int
 }
 
 func (r *recorder) taps() Taps {
@@ -110,6 +111,7 @@ func (r *recorder) taps() Taps {
 		Gap:    func() { locked(func() { r.gaps++ }) },
 		Cursor: func(u protocol.CursorUpdate) { locked(func() { r.cursors = append(r.cursors, u) }) },
 		State:  func(c bool) { locked(func() { r.states = append(r.states, c) }) },
+		Wish:   func() { locked(func() { r.wishes++ }) },
 	}
 }
 
@@ -164,6 +166,7 @@ func accept(t testing.TB, pc *webrtc.PeerConnection, answer string) {
 
 // publisher plays the agent.
 type publisher struct {
+	room   *Room
 	pc     *webrtc.PeerConnection
 	track  *webrtc.TrackLocalStaticRTP
 	cursor *webrtc.DataChannel
@@ -174,7 +177,7 @@ type publisher struct {
 
 func publish(t testing.TB, room *Room) *publisher {
 	t.Helper()
-	p := &publisher{pc: connection(t)}
+	p := &publisher{room: room, pc: connection(t)}
 	p.track = must(webrtc.NewTrackLocalStaticRTP(webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypeAV1, ClockRate: 90000}, "screen", "x"))(t)
 	sender := must(p.pc.AddTrack(p.track))(t)
 	p.cursor = must(p.pc.CreateDataChannel(protocol.CursorChannel, nil))(t)
@@ -202,17 +205,23 @@ func publish(t testing.TB, room *Room) *publisher {
 
 func (p *publisher) asked() int { p.mu.Lock(); defer p.mu.Unlock(); return len(p.asks) }
 
+// window is how many packets may be on their way: loopback loses what comes in
+// one go.
+const window = 8
+
+// send returns when the room has it all.
 func (p *publisher) send(t testing.TB, list []*rtp.Packet) {
 	t.Helper()
-	for i, x := range list {
-		must(0, p.track.WriteRTP(x))(t)
-		if i%8 == 7 {
-			pace() // loopback loses packets that come in one go
+	before, _ := p.room.Forwarded()
+	for len(list) > 0 {
+		n := min(window, len(list))
+		for _, x := range list[:n] {
+			must(0, p.track.WriteRTP(x))(t)
 		}
+		before, list = before+uint64(n), list[n:]
+		eventually(t, "the packets have come", func() bool { n, _ := p.room.Forwarded(); return n >= before })
 	}
 }
-
-func pace() { <-time.After(time.Millisecond) }
 
 // watcher plays a console.
 type watcher struct {

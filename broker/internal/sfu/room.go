@@ -37,6 +37,7 @@ type Taps struct {
 	Gap    func()                      // frames were lost on the way from the agent
 	Cursor func(protocol.CursorUpdate) // already checked
 	State  func(connected bool)        // of the agent's connection
+	Wish   func()                      // Room.Wish has changed
 }
 
 // Room is the picture of one session: one agent publishes, any number views.
@@ -56,6 +57,11 @@ type Room struct {
 	entered  bool                  // the agent's one track is there
 	source   webrtc.SSRC           // of the agent's video, 0 before the first packet
 	asked    time.Time             // when the last key frame was asked for
+	slowed   time.Time             // when the agent was last told what viewers can take
+	limited  bool                  // that was a limit
+	crisp    bool                  // asked for by the owner
+	wish     Wish                  // as last told
+	seam     seam                  // of the agent's connections, one after the other
 	group    group                 // the last key frame and what followed
 	viewers  map[*Viewer]struct{}  // all of them, the connected ones are admitted
 	cursor   protocol.CursorUpdate // position and shape as last seen
@@ -65,19 +71,44 @@ type Room struct {
 
 // NewRoom makes an empty room. It drops whatever the agent sends until Open.
 func (s *SFU) NewRoom(taps Taps) (*Room, error) {
-	if taps.Frame == nil || taps.Gap == nil || taps.Cursor == nil || taps.State == nil {
+	if taps.Frame == nil || taps.Gap == nil || taps.Cursor == nil || taps.State == nil || taps.Wish == nil {
 		return nil, errors.New("sfu: a tap is missing")
 	}
-	return &Room{sfu: s, taps: taps, viewers: map[*Viewer]struct{}{}}, nil
+	return &Room{sfu: s, taps: taps, wish: Wish{Codec: AV1}, viewers: map[*Viewer]struct{}{}}, nil
 }
 
 // Open lets the picture through, from the next key frame on. It is called when
-// the customer's consent is on the evidence.
+// the customer's consent is on the evidence, and when the customer goes on after a
+// pause.
 func (r *Room) Open() { r.open.Store(true) }
+
+// Pause stops the picture until Open: the customer hides it. When it returns,
+// nothing is forwarded; who comes meanwhile sees nothing of what was shown before.
+func (r *Room) Pause() {
+	r.open.Store(false)
+	r.forget()
+	r.settle()
+}
 
 // Forwarded returns how many packets and payload bytes of the picture came from
 // the agent, with those that were not let through.
 func (r *Room) Forwarded() (packets, bytes uint64) { return r.packets.Load(), r.bytes.Load() }
+
+// Publishing reports whether the agent's connection is there, or may still come
+// back by itself.
+func (r *Room) Publishing() bool {
+	r.mu.Lock()
+	agent := r.agent
+	r.mu.Unlock()
+	if agent == nil || r.stopped.Load() {
+		return false
+	}
+	switch agent.ConnectionState() {
+	case webrtc.PeerConnectionStateFailed, webrtc.PeerConnectionStateClosed:
+		return false
+	}
+	return true
+}
 
 // Publish answers the agent's offer. A second publisher replaces the first.
 func (r *Room) Publish(ctx context.Context, offer string) (string, error) {
@@ -157,6 +188,7 @@ func (r *Room) enter(pc *webrtc.PeerConnection, track *webrtc.TrackRemote) bool 
 		return false
 	}
 	r.entered, r.source, r.group = true, track.SSRC(), group{}
+	r.seam.open()
 	r.readers.Add(1)
 	return true
 }
@@ -164,8 +196,13 @@ func (r *Room) enter(pc *webrtc.PeerConnection, track *webrtc.TrackRemote) bool 
 // read forwards and records until the agent's track ends. What cannot be
 // recorded is not seen either: after a loss nothing passes before a key frame.
 func (r *Room) read(track *webrtc.TrackRemote) {
+	codec, ok := codecOf(track.Codec().MimeType)
+	if !ok {
+		return // nothing else was negotiated
+	}
+	payloadType := track.PayloadType()
 	passing := false
-	frames := newFrames(r.taps.Frame, func(first bool) {
+	frames := newFrames(codec, r.taps.Frame, func(first bool) {
 		passing = false
 		r.forget()
 		if first {
@@ -178,18 +215,31 @@ func (r *Room) read(track *webrtc.TrackRemote) {
 		if err != nil || r.stopped.Load() {
 			return
 		}
+		if now := track.PayloadType(); now != payloadType {
+			payloadType = now
+			if codec, ok = codecOf(track.Codec().MimeType); !ok {
+				return
+			}
+			passing = false // not before its key frame
+		}
 		r.packets.Add(1)
 		r.bytes.Add(uint64(len(packet.Payload)))
 		if !r.open.Load() {
-			continue // no picture without consent, whatever an agent sends
+			passing = false
+			frames.rest()
+			continue // no picture without consent or in a pause, whatever an agent sends
 		}
 		packet.Extension, packet.Extensions = false, nil
+		packet.Header.Padding, packet.Header.PaddingSize = false, 0
+		packet.PayloadType = uint8(codec)
 		if !frames.wants(packet) {
+			frames.late(time.Now())
 			continue
 		}
-		passing = passing || startsSequence(packet.Payload)
-		if passing {
-			r.forward(packet)
+		passing = passing || startsSequence(packet)
+		if passing && !r.forward(track.SSRC(), packet) {
+			passing = false // paused meanwhile
+			continue
 		}
 		frames.push(packet, time.Now())
 	}
@@ -202,15 +252,22 @@ func (r *Room) forget() {
 	r.group = group{}
 }
 
-func (r *Room) forward(p *rtp.Packet) {
+// forward queues a packet of a track for each viewer, unless the room was paused
+// meanwhile.
+func (r *Room) forward(source webrtc.SSRC, p *rtp.Packet) (open bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if !r.open.Load() || source != r.source {
+		return false
+	}
+	p = r.seam.join(p, time.Now())
 	r.group.add(p)
 	for v := range r.viewers {
 		if v.admitted {
 			v.offer(p)
 		}
 	}
+	return true
 }
 
 // RequestKeyFrame asks the agent for a key frame, at most every half second.
@@ -297,6 +354,14 @@ func (r *Room) Stop() {
 func (r *Room) stop() (first bool) {
 	r.mu.Lock()
 	first = !r.stopped.Swap(true)
+	r.mu.Unlock()
+	r.settle()
+	return first
+}
+
+// settle returns when what was going out is out, or after a short while.
+func (r *Room) settle() {
+	r.mu.Lock()
 	r.readers.Add(1)
 	r.mu.Unlock()
 	passed := make(chan struct{})
@@ -312,7 +377,6 @@ func (r *Room) stop() (first bool) {
 	case <-passed:
 	case <-patience.C:
 	}
-	return first
 }
 
 // Wait returns when the connections of a stopped room are closed.

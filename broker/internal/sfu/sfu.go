@@ -15,12 +15,16 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"time"
 
 	"github.com/pion/ice/v4"
 	"github.com/pion/interceptor"
 	"github.com/pion/interceptor/pkg/nack"
+	"github.com/pion/interceptor/pkg/twcc"
 	"github.com/pion/logging"
 	"github.com/pion/webrtc/v4"
+
+	"consento/protocol/congestion"
 )
 
 // The errors that callers tell apart.
@@ -36,9 +40,14 @@ var (
 // https://webrtc.googlesource.com/src/+/main/docs/native-code/rtp-hdrext/playout-delay
 const playoutDelayURI = "http://www.webrtc.org/experiments/rtp-hdrext/playout-delay"
 
-// historyPackets is how many packets are kept for retransmission, per peer.
-// 256 is about a third of a second at 8 Mbit/s.
-const historyPackets = 256
+// historyPackets is how many packets are kept for retransmission, and looked
+// after for missing ones, per peer: several key frames, since what is missing is
+// asked for only a round trip after a burst.
+const historyPackets = 1024
+
+// nackInterval is how often a missing packet is asked for. Senders of ours leave
+// out what is on its way already.
+const nackInterval = 40 * time.Millisecond
 
 // udpBuffer is asked of the kernel, in bytes, so that a key frame of many
 // sessions at once is not dropped.
@@ -100,17 +109,30 @@ func openMux(addr *net.UDPAddr) (ice.UDPMux, error) {
 	return webrtc.NewICEUDPMux(logging.NewDefaultLoggerFactory().NewLogger("ice"), conn), nil
 }
 
-// newAPI is the lean set-up: AV1 alone, retransmission, sender and receiver
+// newAPI is the lean set-up: AV1 and, where that is missing, VP9; retransmission, sender and receiver
 // reports, AES-GCM, no mDNS. Defaults cost a third more CPU and memory.
 func newAPI(mux ice.UDPMux, announce []string, viewer bool) (*webrtc.API, error) {
 	media := &webrtc.MediaEngine{}
-	if err := media.RegisterCodec(webrtc.RTPCodecParameters{
-		RTPCodecCapability: webrtc.RTPCodecCapability{
-			MimeType: webrtc.MimeTypeAV1, ClockRate: clockRate, SDPFmtpLine: "level-idx=13;profile=0;tier=0",
-			RTCPFeedback: []webrtc.RTCPFeedback{{Type: "nack"}, {Type: "nack", Parameter: "pli"}, {Type: "ccm", Parameter: "fir"}},
-		},
-		PayloadType: 96,
-	}, webrtc.RTPCodecTypeVideo); err != nil {
+	register := func(codec Codec, format string, payloadType webrtc.PayloadType) error {
+		return media.RegisterCodec(webrtc.RTPCodecParameters{
+			RTPCodecCapability: webrtc.RTPCodecCapability{
+				MimeType: codec.mime(), ClockRate: clockRate, SDPFmtpLine: format,
+				RTCPFeedback: []webrtc.RTCPFeedback{{Type: "nack"}, {Type: "nack", Parameter: "pli"}, {Type: "ccm", Parameter: "fir"}, {Type: "transport-cc"}, {Type: "goog-remb"}},
+			},
+			PayloadType: payloadType,
+		}, webrtc.RTPCodecTypeVideo)
+	}
+	for _, codec := range ours {
+		if err := register(codec, codec.format(), webrtc.PayloadType(codec)); err != nil {
+			return nil, err
+		}
+	}
+	if viewer {
+		if err := register(AV1, exactFormat, exactPayloadType); err != nil {
+			return nil, err
+		}
+	}
+	if err := media.RegisterHeaderExtension(webrtc.RTPHeaderExtensionCapability{URI: congestion.URI}, webrtc.RTPCodecTypeVideo); err != nil {
 		return nil, err
 	}
 	if viewer {
@@ -118,7 +140,7 @@ func newAPI(mux ice.UDPMux, announce []string, viewer bool) (*webrtc.API, error)
 			return nil, err
 		}
 	}
-	generator, err := nack.NewGeneratorInterceptor(nack.GeneratorSize(historyPackets))
+	generator, err := nack.NewGeneratorInterceptor(nack.GeneratorSize(historyPackets), nack.GeneratorInterval(nackInterval))
 	if err != nil {
 		return nil, err
 	}
@@ -126,9 +148,18 @@ func newAPI(mux ice.UDPMux, announce []string, viewer bool) (*webrtc.API, error)
 	if err != nil {
 		return nil, err
 	}
+	reporter, err := twcc.NewSenderInterceptor(twcc.SendInterval(congestion.Interval))
+	if err != nil {
+		return nil, err
+	}
 	chain := &interceptor.Registry{}
-	chain.Add(generator)
-	chain.Add(responder)
+	if viewer {
+		chain.Add(congestion.Senders{})
+		chain.Add(responder)
+	} else {
+		chain.Add(generator)
+		chain.Add(reporter)
+	}
 	if err := webrtc.ConfigureRTCPReports(chain); err != nil {
 		return nil, err
 	}
@@ -139,6 +170,9 @@ func newAPI(mux ice.UDPMux, announce []string, viewer bool) (*webrtc.API, error)
 	settings.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeUDP4, webrtc.NetworkTypeUDP6})
 	settings.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled)
 	settings.SetSRTPProtectionProfiles(srtpProfiles()...)
+	// A packet that is sent again is as old as the gap is long: 64, the default,
+	// would refuse it behind any large frame (RFC 3711, section 3.3.2).
+	settings.SetSRTPReplayProtectionWindow(2 * reorderWindow)
 	if len(announce) > 0 {
 		if err := settings.SetICEAddressRewriteRules(webrtc.ICEAddressRewriteRule{
 			External: announce, AsCandidateType: webrtc.ICECandidateTypeHost, Mode: webrtc.ICEAddressRewriteReplace,

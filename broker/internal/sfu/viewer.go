@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -14,23 +13,40 @@ import (
 	"github.com/pion/webrtc/v4"
 
 	"consento/protocol"
+	"consento/protocol/congestion"
 )
 
 const (
 	// queuePackets is what a viewer may lag behind before it has to start over
 	// at a key frame.
 	queuePackets = maxGroupPackets + 512
-	// burstPackets go out together, then a millisecond's pause: an unpaced key
-	// frame loses packets even on loopback.
-	burstPackets = 16
+	// fastest is how fast packets leave where no limit is known, bit/s: an unpaced
+	// key frame loses packets even on loopback. advance is how far they may be
+	// ahead of that pace or of the viewer's own.
+	fastest     = 150_000_000
+	advance     = time.Millisecond
+	slowAdvance = 5 * time.Millisecond
+	// maxLag is how far behind a viewer may be before whole frames are left out.
+	maxLag = time.Second
+	// slowKeyInterval is the shortest time between two key frames for a viewer
+	// that is too slow for what is between them: they cost the others as well.
+	slowKeyInterval = 5 * time.Second
 )
+
+// queued is a packet on its way to a viewer.
+type queued struct {
+	packet *rtp.Packet
+	since  time.Time
+}
 
 // Viewer is one console's picture of a room.
 type Viewer struct {
 	room  *Room
 	pc    *webrtc.PeerConnection
 	track *viewerTrack
-	queue chan *rtp.Packet
+	queue chan queued
+	link  *congestion.Estimator
+	able  able
 	lost  atomic.Bool // the queue overflowed: nothing goes out before a key frame
 
 	admitted bool // connected; under the room's lock
@@ -53,7 +69,7 @@ func (r *Room) View(ctx context.Context, offer string, onClosed func()) (*Viewer
 	if err != nil {
 		return nil, "", fmt.Errorf("sfu: %w", err)
 	}
-	v := &Viewer{room: r, pc: pc, track: &viewerTrack{bound: make(chan struct{})}, queue: make(chan *rtp.Packet, queuePackets), done: make(chan struct{})}
+	v := &Viewer{room: r, pc: pc, track: &viewerTrack{bound: make(chan struct{})}, queue: make(chan queued, queuePackets), link: congestion.NewEstimator(), done: make(chan struct{})}
 	sender, err := pc.AddTrack(v.track)
 	if err != nil {
 		return nil, "", errors.Join(fmt.Errorf("sfu: %w", err), pc.Close())
@@ -84,8 +100,8 @@ func (r *Room) View(ctx context.Context, offer string, onClosed func()) (*Viewer
 	if err != nil {
 		return nil, "", errors.Join(err, pc.Close())
 	}
-	if !strings.Contains(answer, "AV1/90000") {
-		return nil, "", errors.Join(fmt.Errorf("%w: %w", ErrOffer, errNoAV1), pc.Close())
+	if v.able = ableBy(answer); !v.able.av1 && !v.able.vp9 {
+		return nil, "", errors.Join(fmt.Errorf("%w: %w", ErrOffer, errNoCodec), pc.Close())
 	}
 	v.sender.Add(2)
 	go func() { defer v.sender.Done(); v.readRTCP(sender) }()
@@ -100,6 +116,7 @@ func (r *Room) View(ctx context.Context, offer string, onClosed func()) (*Viewer
 		v.shut()
 		return nil, "", ErrStopped
 	}
+	r.rethink()
 	return v, answer, nil
 }
 
@@ -119,6 +136,7 @@ func (r *Room) remove(v *Viewer) {
 	r.mu.Lock()
 	delete(r.viewers, v)
 	r.mu.Unlock()
+	r.rethink()
 }
 
 // drop closes a viewer whose connection is gone. It returns at once: the
@@ -132,6 +150,7 @@ func (r *Room) drop(v *Viewer) {
 	}
 	r.mu.Unlock()
 	if there {
+		r.rethink()
 		go func() { defer r.readers.Done(); v.shut() }()
 	}
 }
@@ -161,13 +180,13 @@ func (r *Room) admit(v *Viewer) {
 // offer queues a packet; it never blocks. The caller holds the room's lock.
 func (v *Viewer) offer(p *rtp.Packet) {
 	if v.lost.Load() {
-		if !startsSequence(p.Payload) {
+		if !startsSequence(p) {
 			return
 		}
 		v.lost.Store(false)
 	}
 	select {
-	case v.queue <- p:
+	case v.queue <- queued{p, time.Now()}:
 	default:
 		v.lost.Store(true)
 	}
@@ -182,16 +201,20 @@ func (v *Viewer) send(connected <-chan struct{}) {
 		}
 	}
 	v.room.admit(v)
-	burst := 0
-	pause := time.NewTimer(0)
-	defer pause.Stop()
+	o := outlet{viewer: v}
 	for {
 		select {
-		case p := <-v.queue:
+		case q := <-v.queue:
+			if !o.wants(q, time.Now()) {
+				continue
+			}
+			if !o.wait(q.packet) {
+				return
+			}
 			v.room.gate.RLock()
 			stopped := v.room.stopped.Load()
 			if !stopped {
-				v.track.write(p)
+				v.track.write(q.packet)
 			}
 			v.room.gate.RUnlock()
 			if stopped {
@@ -203,27 +226,20 @@ func (v *Viewer) send(connected <-chan struct{}) {
 		case <-v.done:
 			return
 		}
-		if burst++; burst < burstPackets {
-			continue
-		}
-		burst = 0
-		if len(v.queue) == 0 {
-			continue
-		}
-		pause.Reset(time.Millisecond)
-		select {
-		case <-pause.C:
-		case <-v.done:
-			return
-		}
 	}
 }
 
 func (v *Viewer) readRTCP(sender *webrtc.RTPSender) {
 	for {
-		packets, _, err := sender.ReadRTCP()
+		packets, attributes, err := sender.ReadRTCP()
 		if err != nil {
 			return
+		}
+		if report, ok := congestion.Reported(attributes); ok {
+			now := time.Now()
+			v.link.Report(now, report)
+			v.track.playout.follow(now, v.link.State())
+			v.room.slowDown()
 		}
 		for _, p := range packets {
 			switch p.(type) {
@@ -257,33 +273,43 @@ type viewerTrack struct {
 	writer atomic.Pointer[boundTrack]
 	bound  chan struct{} // closed once packets can be written
 	once   sync.Once
+
+	playout playout
 }
 
 type boundTrack struct {
 	out       webrtc.TrackLocalWriter
 	ssrc      uint32
-	payload   uint8
-	extension uint8 // id of the playout-delay extension, 0 if the browser lacks it
+	payload   map[Codec]uint8 // as negotiated
+	extension uint8           // id of the playout-delay extension, 0 if the browser lacks it
 }
 
-var errNoAV1 = errors.New("the other side does not receive AV1")
+var errNoCodec = errors.New("the other side does not receive the codec of the picture")
 
 func (t *viewerTrack) Bind(ctx webrtc.TrackLocalContext) (webrtc.RTPCodecParameters, error) {
-	for _, codec := range ctx.CodecParameters() {
-		if !strings.EqualFold(codec.MimeType, webrtc.MimeTypeAV1) {
+	bound := &boundTrack{out: ctx.WriteStream(), ssrc: uint32(ctx.SSRC()), payload: map[Codec]uint8{}}
+	var first webrtc.RTPCodecParameters
+	for _, parameters := range ctx.CodecParameters() {
+		codec, ok := codecOf(parameters.MimeType)
+		if !ok || bound.payload[codec] != 0 && !isExact(parameters.SDPFmtpLine) {
 			continue
 		}
-		bound := &boundTrack{out: ctx.WriteStream(), ssrc: uint32(ctx.SSRC()), payload: uint8(codec.PayloadType)}
-		for _, x := range ctx.HeaderExtensions() {
-			if x.URI == playoutDelayURI {
-				bound.extension = uint8(x.ID)
-			}
+		if len(bound.payload) == 0 {
+			first = parameters
 		}
-		t.writer.Store(bound)
-		t.once.Do(func() { close(t.bound) })
-		return codec, nil
+		bound.payload[codec] = uint8(parameters.PayloadType)
 	}
-	return webrtc.RTPCodecParameters{}, errNoAV1
+	if len(bound.payload) == 0 {
+		return first, errNoCodec
+	}
+	for _, x := range ctx.HeaderExtensions() {
+		if x.URI == playoutDelayURI {
+			bound.extension = uint8(x.ID)
+		}
+	}
+	t.writer.Store(bound)
+	t.once.Do(func() { close(t.bound) })
+	return first, nil
 }
 
 func (t *viewerTrack) Unbind(webrtc.TrackLocalContext) error { t.writer.Store(nil); return nil }
@@ -299,12 +325,15 @@ func (t *viewerTrack) write(p *rtp.Packet) {
 	if bound == nil {
 		return
 	}
+	payload, ok := bound.payload[Codec(p.PayloadType)]
+	if !ok {
+		return // this browser cannot show it
+	}
 	header := p.Header
-	header.SSRC, header.PayloadType = bound.ssrc, bound.payload
+	header.SSRC, header.PayloadType = bound.ssrc, payload
 	header.CSRC, header.Extensions, header.Extension = nil, nil, false
 	if bound.extension != 0 {
-		// 12 bits minimum, 12 bits maximum, in units of 10 ms: both zero.
-		if err := header.SetExtension(bound.extension, []byte{0, 0, 0}); err != nil {
+		if err := header.SetExtension(bound.extension, t.playout.extension()); err != nil {
 			return
 		}
 	}

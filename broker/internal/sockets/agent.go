@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/netip"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/coder/websocket"
@@ -71,16 +72,13 @@ func (h *Agent) enter(address string) (release func(), ok bool) {
 
 // ServeHTTP implements http.Handler.
 func (h *Agent) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if r.Header.Get("Origin") != "" {
-		http.Error(w, "agents only", http.StatusForbidden) // a page must not play the agent
-		return
-	}
 	release, ok := h.enter(r.RemoteAddr)
 	if !ok {
 		http.Error(w, "too many agents are connecting", http.StatusServiceUnavailable)
 		return
 	}
 	defer release()
+	// Accept compares Origin with Host, so that no other site can play the agent.
 	ws, err := websocket.Accept(w, r, &websocket.AcceptOptions{Subprotocols: []string{protocol.SubprotocolAgent}, CompressionMode: websocket.CompressionDisabled})
 	if err != nil {
 		return // Accept has answered
@@ -94,14 +92,17 @@ func (h *Agent) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	var writer sync.WaitGroup
 	writer.Go(func() { c.write(ctx) })
-	cancel(h.serve(ctx, c, r.RemoteAddr, release))
+	cancel(h.serve(ctx, c, r.RemoteAddr, r.Header.Get("Origin") != "", release))
 	writer.Wait()
 }
 
-func (h *Agent) serve(ctx context.Context, c *conn, address string, release func()) error {
+func (h *Agent) serve(ctx context.Context, c *conn, address string, browser bool, release func()) error {
 	hello, err := c.hello(ctx, h.config.Software)
 	if err != nil {
 		return err
+	}
+	if hello.Browser() != browser { // a page says that it is one, and nobody else does
+		return errors.Join(errMisplaced, c.refuse(0, protocol.CodeNotAllowed))
 	}
 	agent, err := h.join(ctx, c, hello, address)
 	if err != nil {
@@ -109,14 +110,26 @@ func (h *Agent) serve(ctx context.Context, c *conn, address string, release func
 	}
 	release()
 	err = h.talk(ctx, c, agent)
+	if browser && websocket.CloseStatus(err) == websocket.StatusGoingAway {
+		// The customer closed the page: that is the red X, and nobody comes back.
+		if ended := agent.End(context.WithoutCancel(ctx), protocol.EndCustomer); ended != nil {
+			h.config.Log.Debug("closed page not noted", slog.Any("error", ended))
+		}
+	}
 	// The request's context may be gone, the evidence must still be told.
-	if gone := agent.Gone(context.WithoutCancel(ctx)); gone != nil && !errors.Is(gone, session.ErrNoSession) && !errors.Is(gone, session.ErrNotNow) {
+	if gone := agent.Gone(context.WithoutCancel(ctx), silent(ctx, err)); gone != nil && !errors.Is(gone, session.ErrNoSession) && !errors.Is(gone, session.ErrNotNow) {
 		h.config.Log.Error("lost agent not noted", slog.Any("error", gone))
 	}
 	return err
 }
 
-// join waits for a ticket or key that works.
+// silent reports whether a connection ended for want of any sign of life, rather
+// than by the other side's closing it.
+func silent(ctx context.Context, err error) bool {
+	return errors.Is(context.Cause(ctx), errSilent) || errors.Is(err, syscall.ETIMEDOUT)
+}
+
+// join waits for a ticket or key that works, or for an agent that comes back.
 func (h *Agent) join(ctx context.Context, c *conn, hello protocol.Hello, address string) (*session.Agent, error) {
 	ctx, cancel := context.WithTimeout(ctx, joinTimeout)
 	defer cancel()
@@ -124,6 +137,9 @@ func (h *Agent) join(ctx context.Context, c *conn, hello protocol.Hello, address
 		envelope, err := c.read(ctx, func(protocol.ErrorCode) {})
 		if err != nil {
 			return nil, err
+		}
+		if envelope.Type == (&protocol.Resume{}).MessageType() {
+			return h.resume(ctx, c, hello, envelope)
 		}
 		if envelope.Type != (&protocol.Join{}).MessageType() {
 			if err := c.refuse(envelope.ID, protocol.CodeUnknownState); err != nil {
@@ -150,6 +166,25 @@ func (h *Agent) join(ctx context.Context, c *conn, hello protocol.Hello, address
 	}
 }
 
+// resume takes an agent back. What it says is either right or nothing.
+func (h *Agent) resume(ctx context.Context, c *conn, hello protocol.Hello, envelope protocol.Envelope) (*session.Agent, error) {
+	resume, err := protocol.DecodeBody[protocol.Resume](envelope)
+	if err != nil {
+		return nil, errors.Join(err, c.refuse(envelope.ID, codeOf(err)))
+	}
+	agent, resumed, err := h.config.Sessions.Resume(ctx, hello, resume, c)
+	if err != nil {
+		return nil, errors.Join(err, c.refuse(envelope.ID, codeOf(err)))
+	}
+	c.reply(envelope.ID, &resumed)
+	// From here on it is the session's agent, whatever fails: its connection's
+	// end has to be told.
+	if err := agent.Remind(ctx); err != nil {
+		h.config.Log.Error("agent not reminded", slog.Any("error", err))
+	}
+	return agent, nil
+}
+
 func (h *Agent) talk(ctx context.Context, c *conn, agent *session.Agent) error {
 	refused := func(code protocol.ErrorCode) {
 		if err := agent.Malformed(ctx, code); err != nil {
@@ -167,6 +202,9 @@ func (h *Agent) talk(ctx context.Context, c *conn, agent *session.Agent) error {
 		}
 		if err == nil {
 			continue
+		}
+		if errors.Is(err, session.ErrNoSession) {
+			return err // the broker is stopping: the agent comes back to the next run, or is told then
 		}
 		code := codeOf(err)
 		refused(code)
@@ -210,6 +248,28 @@ func (h *Agent) handle(ctx context.Context, c *conn, agent *session.Agent, e pro
 		}
 		c.reply(e.ID, &protocol.Answer{SDP: answer})
 		return nil
+	case (*protocol.Sharing)(nil).MessageType():
+		m, err := protocol.DecodeBody[protocol.Sharing](e)
+		if err != nil {
+			return err
+		}
+		if err := agent.Share(ctx, m); err != nil || m.State != protocol.SharingShown {
+			return err
+		}
+		c.reply(e.ID, &protocol.SharingRecorded{})
+		return nil
+	case (*protocol.Network)(nil).MessageType():
+		m, err := protocol.DecodeBody[protocol.Network](e)
+		if err != nil {
+			return err
+		}
+		return agent.Network(ctx, m)
+	case (*protocol.Slept)(nil).MessageType():
+		m, err := protocol.DecodeBody[protocol.Slept](e)
+		if err != nil {
+			return err
+		}
+		return agent.Slept(ctx, m)
 	case (*protocol.Ended)(nil).MessageType():
 		m, err := protocol.DecodeBody[protocol.Ended](e)
 		if err != nil {

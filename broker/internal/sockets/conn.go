@@ -38,6 +38,9 @@ const (
 	maxPerSecond = 20
 )
 
+// errSilent says that the other side does not answer any more.
+var errSilent = errors.New("the other side is silent")
+
 // errSlow cuts a peer off that does not read.
 var errSlow = errors.New("the other side does not read")
 
@@ -109,7 +112,7 @@ func (c *conn) ping(ctx context.Context) {
 		err := c.ws.Ping(pinging)
 		cancel()
 		if err != nil {
-			c.cancel(err)
+			c.cancel(errors.Join(errSilent, err))
 			return
 		}
 	}

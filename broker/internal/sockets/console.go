@@ -187,28 +187,42 @@ func (c *console) welcome(ctx context.Context, technician session.Technician, wo
 		Permissions: technician.Profile.Permissions, CanIssue: technician.Profile.Permissions.Allows(protocol.ViewScreen),
 		Sessions: sessions, Now: time.Now().UTC(),
 	}
-	// The oldest, at the end, are left out where one message does not hold all.
-	for _, err := protocol.Encode(1, 0, welcome); err != nil && len(welcome.Sessions) > 0; _, err = protocol.Encode(1, 0, welcome) {
+	// Where one message does not hold all, the oldest, at the end, come without
+	// their notes, and then not at all.
+	for i := len(sessions) - 1; i >= 0 && sessions[i].State == protocol.StateClosed && tooLong(welcome); i-- {
+		sessions[i].Note, sessions[i].NotedAt = "", time.Time{}
+	}
+	for tooLong(welcome) && len(welcome.Sessions) > 0 {
 		welcome.Sessions = welcome.Sessions[:len(welcome.Sessions)-1]
 	}
 	c.Send(welcome)
 	workers.Go(func() {
 		for s := range changes {
 			s.Mine = true
-			c.Send(&protocol.SessionChanged{Session: s})
+			c.Send(&protocol.SessionChanged{Session: s, Now: time.Now().UTC()})
 		}
 	})
 	return nil
 }
 
+// tooLong reports whether m does not fit into one message.
+func tooLong(m protocol.Message) bool {
+	_, err := protocol.Encode(1, 0, m)
+	return err != nil
+}
+
 func (c *console) handle(ctx context.Context, e protocol.Envelope) error {
 	switch e.Type {
 	case (*protocol.NewSession)(nil).MessageType():
+		m, err := protocol.DecodeBody[protocol.NewSession](e)
+		if err != nil {
+			return err
+		}
 		technician, err := c.technician(ctx, access.IssueKey)
 		if err != nil {
 			return err
 		}
-		issued, key, err := c.config.Sessions.Issue(ctx, technician)
+		issued, key, err := c.config.Sessions.Issue(ctx, technician, m)
 		if err != nil {
 			return err
 		}
@@ -232,6 +246,48 @@ func (c *console) handle(ctx context.Context, e protocol.Envelope) error {
 			return err
 		}
 		c.keep(m.Session, nil)
+		return nil
+	case (*protocol.Crisp)(nil).MessageType():
+		m, err := protocol.DecodeBody[protocol.Crisp](e)
+		if err != nil {
+			return err
+		}
+		technician, err := c.technician(ctx, access.ViewSession)
+		if err != nil {
+			return err
+		}
+		return c.config.Sessions.SetCrisp(ctx, technician, m)
+	case (*protocol.Note)(nil).MessageType():
+		m, err := protocol.DecodeBody[protocol.Note](e)
+		if err != nil {
+			return err
+		}
+		technician, err := c.technician(ctx, access.ViewSession)
+		if err != nil {
+			return err
+		}
+		noted, err := c.config.Sessions.WriteNote(ctx, technician, m)
+		if err != nil {
+			return err
+		}
+		noted.Mine = true
+		c.reply(e.ID, &protocol.SessionChanged{Session: noted})
+		return nil
+	case (*protocol.Reason)(nil).MessageType():
+		m, err := protocol.DecodeBody[protocol.Reason](e)
+		if err != nil {
+			return err
+		}
+		technician, err := c.technician(ctx, access.IssueKey)
+		if err != nil {
+			return err
+		}
+		given, err := c.config.Sessions.GiveReason(ctx, technician, m)
+		if err != nil {
+			return err
+		}
+		given.Mine = true
+		c.reply(e.ID, &protocol.SessionChanged{Session: given})
 		return nil
 	case (*protocol.EndSession)(nil).MessageType():
 		m, err := protocol.DecodeBody[protocol.EndSession](e)

@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -18,11 +19,13 @@ import (
 	"go.uber.org/goleak"
 
 	"consento/broker/internal/access"
+	"consento/broker/internal/evidence"
 	"consento/broker/internal/ops"
 	"consento/broker/internal/session"
 	"consento/broker/internal/sfu"
 	"consento/protocol"
 	"consento/recordings"
+	"consento/recordings/translog"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -80,10 +83,21 @@ func serve(t testing.TB) *server {
 	office := func(context.Context) (protocol.Person, error) {
 		return protocol.Person{Office: "Comune", Phone: "+39 02 1234"}, nil
 	}
+	recordingsDir := t.TempDir()
+	recipients := func(context.Context) ([]recordings.Recipient, error) {
+		return []recordings.Recipient{identity.Recipient()}, nil
+	}
+	global := must(evidence.Open(t.Context(), evidence.Config{Database: db, Folder: filepath.Join(t.TempDir(), "log"), Recordings: recordingsDir,
+		Origin: "test.example/evidence", Key: logKey, Policies: t.TempDir(), Readers: recipients, Keys: func() (translog.Keys, error) { return translog.Keys{}, nil }, Retention: func(context.Context) (int, error) { return 90, nil }, Logger: log}))(t)
+	t.Cleanup(func() { must(0, global.Close())(t) })
 	s.sessions = must(session.New(t.Context(), session.Config{
-		Database: db, Media: media, Evidence: t.TempDir(), Origin: "https://test.example",
-		Recipients: func(context.Context, session.Technician) ([]recordings.Recipient, error) {
-			return []recordings.Recipient{identity.Recipient()}, nil
+		Global: global, Database: db, Media: media, Evidence: recordingsDir, Origin: "https://test.example",
+		Recipients: func(ctx context.Context, _ session.Technician) (session.Recipients, error) {
+			to, err := recipients(ctx)
+			return session.Recipients{Stanzas: recordings.Alone(recordings.ClassAuditor, to...)}, err
+		},
+		Technician: func(_ context.Context, id string) (session.Technician, error) {
+			return session.Technician{ID: id, Name: "Anna Bianchi", Team: "Service desk", Profile: protocol.BuiltInProfiles()[0]}, nil
 		},
 		Space: func(context.Context) error { return nil }, Office: office,
 		Terms: func(context.Context, string) (protocol.Terms, error) {
@@ -116,8 +130,9 @@ func serve(t testing.TB) *server {
 
 // client is one end of a WebSocket.
 type client struct {
-	ws   *websocket.Conn
-	last uint64
+	secret string // with which an agent comes back
+	ws     *websocket.Conn
+	last   uint64
 }
 
 // dial opens a socket; header may be nil.
@@ -174,6 +189,7 @@ func (s *server) joined(t testing.TB) (*client, string) {
 	if joined.Session != issued.Session.ID || !joined.ConfirmName {
 		t.Fatalf("joined %+v", joined)
 	}
+	agent.secret = joined.Resume
 	return agent, issued.Session.ID
 }
 

@@ -27,8 +27,9 @@ func TestWhoMayConnect(t *testing.T) {
 		want              int
 	}{
 		"agent":                   {"/ws/agent", protocol.SubprotocolAgent, nil, 101},
-		"a page as agent":         {"/ws/agent", protocol.SubprotocolAgent, http.Header{"Origin": {s.URL}}, 403},
-		"another page as agent":   {"/ws/agent", protocol.SubprotocolAgent, http.Header{"Origin": {"null"}}, 403},
+		"a page of ours as agent": {"/ws/agent", protocol.SubprotocolAgent, http.Header{"Origin": {s.URL}}, 101},
+		"another site as agent":   {"/ws/agent", protocol.SubprotocolAgent, http.Header{"Origin": {"https://evil.example"}}, 403},
+		"no site as agent":        {"/ws/agent", protocol.SubprotocolAgent, http.Header{"Origin": {"null"}}, 403},
 		"console":                 {"/ws/console", protocol.SubprotocolConsole, s.bearer(), 101},
 		"console from its page":   {"/ws/console", protocol.SubprotocolConsole, own, 101},
 		"console from elsewhere":  {"/ws/console", protocol.SubprotocolConsole, foreign, 403},
@@ -223,6 +224,39 @@ func TestWrongKeys(t *testing.T) {
 	}
 }
 
+// TestAgentComesBack over another socket: the secret opens its session and no
+// other, and what was open is said again.
+func TestAgentComesBack(t *testing.T) {
+	t.Parallel()
+	s := serve(t)
+	agent, id := s.joined(t)
+	agent.send(t, &protocol.NameAnswer{Confirmed: true})
+	agent.send(t, &protocol.TermsAnswer{Version: "7", Accepted: true})
+	agent.expect(t, "consent_ask", &protocol.ConsentAsk{})
+	must(0, agent.ws.CloseNow())(t)
+	eventually(t, "the agent is away", func() bool { return s.away(t, id) != 0 })
+
+	stranger := s.agent(t)
+	stranger.refused(t, stranger.send(t, &protocol.Resume{Session: id, Secret: "x"}), protocol.CodeKey)
+	stranger.cutOff(t)
+	again := s.agent(t)
+	again.send(t, &protocol.Resume{Session: id, Secret: agent.secret})
+	var resumed protocol.Resumed
+	again.expect(t, "resumed", &resumed)
+	var ask protocol.ConsentAsk
+	again.expect(t, "consent_ask", &ask)
+	if !resumed.Named || !resumed.Accepted || len(resumed.Consents) != 1 || ask.Epoch != 1 || s.away(t, id) != 0 {
+		t.Errorf("%+v, %+v", resumed, ask)
+	}
+}
+
+// away returns how long the session waits for its agent, 0 while it is there.
+func (s *server) away(t testing.TB, id string) time.Duration {
+	t.Helper()
+	now := must(s.sessions.Snapshot(t.Context(), id))(t)
+	return now.AwayUntil.Sub(now.AwaySince)
+}
+
 func TestFloodIsCutOff(t *testing.T) {
 	t.Parallel()
 	s := serve(t)
@@ -237,9 +271,7 @@ func TestFloodIsCutOff(t *testing.T) {
 			t.Errorf("%s: %v", name, codes)
 		}
 	}
-	eventually(t, "the session of the flood is over", func() bool {
-		return must(s.sessions.Snapshot(t.Context(), id))(t).EndReason == protocol.EndAgentLost
-	})
+	eventually(t, "the agent of the flood is away", func() bool { return s.away(t, id) == time.Minute })
 }
 
 func TestWaitingAgentsAreBounded(t *testing.T) {
@@ -283,7 +315,7 @@ func TestSilentPeers(t *testing.T) {
 	agent, id := s.joined(t) // does not read from here on, so it answers no ping
 	all.Go(func() {
 		eventually(t, "the silent agent is lost", func() bool {
-			return must(s.sessions.Snapshot(t.Context(), id))(t).EndReason == protocol.EndAgentLost
+			return s.away(t, id) == protocol.ReturnLimit
 		})
 	})
 	all.Wait()
@@ -363,5 +395,56 @@ func TestConsoleSeesItsSessions(t *testing.T) {
 	e := second.expect(t, "welcome", &welcome)
 	if len(welcome.Sessions) != 1 || !welcome.Sessions[0].Mine || welcome.Account.Name != "Anna Bianchi" || strings.Contains(string(e.Body), issued.Key) {
 		t.Errorf("%s", e.Body)
+	}
+}
+
+// TestNotes: what the technician writes comes to the other window as well; one
+// window does not overwrite the other unseen, and sessions with long notes still
+// fit into the welcome.
+func TestNotes(t *testing.T) {
+	t.Parallel()
+	s := serve(t)
+	console := s.console(t)
+	console.send(t, &protocol.NewSession{})
+	var issued protocol.SessionIssued
+	console.expect(t, "session_issued", &issued)
+	id := issued.Session.ID
+	other := s.console(t)
+	ref := console.send(t, &protocol.Note{Session: id, Text: "one\ntwo"})
+	var changed protocol.SessionChanged
+	for e := (protocol.Envelope{}); e.Ref != ref; {
+		e = console.expect(t, "session_changed", &changed)
+	}
+	if changed.Session.Note != "one\ntwo" || !changed.Session.Mine {
+		t.Errorf("%+v", changed)
+	}
+	for changed.Session.Note = ""; changed.Session.Note == ""; {
+		other.expect(t, "session_changed", &changed)
+	}
+	other.refused(t, other.send(t, &protocol.Note{Session: id, Text: "three"}), protocol.CodeNotNow)
+	other.refused(t, other.send(t, &protocol.Note{Session: "another", Text: "three"}), protocol.CodeNoSession)
+
+	// Ten sessions that are over, each with as much as a note holds.
+	long := strings.Repeat("<", protocol.MaxNote) // six bytes each
+	for range 10 {
+		console.send(t, &protocol.NewSession{})
+		console.expect(t, "session_issued", &issued)
+		ref := console.send(t, &protocol.Note{Session: issued.Session.ID, Text: long})
+		for e := (protocol.Envelope{}); e.Ref != ref; {
+			e = console.expect(t, "session_changed", nil)
+		}
+		console.send(t, &protocol.EndSession{Session: issued.Session.ID})
+		for changed.Session.ID != issued.Session.ID || changed.Session.State != protocol.StateClosed {
+			console.expect(t, "session_changed", &changed)
+		}
+	}
+	third, _, err := s.dial(t, "/ws/console", protocol.SubprotocolConsole, s.bearer())
+	must(third, err)(t)
+	third.send(t, hello)
+	third.expect(t, "hello", nil)
+	var welcome protocol.Welcome
+	third.expect(t, "welcome", &welcome)
+	if n := len(welcome.Sessions); n != 11 || welcome.Sessions[0].Note != "one\ntwo" || welcome.Sessions[1].Note != long || welcome.Sessions[10].Note != "" {
+		t.Errorf("%d sessions", n)
 	}
 }

@@ -32,8 +32,11 @@ const maxAssets = 16 << 20
 // Pages of the console are answered elsewhere, with a policy and a check of rights.
 var notAssets = map[string]bool{"index.html": true, ".placeholder": true}
 
-func readAssets(console fs.FS) (*assets, error) {
+func readAssets(console fs.FS, style []byte) (*assets, error) {
 	a := &assets{files: map[string]asset{}}
+	if style != nil {
+		a.add("base.css", style)
+	}
 	own, err := fs.Sub(ownAssets, "assets")
 	if err != nil {
 		return nil, fmt.Errorf("web: assets: %w", err)
@@ -58,12 +61,19 @@ func readAssets(console fs.FS) (*assets, error) {
 			if total += len(data); total > maxAssets {
 				return nil, errors.New("web: assets are too large")
 			}
-			sum := sha256.Sum256(data)
-			a.files[e.Name()] = asset{data: data, hash: hex.EncodeToString(sum[:8])}
+			a.add(e.Name(), data)
 		}
 	}
 	return a, nil
 }
+
+func (a *assets) add(name string, data []byte) {
+	sum := sha256.Sum256(data)
+	a.files[name] = asset{data: data, hash: hex.EncodeToString(sum[:8])}
+}
+
+// has reports whether there is an asset of this name.
+func (a *assets) has(name string) bool { _, ok := a.files[name]; return ok }
 
 // url is the address of an asset with its hash, so that browsers may keep it
 // for ever.
@@ -113,6 +123,10 @@ func contentType(name string) string {
 		return "text/css; charset=utf-8"
 	case ".woff2":
 		return "font/woff2"
+	case ".xsd":
+		return "application/xml"
+	case ".json":
+		return "application/json"
 	case ".svg":
 		return "image/svg+xml"
 	}

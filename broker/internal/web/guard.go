@@ -11,7 +11,9 @@ import (
 	"slices"
 	"strings"
 
+	"consento/broker/internal/access"
 	"consento/protocol/lang"
+	"consento/recordings/translog"
 )
 
 // Limits of what a request may bring.
@@ -19,6 +21,18 @@ const (
 	maxForm   = 64 << 10 // bytes of a body
 	maxFields = 32
 )
+
+// bodyLimit is how much a form may bring: those of the office bring a logo or
+// whole texts.
+func bodyLimit(path string) int64 {
+	if path == "/setup" || path == "/settings" || strings.HasPrefix(path, "/settings/") {
+		return access.MaxLogo + 4*maxForm
+	}
+	if path == "/audit/policy" {
+		return translog.MaxPolicy + maxForm
+	}
+	return maxForm
+}
 
 // policy is the content security policy of every page (W3C CSP level 3).
 // Scripts, styles and fonts come from this broker's files only.
@@ -39,12 +53,18 @@ func (w *Web) guard(next http.Handler) http.Handler {
 	inner := origin.Handler(next)
 	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		setHeaders(rw.Header(), r.Host)
-		if tag := r.URL.Query().Get("lang"); tag != "" && r.Method == http.MethodGet && slices.Contains(w.texts.Tags(), tag) {
+		office, err := w.office(r.Context())
+		if err != nil {
+			// Pages are shown without the office's name: what they say stays true.
+			w.log.ErrorContext(r.Context(), "office cannot be read", "err", err)
+		}
+		offered := w.texts.Only(office.Languages...)
+		if tag := r.URL.Query().Get("lang"); tag != "" && r.Method == http.MethodGet && slices.Contains(offered.Tags(), tag) {
 			w.switchLanguage(rw, r, tag)
 			return
 		}
-		r = r.WithContext(context.WithValue(r.Context(), textsKey{}, w.textsFor(r)))
-		r.Body = http.MaxBytesReader(rw, r.Body, maxForm)
+		r = r.WithContext(context.WithValue(r.Context(), readerKey{}, reader{office: office, texts: textsFor(offered, r)}))
+		r.Body = http.MaxBytesReader(rw, r.Body, bodyLimit(r.URL.Path))
 		defer func() {
 			if p := recover(); p != nil {
 				if p == http.ErrAbortHandler {
@@ -90,27 +110,37 @@ func isLocal(host string) bool {
 // languageCookie remembers the choice of the language switch.
 const languageCookie = "__Host-consento-language"
 
-type textsKey struct{}
+type readerKey struct{}
 
-// textsOf returns the texts in the language that guard chose.
-func textsOf(r *http.Request) lang.Texts {
-	t, _ := r.Context().Value(textsKey{}).(lang.Texts)
-	return t
+// reader is what guard found out for a page: the office as it is now, and the
+// texts in the best of the languages that it offers.
+type reader struct {
+	office Office
+	texts  lang.Texts
 }
 
-func (w *Web) textsFor(r *http.Request) lang.Texts {
+func readerOf(r *http.Request) reader {
+	found, _ := r.Context().Value(readerKey{}).(reader)
+	return found
+}
+
+// textsOf returns the texts in the language that guard chose.
+func textsOf(r *http.Request) lang.Texts { return readerOf(r).texts }
+
+func textsFor(offered *lang.Catalog, r *http.Request) lang.Texts {
 	chosen := ""
 	if c, err := r.Cookie(languageCookie); err == nil {
 		chosen = c.Value
 	}
-	return w.texts.Match(chosen, r.Header.Get("Accept-Language"))
+	return offered.Match(chosen, r.Header.Get("Accept-Language"))
 }
 
 // switchLanguage remembers the language and shows the same page again. The
 // address is cleaned first: "//elsewhere/?lang=it" must not lead elsewhere.
 func (w *Web) switchLanguage(rw http.ResponseWriter, r *http.Request, tag string) {
+	// The console reads it as well, and it is no secret: not HttpOnly.
 	http.SetCookie(rw, &http.Cookie{Name: languageCookie, Value: tag, Path: "/", MaxAge: 365 * 24 * 3600,
-		Secure: true, HttpOnly: true, SameSite: http.SameSiteLaxMode})
+		Secure: true, SameSite: http.SameSiteLaxMode})
 	query := r.URL.Query()
 	query.Del("lang")
 	to := url.URL{Path: path.Clean("/" + r.URL.Path), RawQuery: query.Encode()}
@@ -123,11 +153,11 @@ func (w *Web) switchLanguage(rw http.ResponseWriter, r *http.Request, tag string
 
 var errForm = errors.New("form cannot be read")
 
-// form reads a posted form: each field once at most, everything within maxForm.
+// form reads a posted form: each field once at most, everything within bodyLimit.
 func form(r *http.Request) (url.Values, error) {
 	var err error
 	if strings.HasPrefix(r.Header.Get("Content-Type"), "multipart/form-data") {
-		err = r.ParseMultipartForm(maxForm) // never touches the disk: the body is no larger
+		err = r.ParseMultipartForm(bodyLimit(r.URL.Path)) // never touches the disk: the body is no larger
 	} else {
 		err = r.ParseForm()
 	}

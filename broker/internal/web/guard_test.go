@@ -124,7 +124,7 @@ func TestCookies(t *testing.T) {
 		t.Fatalf("cookies: %v", cookies)
 	}
 	for _, c := range cookies {
-		if !strings.HasPrefix(c.Name, "__Host-") || !c.Secure || !c.HttpOnly || c.SameSite != http.SameSiteLaxMode || c.Path != "/" || c.Domain != "" {
+		if !strings.HasPrefix(c.Name, "__Host-") || !c.Secure || c.HttpOnly == strings.HasSuffix(c.Name, "language") || c.SameSite != http.SameSiteLaxMode || c.Path != "/" || c.Domain != "" {
 			t.Errorf("cookie %s", c.Raw)
 		}
 	}
@@ -154,7 +154,7 @@ func TestAssets(t *testing.T) {
 	if got := css.Header.Get("Cache-Control"); !strings.Contains(got, "immutable") {
 		t.Errorf("with its hash: %s", got)
 	}
-	if len(css.text) > 9<<10 {
+	if len(css.text) > 10<<10 {
 		t.Errorf("portal.css has %d bytes", len(css.text))
 	}
 	if got := p.get("/assets/portal.css?v=other").Header.Get("Cache-Control"); got != "no-cache" {
@@ -237,12 +237,18 @@ func TestSetup(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p.get("/setup?token="+token).shows(t, "consento-verify keygen --out auditor", `type="file"`, `autocomplete="new-password"`)
+	p.get("/setup?token="+token).shows(t, "bin/consento-verify keygen --out auditor", `name="language.ja" value="on" checked`, `accept="image/png,image/jpeg,image/webp"`, `type="file"`, `autocomplete="new-password"`)
+
+	// The texts as they will be: what is typed stands in them, and nothing is set up by it.
+	p.read(p.do(http.MethodPost, "/setup", setupForm(token, "step", "read", "office.phone", " ", "office.controller", "Regione <b>").Encode())).
+		shows(t, "Comune di Esempio offers you help", "Regione &lt;b&gt;", "privacy@esempio.example", "[Telephone]", "90 days")
+	p.read(p.do(http.MethodPost, "/setup", setupForm("wrong", "step", "read").Encode())).shows(t, "This set-up link does not work")
+	p.get("/terms").shows(t, "Page not found")
 
 	bad := p.read(p.do(http.MethodPost, "/setup", setupForm(token, "office.phone", "call me", "administrator.email", "carla",
 		"administrator.password", "short", "auditor.email", "dino@esempio.example", "auditor.public_key", "<key>",
-		"technician.name", "Anna Bianchi").Encode()))
-	bad.shows(t, "<title>Error: Set up this office", "Use digits, spaces", "This is no e-mail address", "This password is too short",
+		"technician.name", "Anna Bianchi", "languages", "some").Encode()))
+	bad.shows(t, "Choose at least one language", "<title>Error: Set up this office", "Use digits, spaces", "This is no e-mail address", "This password is too short",
 		`value="carla"`, "&lt;key&gt;", "Team: This is needed.", "First technician – E-mail: This is needed.")
 	bad.hides(t, "quiet snow", goodPassword, `value="short"`)
 	p.read(p.do(http.MethodPost, "/setup", setupForm(token, "auditor.public_key", "nonsense").Encode())).
@@ -255,10 +261,12 @@ func TestSetup(t *testing.T) {
 	p.read(p.do(http.MethodPost, "/setup", setupForm(token, "auditor.public_key", key, "auditor.email", "Carla@esempio.example").Encode())).
 		shows(t, "This e-mail is used twice")
 
+	p.upload("/setup", "office.logo", []byte("<svg/>"), "token", token).shows(t, "This is no PNG, JPEG or WebP picture", "Telephone: This is needed.")
+
 	// The key as a file, as a browser sends it.
 	var body bytes.Buffer
 	parts := multipart.NewWriter(&body)
-	for name, values := range setupForm(token, "technician.name", "Anna Bianchi", "technician.email", "anna@esempio.example",
+	for name, values := range setupForm(token, "office.controller", "Regione di Esempio", "technician.name", "Anna Bianchi", "technician.email", "anna@esempio.example",
 		"technician.password", goodPassword, "technician.team", "Service desk") {
 		if err := parts.WriteField(name, values[0]); err != nil {
 			t.Fatal(err)
@@ -271,13 +279,25 @@ func TestSetup(t *testing.T) {
 	if _, err := file.Write([]byte(key + "\n")); err != nil {
 		t.Fatal(err)
 	}
+	for name, value := range map[string]string{"languages": "some", "language.en": "on", "language.it": "on"} {
+		if err := parts.WriteField(name, value); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if file, err = parts.CreateFormFile("office.logo", "logo.png"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := file.Write(logoFile(t)); err != nil {
+		t.Fatal(err)
+	}
 	if err := parts.Close(); err != nil {
 		t.Fatal(err)
 	}
 	done := p.read(p.do(http.MethodPost, "/setup", body.String(), "Content-Type", parts.FormDataContentType()))
-	done.shows(t, "<h1>The office is set up</h1>", `href="/console/"`)
+	done.shows(t, "<h1>The office is set up</h1>", `href="/signin?next=/console/"`, `href="/settings"`, `alt="Logo of Comune di Esempio"`, `hreflang="it"`)
+	done.hides(t, `hreflang="ja"`)
 	p.get("/").shows(t, "<h1>Enter your session key</h1>", "Comune di Esempio")
-	p.get("/privacy").shows(t, "privacy@esempio.example", "90 days", "6 months")
+	p.get("/privacy").shows(t, "privacy@esempio.example", "Regione di Esempio", "90 days", "6 months")
 	recipients, err := h.access.Recipients(t.Context())
 	if err != nil || len(recipients) != 1 || recipients[0].Key.String() != key {
 		t.Errorf("recipients %v, %v", recipients, err)
@@ -300,15 +320,19 @@ func TestTermsForTheAgent(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	legal, err := web.NewLegal(texts, "https://help.esempio.example")
+	legal, err := web.NewLegal(texts, "https://help.esempio.example", newHouse(t).access)
 	if err != nil {
 		t.Fatal(err)
 	}
 	var versions []string
 	for language, word := range map[string]string{"en": "Comune di Esempio offers you help", "it_IT.UTF-8": "Comune di Esempio ti offre assistenza"} {
-		terms := legal.Terms(language, web.Office{Name: office.Name, Phone: office.Phone})
+		terms, err := legal.Terms(t.Context(), language, web.Office{Name: office.Name, Phone: office.Phone})
+		if err != nil {
+			t.Fatal(err)
+		}
 		if !strings.Contains(terms.Text, word) || !strings.Contains(terms.Text, office.Phone) || strings.ContainsAny(terms.Text, "{}") ||
-			len(terms.Text) > 4096 || terms.URL != "https://help.esempio.example/terms" || len(terms.Language) != 2 {
+			len(terms.Text) > 4096 || len(terms.Language) != 2 ||
+			terms.URL != "https://help.esempio.example/terms?language="+terms.Language+"&version="+terms.Version {
 			t.Errorf("%s: %+v", language, terms)
 		}
 		joined := protocol.Joined{Session: "s", Technician: anna, Terms: terms}
@@ -327,18 +351,18 @@ func TestNewRefuses(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	legal, err := web.NewLegal(texts, "https://a.example")
+	h := newHouse(t)
+	legal, err := web.NewLegal(texts, "https://a.example", h.access)
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := newHouse(t)
-	good := web.Config{Sessions: h.desk, Accounts: h.access, Setup: h.access, Texts: texts, Legal: legal, PublicURL: "https://a.example:8443/",
+	good := web.Config{Sessions: h.desk, Accounts: h.access, Setup: h.access, Settings: h.access, Texts: texts, Legal: legal, PublicURL: "https://a.example:8443/",
 		CookieKey: make([]byte, 32), Office: func(context.Context) (web.Office, error) { return web.Office{}, nil }}
 	if _, err := web.New(good); err != nil {
 		t.Error(err)
 	}
 	for name, spoil := range map[string]func(*web.Config){
-		"no sessions": func(c *web.Config) { c.Sessions = nil }, "no texts": func(c *web.Config) { c.Texts = nil },
+		"no sessions": func(c *web.Config) { c.Sessions = nil }, "no settings": func(c *web.Config) { c.Settings = nil }, "no texts": func(c *web.Config) { c.Texts = nil },
 		"short key": func(c *web.Config) { c.CookieKey = make([]byte, 31) }, "http": func(c *web.Config) { c.PublicURL = "http://a.example" },
 		"path": func(c *web.Config) { c.PublicURL = "https://a.example/x" }, "no page": func(c *web.Config) { c.Console = fstest.MapFS{} },
 	} {

@@ -16,6 +16,8 @@ import (
 	"testing/fstest"
 	"time"
 
+	"github.com/uptrace/bun"
+
 	"consento/broker/internal/access"
 	"consento/broker/internal/ops"
 	"consento/broker/internal/session"
@@ -40,6 +42,10 @@ type desk struct {
 	redeem   error // answer of Redeem, if any
 	fetched  []string
 	reported []string
+	logs     map[string]session.Log
+	ratings  map[string]int
+	opened   map[string]bool // by the way that the help program shows
+	language string          // that the agent is told
 }
 
 type kept struct {
@@ -49,7 +55,8 @@ type kept struct {
 }
 
 func newDesk() *desk {
-	return &desk{keys: map[protocol.SessionKey]string{}, sessions: map[string]*kept{}}
+	return &desk{keys: map[protocol.SessionKey]string{}, sessions: map[string]*kept{},
+		logs: map[string]session.Log{}, ratings: map[string]int{}, opened: map[string]bool{}}
 }
 
 // issue makes a session whose key is key.
@@ -73,6 +80,13 @@ func (d *desk) set(id string, change func(*protocol.Session)) {
 	change(&k.value)
 	close(k.changed)
 	k.changed = make(chan struct{})
+}
+
+// answer lets each try of a key end with err; nil: as the keys are.
+func (d *desk) answer(err error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.redeem = err
 }
 
 func step(s protocol.State, steps ...protocol.Step) func(*protocol.Session) {
@@ -164,15 +178,67 @@ func (d *desk) ConfirmName(ctx context.Context, id string, confirmed bool) error
 }
 
 func (d *desk) Report(ctx context.Context, id string) error {
+	s, err := d.Snapshot(ctx, id)
+	if err != nil {
+		return err
+	}
 	d.mu.Lock()
 	d.reported = append(d.reported, id)
 	d.mu.Unlock()
-	return d.ConfirmName(ctx, id, false)
+	if !s.State.Over() {
+		d.set(id, ended(protocol.StateClosed, protocol.EndReported, nil))
+	}
+	return nil
 }
 
-func (d *desk) Ticket(_ context.Context, id string) (protocol.Ticket, error) {
+func (d *desk) Rate(ctx context.Context, id string, rating protocol.Rating) error {
+	d.mu.Lock()
+	full := d.ratings[id] > 3
+	d.ratings[id]++
+	d.mu.Unlock()
+	if full {
+		return session.ErrNotNow
+	}
+	d.set(id, func(v *protocol.Session) { v.Stars = rating.Stars })
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	if log, ok := d.logs[id]; ok {
+		log.Rating = rating
+		d.logs[id] = log
+	}
+	return nil
+}
+
+func (d *desk) Log(ctx context.Context, id string) (session.Log, error) {
+	s, err := d.Snapshot(ctx, id)
+	if err != nil {
+		return session.Log{}, err
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	log, ok := d.logs[id]
+	log.Session = s
+	if !ok {
+		return log, session.ErrNoLog
+	}
+	return log, nil
+}
+
+func (d *desk) OpenLog(ctx context.Context, ticket string) (string, error) {
+	id, found := strings.CutSuffix(ticket, ".ticket")
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if _, err := d.get(id); !found || err != nil || d.opened[id] {
+		return "", session.ErrKey
+	}
+	d.opened[id] = true
+	return id, nil
+}
+
+func (d *desk) Ticket(_ context.Context, id, language string) (protocol.Ticket, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.language = language
 	k, err := d.get(id)
 	if err != nil {
 		return "", err
@@ -209,13 +275,23 @@ type house struct {
 	access *access.Access
 	server *httptest.Server
 	agents fstest.MapFS
-	office ops.Office // as configured; zero: from the set-up
+	office ops.Office                      // as configured; zero: from the set-up
+	front  func(http.Handler) http.Handler // what stands before the pages, nil for nothing
+	days   int                             // that recordings are kept; 0: as the settings say
+	months int                             // that logs are
+	shelf  *shelf                          // of recordings, behind the auditor's pages; nil: none
+	vault  *vault                          // the real thing behind them; nil: none
+	db     *bun.DB
 }
 
 type option func(*web.Config, *house)
 
 // unset leaves the office to the first set-up.
 func unset(_ *web.Config, h *house) { h.office = ops.Office{} }
+
+func keeping(days, months int) option {
+	return func(_ *web.Config, h *house) { h.days, h.months = days, months }
+}
 
 func withConsole(files fs.FS) option { return func(c *web.Config, _ *house) { c.Console = files } }
 
@@ -230,31 +306,43 @@ func newHouse(t testing.TB, options ...option) *house {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := &house{desk: newDesk(), office: office, agents: fstest.MapFS{"consento-agent-linux-amd64": &fstest.MapFile{
+	h := &house{db: db, desk: newDesk(), office: office, agents: fstest.MapFS{"consento-agent-linux-amd64": &fstest.MapFile{
 		Data: []byte("#!/bin/sh\ntouch \"$MARK\"\n"), ModTime: time.Unix(1_700_000_000, 0)}}}
 	const public = "https://help.esempio.example"
-	legal, err := web.NewLegal(texts, public)
-	if err != nil {
-		t.Fatal(err)
-	}
 	c := web.Config{Sessions: h.desk, Texts: texts, PublicURL: public, CookieKey: []byte(strings.Repeat("k", 32)),
-		Legal: legal, Agents: h.agents, Logger: log}
+		Agents: h.agents, Logger: log}
 	for _, o := range options {
 		o(&c, h)
 	}
 	if h.access, err = access.New(t.Context(), access.Config{DB: db, Office: h.office, Log: log}); err != nil {
 		t.Fatal(err)
 	}
-	c.Accounts, c.Setup = h.access, h.access
+	if c.Legal, err = web.NewLegal(texts, public, h.access); err != nil {
+		t.Fatal(err)
+	}
+	c.Accounts, c.Setup, c.Settings = h.access, h.access, h.access
+	if c.Evidence != nil {
+		c.AuditorKeys = h.access
+	}
+	if c.Decisions != nil {
+		c.People = h.access.Accounts
+	}
 	c.Office = func(ctx context.Context) (web.Office, error) {
-		o, err := h.access.Office(ctx)
-		return web.Office{Name: o.Name, Phone: o.Phone, Controller: o.Controller, DPO: o.PrivacyContact, RecordingDays: 90, LogMonths: 6}, err
+		s, err := h.access.Settings(ctx)
+		if h.days > 0 {
+			s.RecordingDays, s.LogMonths = h.days, h.months
+		}
+		return web.OfficeOf(s), err
 	}
 	pages, err := web.New(c)
 	if err != nil {
 		t.Fatal(err)
 	}
-	h.server = httptest.NewUnstartedServer(pages)
+	var handler http.Handler = pages
+	if h.front != nil {
+		handler = h.front(pages)
+	}
+	h.server = httptest.NewUnstartedServer(handler)
 	h.server.EnableHTTP2 = true
 	h.server.Config.ErrorLog = slog.NewLogLogger(log.Handler(), slog.LevelDebug)
 	h.server.StartTLS()

@@ -16,6 +16,7 @@ import (
 type keyPage struct {
 	Key   string // as it stands in the field
 	Ready bool   // the office is set up
+	First bool   // this browser was in no session yet
 }
 
 func (w *Web) showKey(rw http.ResponseWriter, r *http.Request) error {
@@ -54,9 +55,9 @@ func (w *Web) redeem(rw http.ResponseWriter, r *http.Request) error {
 	case errors.Is(err, session.ErrKey):
 		return w.keyForm(rw, r, http.StatusUnprocessableEntity, key.Spaced(), texts.T("portal.key.wrong"))
 	case errors.As(err, &throttled):
-		seconds := strconv.Itoa(wholeSeconds(throttled.RetryAfter))
-		rw.Header().Set("Retry-After", seconds)
-		return w.keyForm(rw, r, http.StatusTooManyRequests, key.Spaced(), texts.T("portal.key.throttled", "seconds", seconds))
+		seconds := wholeSeconds(throttled.RetryAfter)
+		rw.Header().Set("Retry-After", strconv.Itoa(seconds))
+		return w.keyForm(rw, r, http.StatusTooManyRequests, key.Spaced(), texts.T("portal.key.throttled", "seconds", texts.Count("seconds", seconds)))
 	case err != nil:
 		return err
 	}
@@ -68,7 +69,7 @@ func (w *Web) redeem(rw http.ResponseWriter, r *http.Request) error {
 func (w *Web) keyForm(rw http.ResponseWriter, r *http.Request, status int, key, problem string) error {
 	p := w.newPage(r, "portal.key.title")
 	p.Error = problem
-	p.Data = keyPage{Key: key, Ready: p.Office.Name != ""}
+	p.Data = keyPage{Key: key, Ready: p.Office.Name != "", First: firstTime(r)}
 	if p.Office.Name == "" {
 		p.Title, p.Error = p.T("portal.key.not_ready.title"), ""
 	}

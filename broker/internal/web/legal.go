@@ -1,126 +1,158 @@
 package web
 
 import (
+	"context"
 	"embed"
+	"errors"
 	"fmt"
+	"maps"
 	"net/http"
-	"strconv"
+	"net/url"
+	"slices"
 	"strings"
 	"time"
 
+	"consento/broker/internal/access"
+	"consento/broker/internal/ops"
 	"consento/protocol"
 	"consento/protocol/lang"
 )
 
-// legalVersion names the terms of use and the privacy notice. Any change of a
-// file in texts/ needs a new one: evidence says which version was accepted.
-const legalVersion = "2026-11-1"
-
 //go:embed texts/*.txt
 var legalFiles embed.FS
+
+// Versions keeps the terms and the privacy notice, each version for ever.
+type Versions interface {
+	// CurrentTexts returns what holds; the first call after a change makes the version.
+	CurrentTexts(ctx context.Context, facts access.Facts, ours access.Texts) (access.TextsVersion, error)
+	// TextsVersion returns access.ErrNotFound for a version that never was.
+	TextsVersion(ctx context.Context, id string) (access.TextsVersion, error)
+}
 
 // Legal is the terms of use and the privacy notice in every language. It stands
 // apart from Web because agents are shown the terms too.
 type Legal struct {
-	texts     *lang.Catalog
-	url       string
-	documents map[string]document // by name and language: "terms.en"
-}
-
-// document is a plain text: blocks with an empty line between them. The first
-// line of a block is its heading, each further line a paragraph. {office} and
-// others of its kind are filled in for each reader.
-type document []block
-
-type block struct {
-	Heading    string
-	Paragraphs []string
+	texts    *lang.Catalog
+	url      string
+	versions Versions
+	ours     access.Texts // that come with the program
 }
 
 // NewLegal reads the embedded texts. publicURL is the address that customers are
 // given, without a path.
-func NewLegal(texts *lang.Catalog, publicURL string) (*Legal, error) {
+func NewLegal(texts *lang.Catalog, publicURL string, versions Versions) (*Legal, error) {
 	base, err := baseURL(publicURL)
 	if err != nil {
 		return nil, err
 	}
-	l := &Legal{texts: texts, url: base + "/terms", documents: map[string]document{}}
+	if versions == nil {
+		return nil, errors.New("web: the texts need a place where versions are kept")
+	}
+	l := &Legal{texts: texts, url: base + "/terms", versions: versions, ours: access.Texts{}}
 	for _, tag := range texts.Tags() {
 		for _, name := range []string{"terms", "privacy"} {
 			data, err := legalFiles.ReadFile("texts/" + name + "." + tag + ".txt")
 			if err != nil {
 				return nil, fmt.Errorf("web: %s in %s: %w", name, tag, err)
 			}
-			l.documents[name+"."+tag] = parseDocument(string(data))
+			clean, wrong, _ := cleanDocument(name, string(data), "")
+			if len(wrong) > 0 {
+				return nil, fmt.Errorf("web: %s in %s: %v", name, tag, wrong)
+			}
+			l.ours[name+"."+tag] = clean
 		}
 	}
 	return l, nil
 }
 
-func parseDocument(text string) document {
-	var d document
-	for part := range strings.SplitSeq(strings.TrimSpace(text), "\n\n") {
-		lines := strings.Split(strings.TrimSpace(part), "\n")
-		d = append(d, block{Heading: lines[0], Paragraphs: lines[1:]})
-	}
-	return d
+// facts are what the texts say of an office.
+func (o Office) facts() access.Facts {
+	return access.Facts{Office: ops.Office{Name: o.Name, Phone: o.Phone, Controller: o.Controller, PrivacyContact: o.DPO},
+		RecordingDays: o.RecordingDays, LogMonths: o.LogMonths}
 }
 
-// about fills the office's facts into a document.
-func (d document) about(o Office) document {
-	controller := o.Controller
-	if controller == "" {
-		controller = o.Name
-	}
-	contact := o.DPO
-	if contact == "" {
-		contact = o.Phone
-	}
-	fill := strings.NewReplacer("{office}", o.Name, "{phone}", o.Phone, "{controller}", controller, "{dpo}", contact,
-		"{days}", strconv.Itoa(o.RecordingDays), "{months}", strconv.Itoa(o.LogMonths))
-	out := make(document, len(d))
-	for i, b := range d {
-		out[i].Heading = fill.Replace(b.Heading)
-		for _, p := range b.Paragraphs {
-			out[i].Paragraphs = append(out[i].Paragraphs, fill.Replace(p))
-		}
-	}
-	return out
+// current returns the version that holds.
+func (l *Legal) current(ctx context.Context, o Office) (access.TextsVersion, error) {
+	return l.versions.CurrentTexts(ctx, o.facts(), l.ours)
 }
 
-// Terms returns the terms of use as the agent shows them, in the best language
-// for a BCP 47 tag or POSIX locale.
-func (l *Legal) Terms(language string, o Office) protocol.Terms {
-	tag := l.texts.Match(language).Tag
-	var paragraphs []string
-	for _, b := range l.documents["terms."+tag].about(o) {
-		paragraphs = append(paragraphs, b.Heading+". "+strings.Join(b.Paragraphs, " "))
+// Terms returns the terms of use as the agent shows them, in the best language of
+// those that the office offers for a BCP 47 tag or POSIX locale.
+func (l *Legal) Terms(ctx context.Context, language string, o Office) (protocol.Terms, error) {
+	texts := l.texts.Only(o.Languages...).Match(language)
+	v, err := l.current(ctx, o)
+	if err != nil {
+		return protocol.Terms{}, err
 	}
-	return protocol.Terms{Version: legalVersion, Language: tag, Text: strings.Join(paragraphs, "\n\n"), URL: l.url}
+	text := parseDocument(v.Texts["terms."+texts.Tag]).about(v.Facts, texts).text()
+	return protocol.Terms{Version: v.ID, Language: texts.Tag, Text: text,
+		URL: l.url + "?" + url.Values{"version": {v.ID}, "language": {texts.Tag}}.Encode()}, nil
 }
 
 // legalPage is the data of the template "legal".
 type legalPage struct {
-	Version string
-	Blocks  document
-	Other   string // path of the other document
+	Version  string
+	Language string // of the text
+	Old      bool   // another version holds today
+	Now      string // address of what holds today
+	Blocks   document
+	Other    string // address of the other document
+	OtherKey string // its title
 }
 
 func (w *Web) showTerms(rw http.ResponseWriter, r *http.Request) error {
-	return w.showLegal(rw, r, "terms", "/privacy")
+	return w.showLegal(rw, r, "terms", "privacy")
 }
 
 func (w *Web) showPrivacy(rw http.ResponseWriter, r *http.Request) error {
-	return w.showLegal(rw, r, "privacy", "/terms")
+	return w.showLegal(rw, r, "privacy", "terms")
 }
 
+// showLegal shows a document as it holds today, or as it was in the version and
+// the language that the evidence names.
 func (w *Web) showLegal(rw http.ResponseWriter, r *http.Request, name, other string) error {
 	p := w.newPage(r, "page."+name+".title")
 	if p.Office.Name == "" {
 		return w.notFound(rw, r) // nobody has stood up for these texts yet
 	}
-	p.Data = legalPage{Version: legalVersion, Blocks: w.legal.documents[name+"."+p.Tag].about(p.Office), Other: other}
+	v, err := w.legal.current(r.Context(), p.Office)
+	if err != nil {
+		return err
+	}
+	data := &legalPage{Now: "/" + name, Other: "/" + other, OtherKey: "page." + other + ".title"}
+	texts, query := p.Texts, r.URL.Query()
+	if tag := query.Get("language"); slices.Contains(w.texts.Tags(), tag) {
+		texts = w.texts.Match(tag) // also one that is not offered any more
+	}
+	if asked := query.Get("version"); asked != "" && asked != v.ID {
+		data.Old = true
+		if v, err = w.legal.versions.TextsVersion(r.Context(), limited(asked, 40)); errors.Is(err, access.ErrNotFound) {
+			return w.notFound(rw, r)
+		} else if err != nil {
+			return err
+		}
+	}
+	text, there := v.Texts[name+"."+texts.Tag]
+	if !there {
+		return w.notFound(rw, r) // the program did not know the language then
+	}
+	if query.Has("version") || query.Has("language") {
+		data.Other += "?" + url.Values{"version": {v.ID}, "language": {texts.Tag}}.Encode()
+	}
+	data.Version, data.Language, data.Blocks = v.ID, texts.Tag, parseDocument(text).about(v.Facts, texts)
+	p.Data = data
 	return w.show(rw, http.StatusOK, "legal", p)
+}
+
+// starting reports whether a language's texts in v are those that came with the
+// program.
+func (l *Legal) starting(v access.TextsVersion, tag string) bool {
+	part := func(t access.Texts) access.Texts {
+		t = maps.Clone(t)
+		maps.DeleteFunc(t, func(name, _ string) bool { return !strings.HasSuffix(name, "."+tag) })
+		return t
+	}
+	return maps.Equal(part(v.Texts), part(l.ours))
 }
 
 func (w *Web) showAccessibility(rw http.ResponseWriter, r *http.Request) error {
@@ -146,7 +178,7 @@ func (w *Web) showSecurity(rw http.ResponseWriter, r *http.Request) error {
 	rw.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	_, err = fmt.Fprintf(rw, "Contact: %s\nExpires: %s\nPreferred-Languages: %s\nCanonical: %s/.well-known/security.txt\n",
 		strings.Map(visible, contact), time.Now().UTC().AddDate(0, 6, 0).Format("2006-01-02T00:00:00Z"),
-		strings.Join(w.texts.Tags(), ", "), w.publicURL)
+		strings.Join(w.texts.Only(o.Languages...).Tags(), ", "), w.publicURL)
 	if err != nil {
 		return nil // the reader went away
 	}

@@ -7,7 +7,6 @@ import (
 	"html/template"
 	"net/http"
 	"net/url"
-	"strconv"
 	"strings"
 	"time"
 	"unicode"
@@ -42,7 +41,8 @@ func readTemplates(a *assets) (*templates, error) {
 		"plain":   plain,
 		"tel":     telephone,
 		"isolate": isolate,
-		"number":  strconv.Itoa,
+		"duties":  dutiesOf,
+		"rows":    rowsOf,
 	}).ParseFS(templateFiles, "templates/*.html")
 	if err != nil {
 		return nil, fmt.Errorf("web: templates: %w", err)
@@ -55,13 +55,8 @@ func readTemplates(a *assets) (*templates, error) {
 func (w *Web) newPage(r *http.Request, titleKey string) *page {
 	texts := textsOf(r)
 	p := &page{Texts: texts, Title: texts.T(titleKey)}
-	office, err := w.office(r.Context())
-	if err != nil {
-		// The page is shown without the office's name: what it says stays true.
-		w.log.ErrorContext(r.Context(), "office cannot be read", "err", err)
-	}
-	p.Office = office
-	for _, tag := range w.texts.Tags() {
+	p.Office = readerOf(r).office
+	for _, tag := range w.texts.Only(p.Office.Languages...).Tags() {
 		p.Languages = append(p.Languages, language{Tag: tag, Name: w.texts.Match(tag).T("page.language"),
 			URL: languageURL(r, tag), Current: tag == texts.Tag})
 	}
@@ -75,11 +70,16 @@ func languageURL(r *http.Request, tag string) string {
 	query := url.Values{}
 	if r.Method == http.MethodPost {
 		to.Path = map[string]string{"/key": "/", "/signin": "/signin", "/setup": "/setup"}[r.URL.Path]
-		if to.Path == "" {
+		switch {
+		case strings.HasPrefix(r.URL.Path, "/settings"):
+			to.Path = "/settings"
+		case strings.HasPrefix(r.URL.Path, "/audit/"):
+			to.Path = strings.TrimSuffix(strings.TrimSuffix(r.URL.Path, "/view"), "/hold")
+		case to.Path == "":
 			to.Path = "/session"
 		}
 	}
-	for _, keep := range []string{"token", "next", "system"} {
+	for _, keep := range []string{"token", "next", "system", "zone", "version", "from", "to", "id", "team", "technician", "ended", "tests", "has", "page", "kind", "by"} {
 		if v := r.URL.Query().Get(keep); v != "" && len(v) <= 256 {
 			query.Set(keep, v)
 		}

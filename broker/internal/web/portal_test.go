@@ -141,10 +141,23 @@ func TestLanguages(t *testing.T) {
 	}
 }
 
+// TestAgentIsToldTheLanguage: the language in which the page is read when the
+// help program is fetched, whatever the browser prefers.
+func TestAgentIsToldTheLanguage(t *testing.T) {
+	h := newHouse(t)
+	p, _ := joined(t, h)
+	p.get("/?lang=de")
+	p.get("/session/agent?system=linux-amd64")
+	if h.desk.language != "de" {
+		t.Errorf("the agent is told %q", h.desk.language)
+	}
+}
+
 func TestNoTextIsMissing(t *testing.T) {
 	h := newHouse(t)
-	for _, language := range []string{"en", "it"} {
+	for _, language := range tags(t) {
 		p := h.visitor(t, "Accept-Language", language)
+		p.get("/").shows(t, `<html lang="`+language+`">`)
 		for _, path := range []string{"/", "/k/x", "/terms", "/privacy", "/accessibility", "/signin", "/setup?token=x", "/nothing", "/session"} {
 			p.get(path).hides(t, "⟨", "{office}", "{days}", "{phone}")
 		}

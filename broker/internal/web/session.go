@@ -36,11 +36,16 @@ func (w *Web) noSession(rw http.ResponseWriter, r *http.Request) {
 }
 
 // namePage is the data of the template "name".
-type namePage struct{ Technician protocol.Person }
+type namePage struct {
+	Technician protocol.Person
+	Why        string // the session is needed, as the technician says
+	First      bool   // this browser was in no session yet
+	Test       bool   // the technician marked the session as a test
+}
 
 func (w *Web) showName(rw http.ResponseWriter, r *http.Request, s protocol.Session) error {
 	p := w.newPage(r, "portal.name.title")
-	p.Data = namePage{Technician: s.Technician}
+	p.Data = namePage{Technician: s.Technician, Why: s.Reason, First: firstTime(r), Test: s.Test}
 	return w.show(rw, http.StatusOK, "name", p)
 }
 
@@ -52,7 +57,13 @@ func (w *Web) answerName(rw http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	answer := values.Get("answer")
-	if answer != "yes" && answer != "no" {
+	switch answer {
+	case "called": // did not ask for help: this is what swindlers do
+		return w.report(rw, r)
+	case "yes":
+		rememberVisit(rw)
+	case "no":
+	default:
 		return errForm
 	}
 	return w.change(rw, r, "/session", func(id string) error {

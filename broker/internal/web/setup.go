@@ -2,7 +2,6 @@ package web
 
 import (
 	"errors"
-	"io"
 	"net/http"
 	"strings"
 
@@ -13,8 +12,9 @@ import (
 
 // setupPage is the data of the template "setup".
 type setupPage struct {
-	Token  string
-	Groups []fieldGroup
+	Token     string
+	Groups    []fieldGroup
+	Languages choices
 }
 
 // fieldGroup is one part of a form. Its texts are setup.NAME.title and .help.
@@ -49,8 +49,11 @@ func (p setupPage) Problems() []field {
 	return all
 }
 
-// keyFile is the field in which the auditor's public key comes as a file.
-const keyFile = "auditor.key_file"
+// Fields that come as files: the auditor's public key, and the logo.
+const (
+	keyFile  = "auditor.key_file"
+	logoFile = "office.logo"
+)
 
 // setupGroups is the form. A configured office is not asked for.
 func setupGroups(officeKnown bool) []fieldGroup {
@@ -65,8 +68,10 @@ func setupGroups(officeKnown bool) []fieldGroup {
 		{Name: "office", Fields: []field{
 			{Name: "office.name", Label: "office.name", Type: "text", Autocomplete: "organization", Max: 100, Hint: true},
 			{Name: "office.phone", Label: "office.phone", Type: "tel", Autocomplete: "tel", Max: 40, Hint: true},
+			{Name: "office.controller", Label: "office.controller", Type: "text", Autocomplete: "off", Max: 200, Hint: true, Optional: true},
 			{Name: "office.privacy_contact", Label: "office.privacy_contact", Type: "text", Autocomplete: "off", Max: 200, Hint: true, Optional: true},
 		}},
+		{Name: "pages", Fields: []field{{Name: logoFile, Label: "logo", Type: "file", Optional: true, Hint: true}}},
 		{Name: "administrator", Fields: account("administrator", false)},
 		{Name: "auditor", Fields: append(account("auditor", false),
 			field{Name: "auditor.public_key", Label: "public_key", Type: "textarea", Autocomplete: "off", Max: 8192, Hint: true},
@@ -86,7 +91,8 @@ func (w *Web) showSetup(rw http.ResponseWriter, r *http.Request) error {
 		return w.noSetup(rw, r, err)
 	}
 	p := w.newPage(r, "setup.title")
-	p.Data = setupPage{Token: token, Groups: setupGroups(p.Office.Name != "")}
+	p.Data = setupPage{Token: token, Groups: setupGroups(p.Office.Name != ""),
+		Languages: w.languageChoices(p, nil, "")}
 	return w.show(rw, http.StatusOK, "setup", p)
 }
 
@@ -104,6 +110,10 @@ func (w *Web) noSetup(rw http.ResponseWriter, r *http.Request, err error) error 
 }
 
 func (w *Web) completeSetup(rw http.ResponseWriter, r *http.Request) error {
+	// Nothing large is read from anybody once the set-up is done.
+	if err := w.setup.CheckSetupToken(r.Context(), ""); errors.Is(err, access.ErrSetupDone) {
+		return w.noSetup(rw, r, err)
+	}
 	values, err := form(r)
 	if err != nil {
 		return err
@@ -112,14 +122,25 @@ func (w *Web) completeSetup(rw http.ResponseWriter, r *http.Request) error {
 	if err := w.setup.CheckSetupToken(r.Context(), token); err != nil {
 		return w.noSetup(rw, r, err) // before a word about fields to who has no link
 	}
+	if values.Get("step") == "read" {
+		return w.showSetupTexts(rw, r, setupFrom(values.Get).Office)
+	}
 	if key, err := uploaded(r, keyFile); err != nil {
 		return err
-	} else if key != "" {
+	} else if key := strings.TrimSpace(string(key)); key != "" {
 		values.Set("auditor.public_key", key)
 	}
 	p := w.newPage(r, "setup.title")
 	setup := setupFrom(values.Get)
 	problems := checkSetup(setup, p.Office.Name != "")
+	var ok bool
+	if setup.Languages, ok = w.languagesFrom(values); !ok {
+		problems["languages"] = "missing"
+	}
+	if setup.Logo, err = uploaded(r, logoFile); err != nil {
+		return err
+	}
+	noteLogo(setup.Logo, problems)
 	if len(problems) == 0 {
 		err := w.setup.CompleteSetup(r.Context(), token, setup)
 		var invalid *access.Invalid
@@ -133,15 +154,20 @@ func (w *Web) completeSetup(rw http.ResponseWriter, r *http.Request) error {
 			return w.noSetup(rw, r, err)
 		}
 	}
-	data := setupPage{Token: token, Groups: setupGroups(p.Office.Name != "")}
+	data := setupPage{Token: token, Groups: setupGroups(p.Office.Name != ""), Languages: w.languageChoices(p, values, "")}
 	found := false
+	if _, wrong := problems["languages"]; wrong {
+		data.Languages.Error, found = p.T("settings.error.languages"), true
+	}
 	for _, g := range data.Groups {
 		for i := range g.Fields {
 			f := &g.Fields[i]
 			if f.Type != "password" && f.Type != "file" {
 				f.Value = values.Get(f.Name)
 			}
-			if code, ok := problems[f.Name]; ok {
+			if code, ok := problems[f.Name]; ok && f.Name == logoFile {
+				f.Error, found = p.T("settings.error.logo."+code), true
+			} else if ok {
 				f.Error, found = p.T("setup.error."+errorText(f.Label, code)), true
 			}
 		}
@@ -154,6 +180,41 @@ func (w *Web) completeSetup(rw http.ResponseWriter, r *http.Request) error {
 	return w.show(rw, http.StatusUnprocessableEntity, "setup", p)
 }
 
+// showSetupTexts shows terms and privacy notice as they will hold with what was
+// typed so far. What is still missing stands in brackets.
+func (w *Web) showSetupTexts(rw http.ResponseWriter, r *http.Request, typed ops.Office) error {
+	p := w.newPage(r, "setup.texts.title")
+	facts := p.Office.facts()
+	if p.Office.Name == "" {
+		facts.Office = typed
+		for _, needed := range []struct {
+			text *string
+			key  string
+			max  int
+		}{{&facts.Office.Name, "setup.office.name", 100}, {&facts.Office.Phone, "setup.office.phone", 40}} {
+			if clean, err := ops.CleanLine(*needed.text, needed.max); err == nil {
+				*needed.text = clean
+			} else {
+				*needed.text = "[" + p.T(needed.key) + "]"
+			}
+		}
+		for _, optional := range []*string{&facts.Office.Controller, &facts.Office.PrivacyContact} {
+			clean, err := ops.CleanLine(*optional, 200)
+			if err != nil {
+				clean = ""
+			}
+			*optional = clean
+		}
+	}
+	var data struct{ Documents []draft }
+	for _, name := range []string{"terms", "privacy"} {
+		data.Documents = append(data.Documents, draft{Name: name, Title: p.T("page." + name + ".title"),
+			Shown: parseDocument(w.legal.ours[name+"."+p.Tag]).about(facts, p.Texts)})
+	}
+	p.Data = data
+	return w.show(rw, http.StatusOK, "setup-texts", p)
+}
+
 // setupFrom puts the form's values where access wants them. The technician is
 // made when any of their fields is filled in.
 func setupFrom(get func(string) string) access.Setup {
@@ -161,7 +222,8 @@ func setupFrom(get func(string) string) access.Setup {
 		return access.NewAccount{Name: get(part + ".name"), Email: get(part + ".email"), Password: get(part + ".password")}
 	}
 	s := access.Setup{
-		Office:           ops.Office{Name: get("office.name"), Phone: get("office.phone"), PrivacyContact: get("office.privacy_contact")},
+		Office: ops.Office{Name: get("office.name"), Phone: get("office.phone"),
+			Controller: get("office.controller"), PrivacyContact: get("office.privacy_contact")},
 		Administrator:    account("administrator"),
 		Auditor:          account("auditor"),
 		AuditorRecipient: strings.TrimSpace(get("auditor.public_key")),
@@ -196,8 +258,10 @@ func checkSetup(s access.Setup, officeKnown bool) map[string]string {
 			_, err := ops.Office{Name: "any", Phone: v}.Clean()
 			return err
 		})
-		if s.Office.PrivacyContact != "" {
-			note("office.privacy_contact", s.Office.PrivacyContact, func(v string) error { _, err := ops.CleanLine(v, 200); return err })
+		for name, value := range map[string]string{"office.controller": s.Office.Controller, "office.privacy_contact": s.Office.PrivacyContact} {
+			if value != "" {
+				note(name, value, func(v string) error { _, err := ops.CleanLine(v, 200); return err })
+			}
 		}
 	}
 	people := []struct {
@@ -224,6 +288,17 @@ func checkSetup(s access.Setup, officeKnown bool) map[string]string {
 	return problems
 }
 
+// noteLogo looks at the logo with the other fields, so that all comes back at once.
+func noteLogo(file []byte, problems map[string]string) {
+	if len(file) == 0 {
+		return
+	}
+	var invalid *access.Invalid
+	if _, err := access.CleanLogo(file); errors.As(err, &invalid) {
+		problems[logoFile] = invalid.Code
+	}
+}
+
 // errorText names the sentence setup.error.* for what is wrong with a field.
 func errorText(label, code string) string {
 	switch code {
@@ -235,21 +310,4 @@ func errorText(label, code string) string {
 		return label
 	}
 	return "line"
-}
-
-// uploaded returns the text of an uploaded file, "" if none was chosen.
-func uploaded(r *http.Request, name string) (string, error) {
-	if r.MultipartForm == nil || len(r.MultipartForm.File[name]) == 0 {
-		return "", nil
-	}
-	file, err := r.MultipartForm.File[name][0].Open()
-	if err != nil {
-		return "", errForm
-	}
-	defer file.Close()
-	data, err := io.ReadAll(io.LimitReader(file, maxForm))
-	if err != nil {
-		return "", errForm
-	}
-	return strings.TrimSpace(string(data)), nil
 }

@@ -20,11 +20,12 @@ import (
 type sharePage struct {
 	Session    protocol.Session
 	Technician protocol.Person
-	Program    *offer // nil when there is none to offer
-	NoProgram  string // then: why, as a key of portal.program.none.*
-	Choose     bool   // offer to say that this computer runs Linux after all
-	Joined     bool   // the help program is still to be fetched or started
-	Live       bool   // the list below goes on by itself
+	Program    *offer      // nil when there is none to offer
+	NoProgram  string      // then: why, as a key of portal.program.none.*
+	Browser    *browserWay // nil when this browser is not the way
+	Choose     bool        // offer to say that this computer runs Linux after all
+	Joined     bool        // the help program is still to be fetched or started
+	Live       bool        // the list below goes on by itself
 	Later      []heading
 }
 
@@ -62,6 +63,9 @@ func (w *Web) showShare(rw http.ResponseWriter, r *http.Request, id string, s pr
 		if err := w.offerProgram(r, id, data); err != nil {
 			return err
 		}
+		if err := w.offerBrowser(r, id, p, data); err != nil {
+			return err
+		}
 	}
 	return w.stream(rw, r, id, "share", p, func(s protocol.Session) bool { return s.State.Over() },
 		func(live bool) { data.Live = live })
@@ -86,7 +90,7 @@ func (w *Web) offerProgram(r *http.Request, id string, data *sharePage) error {
 	if err != nil {
 		return err
 	}
-	ticket, err := w.sessions.Ticket(r.Context(), id)
+	ticket, err := w.sessions.Ticket(r.Context(), id, textsOf(r).Tag)
 	if errors.Is(err, session.ErrNotNow) {
 		data.Joined = false // the agent joined in this very moment
 		return nil
@@ -115,7 +119,7 @@ func (w *Web) giveAgent(rw http.ResponseWriter, r *http.Request) error {
 	if !ok {
 		return session.ErrNoSession
 	}
-	ticket, err := w.sessions.Ticket(r.Context(), id)
+	ticket, err := w.sessions.Ticket(r.Context(), id, textsOf(r).Tag)
 	switch {
 	case errors.Is(err, session.ErrNotNow):
 		http.Redirect(rw, r, "/session", http.StatusSeeOther)
@@ -195,6 +199,6 @@ func fetched(s protocol.Session) bool { return slices.Contains(s.Steps, protocol
 
 // started reports whether the help program ever reached the broker.
 func started(s protocol.Session) bool {
-	return slices.Contains(s.Steps, protocol.StepAgentStarted) || s.State == protocol.StateWaiting ||
-		s.State == protocol.StateActive
+	return slices.Contains(s.Steps, protocol.StepAgentStarted) ||
+		(s.State == protocol.StateWaiting || s.State == protocol.StateActive) && !byBrowser(s)
 }

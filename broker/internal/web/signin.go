@@ -56,12 +56,12 @@ func (w *Web) signOut(rw http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// localNext returns next if it is a page of the console, else the console: a
+// localNext returns next if it is a page of those who work here, else the console: a
 // sign-in never sends people to another site.
 func localNext(next string) string {
 	u, err := url.Parse(next)
 	if err != nil || u.Scheme != "" || u.Host != "" || u.User != nil || len(next) > 256 ||
-		!strings.HasPrefix(u.Path, "/console/") || strings.Contains(u.Path, "..") || strings.ContainsAny(u.Path, "\\") {
+		!strings.HasPrefix(u.Path, "/console/") && !strings.HasPrefix(u.Path, "/audit/") && u.Path != "/settings" || strings.Contains(u.Path, "..") || strings.ContainsAny(u.Path, "\\") {
 		return "/console/"
 	}
 	return next
@@ -82,6 +82,18 @@ func (w *Web) showConsole(rw http.ResponseWriter, r *http.Request) error {
 		return nil
 	}
 	if !access.Can(account, access.IssueKey, access.Scope{}) {
+		if access.Can(account, access.ManageOffice, access.Scope{}) {
+			http.Redirect(rw, r, "/settings", http.StatusSeeOther)
+			return nil
+		}
+		if w.evidence != nil && access.Can(account, access.ReadTrail, access.Scope{}) {
+			to := "/audit/trail"
+			if auditor(account) {
+				to = "/audit/"
+			}
+			http.Redirect(rw, r, to, http.StatusSeeOther)
+			return nil
+		}
 		p := w.newPage(r, "signin.no_console.title")
 		p.Data = p.T("signin.no_console.body", "name", isolate(account.Name), "role", p.T("signin.role."+string(account.Role)))
 		return w.show(rw, http.StatusForbidden, "noconsole", p)

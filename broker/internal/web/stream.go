@@ -13,8 +13,8 @@ import (
 
 // Limits of the live status.
 const (
-	streamLife       = 30 * time.Minute // then the page asks for itself again
-	streamBeat       = 15 * time.Second // a blank, so that a browser that went away is noticed
+	streamLife       = 30 * time.Minute // then the page asks for itself again, unless the browser shares
+	streamBeat       = 5 * time.Second  // a blank, so that each side notices that the other went away
 	streamsPerID     = 4
 	maxStreamedLines = 200
 )
@@ -66,8 +66,10 @@ type linePage struct {
 // closes the page. live is told beforehand whether the list will go on.
 func (w *Web) stream(rw http.ResponseWriter, r *http.Request, id, name string, p *page,
 	over func(protocol.Session) bool, live func(bool)) error {
-	ctx, cancel := context.WithTimeout(r.Context(), streamLife)
+	ctx, cancel := context.WithCancel(r.Context())
 	defer cancel()
+	life := time.NewTimer(streamLife)
+	defer life.Stop()
 	rc := http.NewResponseController(rw)
 	_ = rc.SetReadDeadline(time.Time{}) // else the server takes the browser for gone (net/http, HTTP/1)
 
@@ -129,16 +131,19 @@ func (w *Web) stream(rw http.ResponseWriter, r *http.Request, id, name string, p
 				w.log.ErrorContext(ctx, "live status failed", "err", err)
 				return nil
 			}
-			if over(s) {
+			if now = s; over(s) {
 				next = "/session"
 			}
 		case <-beat.C:
 			piece = []byte("\n")
-		case <-ctx.Done():
-			if r.Context().Err() != nil {
-				return nil
+		case <-life.C:
+			if byBrowser(now) {
+				life.Reset(streamLife) // this page may be the one that shares: to leave it is the end
+				continue
 			}
 			next = "/session"
+		case <-ctx.Done():
+			return nil
 		}
 		if send(piece) != nil {
 			return nil
@@ -181,6 +186,8 @@ func (l *lines) next(s protocol.Session) ([]byte, error) {
 			switch {
 			case line.Key == "fetched":
 				line.Offer, line.Detail = data.Program, data.Program != nil
+			case line.Key == "joined" && data.Browser != nil && data.Browser.Primary:
+				line.Key = "joined_browser"
 			case line.Key == "joined" && data.Program == nil:
 				line.Key = "joined_without"
 			}
@@ -210,17 +217,22 @@ func linesOf(s protocol.Session) []line {
 		add(s.Removed != nil && *s.Removed, "removed")
 		add(s.Removed != nil && !*s.Removed, "partly_removed")
 		add(started(s) && s.Removed == nil && closed, "removal_unknown")
-		add(!started(s) && fetched(s), "never_started")
-		add(!started(s) && !fetched(s), "never_fetched")
+		add(byBrowser(s), "browser_over")
+		add(!started(s) && fetched(s) && !byBrowser(s), "never_started")
+		add(!started(s) && !fetched(s) && !byBrowser(s), "never_fetched")
 		add(closed, "closed")
 		return all
 	}
 	has := func(step protocol.Step) bool { return slices.Contains(s.Steps, step) }
 	add(true, "joined")
 	add(fetched(s), "fetched")
+	program, browser := !byBrowser(s), byBrowser(s)
 	add(started(s), "waiting")
-	add(has(protocol.StepTermsAccepted), "terms")
-	add(s.State == protocol.StateActive, "active")
+	add(browser, "browser_waiting")
+	add(has(protocol.StepTermsAccepted) && program, "terms")
+	add(has(protocol.StepTermsAccepted) && browser, "browser_terms")
+	add(s.State == protocol.StateActive && program, "active")
+	add(s.State == protocol.StateActive && browser, "browser_active")
 	if s.State == protocol.StateActive && len(s.Viewers) > 0 {
 		names := make([]string, 0, len(s.Viewers))
 		for _, v := range s.Viewers {

@@ -1,10 +1,10 @@
 // Package web is every page that the broker renders: the customer's portal,
-// sign-in, the first-run set-up, terms and privacy notice, and the hull of the
-// console.
+// sign-in, the first-run set-up, the office's settings, the auditor's pages and the hull of
+// their player, terms and privacy notice, and the hull of the console.
 //
 // It promises: the portal works without JavaScript, in every language of the
 // language files; a GET never changes a session (but for handing out the agent,
-// which is noted); each page carries a strict content security policy; no
+// which is noted, and for the one-time way to the log); each page carries a strict content security policy; no
 // handler runs without a time limit, the live status included. It decides
 // nothing about sessions or accounts: it asks Sessions, Accounts and Setup, and
 // shows what they say.
@@ -19,6 +19,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"html/template"
 	"io/fs"
 	"log/slog"
 	"net/http"
@@ -26,6 +27,7 @@ import (
 	"time"
 
 	"consento/broker/internal/access"
+	"consento/broker/internal/session"
 	"consento/protocol"
 	"consento/protocol/lang"
 )
@@ -43,10 +45,20 @@ type Sessions interface {
 	Follow(ctx context.Context, id string) (<-chan protocol.Session, error)
 	ConfirmName(ctx context.Context, id string, confirmed bool) error
 	Report(ctx context.Context, id string) error
-	// Ticket returns the same ticket as long as the session waits for its agent.
-	Ticket(ctx context.Context, id string) (protocol.Ticket, error)
+	// Ticket returns the same ticket as long as the session waits for its agent,
+	// which is told the language of the page.
+	Ticket(ctx context.Context, id, language string) (protocol.Ticket, error)
 	AgentFetched(ctx context.Context, id, system, sha256hex string) error
 	Stop(ctx context.Context, id string) error
+	// Rate takes the customer's rating of a session that is over, again and
+	// again; session.ErrNotNow after too many.
+	Rate(ctx context.Context, id string, rating protocol.Rating) error
+	// Log returns the customer's copy of the log; session.ErrNoLog if there is
+	// none any more.
+	Log(ctx context.Context, id string) (session.Log, error)
+	// OpenLog uses the way to the log that the help program showed up, and
+	// returns its session; session.ErrKey if it does not work.
+	OpenLog(ctx context.Context, ticket string) (id string, err error)
 }
 
 // Accounts is what the pages ask about those who work here. LoadSession has to stand around every handler that signs in or out or asks
@@ -64,21 +76,53 @@ type Setup interface {
 	CompleteSetup(ctx context.Context, token string, setup access.Setup) error
 }
 
-// Office is what the pages say about who runs this broker.
-type Office struct {
-	Name          string // "": not set up yet
-	Phone         string // as people write it
-	Controller    string // of the data; "": the office itself
-	DPO           string // how to reach the data-protection officer; "": by Phone
-	RecordingDays int    // how long recordings are kept
-	LogMonths     int    // how long logs are kept
+// Settings is what administrators change. Changing returns access.ErrForbidden to
+// others, whatever the pages let through.
+type Settings interface {
+	Settings(ctx context.Context) (access.Settings, error)
+	ChangeSettings(ctx context.Context, by access.Account, s access.Settings) error
+	Logo(ctx context.Context) (access.Logo, error)
+	SetLogo(ctx context.Context, by access.Account, file []byte) error
+	SaveTexts(ctx context.Context, by access.Account, base, language string, replaced, ours access.Texts) (access.TextsVersion, error)
+	RestoreTexts(ctx context.Context, by access.Account, base, older string, ours access.Texts) (access.TextsVersion, error)
+	TextsVersions(ctx context.Context, limit int) ([]access.TextsVersion, error)
+	Changes(ctx context.Context, limit int) ([]access.Change, error)
 }
 
-// Config is what New needs. Every field but Console, Agents and Logger is required.
+// Office is what the pages say about who runs this broker.
+type Office struct {
+	Name          string   // "": not set up yet
+	Phone         string   // as people write it
+	Controller    string   // of the data; "": the office itself
+	DPO           string   // how to reach the data-protection officer; "": by Phone
+	RecordingDays int      // how long recordings are kept
+	LogMonths     int      // how long logs are kept
+	Languages     []string // in which the pages are offered; none: every one
+	Logo          string   // names the picture at /logo; "": none
+}
+
+// OfficeOf is what the pages say of an office with these settings.
+func OfficeOf(s access.Settings) Office {
+	return Office{Name: s.Office.Name, Phone: s.Office.Phone, Controller: s.Office.Controller, DPO: s.Office.PrivacyContact,
+		RecordingDays: s.RecordingDays, LogMonths: s.LogMonths, Languages: s.Languages, Logo: s.Logo}
+}
+
+// Config is what New needs. Every field but Evidence, AuditorKeys, Decisions, People, Receipts, Console, Style, Agents and Logger is required.
 type Config struct {
 	Sessions Sessions
 	Accounts Accounts
 	Setup    Setup
+	Settings Settings
+	// Evidence and AuditorKeys are behind the auditor's pages; without them there are none.
+	Evidence    Evidence
+	AuditorKeys AuditorKeys
+	Policies    Policies // nil: there is no page of who may read
+	// Decisions and People are behind the pages of trail, retention and holds.
+	Decisions Decisions
+	People    func(context.Context) ([]access.Account, error)
+	// Receipts gives what the global log says of a session, evidence.ErrUnknown if
+	// nothing; nil: there are no receipts.
+	Receipts func(ctx context.Context, session string) ([]byte, error)
 	// Office is asked for each page, because set-up fills it in.
 	Office func(context.Context) (Office, error)
 	Legal  *Legal
@@ -90,6 +134,8 @@ type Config struct {
 	CookieKey []byte
 	// Console holds the built console; nil when it was not built.
 	Console fs.FS
+	// Style is base.css where Console, which holds it, is nil.
+	Style []byte
 	// Agents is the folder of prepared agents, each named
 	// consento-agent-SYSTEM-ARCHITECTURE; nil when there is none.
 	Agents fs.FS
@@ -98,28 +144,40 @@ type Config struct {
 
 // Web serves the pages. It is safe for concurrent use.
 type Web struct {
-	sessions  Sessions
-	accounts  Accounts
-	setup     Setup
-	office    func(context.Context) (Office, error)
-	texts     *lang.Catalog
-	publicURL string
-	cookies   customerCookies
-	legal     *Legal
-	assets    *assets
-	console   []byte // index.html, nil when the console was not built
-	agents    *agents
-	pages     *templates
-	streams   *streams
-	log       *slog.Logger
-	handler   http.Handler
+	sessions    Sessions
+	accounts    Accounts
+	setup       Setup
+	settings    Settings
+	evidence    Evidence // nil: there are no auditor's pages
+	auditorKeys AuditorKeys
+	policies    Policies
+	decisions   Decisions // nil: there are no pages of trail and retention
+	people      func(context.Context) ([]access.Account, error)
+	receipts    func(ctx context.Context, session string) ([]byte, error)
+	office      func(context.Context) (Office, error)
+	texts       *lang.Catalog
+	publicURL   string
+	cookies     customerCookies
+	legal       *Legal
+	assets      *assets
+	logStyle    template.CSS // of a saved log
+	console     []byte       // index.html, nil when the console was not built
+	agents      *agents
+	pages       *templates
+	streams     *streams
+	log         *slog.Logger
+	handler     http.Handler
 }
 
 // New checks the configuration and reads everything embedded.
 func New(c Config) (*Web, error) {
 	switch {
-	case c.Sessions == nil, c.Accounts == nil, c.Setup == nil, c.Office == nil, c.Legal == nil, c.Texts == nil:
-		return nil, errors.New("web: Sessions, Accounts, Setup, Office, Legal and Texts are required")
+	case c.Sessions == nil, c.Accounts == nil, c.Setup == nil, c.Settings == nil, c.Office == nil, c.Legal == nil, c.Texts == nil:
+		return nil, errors.New("web: Sessions, Accounts, Setup, Settings, Office, Legal and Texts are required")
+	case (c.Evidence == nil) != (c.AuditorKeys == nil):
+		return nil, errors.New("web: Evidence and AuditorKeys go together")
+	case (c.Decisions == nil) != (c.People == nil):
+		return nil, errors.New("web: Decisions and People go together")
 	case len(c.CookieKey) < 32:
 		return nil, errors.New("web: CookieKey needs 32 bytes")
 	}
@@ -133,7 +191,7 @@ func New(c Config) (*Web, error) {
 	mac := hmac.New(sha256.New, c.CookieKey)
 	mac.Write([]byte("consento customer cookie v1"))
 	w := &Web{
-		sessions: c.Sessions, accounts: c.Accounts, setup: c.Setup, office: c.Office, texts: c.Texts,
+		sessions: c.Sessions, accounts: c.Accounts, setup: c.Setup, settings: c.Settings, evidence: c.Evidence, auditorKeys: c.AuditorKeys, policies: c.Policies, decisions: c.Decisions, people: c.People, receipts: c.Receipts, office: c.Office, texts: c.Texts,
 		publicURL: base,
 		legal:     c.Legal,
 		cookies:   customerCookies{key: mac.Sum(nil), now: time.Now},
@@ -141,9 +199,10 @@ func New(c Config) (*Web, error) {
 		streams:   newStreams(),
 		log:       c.Logger,
 	}
-	if w.assets, err = readAssets(c.Console); err != nil {
+	if w.assets, err = readAssets(c.Console, c.Style); err != nil {
 		return nil, err
 	}
+	w.logStyle = template.CSS(w.assets.files["log.css"].data) // our own file
 	if w.pages, err = readTemplates(w.assets); err != nil {
 		return nil, err
 	}
@@ -178,28 +237,52 @@ type action func(http.ResponseWriter, *http.Request) error
 func (w *Web) routes() http.Handler {
 	mux := http.NewServeMux()
 	for path, h := range map[string]http.Handler{
-		"/{$}":                      w.brief(w.showKey, nil),
-		"/k/{key}":                  w.brief(w.showKeyFilledIn, nil),
-		"/key":                      w.brief(redirectTo("/"), w.redeem),
-		"/session":                  w.methods(w.showSession, nil), // streams: it keeps its own time
-		"/session/name":             w.brief(redirectTo("/session"), w.answerName),
-		"/session/report":           w.brief(redirectTo("/session"), w.report),
-		"/session/stop":             w.brief(redirectTo("/session"), w.stop),
-		"/session/agent":            w.methods(w.giveAgent, nil), // a download over a slow line
-		"/terms":                    w.brief(w.showTerms, nil),
-		"/privacy":                  w.brief(w.showPrivacy, nil),
-		"/accessibility":            w.brief(w.showAccessibility, nil),
-		"/.well-known/security.txt": w.brief(w.showSecurity, nil),
-		"/signin":                   w.staff(w.showSignIn, w.signIn),
-		"/signout":                  w.staff(redirectTo("/signin"), w.signOut),
-		"/setup":                    w.brief(w.showSetup, w.completeSetup),
-		"/console":                  w.brief(redirectTo("/console/"), nil),
-		"/console/{$}":              w.staff(w.showConsole, nil),
-		"/assets/{name}":            w.brief(w.showAsset, nil),
-		"/favicon.ico":              w.brief(w.showIcon, nil),
-		"/":                         w.brief(w.notFound, w.notFound),
+		"/{$}":                        w.brief(w.showKey, nil),
+		"/k/{key}":                    w.brief(w.showKeyFilledIn, nil),
+		"/key":                        w.brief(redirectTo("/"), w.redeem),
+		"/session":                    w.methods(w.showSession, nil), // streams: it keeps its own time
+		"/session/name":               w.brief(redirectTo("/session"), w.answerName),
+		"/session/report":             w.brief(redirectTo("/session"), w.report),
+		"/session/stop":               w.brief(redirectTo("/session"), w.stop),
+		"/session/rating":             w.brief(redirectTo("/session"), w.rate),
+		"/session/log":                w.brief(w.showLog, nil),
+		"/session/log.html":           w.brief(w.saveLog, nil),
+		"/session/log.json":           w.brief(w.saveLogData, nil),
+		"/session/receipt":            w.brief(w.saveReceipt, nil),
+		session.LogPath + "{ticket}":  w.brief(w.openLog, nil),
+		"/session/agent":              w.methods(w.giveAgent, nil), // a download over a slow line
+		"/terms":                      w.brief(w.showTerms, nil),
+		"/privacy":                    w.brief(w.showPrivacy, nil),
+		"/accessibility":              w.brief(w.showAccessibility, nil),
+		"/.well-known/security.txt":   w.brief(w.showSecurity, nil),
+		"/signin":                     w.staff(w.showSignIn, w.signIn),
+		"/signout":                    w.staff(redirectTo("/signin"), w.signOut),
+		"/setup":                      w.brief(w.showSetup, w.completeSetup),
+		"/settings":                   w.staff(w.settingsAction(w.showSettings), w.settingsAction(w.changeSettings)),
+		"/settings/logo":              w.staff(redirectTo("/settings"), w.settingsAction(w.changeLogo)),
+		"/settings/texts/{language}":  w.staff(w.settingsAction(w.editTexts), w.settingsAction(w.changeTexts)),
+		"/settings/restore/{version}": w.staff(w.settingsAction(w.askRestore), w.settingsAction(w.restoreTexts)),
+		"/console":                    w.brief(redirectTo("/console/"), nil),
+		"/console/{$}":                w.staff(w.showConsole, nil),
+		"/assets/{name}":              w.brief(w.showAsset, nil),
+		"/favicon.ico":                w.brief(w.showIcon, nil),
+		"/logo":                       w.brief(w.showLogo, nil),
+		"/":                           w.brief(w.notFound, w.notFound),
 	} {
 		mux.Handle(path, h)
+	}
+	if w.evidence != nil {
+		if w.policies != nil {
+			mux.Handle("/audit/policy", w.staff(w.auditAction(w.showPolicy), w.auditAction(w.changePolicy)))
+		}
+		for path, h := range w.auditRoutes() {
+			mux.Handle(path, h)
+		}
+	}
+	if w.decisions != nil {
+		for path, h := range w.decisionRoutes() {
+			mux.Handle(path, h)
+		}
 	}
 	return mux
 }

@@ -1,36 +1,42 @@
 // The whole page: rail, tabs, the session in the middle, status bar.
 
-import { useEffect, useRef } from "preact/hooks";
-import type { Desk } from "../desk";
-import { actOf } from "../keys";
-import { t } from "../text";
-import { useConsole } from "./context";
+import { useEffect } from "preact/hooks";
+import { actOf, opensPalette } from "../keys";
+import { duration, t } from "../text";
+import { type Parts, useConsole } from "./context";
+import { focusFilter, moveInList } from "./focus";
+import { toggleFullScreen } from "./fullscreen";
 import { Help } from "./help";
 import { Icon } from "./icons";
+import { Palette } from "./palette";
 import { Rail } from "./rail";
 import { SessionPanel } from "./session";
 import { StatusBar } from "./status";
 import { Tabs } from "./tabs";
 import { Teach } from "./teach";
-import { toggleFullScreen } from "./fullscreen";
 
 export function App() {
-  const { desk } = useConsole();
-  const help = useRef<HTMLDialogElement>(null);
-  useKeys(help);
+  const parts = useConsole();
+  const { desk, settings } = parts;
+  useEffect(() => {
+    const onKey = (e: KeyboardEvent) => press(parts, e);
+    addEventListener("keydown", onKey);
+    return () => removeEventListener("keydown", onKey);
+  }, []);
   const session = desk.current.value;
   const outdated = desk.wire.line.value.kind === "outdated";
+  const unread = desk.unread.value.size;
 
   useEffect(() => {
-    document.title = session ? `${t(`state.${session.state}`)} – Consento` : t("title");
-  }, [session?.state, session?.id]);
+    document.title = `${unread > 0 ? `(${unread}) ` : ""}${session ? `${t(`state.${session.state}`)} – Consento` : t("title")}`;
+  }, [session?.state, session?.id, unread]);
 
   return (
-    <div class="console" data-view={session ? "session" : "list"}>
+    <div class="console" data-view={session ? "session" : "list"} data-rail={settings.rail.value || !session ? "open" : "closed"}>
       <a class="skip-link" href="#main">
         {t("skip")}
       </a>
-      <Rail onHelp={() => help.current?.showModal()} />
+      <Rail />
       <main id="main" tabIndex={-1}>
         <Tabs />
         {outdated && (
@@ -42,13 +48,15 @@ export function App() {
           </div>
         )}
         <Trouble />
+        <Aside />
         {session ? <SessionPanel session={session} /> : <Teach />}
         <StatusBar />
       </main>
       <p class="visually-hidden" role="status">
         {desk.announcement}
       </p>
-      <Help dialog={help} />
+      <Help />
+      <Palette />
     </div>
   );
 }
@@ -71,57 +79,77 @@ function Trouble() {
   );
 }
 
-/** useKeys lets the single keys act. */
-function useKeys(help: { current: HTMLDialogElement | null }) {
-  const { desk, settings } = useConsole();
-  useEffect(() => {
-    const onKey = (e: KeyboardEvent) => {
-      const meant = settings.letters.value ? actOf(e) : null;
-      if (meant === null) return;
-      e.preventDefault();
-      switch (meant.act) {
-        case "filter":
-          focusFilter(desk);
-          break;
-        case "next":
-        case "previous":
-          moveInList(meant.act === "next" ? 1 : -1);
-          break;
-        case "new":
-          void desk.newSession();
-          break;
-        case "tab": {
-          const id = desk.opened.value[meant.digit - 1];
-          if (id !== undefined) desk.open(id);
-          break;
-        }
-        case "zoom":
-          settings.toggleZoom();
-          break;
-        case "screen":
-          toggleFullScreen();
-          break;
-        case "help":
-          help.current?.showModal();
-          break;
-      }
-    };
-    addEventListener("keydown", onKey);
-    return () => removeEventListener("keydown", onKey);
-  }, []);
+/** Aside says that a session goes on without its tab, and that the connection is back. */
+function Aside() {
+  const { desk } = useConsole();
+  const aside = desk.sessions.value.find((s) => s.id === desk.putAside.value);
+  return (
+    <div role="status" class="aside">
+      {desk.back.value > 0 && (
+        <div class="notice good bar-notice back-again">
+          <Icon name="check" />
+          <p>{t("line.back", { time: duration(desk.back.value) })}</p>
+        </div>
+      )}
+      {aside && (
+        <div class="notice bar-notice put-aside">
+          <Icon name="ask" />
+          <p>{t("tabs.goes_on", { session: desk.nameOf(aside) })}</p>
+          <button type="button" class="button small" onClick={() => desk.open(aside.id)}>
+            {t("tabs.open_again")}
+          </button>
+          <button type="button" class="button small quiet" onClick={() => (desk.putAside.value = "")}>
+            {t("close")}
+          </button>
+        </div>
+      )}
+    </div>
+  );
 }
 
-function focusFilter(desk: Desk): void {
-  const filter = document.querySelector<HTMLInputElement>("#filter");
-  if (filter?.offsetParent === null) desk.leave(); // on a narrow page the list is behind the session
-  // Only once the key is up: its character may still be on its way, and is not meant for the field.
-  addEventListener("keyup", () => filter?.select(), { once: true });
-}
-
-function moveInList(by: number): void {
-  const items = [...document.querySelectorAll<HTMLElement>(".session-list button")];
-  const from = items.indexOf(document.activeElement as HTMLElement);
-  const open = items.findIndex((i) => i.getAttribute("aria-current") === "true");
-  const to = from < 0 ? Math.max(open, 0) : Math.min(Math.max(from + by, 0), items.length - 1);
-  items[to]?.focus();
+/** press lets the keys act. */
+function press({ desk, settings, layout }: Parts, e: KeyboardEvent): void {
+  if (opensPalette(e) && !layout.help.value) {
+    e.preventDefault();
+    layout.palette.value = !layout.palette.value;
+    return;
+  }
+  const meant = settings.letters.value ? actOf(e) : null;
+  if (meant === null) return;
+  e.preventDefault();
+  const mine = desk.current.value?.mine === true;
+  switch (meant.act) {
+    case "filter":
+      // Only once the key is up: its character may still be on its way, and is not meant for the field.
+      addEventListener("keyup", () => focusFilter(desk, settings), { once: true });
+      break;
+    case "next":
+    case "previous":
+      moveInList(meant.act === "next" ? 1 : -1);
+      break;
+    case "new":
+      void desk.newSession();
+      break;
+    case "tab": {
+      const id = desk.opened.value[meant.digit - 1];
+      if (id !== undefined) desk.open(id);
+      break;
+    }
+    case "zoom":
+      settings.toggleZoom();
+      break;
+    case "screen":
+      toggleFullScreen();
+      break;
+    case "notes":
+    case "figures":
+      if (mine) layout.toggle(meant.act);
+      break;
+    case "rail":
+      settings.toggleRail();
+      break;
+    case "help":
+      layout.help.value = true;
+      break;
+  }
 }

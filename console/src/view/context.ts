@@ -2,12 +2,21 @@
 
 import { createContext } from "preact";
 import { useContext } from "preact/hooks";
+import type { Bell } from "../bell";
 import type { Desk } from "../desk";
+import type { Layout } from "../layout";
 import type { Settings } from "../settings";
 
-export const Console = createContext<{ desk: Desk; settings: Settings } | null>(null);
+export interface Parts {
+  desk: Desk;
+  settings: Settings;
+  layout: Layout;
+  bell: Bell;
+}
 
-export function useConsole(): { desk: Desk; settings: Settings } {
+export const Console = createContext<Parts | null>(null);
+
+export function useConsole(): Parts {
   const console = useContext(Console);
   if (console === null) throw new Error("a view stands outside the console");
   return console;

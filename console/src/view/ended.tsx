@@ -1,8 +1,9 @@
 // Why a session ended, what became of the help program, and what to do next.
 
 import { useEffect, useRef } from "preact/hooks";
-import { reasonText, type SessionView } from "../desk";
-import { duration, has, t, timeOf } from "../text";
+import { reasonText, type SessionView } from "../sessionview";
+import { maxStars } from "../protocol";
+import { duration, has, isolate, t, timeOf } from "../text";
 import { useConsole } from "./context";
 import { Icon } from "./icons";
 
@@ -23,6 +24,12 @@ export function Ended({ session }: { session: SessionView }) {
         <p class="lead">{reasonText(session)}</p>
         {session.mine && has(next) && <p>{t(next, { name: session.technician.name })}</p>}
         <dl class="facts">
+          {session.reason && (
+            <>
+              <dt>{t("why.label")}</dt>
+              <dd>{isolate(session.reason)}</dd>
+            </>
+          )}
           <dt>{t("ended.started")}</dt>
           <dd>{timeOf(session.issued_at, now)}</dd>
           {session.active_at && session.ended_at && (
@@ -31,12 +38,33 @@ export function Ended({ session }: { session: SessionView }) {
               <dd class="figures">{duration(Date.parse(session.ended_at) - Date.parse(session.active_at))}</dd>
             </>
           )}
+          {session.steps.includes("browser_joined") && (
+            <>
+              <dt>{t("ended.program")}</dt>
+              <dd>
+                <Icon name="check" />
+                {t("ended.browser")}
+              </dd>
+            </>
+          )}
           {session.steps.includes("agent_started") && (
             <>
               <dt>{t("ended.program")}</dt>
               <dd>
                 <Icon name={session.removed === true ? "check" : session.removed === false ? "warn" : "wait"} />
                 {removal(session)}
+              </dd>
+            </>
+          )}
+          {session.stars !== undefined && session.stars > 0 && (
+            <>
+              <dt>{t("ended.rating")}</dt>
+              <dd>
+                <span class="stars" aria-hidden="true">
+                  {"★".repeat(session.stars)}
+                  {"☆".repeat(Math.max(0, maxStars - session.stars))}
+                </span>{" "}
+                {t("ended.stars", { stars: session.stars })}
               </dd>
             </>
           )}

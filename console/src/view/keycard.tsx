@@ -3,10 +3,11 @@
 import { useComputed, useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 import { firstGroup, spell } from "../alphabet";
-import type { SessionView } from "../desk";
+import type { SessionView } from "../sessionview";
 import { duration, t } from "../text";
 import { useConsole } from "./context";
 import { Icon } from "./icons";
+import { OpenCustomer } from "./try";
 
 export function KeyCard({ session }: { session: SessionView }) {
   const { desk } = useConsole();
@@ -35,6 +36,7 @@ export function KeyCard({ session }: { session: SessionView }) {
         ))}
       </p>
       <Countdown until={session.key_expires} />
+      {session.test === true && <OpenCustomer url={issued.url} />}
       <ol class="spelling" aria-label={t("key.spelling")}>
         {spell(issued.key).map(({ character, word }, i) => (
           <li key={i}>

@@ -1,18 +1,20 @@
-// The list of sessions with the filter over it, and the way to a new one.
+// The queue with the filter over it, and the way to a new session.
 
-import { computed, useSignal } from "@preact/signals";
+import { computed, useComputed, useSignal } from "@preact/signals";
 import { useMemo } from "preact/hooks";
-import { over, type SessionView } from "../desk";
-import { t, timeOf } from "../text";
+import { over, type SessionView } from "../sessionview";
+import { type Group as GroupName, queue, sinceOf } from "../queue";
+import { duration, isolate, t, timeOf } from "../text";
 import { useConsole } from "./context";
 import { Icon } from "./icons";
 import { stateIcon } from "./state";
+import { Mark } from "./tabs";
 
 /** How many sessions that are over are listed. */
 const pastShown = 20;
 
-export function Rail({ onHelp }: { onHelp: () => void }) {
-  const { desk } = useConsole();
+export function Rail() {
+  const { desk, layout } = useConsole();
   const filter = useSignal("");
   const found = useMemo(
     () => computed(() => desk.sessions.value.filter((s) => matches(s, filter.value, desk.clock.read()))),
@@ -20,17 +22,17 @@ export function Rail({ onHelp }: { onHelp: () => void }) {
   );
   const account = desk.welcome.value?.account;
   const mayIssue = desk.welcome.value?.can_issue === true;
-  const live = found.value.filter((s) => !over(s.state));
-  const past = found.value.filter((s) => over(s.state)).slice(0, pastShown);
+  const order = queue(found.value);
+  const live = order.some((g) => g.group !== "over");
 
   return (
-    <nav class="rail" aria-label={t("rail.label")}>
+    <nav id="rail" class="rail" aria-label={t("rail.label")}>
       <header class="rail-head">
         <span class="brand">
           <img src="/assets/icon.svg" width="28" height="28" alt="" />
           Consento
         </span>
-        <button type="button" class="button quiet small icon-only" aria-label={t("help.open_help")} title={`${t("help.open_help")} (?)`} onClick={onHelp}>
+        <button type="button" class="button quiet small icon-only" aria-label={t("help.open_help")} title={`${t("help.open_help")} (?)`} onClick={() => (layout.help.value = true)}>
           <Icon name="help" />
         </button>
       </header>
@@ -58,23 +60,37 @@ export function Rail({ onHelp }: { onHelp: () => void }) {
           value={filter}
           aria-keyshortcuts="/"
           onInput={(e) => (filter.value = e.currentTarget.value)}
-          onKeyDown={(e) => e.key === "Escape" && (filter.value = "")}
+          onKeyDown={(e) => {
+            if (e.key === "Escape") filter.value = "";
+            const first = order[0]?.sessions[0];
+            if (e.key === "Enter" && filter.value !== "" && first) desk.open(first.id);
+            if (e.key === "ArrowDown") document.querySelector<HTMLElement>(".session-list .row")?.focus();
+          }}
         />
       </div>
 
       <div class="session-list">
-        {found.value.length === 0 && desk.welcome.value !== null && (
-          <p class="soft">{filter.value === "" ? t("rail.empty") : t("rail.no_match", { filter: filter.value })}</p>
+        {desk.welcome.value !== null && !live && filter.value === "" && (
+          <p class="soft empty">{t(mayIssue ? "rail.empty" : "rail.empty_watch")}</p>
         )}
-        <Group heading={t("rail.now")} sessions={live} />
-        <Group heading={t("rail.past")} sessions={past} />
+        {desk.welcome.value !== null && found.value.length === 0 && filter.value !== "" && (
+          <div class="empty">
+            <p class="soft">{t("rail.no_match", { filter: filter.value })}</p>
+            <button type="button" class="button small" onClick={() => (filter.value = "")}>
+              {t("rail.clear")}
+            </button>
+          </div>
+        )}
+        {order.map((g) => (
+          <Group key={g.group} group={g.group} sessions={g.group === "over" ? g.sessions.slice(0, pastShown) : g.sessions} />
+        ))}
       </div>
 
       {account && (
         <form class="account" method="post" action="/signout">
           <p>
-            <strong>{account.name}</strong>
-            <span class="soft">{[account.team, account.office].filter(Boolean).join(" · ")}</span>
+            <strong>{isolate(account.name)}</strong>
+            <span class="soft">{[account.team, account.office].filter(Boolean).map(isolate).join(" · ")}</span>
           </p>
           <button type="submit" class="button quiet small">
             {t("rail.sign_out")}
@@ -85,12 +101,11 @@ export function Rail({ onHelp }: { onHelp: () => void }) {
   );
 }
 
-function Group({ heading, sessions }: { heading: string; sessions: readonly SessionView[] }) {
-  if (sessions.length === 0) return null;
+function Group({ group, sessions }: { group: GroupName; sessions: readonly SessionView[] }) {
   return (
-    <section>
+    <section data-group={group}>
       <h2 class="group">
-        {heading} <span class="soft">{sessions.length}</span>
+        {t(`rail.group.${group}`)} <span class="soft">{sessions.length}</span>
       </h2>
       <ul>
         {sessions.map((s) => (
@@ -103,25 +118,49 @@ function Group({ heading, sessions }: { heading: string; sessions: readonly Sess
 
 function Row({ session: s }: { session: SessionView }) {
   const { desk } = useConsole();
+  const away = s.away_since !== undefined && !over(s.state);
   return (
     <li>
-      <button type="button" class="row" data-state={s.state} aria-current={desk.selected.value === s.id} onClick={() => desk.open(s.id)}>
+      <button
+        type="button"
+        class="row"
+        data-state={s.state}
+        data-away={away}
+        aria-current={desk.selected.value === s.id}
+        onClick={() => desk.open(s.id)}
+      >
         <span class="row-icon">
-          <Icon name={stateIcon(s.state)} />
+          <Icon name={away ? "lost" : stateIcon(s.state)} />
         </span>
         <span class="row-main">
-          <span class="row-state">{t(`state.${s.state}`)}</span>
+          <span class="row-state">
+            <span class="row-word">{away ? t("rail.away") : t(`state.${s.state}`)}</span>
+            {desk.unread.value.has(s.id) && <Mark />}
+          </span>
           <span class="row-who soft">
-            {[timeOf(s.issued_at, desk.clock.read()), s.mine ? t("rail.mine") : s.technician.name, s.system].filter(Boolean).join(" · ")}
+            {[s.test === true ? t("try.mark") : "", timeOf(s.issued_at, desk.clock.read()), s.mine ? t("rail.mine") : s.technician.name, s.system].filter(Boolean).map(isolate).join(" · ")}
           </span>
         </span>
+        {!over(s.state) && <Waited since={sinceOf(s)} />}
       </button>
     </li>
   );
 }
 
+/** Waited is for how long it has been so. */
+function Waited({ since }: { since: string }) {
+  const { desk } = useConsole();
+  const text = useComputed(() => duration(desk.clock.now.value - Date.parse(since)));
+  return (
+    <span class="row-waited figures" title={t("rail.waited")}>
+      <span class="visually-hidden">{t("rail.waited")} </span>
+      {text}
+    </span>
+  );
+}
+
 function matches(s: SessionView, filter: string, now: number): boolean {
-  const text = [s.technician.name, s.technician.team, s.system, t(`state.${s.state}`), timeOf(s.issued_at, now)].join(" ").toLowerCase();
+  const text = [s.note ?? "", s.technician.name, s.technician.team, s.system, t(`state.${s.state}`), timeOf(s.issued_at, now)].join(" ").toLowerCase();
   return filter
     .toLowerCase()
     .split(/\s+/)

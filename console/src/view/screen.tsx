@@ -1,26 +1,33 @@
-// The customer's screen: the video, and the cursor drawn over it.
+// The customer's screen: the video, the cursor drawn over it, and the last
+// picture in grey while no new one comes.
 
-import { useSignal, useSignalEffect } from "@preact/signals";
+import { useComputed, useSignal, useSignalEffect } from "@preact/signals";
 import { useLayoutEffect, useRef } from "preact/hooks";
+import type { SessionView } from "../sessionview";
 import { scaleOf, type Size } from "../geometry";
 import type { Picture, PictureState } from "../picture";
-import { t, type TextKey } from "../text";
+import { duration, t, type TextKey } from "../text";
 import { useConsole } from "./context";
+import { Icon, type IconName } from "./icons";
+import { hidden } from "./sharing";
 
 const words: Record<Exclude<PictureState, "live">, TextKey> = {
   connecting: "picture.connecting",
+  resting: "picture.connecting",
   waiting: "picture.waiting",
   retrying: "picture.retrying",
   refused: "picture.refused",
+  unable: "picture.unable",
 };
 
 /** Screen is there before the customer allows anything (current, but not shown),
  * so that the first picture is seen the moment it comes. */
-export function Screen({ picture, current, shown }: { picture: Picture; current: boolean; shown: boolean }) {
-  const { settings } = useConsole();
+export function Screen({ session, picture, current, shown }: { session: SessionView; picture: Picture; current: boolean; shown: boolean }) {
+  const { desk, settings } = useConsole();
   const stage = useRef<HTMLDivElement>(null);
   const frame = useRef<HTMLDivElement>(null);
   const video = useRef<HTMLVideoElement>(null);
+  const still = useRef<HTMLCanvasElement>(null);
   const canvas = useRef<HTMLCanvasElement>(null);
   const place = useSignal<Size>({ width: 0, height: 0 });
 
@@ -32,12 +39,21 @@ export function Screen({ picture, current, shown }: { picture: Picture; current:
     });
     observer.observe(stage.current);
     picture.cursor.show(canvas.current);
+    picture.freeze = () => copy(v, still.current);
     const sized = () => v.videoWidth > 0 && picture.shown({ width: v.videoWidth, height: v.videoHeight });
     v.addEventListener("resize", sized);
     v.addEventListener("loadeddata", sized);
+    let next = 0;
+    const seen = () => {
+      picture.changed();
+      next = v.requestVideoFrameCallback(seen);
+    };
+    next = v.requestVideoFrameCallback(seen);
     return () => {
       observer.disconnect();
+      v.cancelVideoFrameCallback(next);
       picture.cursor.show(null);
+      picture.freeze = () => {};
       v.removeEventListener("resize", sized);
       v.removeEventListener("loadeddata", sized);
       v.srcObject = null;
@@ -60,18 +76,23 @@ export function Screen({ picture, current, shown }: { picture: Picture; current:
   });
 
   const state = picture.state.value;
+  const frozen = picture.frozen.value > 0;
+  const offline = desk.lostAt.value > 0;
+  const away = session.away_since !== undefined;
+  const secret = hidden(session);
   return (
     <div
       ref={stage}
       class="stage"
       data-shown={shown}
       data-zoom={settings.zoom}
+      data-grey={frozen || offline || away}
       role="region"
       aria-label={t("picture.label")}
       aria-hidden={!shown}
       tabIndex={shown ? 0 : -1}
     >
-      <div ref={frame} class="frame" data-live={state === "live"}>
+      <div ref={frame} class="frame" data-live={!secret && (state === "live" || frozen)}>
         <video
           ref={video}
           data-testid={current ? "remote-screen" : undefined}
@@ -81,9 +102,73 @@ export function Screen({ picture, current, shown }: { picture: Picture; current:
           playsInline
           disablePictureInPicture
         />
+        <canvas ref={still} class="still" aria-hidden="true" hidden={!frozen} />
         <canvas ref={canvas} class="cursor" aria-hidden="true" hidden />
       </div>
-      {state !== "live" && <p class="stage-word">{t(words[state])}</p>}
+      {shown && <Word session={session} picture={picture} />}
+    </div>
+  );
+}
+
+/** copy keeps what the video shows at this moment. */
+function copy(video: HTMLVideoElement, still: HTMLCanvasElement | null): void {
+  if (still === null || video.videoWidth === 0) return;
+  still.width = video.videoWidth;
+  still.height = video.videoHeight;
+  still.getContext("2d")?.drawImage(video, 0, 0);
+}
+
+/** Word says why there is no picture, or only an old one, and what comes next. */
+function Word({ session, picture }: { session: SessionView; picture: Picture }) {
+  const { desk } = useConsole();
+  const state = picture.state.value;
+  const secret = hidden(session);
+  if (session.away_since !== undefined) return <Away since={session.away_since} until={session.away_until} />;
+  if (desk.lostAt.value > 0) return <Offline since={desk.lostAt.value} />;
+  if (secret !== null) {
+    return <Notice icon={secret === "locked" ? "lock" : "pause"} head={t(`shared.${secret}`)}>{t(`sharing.${secret}`)}</Notice>;
+  }
+  if (state !== "live") {
+    return picture.frozen.value > 0 && state !== "refused"
+      ? <Notice icon="wait" head={t(state === "retrying" ? "picture.retrying" : "picture.again")} />
+      : <p class="stage-word">{t(words[state])}</p>;
+  }
+  if (picture.back.value > 0) return <Notice icon="check" head={t("picture.back", { time: duration(picture.back.value) })} brief />;
+  return null;
+}
+
+/** Away counts how long the customer's computer has not been heard of. */
+function Away({ since, until }: { since: string; until: string | undefined }) {
+  const { desk } = useConsole();
+  const waited = useComputed(() => duration(desk.clock.now.value - Date.parse(since)));
+  const left = useComputed(() => (until === undefined ? "" : duration(Date.parse(until) - desk.clock.now.value)));
+  return (
+    <Notice icon="lost" head={t("away.heading")}>
+      <span class="figures">{t("away.waited", { time: waited.value })}</span> {until !== undefined && <span class="figures">{t("away.until", { time: left.value })}</span>}
+    </Notice>
+  );
+}
+
+function Offline({ since }: { since: number }) {
+  const { desk } = useConsole();
+  const waited = useComputed(() => {
+    void desk.clock.now.value; // each second
+    return duration(performance.now() - since);
+  });
+  return (
+    <Notice icon="warn" head={t("line.lost")}>
+      <span class="figures">{t("picture.offline", { time: waited.value })}</span>
+    </Notice>
+  );
+}
+
+function Notice({ icon, head, brief, children }: { icon: IconName; head: string; brief?: boolean; children?: preact.ComponentChildren }) {
+  return (
+    <div class="stage-notice" data-brief={brief === true}>
+      <Icon name={icon} />
+      <p>
+        <strong>{head}</strong> {children}
+      </p>
     </div>
   );
 }

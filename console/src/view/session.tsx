@@ -3,19 +3,23 @@
 
 import { useComputed, useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
-import { over, type SessionView } from "../desk";
-import { duration, t, timeOf } from "../text";
+import { exactable } from "../codecs";
+import { crispable, over, type SessionView } from "../sessionview";
+import { duration, isolate, t } from "../text";
 import { toggleFullScreen } from "./fullscreen";
 import { useConsole } from "./context";
+import { Drawer } from "./drawer";
 import { Ended } from "./ended";
 import { Icon } from "./icons";
 import { KeyCard } from "./keycard";
 import { Screen } from "./screen";
+import { Shared } from "./sharing";
 import { Consents, StateMark } from "./state";
 import { Steps } from "./steps";
+import { hasWhy, Why } from "./why";
 
 export function SessionPanel({ session }: { session: SessionView }) {
-  const { desk, settings } = useConsole();
+  const { desk, settings, layout } = useConsole();
   const ended = over(session.state);
   const full = useSignal(document.fullscreenElement !== null);
   useEffect(() => {
@@ -25,17 +29,34 @@ export function SessionPanel({ session }: { session: SessionView }) {
   }, []);
   const live = session.state === "Active" && desk.pictures.value.get(session.id)?.state.value === "live";
   return (
-    <section class="session" aria-labelledby="session-name">
+    <section class="session" data-state={session.state} aria-labelledby="session-name">
       <header class="session-head">
         <div class="session-what">
-          <h1 id="session-name" class="visually-hidden">{t("session", { time: timeOf(session.issued_at, desk.clock.read()) })}</h1>
+          <h1 id="session-name" class="visually-hidden">{desk.nameOf(session)}</h1>
           <StateMark state={session.state} />
           {!ended && <Consents session={session} allowed={desk.welcome.value?.permissions ?? null} />}
+          {!ended && <Shared session={session} />}
           {!ended && <Facts session={session} />}
         </div>
         <div class="session-tools">
           {live && (
             <>
+              {crispable(session) && (
+                <button
+                  type="button"
+                  class="button small"
+                  data-testid="crisp"
+                  aria-pressed={session.crisp === true}
+                  aria-disabled={!exactable()}
+                  title={exactable() ? t("act.crisp_on") : t("view.crisp_cannot")}
+                  onClick={() => exactable() && desk.crisp(session.id, session.crisp !== true)}
+                >
+                  <span class="one" aria-hidden="true">
+                    Aa
+                  </span>
+                  <span class="tool-word">{t("view.crisp")}</span>
+                </button>
+              )}
               <button
                 type="button"
                 class="button small"
@@ -62,6 +83,19 @@ export function SessionPanel({ session }: { session: SessionView }) {
               </button>
             </>
           )}
+          {session.mine && (
+            <button
+              type="button"
+              class="button small"
+              aria-keyshortcuts="W"
+              aria-pressed={layout.drawer.value === "notes"}
+              title={`${t("act.notes")} (W)`}
+              onClick={() => layout.toggle("notes")}
+            >
+              <Icon name="note" />
+              <span class="tool-word">{t("notes.heading")}</span>
+            </button>
+          )}
           {session.mine && !ended && (
             <button
               type="button"
@@ -76,17 +110,26 @@ export function SessionPanel({ session }: { session: SessionView }) {
           )}
         </div>
       </header>
-      <Body key={session.id} session={session} />
-      {/* All of them stay: a picture that is put away keeps its last frame for when it comes back. */}
-      {[...desk.pictures.value].map(([id, picture]) => (
-        <Screen key={id} picture={picture} current={id === session.id} shown={id === session.id && session.state === "Active"} />
-      ))}
+      <div class="session-main">
+        <div class="session-view">
+          <Body key={session.id} session={session} />
+          {/* All of them stay: a picture that is put away keeps its last frame for when it comes back. */}
+          {[...desk.pictures.value].map(([id, picture]) => {
+            const own = desk.sessions.value.find((s) => s.id === id);
+            return own && <Screen key={id} session={own} picture={picture} current={id === session.id} shown={id === session.id && session.state === "Active"} />;
+          })}
+        </div>
+        <Drawer session={session} />
+      </div>
     </section>
   );
 }
 
 /** Facts: how long, recording, who looks. */
 function Facts({ session }: { session: SessionView }) {
+  const { desk } = useConsole();
+  const me = desk.welcome.value?.account.name;
+  const others = session.viewers.filter((name) => name !== me).map(isolate);
   return (
     <ul class="session-facts">
       {session.active_at && (
@@ -94,14 +137,14 @@ function Facts({ session }: { session: SessionView }) {
           <Elapsed since={session.active_at} />
         </li>
       )}
-      <li>
+      <li class="fact-recorded" title={t(session.recording ? "recorded" : "recorded_later")}>
         <Icon name="record" />
-        {t(session.recording ? "recorded" : "recorded_later")}
+        <span class="fact-word">{t(session.recording ? "recorded" : "recorded_later")}</span>
       </li>
-      {session.viewers.length > 0 && (
-        <li>
+      {others.length > 0 && (
+        <li title={t("viewers", { names: others.join(", ") })}>
           <Icon name="eye" />
-          {t("viewers", { names: session.viewers.join(", ") })}
+          <span class="fact-word">{t("viewers", { names: others.join(", ") })}</span>
         </li>
       )}
     </ul>
@@ -135,7 +178,12 @@ function Body({ session }: { session: SessionView }) {
     <>
       {!shared && (
         <div class="session-body prepare" role="group" aria-labelledby="session-name" tabIndex={0}>
-          {session.state === "Issued" && session.mine && <KeyCard session={session} />}
+          {((session.state === "Issued" && session.mine) || hasWhy(session)) && (
+            <div class="stack">
+              {session.state === "Issued" && session.mine && <KeyCard session={session} />}
+              {hasWhy(session) && <Why session={session} />}
+            </div>
+          )}
           <Steps session={session} />
         </div>
       )}

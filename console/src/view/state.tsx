@@ -1,6 +1,6 @@
 // A session's state, consents and recording, each as a word with a drawing.
 
-import type { SessionView } from "../desk";
+import type { SessionView } from "../sessionview";
 import { type Consent, type Permission, permissions, type PermissionSet, type State } from "../protocol";
 import { t } from "../text";
 import { Icon, type IconName } from "./icons";

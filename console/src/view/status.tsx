@@ -1,9 +1,10 @@
 // The status bar: the connection in words, and the figures of the picture.
 
 import { useComputed, useSignal, useSignalEffect } from "@preact/signals";
-import { number, t } from "../text";
+import { count, number, t } from "../text";
 import type { Line } from "../wire";
 import { useConsole } from "./context";
+import { Quality } from "./figures";
 import { Icon } from "./icons";
 
 export function StatusBar() {
@@ -17,7 +18,9 @@ export function StatusBar() {
         <span role="status">{t(lineText[line.kind])}</span>
         {line.kind === "lost" && <Retry at={line.retryAt} />}
       </p>
-      <Figures />
+      <div class="status-end">
+        <Figures />
+      </div>
     </footer>
   );
 }
@@ -39,7 +42,7 @@ function Retry({ at }: { at: number }) {
   });
   return (
     <>
-      <span aria-hidden="true">{t("line.retry", { seconds: seconds.value })}</span>
+      <span aria-hidden="true">{t("line.retry", { seconds: count("seconds", seconds.value) })}</span>
       <button type="button" class="button quiet small" onClick={() => desk.wire.retryNow()}>
         {t("line.retry_now")}
       </button>
@@ -49,32 +52,40 @@ function Retry({ at }: { at: number }) {
 
 function Figures() {
   const { desk } = useConsole();
+  const session = desk.current.value;
+  const picture = desk.pictures.value.get(desk.selected.value);
   const stats = useComputed(() => desk.pictures.value.get(desk.selected.value)?.stats.value ?? null);
   const s = stats.value;
-  if (s === null || s.width === 0 || desk.current.value?.state !== "Active") return null;
-  const figures: [string, string][] = [
-    [t("stats.round_trip"), s.roundTrip === null ? "–" : `${number(s.roundTrip)} ms`],
-    [t("stats.frames"), number(Math.round(s.framesPerSecond))],
-    [t("stats.decode"), s.decode === null ? "–" : `${number(s.decode)} ms`],
-    [t("stats.size"), `${s.width} × ${s.height}`],
-  ];
+  if (session?.state !== "Active") return null;
+  const figures: [string, string][] =
+    s === null || s.width === 0
+      ? []
+      : [
+          [t("stats.round_trip"), s.roundTrip === null ? "–" : `${number(Math.round(s.roundTrip))} ms`],
+          [t("stats.frames"), number(Math.round(s.framesPerSecond))],
+          [t("stats.decode"), s.decode === null ? "–" : `${number(s.decode)} ms`],
+          [t("stats.size"), `${s.width} × ${s.height}`],
+        ];
   return (
-    <dl class="stats">
-      {figures.map(([name, value]) => (
-        <div key={name}>
-          <dt>{name}</dt>
-          <dd class="figures">{value}</dd>
-        </div>
-      ))}
-      {desk.current.value?.recording && (
-        <div class="recording">
-          <dt class="visually-hidden">{t("stats.recording")}</dt>
-          <dd>
-            <Icon name="record" />
-            {t("stats.recorded")}
-          </dd>
-        </div>
-      )}
-    </dl>
+    <>
+      {picture && <Quality session={session} picture={picture} />}
+      <dl class="stats">
+        {figures.map(([name, value]) => (
+          <div key={name}>
+            <dt>{name}</dt>
+            <dd class="figures">{value}</dd>
+          </div>
+        ))}
+        {session.recording && (
+          <div class="recording">
+            <dt class="visually-hidden">{t("stats.recording")}</dt>
+            <dd>
+              <Icon name="record" />
+              {t("stats.recorded")}
+            </dd>
+          </div>
+        )}
+      </dl>
+    </>
   );
 }

@@ -2,6 +2,7 @@
 
 import { t } from "../text";
 import { useConsole } from "./context";
+import { Try } from "./try";
 
 export function Teach() {
   const { desk } = useConsole();
@@ -24,6 +25,7 @@ export function Teach() {
             <li>{t("teach.three")}</li>
           </ol>
           <p class="soft">{t("teach.keys")}</p>
+          <Try />
         </>
       ) : (
         <p>{t("rail.may_not_issue")}</p>

@@ -29,9 +29,15 @@ const (
 )
 
 type commands struct {
-	Keygen  keygen  `cmd:"" help:"Make an auditor's key pair."`
-	Session session `cmd:"" help:"Check a recording. Needs no secret."`
-	Open    open    `cmd:"" help:"Check a recording, decrypt it and export video, events and shell."`
+	Keygen  keygen          `cmd:"" help:"Make keys: an auditor's, the three of the escrow, or the root's."`
+	Session session         `cmd:"" help:"Check a recording. Needs no secret."`
+	Log     logCheck        `cmd:"" help:"Check the whole log of the office. Needs no secret."`
+	Store   storeCheck      `cmd:"" help:"Check the log, and stores of recordings against it. Needs no secret."`
+	Excerpt excerptCommands `cmd:"" help:"Check some records of a recording, or take them out."`
+	Open    open            `cmd:"" help:"Check a recording, decrypt it and export video, events and shell."`
+	Share   share           `cmd:"" help:"Let somebody read some tracks and minutes of a recording."`
+	Rewrap  rewrap          `cmd:"" help:"Make a key bag for those whom a newer policy names."`
+	Policy  policyCommands  `cmd:"" help:"Make, sign and show the policy that says who may read recordings."`
 }
 
 // failure is an error that decides the exit code.
@@ -81,11 +87,12 @@ func codeOf(err error) int {
 	switch {
 	case errors.As(err, &f):
 		return f.code
-	case errors.Is(err, recordings.ErrTampered):
+	case errors.Is(err, recordings.ErrTampered), errors.Is(err, recordings.ErrPolicy), errors.Is(err, recordings.ErrForeign):
 		return exitTampered
 	case errors.Is(err, recordings.ErrNothing):
 		return exitIncomplete
-	case errors.Is(err, recordings.ErrNotForYou), errors.Is(err, recordings.ErrBagMismatch), errors.Is(err, recordings.ErrMalformed):
+	case errors.Is(err, recordings.ErrNotForYou), errors.Is(err, recordings.ErrMoreKeys), errors.Is(err, recordings.ErrExpired),
+		errors.Is(err, recordings.ErrBagMismatch), errors.Is(err, recordings.ErrMalformed):
 		return exitUnverifiable
 	}
 	return exitUsage // a file or folder that cannot be read or written

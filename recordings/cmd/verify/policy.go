@@ -1,82 +1,42 @@
 package main
 
 import (
-	"crypto/ed25519"
-	"crypto/x509"
-	"encoding/pem"
-	"fmt"
-	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
+
+	"consento/recordings/translog"
 )
 
-const maxPolicyFile = 1 << 20
-
-// logKeys reads the log's public keys (PEM, PKIX, Ed25519): all in a file, or in
-// a folder those in log.pub and log-*.pub.
-func logKeys(path string) ([]ed25519.PublicKey, error) {
+// readKeys reads public keys (PEM, PKIX, Ed25519): from a file the log's, from a
+// folder those in log.pub, log-*.pub and witness-*.pub.
+func readKeys(path string) (translog.Keys, error) {
 	if path == "" {
-		return nil, nil
+		return translog.Keys{}, nil
 	}
 	st, err := os.Stat(path)
 	if err != nil {
-		return nil, failure{exitUsage, err}
+		return translog.Keys{}, failure{exitUsage, err}
 	}
-	if !st.IsDir() {
-		keys, err := pemKeys(path)
-		if err == nil && len(keys) == 0 {
-			err = fmt.Errorf("%s holds no Ed25519 public key in PEM", path)
-		}
+	if st.IsDir() {
+		keys, err := translog.ReadKeys(os.DirFS(path))
 		if err != nil {
-			return nil, failure{exitUsage, err}
+			return keys, failure{exitUsage, err}
 		}
 		return keys, nil
 	}
-	entries, err := os.ReadDir(path)
+	b, err := readSmall(path)
 	if err != nil {
-		return nil, failure{exitUsage, err}
+		return translog.Keys{}, failure{exitUsage, err}
 	}
-	var keys []ed25519.PublicKey
-	for _, e := range entries {
-		if n := e.Name(); n != "log.pub" && !(strings.HasPrefix(n, "log-") && strings.HasSuffix(n, ".pub")) {
-			continue
-		}
-		more, err := pemKeys(filepath.Join(path, e.Name()))
-		if err != nil {
-			return nil, failure{exitUsage, err}
-		}
-		keys = append(keys, more...)
+	keys, err := translog.ParseKeys(b)
+	if err != nil {
+		return translog.Keys{}, failure{exitUsage, &fs.PathError{Op: "read", Path: path, Err: err}}
 	}
-	return keys, nil
+	return translog.Keys{Log: keys, Quorum: 1}, nil
 }
 
-func pemKeys(path string) ([]ed25519.PublicKey, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	b, err := io.ReadAll(io.LimitReader(f, maxPolicyFile+1))
-	if err != nil {
-		return nil, err
-	}
-	if len(b) > maxPolicyFile {
-		return nil, fmt.Errorf("%s is too long for public keys", path)
-	}
-	var keys []ed25519.PublicKey
-	for {
-		block, rest := pem.Decode(b)
-		if block == nil {
-			return keys, nil
-		}
-		b = rest
-		k, err := x509.ParsePKIXPublicKey(block.Bytes)
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", path, err)
-		}
-		if k, ok := k.(ed25519.PublicKey); ok {
-			keys = append(keys, k)
-		}
-	}
+// readSmall reads a key, checkpoint or proof.
+func readSmall(path string) ([]byte, error) {
+	return translog.ReadFile(os.DirFS(filepath.Dir(path)), filepath.Base(path))
 }

@@ -9,40 +9,70 @@ import (
 	"time"
 
 	"consento/recordings"
+	"consento/recordings/translog"
+	"consento/recordings/verdict"
 )
 
-// print writes the verdict line, the reasons, and the facts of each segment.
-func (f *finding) print(out io.Writer) error {
+// printResult writes the verdict line, the reasons, and the facts of each segment.
+func printResult(out io.Writer, r verdict.Result, readable map[string]string) error {
 	var b strings.Builder
-	switch f.code() {
-	case exitTampered:
+	switch r.State {
+	case verdict.Tampered:
 		b.WriteString("TAMPERED: something was changed after it was recorded\n")
-	case exitIncomplete:
+	case verdict.Incomplete:
 		b.WriteString("INCOMPLETE: what is sealed is untouched, but the end is missing or not sealed\n")
-	default:
-		b.WriteString("UNVERIFIABLE: closed and untouched as far as the file shows; nothing outside it was there to compare it with\n")
+	case verdict.Intact:
+		b.WriteString("OK: closed, untouched, and as the witnessed log has it\n")
+	case verdict.Unverifiable:
+		if r.Proof == nil {
+			b.WriteString("UNVERIFIABLE: closed and untouched as far as the file shows; nothing outside it was there to compare it with\n")
+			break
+		}
+		b.WriteString("UNVERIFIABLE: nothing contradicts the recording, but not all that is needed was there to say that it is the one\n")
 	}
-	for _, r := range f.reasons {
-		fmt.Fprintf(&b, "  - %s\n", r)
+	for _, reason := range r.Reasons {
+		text := reason.Text
+		if len(r.Parts) > 1 && reason.Segment >= 0 {
+			text = fmt.Sprintf("segment %d: %s", reason.Segment, text)
+		}
+		fmt.Fprintf(&b, "  - %s\n", text)
 	}
-	for _, p := range f.parts {
+	for _, remark := range r.Remarks {
+		fmt.Fprintf(&b, "  - %s\n", remark)
+	}
+	if r.Proof != nil {
 		b.WriteByte('\n')
-		p.print(&b)
+		printProof(&b, *r.Proof)
+	}
+	for _, p := range r.Parts {
+		b.WriteByte('\n')
+		printPart(&b, p, readable[p.Path])
 	}
 	_, err := io.WriteString(out, b.String())
 	return err
 }
 
-func (p part) print(b *strings.Builder) {
-	r := p.rep
+func printProof(b *strings.Builder, r translog.ProofReport) {
 	line := func(name, format string, args ...any) {
 		fmt.Fprintf(b, "%-18s %s\n", name, fmt.Sprintf(format, args...))
 	}
-	line("file", "%s, %d bytes", p.path, r.Bytes)
+	line("log", "%s, %d leaves", r.Checkpoint.Origin, r.Checkpoint.Size)
+	line("witnesses", "%s", witnesses(r.Witnesses))
+	for _, l := range r.Leaves {
+		line("leaf", "%d: %s on %s", l.Index, l.Leaf.Kind(), utc(l.Time))
+	}
+}
+
+func printPart(b *strings.Builder, p verdict.Part, reader string) {
+	r := p.Report
+	line := func(name, format string, args ...any) {
+		fmt.Fprintf(b, "%-18s %s\n", name, fmt.Sprintf(format, args...))
+	}
+	line("file", "%s, %d bytes", p.Path, r.Bytes)
 	if r.Open.Key != nil {
 		line("session", "%s, segment %d, by %q", r.Open.Session, r.Open.Segment, r.Open.Origin)
 		line("started", "%s", r.Open.Started.Format("2006-01-02 15:04:05.000 UTC"))
-		line("readable by", "%s", p.reader)
+		line("readable by", "%s", reader)
 	}
 	line("contents", "%d records, %d seals, %s%s", r.Records, r.Seals, clock(r.Length), tracks(r))
 	if r.Seals > 0 {

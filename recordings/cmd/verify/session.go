@@ -4,20 +4,70 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"os"
 	"strings"
 
 	"consento/recordings"
+	"consento/recordings/translog"
+	"consento/recordings/verdict"
 )
 
+// against is what a recording is compared with.
+type against struct {
+	Proof  string `placeholder:"FILE" help:"Proof of what the log holds about the session; by default the one beside it (ID.proof). Without it the best verdict is unverifiable."`
+	Policy string `placeholder:"KEYS" help:"File or folder of public keys: the log's (log.pub), its witnesses' (witness-NAME.pub), the auditors' root (auditors.pub) with the policies that it signed (N.policy)."`
+}
+
+// begin opens a case for the recording that begins with this file.
+func (a against) begin(file string) (*verdict.Case, error) {
+	keys, err := readKeys(a.Policy)
+	if err != nil {
+		return nil, err
+	}
+	policies, err := readPolicies(a.Policy)
+	if err != nil {
+		return nil, err
+	}
+	proof, err := a.proof(file)
+	if err != nil {
+		return nil, err
+	}
+	return verdict.New(keys, proof, policies), nil
+}
+
+func (a against) proof(file string) (*translog.Proof, error) {
+	name := a.Proof
+	if name == "" {
+		session, ok := strings.CutSuffix(file, "-0.rec")
+		if !ok {
+			return nil, nil
+		}
+		name = session + ".proof"
+		if _, err := os.Stat(name); errors.Is(err, fs.ErrNotExist) {
+			return nil, nil
+		}
+	}
+	b, err := readSmall(name)
+	if err != nil {
+		return nil, failure{exitUsage, err}
+	}
+	p, err := translog.ParseProof(b)
+	if err != nil {
+		return nil, failure{exitUsage, fmt.Errorf("%s: %w", name, err)}
+	}
+	return &p, nil
+}
+
 type session struct {
-	File   string `arg:"" help:"A segment; those that go on from it (NAME-0.rec, NAME-1.rec, ...) are taken along."`
-	Policy string `placeholder:"KEYS" help:"File or folder of public keys, with the log's (log.pub) for recordings that a crash interrupted."`
-	Bag    string `placeholder:"FILE" help:"Key bag of the first segment; by default beside it, with .key."`
+	File string `arg:"" help:"A segment; those that go on from it (NAME-0.rec, NAME-1.rec, ...) are taken along."`
+	against
+	Bag string `placeholder:"FILE" help:"Key bag of the first segment; by default beside it, with .key."`
 }
 
 // Run checks the recording and prints what it found; the exit code is the verdict.
 func (s *session) Run(out io.Writer, code *int) error {
-	keys, err := logKeys(s.Policy)
+	c, err := s.begin(s.File)
 	if err != nil {
 		return err
 	}
@@ -25,98 +75,51 @@ func (s *session) Run(out io.Writer, code *int) error {
 	if err != nil {
 		return failure{exitUsage, err}
 	}
-	var f finding
+	readable := map[string]string{}
 	for _, p := range paths {
-		rep, err := recordings.ScanFile(p, recordings.ScanOptions{LogKeys: keys})
-		if err != nil {
+		if err := c.Scan(p, s.bag(p)); err != nil {
 			return failure{exitUsage, err}
 		}
-		f.add(p, rep, s.bag(p))
+		readable[p] = s.readable(p)
 	}
-	*code = f.code()
-	return f.print(out)
+	result := c.Result()
+	*code = exitCode(result.State)
+	return printResult(out, result, readable)
 }
 
-// bag says whom the contents were encrypted for.
+// exitCode is the verdict as exit code.
+func exitCode(s verdict.State) int {
+	return map[verdict.State]int{verdict.Intact: exitOK, verdict.Unverifiable: exitUnverifiable, verdict.Incomplete: exitIncomplete, verdict.Tampered: exitTampered}[s]
+}
+
+// bag is the key bag of a segment.
 func (s *session) bag(path string) string {
-	bag := recordings.DefaultBag(path)
 	if s.Bag != "" && path == s.File {
-		bag = s.Bag
+		return s.Bag
 	}
+	return recordings.DefaultBag(path)
+}
+
+// readable says whom the contents were encrypted for.
+func (s *session) readable(path string) string {
 	o, err := recordings.ReadOpen(path)
 	if err != nil {
 		return "unknown"
 	}
-	ids, err := recordings.BagRecipients(bag, o)
+	b, err := recordings.ReadBag(s.bag(path))
+	if err == nil {
+		err = b.For(o)
+	}
 	if err != nil {
 		return "nobody: " + err.Error()
 	}
-	return fmt.Sprintf("%d: %s", len(ids), strings.Join(ids, ", "))
+	return readers(b)
 }
 
-// finding is what is known of all segments.
-type finding struct {
-	parts   []part
-	reasons []string // why the verdict is what it is, worst first
-	worst   int
-}
-
-type part struct {
-	path   string
-	rep    recordings.Report
-	reader string
-}
-
-func (f *finding) add(path string, rep recordings.Report, reader string) {
-	if n := len(f.parts); n > 0 {
-		switch err := recordings.Continues(f.parts[n-1].rep, rep); {
-		case errors.Is(err, recordings.ErrTampered):
-			f.reason(exitTampered, path, err.Error())
-		case err != nil:
-			f.reason(exitIncomplete, path, err.Error())
-		}
-	} else if rep.Open.Segment > 0 {
-		f.reason(exitUnverifiable, path, fmt.Sprintf("begins with segment %d; those before it were not looked at", rep.Open.Segment))
+func readers(b recordings.Bag) string {
+	var who []string
+	for _, s := range b.Stanzas() {
+		who = append(who, fmt.Sprintf("%s %s", s.Class, strings.Join(s.IDs, " with ")))
 	}
-	f.parts = append(f.parts, part{path, rep, reader})
-	switch rep.Verdict {
-	case recordings.Tampered:
-		f.reason(exitTampered, path, rep.Fault.Reason)
-	case recordings.Incomplete:
-		if rep.Fault != nil {
-			f.reason(exitIncomplete, path, "torn end: "+rep.Fault.Reason)
-		}
-		if !rep.Final {
-			f.reason(exitIncomplete, path, "no final seal: it is still being written, or was interrupted")
-		}
-	}
-	if rep.Recovered != nil && rep.Final && !rep.RecoveryChecked && rep.Verdict != recordings.Tampered {
-		f.reason(exitUnverifiable, path, "a crash interrupted it; give the log's public key (--policy) to check who closed it")
-	}
-}
-
-// severity orders exit codes.
-func severity(code int) int {
-	return map[int]int{exitTampered: 3, exitIncomplete: 2, exitUnverifiable: 1}[code]
-}
-
-func (f *finding) reason(code int, path, text string) {
-	if len(f.parts) > 1 {
-		text = fmt.Sprintf("%s: %s", path, text)
-	}
-	if severity(code) > severity(f.worst) {
-		f.worst = code
-		f.reasons = append([]string{text}, f.reasons...)
-		return
-	}
-	f.reasons = append(f.reasons, text)
-}
-
-// code is the verdict as exit code. Without a log to anchor it to, the best is
-// unverifiable.
-func (f *finding) code() int {
-	if f.worst != 0 {
-		return f.worst
-	}
-	return exitUnverifiable
+	return fmt.Sprintf("%d: %s", len(who), strings.Join(who, ", "))
 }

@@ -1,0 +1,549 @@
+package capture
+
+import (
+	"encoding/binary"
+	"fmt"
+	"image"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/jezek/xgb/composite"
+	"github.com/jezek/xgb/damage"
+	mitshm "github.com/jezek/xgb/shm"
+	"github.com/jezek/xgb/xfixes"
+	"github.com/jezek/xgb/xproto"
+)
+
+// program captures the windows of one process and nothing else. The server keeps
+// each of them in a pixmap of its own (Composite Extension 0.4, automatic
+// redirection: the person's screen looks as before), from which it is read
+// whatever lies above it on the screen.
+//
+// A fresh pixmap is no harmless one: the server fills it with what its parent
+// shows, which may be other windows, or with old memory. So a window is painted
+// into the picture only once the program has painted every pixel of it anew.
+type program struct {
+	x      *x11
+	source *Source
+	finder *finder
+	state  State
+
+	canvas []byte
+	dirty  []image.Rectangle // of the canvas, to be composed anew
+	fresh  bool              // the whole canvas is
+
+	mu      sync.Mutex
+	members []*member                  // from the lowest to the topmost
+	known   map[xproto.Window]*member  // the same by window
+	tops    map[xproto.Window]struct{} // the children of the root that they are in
+	stale   atomic.Bool                // windows came, went, moved or were restacked
+}
+
+func openProgram(x *x11, s *Source, app Application) (*program, error) {
+	if err := x.extensions(); err != nil {
+		return nil, unsupported(err)
+	}
+	if _, err := x.extension("Composite"); err != nil {
+		return nil, unsupported(err)
+	}
+	if _, err := composite.QueryVersion(x.conn, 0, 4).Reply(); err != nil {
+		return nil, unsupported(err)
+	}
+	finder, err := newFinder(x)
+	if err != nil {
+		return nil, unsupported(err)
+	}
+	v := &program{x: x, source: s, finder: finder, known: map[xproto.Window]*member{}}
+	if err := v.watch(); err != nil {
+		return nil, err
+	}
+	if err := finder.choose(app); err != nil {
+		return nil, err
+	}
+	v.stale.Store(true)
+	return v, nil
+}
+
+// unsupported: there is no other way to capture a program.
+func unsupported(err error) error { return fmt.Errorf("%w: %v", ErrUnsupported, err) } //nolint:errorlint // errMissing would try the portable way
+
+// watch listens to what happens to windows. Events are dealt with in the order in
+// which they and the replies come from the server: what is known after a reply
+// includes everything that happened before it.
+func (v *program) watch() error {
+	x := v.x
+	shapeEvent, err := x.extension("SHAPE")
+	if err != nil {
+		return unsupported(err)
+	}
+	window := func(e []byte, at int) xproto.Window { return xproto.Window(binary.LittleEndian.Uint32(e[at:])) }
+	for _, number := range []byte{xproto.CreateNotify, xproto.MapNotify, xproto.CirculateNotify} {
+		x.listen(number, func([]byte) { v.moved() })
+	}
+	for _, number := range []byte{xproto.DestroyNotify, xproto.UnmapNotify, xproto.ReparentNotify} {
+		x.listen(number, func(e []byte) {
+			v.broke(window(e, 8), image.Point{})
+			v.moved()
+		})
+	}
+	x.listen(xproto.ConfigureNotify, func(e []byte) {
+		size := func(at int) int { return int(binary.LittleEndian.Uint16(e[at:])) }
+		v.broke(window(e, 8), image.Pt(size(20)+2*size(24), size(22)+2*size(24)))
+		v.moved()
+	})
+	x.listen(xproto.PropertyNotify, func(e []byte) {
+		if xproto.Atom(window(e, 8)) == v.finder.atoms.state {
+			v.moved()
+		}
+	})
+	x.listen(shapeEvent, func(e []byte) {
+		v.broke(window(e, 4), image.Point{})
+		v.moved()
+	})
+	err = xproto.ChangeWindowAttributesChecked(x.conn, x.root, xproto.CwEventMask,
+		[]uint32{xproto.EventMaskStructureNotify | xproto.EventMaskSubstructureNotify}).Check()
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrDisplay, err)
+	}
+	return nil
+}
+
+func (v *program) moved() {
+	v.stale.Store(true)
+	v.source.signal()
+}
+
+// broke notes that a window's pixmap is not the one that we know any more: unless
+// the outer size that it has now is the one that it had.
+func (v *program) broke(w xproto.Window, outer image.Point) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if m := v.known[w]; m != nil && m.outer != outer {
+		m.broken.Store(true)
+	}
+}
+
+// read looks for windows, fetches what they painted, and composes the picture.
+func (v *program) read() (Frame, error) {
+	at := time.Now()
+	if v.stale.Swap(false) {
+		if err := v.rescan(); err != nil {
+			v.stale.Store(true)
+			return Frame{}, err
+		}
+	}
+	if err := v.update(); err != nil {
+		return Frame{}, err
+	}
+	size := v.x.size
+	f := Frame{Pix: v.canvas, Stride: 4 * size.X, Size: size, At: at}
+	if v.fresh {
+		v.dirty = []image.Rectangle{{Max: size}}
+	}
+	f.Damage = bands(v.dirty, size)
+	v.compose(f.Damage)
+	v.dirty, v.fresh = v.dirty[:0], false
+	return f, nil
+}
+
+// rescan brings members up to what the finder finds.
+func (v *program) rescan() error {
+	g, err := xproto.GetGeometry(v.x.conn, xproto.Drawable(v.x.root)).Reply()
+	if err != nil {
+		return err
+	}
+	if size := image.Pt(int(g.Width), int(g.Height)); v.canvas == nil || size != v.x.size {
+		v.x.size, v.canvas, v.fresh = size, make([]byte, 4*size.X*size.Y), true
+	}
+	found, state, err := v.finder.find()
+	if err != nil {
+		return err
+	}
+	v.take(found)
+	if state != v.state {
+		v.state = state
+		v.source.be(state)
+	}
+	return v.name()
+}
+
+// take makes the windows that were found the members, in their order.
+func (v *program) take(found []foundWindow) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	before := v.members
+	v.members = nil
+	v.tops = map[xproto.Window]struct{}{}
+	kept := map[xproto.Window]bool{}
+	for _, w := range found {
+		m := v.known[w.id]
+		if m == nil {
+			m = &member{win: w.id}
+			v.known[w.id] = m
+		}
+		kept[w.id], m.pid = true, w.pid
+		if m.at != w.at || m.translucent != w.translucent {
+			v.dirty = append(v.dirty, m.covers())
+			m.at, m.translucent = w.at, w.translucent
+			v.dirty = append(v.dirty, m.covers())
+		}
+		v.members = append(v.members, m)
+		v.tops[w.top] = struct{}{}
+	}
+	same := len(before) == len(v.members)
+	for i, m := range before {
+		if !kept[m.win] {
+			v.dirty = append(v.dirty, m.covers())
+			delete(v.known, m.win)
+			m.release(v.x)
+		} else if same && v.members[i] != m {
+			same = false
+		}
+	}
+	if !same {
+		for _, m := range v.members {
+			v.dirty = append(v.dirty, m.covers())
+		}
+	}
+}
+
+// name gets the pixmaps of members that have none, or not their present one, and
+// then makes sure that the members are still whose they were: an id of a window
+// that died may already be somebody else's.
+func (v *program) name() error {
+	named := false
+	for _, m := range v.members {
+		if m.pixmap != 0 && !m.broken.Load() {
+			continue
+		}
+		if m.shown {
+			v.dirty = append(v.dirty, m.covers())
+		}
+		m.release(v.x)
+		m.broken.Store(false) // before the server is asked: what comes later counts
+		ok, err := m.name(v.x, &v.mu)
+		if err != nil {
+			return err
+		}
+		named = named || ok
+	}
+	if !named {
+		return nil
+	}
+	owner, err := v.finder.owner()
+	if err != nil {
+		return err
+	}
+	for _, m := range v.members {
+		if m.pixmap != 0 && owner(m.win) != m.pid {
+			m.broken.Store(true)
+			v.stale.Store(true)
+		}
+	}
+	return nil
+}
+
+// update fetches what the members painted.
+func (v *program) update() error {
+	x := v.x
+	pending := make([]fetch, 0, len(v.members))
+	for _, m := range v.members {
+		if m.pixmap != 0 && !m.broken.Load() {
+			pending = append(pending, m.ask(x))
+		}
+	}
+	for i := range pending {
+		if err := pending[i].hear(x); err != nil {
+			return err
+		}
+	}
+	for _, p := range pending {
+		m := p.member
+		err := p.finish()
+		if err != nil && !m.broken.Load() {
+			// The window may be dying, and its news on the way.
+			m.broken.Store(true)
+			v.stale.Store(true)
+			v.source.signal()
+		}
+		if m.broken.Load() {
+			if m.shown {
+				m.shown = false
+				v.dirty = append(v.dirty, m.covers())
+			}
+			continue
+		}
+		for _, r := range p.bands {
+			v.dirty = append(v.dirty, r.Add(m.at))
+		}
+	}
+	return nil
+}
+
+// compose paints those parts of the canvas anew.
+func (v *program) compose(parts []image.Rectangle) {
+	size := v.x.size
+	for _, part := range parts {
+		fill(v.canvas, 4*size.X, part, Ground)
+		for _, m := range v.members {
+			if m.shown && !m.broken.Load() {
+				m.paint(v.canvas, 4*size.X, part)
+			}
+		}
+	}
+}
+
+// again: a window died under the request; the rest goes on.
+func (v *program) again() bool {
+	v.stale.Store(true)
+	_, err := xproto.GetGeometry(v.x.conn, xproto.Drawable(v.x.root)).Reply()
+	return err == nil
+}
+
+// place knows the pointer only over the program: what it does elsewhere, and what
+// it looks like there, is not shared.
+func (v *program) place(at image.Point, over xproto.Window) (image.Point, bool) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	_, ours := v.tops[over]
+	return at, ours
+}
+
+func (v *program) close() {
+	for _, m := range v.members {
+		m.segment.free(nil)
+	}
+}
+
+// member is one window of the program.
+type member struct {
+	win         xproto.Window
+	at          image.Point // of its inner corner on the root window
+	translucent bool        // its fourth byte says how much of what is below shows
+	pid         uint32      // whose it is
+
+	pixmap  xproto.Pixmap
+	damage  damage.Damage
+	parts   xfixes.Region // what was painted since the last look
+	missing xfixes.Region // what was not painted since the pixmap is there
+	shape   []image.Rectangle
+	size    image.Point // inside the border
+	outer   image.Point // with the border, as the pixmap has it
+	border  int
+	segment segment
+	shown   bool        // every pixel was painted, and is in the segment
+	broken  atomic.Bool // the pixmap is not the window's any more
+}
+
+// covers is where the window is on the root window.
+func (m *member) covers() image.Rectangle {
+	return image.Rectangle{m.at, m.at.Add(m.size)}
+}
+
+// name gets the window's present pixmap, begins to follow what is painted, and
+// has the program paint all of it. False and no error: the window cannot be seen
+// at the moment, or is gone.
+func (m *member) name(x *x11, mu *sync.Mutex) (bool, error) {
+	c := x.conn
+	pixmap, err := xproto.NewPixmapId(c)
+	if err != nil {
+		return false, err
+	}
+	ids := [3]uint32{}
+	for i := range ids {
+		if ids[i], err = c.NewId(); err != nil {
+			return false, err
+		}
+	}
+	m.damage, m.parts, m.missing = damage.Damage(ids[0]), xfixes.Region(ids[1]), xfixes.Region(ids[2])
+	const events = xproto.EventMaskStructureNotify | xproto.EventMaskPropertyChange
+	xproto.ChangeWindowAttributes(c, m.win, xproto.CwEventMask, []uint32{events})
+	x.shapeEvents(m.win)
+	composite.RedirectWindow(c, m.win, composite.RedirectAutomatic)
+	if composite.NameWindowPixmapChecked(c, m.win, pixmap).Check() != nil {
+		return false, nil // not mapped, or destroyed: the news of it come or came
+	}
+	m.pixmap = pixmap
+	damage.Create(c, m.damage, xproto.Drawable(m.win), damage.ReportLevelNonEmpty)
+	xfixes.CreateRegion(c, m.parts, nil)
+	xfixes.CreateRegionFromWindow(c, m.missing, m.win, 0 /* bounding */)
+	// What was painted until now may have been painted into an older pixmap.
+	damage.Subtract(c, m.damage, xfixes.Region(xproto.AtomNone), xfixes.Region(xproto.AtomNone))
+	whole := xproto.GetGeometry(c, xproto.Drawable(pixmap))
+	inner := xproto.GetGeometry(c, xproto.Drawable(m.win))
+	shape := xfixes.FetchRegion(c, m.missing)
+	g, err := whole.Reply()
+	if err != nil {
+		m.release(x)
+		return false, nil
+	}
+	in, err := inner.Reply()
+	if err != nil {
+		m.release(x)
+		return false, nil
+	}
+	if r, err := shape.Reply(); err != nil {
+		m.release(x)
+		return false, nil
+	} else {
+		m.shape = rectangles(r.Rectangles, image.Point{})
+	}
+	mu.Lock()
+	m.outer = image.Pt(int(g.Width), int(g.Height))
+	mu.Unlock()
+	m.border = int(in.BorderWidth)
+	m.size = m.outer.Sub(image.Pt(2*m.border, 2*m.border))
+	if m.size.X <= 0 || m.size.Y <= 0 {
+		m.release(x)
+		return false, nil
+	}
+	// A shape does not count where it lies outside, under the border.
+	for i, r := range m.shape {
+		m.shape[i] = r.Intersect(image.Rectangle{Max: m.size})
+	}
+	rect := xproto.Rectangle{Width: uint16(m.size.X), Height: uint16(m.size.Y)}
+	xfixes.SetRegion(c, m.parts, []xproto.Rectangle{rect})
+	xfixes.IntersectRegion(c, m.missing, m.parts, m.missing)
+	if m.segment, err = x.share(4 * m.size.X * m.size.Y); err != nil {
+		m.release(x)
+		return false, err
+	}
+	return true, x.repaint(m.win)
+}
+
+// release gives everything back that the server holds for the window. It may be
+// gone: then the server has dropped the damage and the redirection by itself.
+func (m *member) release(x *x11) {
+	m.segment.free(x)
+	if m.pixmap != 0 {
+		xproto.FreePixmap(x.conn, m.pixmap)
+		damage.Destroy(x.conn, m.damage)
+		xfixes.DestroyRegion(x.conn, m.parts)
+		xfixes.DestroyRegion(x.conn, m.missing)
+		composite.UnredirectWindow(x.conn, m.win, composite.RedirectAutomatic)
+	}
+	m.pixmap, m.shown, m.shape = 0, false, nil
+}
+
+// fetch is what a member painted, on its way.
+type fetch struct {
+	*member
+	parts, missing xfixes.FetchRegionCookie
+	bands          []image.Rectangle // of the window
+	images         []mitshm.GetImageCookie
+}
+
+// ask sends the question what was painted.
+func (m *member) ask(x *x11) fetch {
+	c := x.conn
+	f := fetch{member: m}
+	damage.Subtract(c, m.damage, xfixes.Region(xproto.AtomNone), m.parts)
+	if !m.shown {
+		xfixes.SubtractRegion(c, m.missing, m.parts, m.missing)
+		f.missing = xfixes.FetchRegion(c, m.missing)
+	}
+	f.parts = xfixes.FetchRegion(c, m.parts)
+	return f
+}
+
+// hear takes the answer and asks for the pixels, if all of them are the program's.
+func (f *fetch) hear(x *x11) error {
+	m := f.member
+	all := false
+	if !m.shown {
+		r, err := f.missing.Reply()
+		if err != nil {
+			return err
+		}
+		all = len(r.Rectangles) == 0
+	}
+	r, err := f.parts.Reply()
+	if err != nil {
+		return err
+	}
+	// A pixmap that was replaced before that reply is not the one that was
+	// painted.
+	if m.broken.Load() || !m.shown && !all {
+		return nil
+	}
+	rects := rectangles(r.Rectangles, image.Point{})
+	if all {
+		rects = []image.Rectangle{{Max: m.size}}
+	}
+	m.shown = true
+	f.bands = bands(rects, m.size)
+	for _, b := range f.bands {
+		f.images = append(f.images, mitshm.GetImage(x.conn, xproto.Drawable(m.pixmap), int16(m.border), int16(m.border+b.Min.Y),
+			uint16(m.size.X), uint16(b.Dy()), 0xffffffff, xproto.ImageFormatZPixmap, m.segment.id, uint32(4*b.Min.Y*m.size.X)))
+	}
+	return nil
+}
+
+// finish waits for the pixels.
+func (f *fetch) finish() (failed error) {
+	for _, c := range f.images {
+		if _, err := c.Reply(); err != nil {
+			failed = err
+		}
+	}
+	return failed
+}
+
+// paint puts the part of the window that lies in a rectangle on the canvas.
+func (m *member) paint(canvas []byte, stride int, part image.Rectangle) {
+	for _, s := range m.shape {
+		r := s.Add(m.at).Intersect(part)
+		if r.Empty() {
+			continue
+		}
+		for y := r.Min.Y; y < r.Max.Y; y++ {
+			from := m.segment.pix[4*((y-m.at.Y)*m.size.X+r.Min.X-m.at.X):][:4*r.Dx()]
+			to := canvas[y*stride+4*r.Min.X:][:4*r.Dx()]
+			if m.translucent {
+				over(to, from)
+			} else {
+				copy(to, from)
+			}
+		}
+	}
+}
+
+// over lays pixels whose colours are multiplied by their alpha on others.
+func over(to, from []byte) {
+	for i := 0; i+3 < len(from); i += 4 {
+		through := 255 - uint32(from[i+3])
+		for k := range 3 {
+			to[i+k] = byte(min(255, uint32(from[i+k])+(uint32(to[i+k])*through+127)/255))
+		}
+		to[i+3] = 0xff
+	}
+}
+
+// shapeEvents asks for news of a window's shape.
+func (x *x11) shapeEvents(w xproto.Window) {
+	const selectInput = 6 // X Nonrectangular Window Shape Extension
+	body := binary.LittleEndian.AppendUint32(nil, uint32(w))
+	x.send("SHAPE", selectInput, append(body, 1, 0, 0, 0))
+}
+
+// repaint has a program paint a window and all the windows in it anew: the server
+// paints their backgrounds and says that all of it is exposed.
+func (x *x11) repaint(w xproto.Window) error {
+	level := []xproto.Window{w}
+	for total := 0; len(level) > 0 && total < maxWindows; total += len(level) {
+		trees := make([]xproto.QueryTreeCookie, len(level))
+		for i, w := range level {
+			xproto.ClearArea(x.conn, true, w, 0, 0, 0, 0)
+			trees[i] = xproto.QueryTree(x.conn, w)
+		}
+		level = nil
+		for _, t := range trees {
+			r, err := t.Reply()
+			if err == nil {
+				level = append(level, r.Children...)
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,152 @@
+package evidence
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"slices"
+	"strings"
+
+	"consento/broker/internal/access"
+	"consento/recordings"
+	"consento/recordings/translog"
+)
+
+// ErrBag says that a key bag is not what the policy in force asks for.
+var ErrBag = errors.New("the key bag does not let exactly those read whom the policy names")
+
+// beforeEnd is how the file of the bag ends that a re-wrapping replaced. It is kept
+// until the session's keys are destroyed: whether the new one holds the right key
+// nobody here can tell, and no single person may make contents unreadable.
+const beforeEnd = ".before"
+
+// Rewrap puts a key bag in the place of one, that an auditor made for whom the
+// policy in force names. Checked are form, session and readers; the key inside is
+// for the next auditor to find wrong. It is on the log before it takes effect.
+// Errors: ErrBag, recordings.ErrMalformed, ErrShredded, those of Session.
+func (e *Evidence) Rewrap(ctx context.Context, by access.Account, id string, n int, file []byte) error {
+	f, sid, err := e.fact(ctx, by, id)
+	if err != nil {
+		return err
+	}
+	s := segment{sid, n}
+	e.deciding.Lock() // no destruction meanwhile
+	defer e.deciding.Unlock()
+	row, err := e.index.segment(ctx, s)
+	switch {
+	case err != nil:
+		return err
+	case row == nil:
+		return ErrNotFound
+	case row.Shred != nil:
+		return ErrShredded
+	}
+	bag, err := recordings.ParseBag(file)
+	if err != nil {
+		return fmt.Errorf("evidence: %w", err)
+	}
+	path := recordings.DefaultBag(e.path(s))
+	old, err := recordings.ReadBag(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return ErrNotFound
+	}
+	if err != nil {
+		return fmt.Errorf("evidence: %w", err)
+	}
+	if bag.Session() != recordings.SessionID(sid) || bag.Segment() != n {
+		return fmt.Errorf("%w: it is for another segment", ErrBag)
+	}
+	if err := e.complete(bag, f.Team, f.Territory); err != nil {
+		return err
+	}
+	if _, err := e.add(ctx, translog.Rewrap{SID: sid, Segment: n, Bag: bag.Hash(), By: by.ID}); err != nil {
+		return err
+	}
+	if err := keepBefore(path+beforeEnd, old); err != nil {
+		return fmt.Errorf("evidence: rewrap: %w", err)
+	}
+	if err := recordings.ReplaceBag(path, bag); err != nil {
+		return fmt.Errorf("evidence: rewrap: %w", err)
+	}
+	return e.keepProof(ctx, sid, false)
+}
+
+// keepBefore keeps the first of the bags that were replaced: the one of the recorder.
+func keepBefore(path string, bag recordings.Bag) error {
+	if _, err := os.Stat(path); err == nil {
+		return nil
+	}
+	return recordings.ReplaceBag(path, bag)
+}
+
+// complete checks that a bag lets all of those read whom the policy names for this
+// team and territory, each in their way, and besides at most the customer.
+func (e *Evidence) complete(bag recordings.Bag, team, territory string) error {
+	p, ok := e.Policy()
+	if !ok {
+		return fmt.Errorf("%w: there is none", ErrBag)
+	}
+	if err := p.Allows(bag); err != nil {
+		return fmt.Errorf("%w: %w", ErrBag, err)
+	}
+	stanzas, err := p.Stanzas(team, territory)
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrBag, err)
+	}
+	var want, have []string
+	for _, s := range stanzas {
+		var ids []string
+		for _, r := range s.To {
+			ids = append(ids, r.ID())
+		}
+		want = append(want, way(s.Class, ids))
+	}
+	for _, s := range bag.Stanzas() {
+		if s.Class != recordings.ClassCustomer {
+			have = append(have, way(s.Class, s.IDs))
+		}
+	}
+	slices.Sort(want)
+	slices.Sort(have)
+	if !slices.Equal(want, have) {
+		return ErrBag
+	}
+	return nil
+}
+
+func way(class recordings.Class, ids []string) string {
+	ids = slices.Sorted(slices.Values(ids))
+	return string(class) + " " + strings.Join(ids, " ")
+}
+
+// Outdated says which segments of a session let others read than the policy in
+// force names: their bags are to be wrapped anew.
+func (e *Evidence) Outdated(ctx context.Context, by access.Account, id string) ([]int, error) {
+	f, sid, err := e.fact(ctx, by, id)
+	if err != nil {
+		return nil, err
+	}
+	if _, ok := e.Policy(); !ok {
+		return nil, nil
+	}
+	rows, err := e.index.session(ctx, sid)
+	if err != nil {
+		return nil, err
+	}
+	var all []int
+	for _, row := range rows {
+		bag, err := recordings.ReadBag(recordings.DefaultBag(e.path(segment{sid, row.Segment})))
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return nil, fmt.Errorf("evidence: %w", err)
+		}
+		if e.complete(bag, f.Team, f.Territory) != nil {
+			all = append(all, row.Segment)
+		}
+	}
+	return all, nil
+}

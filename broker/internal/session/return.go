@@ -1,0 +1,222 @@
+package session
+
+import (
+	"context"
+	"crypto/subtle"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"consento/protocol"
+)
+
+// closedPatience is how long an agent is waited for whose connection was closed
+// rather than silent. That is what a killed agent leaves; one that lives comes
+// back within seconds.
+const closedPatience = time.Minute
+
+// resumeSecret is what a session's agent comes back with. It is derived from a
+// key of the broker, so that it need not be kept anywhere and outlives a restart.
+func (m *Manager) resumeSecret(id string) string { return m.hash(m.resumeKey, id) }
+
+// Resume lets the agent of a session come back after a lost connection, from
+// whatever address. A connection it had before counts no more. The caller sends
+// the answer and then calls Remind. It returns ErrKey for a wrong secret and for
+// a session that no agent has joined, ErrNoSession for one that is closed.
+func (m *Manager) Resume(ctx context.Context, hello protocol.Hello, resume protocol.Resume, link AgentLink) (*Agent, protocol.Resumed, error) {
+	if subtle.ConstantTimeCompare([]byte(resume.Secret), []byte(m.resumeSecret(resume.Session))) != 1 {
+		return nil, protocol.Resumed{}, ErrKey
+	}
+	s, err := m.find(resume.Session)
+	if err != nil {
+		return nil, protocol.Resumed{}, err
+	}
+	a := &Agent{session: s, link: link}
+	var resumed protocol.Resumed
+	return a, resumed, s.do(ctx, func() error {
+		if !s.joined || s.row.State == protocol.StateClosed {
+			return ErrKey
+		}
+		var away time.Duration
+		if !s.away.IsZero() {
+			away = time.Since(s.away)
+		}
+		if err := s.write(logged{protocol.EventAgentReturned, map[string]any{"away_ms": away.Milliseconds(), "software": hello.Software}}); err != nil {
+			s.must(err)
+			return errors.Join(ErrEvidence, err)
+		}
+		s.agent, s.away = link, time.Time{}
+		s.manager.tally.addReturn()
+		s.returning.Stop()
+		resumed = protocol.Resumed{Named: s.named, Accepted: s.accepted,
+			Consents: append([]protocol.Consent{}, s.consents...), Picture: s.room.Publishing(), Proof: s.evidence.proof}
+		s.publish()
+		return nil
+	})
+}
+
+// Remind says again what the agent may not have heard while it was away.
+func (a *Agent) Remind(ctx context.Context) error {
+	return a.act(ctx, func(s *session) error {
+		if s.row.State.Over() {
+			s.agent.Send(&protocol.Ended{Reason: s.row.EndReason})
+			return nil
+		}
+		for _, c := range s.consents {
+			if c.State == protocol.ConsentAsked {
+				s.agent.Send(&protocol.ConsentAsk{Permission: c.Permission, Epoch: c.Epoch, Technician: s.person})
+			}
+		}
+		s.tellWish()
+		return nil
+	})
+}
+
+// Gone says that the agent's connection is lost; silent, that nothing was heard
+// rather than that it was closed. The session waits for the agent. What the
+// picture's own connection still brings is shown: the customer said yes to it,
+// and the agent, which stops it, is there as long as it comes.
+func (a *Agent) Gone(ctx context.Context, silent bool) error {
+	return a.act(ctx, func(s *session) error {
+		s.agent = nil
+		if s.row.State == protocol.StateEnding {
+			if !silent {
+				s.close()
+			}
+			return nil // it may come back to say that it removed itself
+		}
+		if s.row.State == protocol.StateClosed {
+			return nil
+		}
+		s.leave(silent)
+		return nil
+	})
+}
+
+// leave begins the wait for the agent.
+func (s *session) leave(silent bool) {
+	patience := s.manager.config.Limits.Return
+	s.lostReason = protocol.EndNetworkLost
+	if !silent {
+		patience = min(patience, closedPatience)
+		s.lostReason = protocol.EndAgentLost
+	}
+	s.away, s.awayShift = time.Now(), 0
+	s.awayUntil = s.away.Add(patience)
+	s.returning.Reset(patience)
+	s.note(protocol.EventAgentAway, map[string]any{"silent": silent})
+	s.publish()
+}
+
+// memory is what a restarted broker has to know of a session besides its row.
+type memory struct {
+	Consents []protocol.Consent `json:"consents"`
+	Epoch    uint32             `json:"epoch"`
+	Named    bool               `json:"named"`
+	Accepted bool               `json:"accepted"`
+	Terms    string             `json:"terms"` // version
+	System   string             `json:"system"`
+	Joined   bool               `json:"joined"`
+}
+
+// remember writes the memory when it has changed. Without it a session does not
+// outlive a restart of the broker, but goes on until then.
+func (s *session) remember() {
+	if s.row.State.Over() {
+		return
+	}
+	data, err := json.Marshal(memory{Consents: s.consents, Epoch: s.epoch, Named: s.named, Accepted: s.accepted,
+		Terms: s.terms.Version, System: s.system, Joined: s.joined})
+	if err == nil && string(data) != s.row.Memory {
+		if err = s.manager.store.remember(context.Background(), s.id, string(data)); err == nil {
+			s.row.Memory = string(data)
+		}
+	}
+	if err != nil {
+		s.manager.config.Log.Error("session would not outlive a restart", slog.String("session", s.id), slog.Any("error", err))
+	}
+}
+
+// suspend closes the segment and lets the session go on after a restart.
+func (s *session) suspend() {
+	if s.row.State.Over() || s.broken {
+		s.end(protocol.EndShutdown, "broker")
+		s.close()
+		s.suspended = true // also where the database could not be told of the end
+		return
+	}
+	s.room.Stop()
+	s.drain()
+	s.settleNote(true)
+	s.note(protocol.EventSuspended, nil)
+	s.remember()
+	s.suspended = true
+	if err := s.evidence.close(); err != nil {
+		s.manager.config.Log.Error("recording is not closed", slog.String("session", s.id), slog.Any("error", err))
+	}
+}
+
+// revive goes on with a session of an earlier run of the broker, in a new
+// segment that continues the last.
+func (m *Manager) revive(ctx context.Context, r row, last completed) error {
+	var mem memory
+	if r.Memory != "" { // else it was issued a moment before
+		if err := json.Unmarshal([]byte(r.Memory), &mem); err != nil {
+			return fmt.Errorf("session %s: memory: %w", r.ID, err)
+		}
+	}
+	by, err := m.config.Technician(ctx, r.TechnicianID)
+	if err != nil {
+		return fmt.Errorf("session %s: technician: %w", r.ID, err)
+	}
+	by.Team = r.Team // what the customer was told stands
+	office, err := m.config.Office(ctx)
+	if err != nil {
+		return err
+	}
+	recipients, err := m.config.Recipients(ctx, by)
+	if err != nil {
+		return err
+	}
+	if len(recipients.Stanzas) == 0 {
+		return ErrNoRecipient
+	}
+	person := protocol.Person{Name: r.Technician, Team: r.Team, Office: office.Office, Phone: office.Phone}
+	s, err := m.newSession(by, person, r, recipients, last.number+1, &last.head)
+	if err != nil {
+		return err
+	}
+	s.consents, s.epoch, s.named, s.accepted = mem.Consents, mem.Epoch, mem.Named, mem.Accepted
+	s.terms.Version, s.system, s.joined = mem.Terms, mem.System, mem.Joined
+	s.steps = r.steps()
+	s.noteOpen = r.Note != "" // a crash may have come before it was on the evidence
+	if err := s.write(logged{protocol.EventResumed, map[string]any{"state": r.State, "technician": person, "profile": by.Profile.Name,
+		"consents": s.consents}}); err != nil {
+		return errors.Join(err, s.evidence.close())
+	}
+	if r.State == protocol.StateActive {
+		s.room.Open()
+	}
+	m.mu.Lock()
+	m.live[s.id] = s
+	m.running.Add(1)
+	m.mu.Unlock()
+	m.start(s, m.timeLeft(r))
+	return nil
+}
+
+// timeLeft is how long the session may stay in its state.
+func (m *Manager) timeLeft(r row) time.Duration {
+	l := m.config.Limits
+	until, limit := time.UnixMilli(r.Issued).Add(l.Key+l.Joining), l.Key+l.Joining
+	switch r.State {
+	case protocol.StateIssued:
+		until, limit = time.UnixMilli(r.KeyExpires), l.Key
+	case protocol.StateActive:
+		until, limit = time.UnixMilli(r.Active).Add(l.Active), l.Active
+	}
+	// A wall clock that was set back meanwhile gives nobody more time.
+	return min(max(0, until.Sub(m.config.Now())), limit)
+}

@@ -1,0 +1,283 @@
+package web
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"consento/broker/internal/access"
+	"consento/broker/internal/evidence"
+	"consento/protocol"
+)
+
+// Evidence is what the auditor's pages ask about recordings. Every method checks
+// the right of who asks, with the session's scope, and returns evidence.ErrNotFound,
+// ErrForbidden, ErrGrant or ErrShredded for what is not to be had.
+type Evidence interface {
+	Sessions(ctx context.Context, by access.Account, q evidence.Query) (evidence.Page, error)
+	Session(ctx context.Context, by access.Account, id string) (evidence.Recording, error)
+	Verdict(ctx context.Context, by access.Account, id string) (evidence.Verdict, error)
+	// View states a viewing: it is on the log, durably, before View returns. how is
+	// one of ViewWays. The grant opens this session to this account for GrantTime.
+	View(ctx context.Context, by access.Account, id, reason, how string) (grant string, err error)
+	// Segment opens the bytes of a segment, and says when they changed last.
+	Segment(ctx context.Context, by access.Account, grant, id string, n int) (io.ReadSeekCloser, time.Time, error)
+	Bag(ctx context.Context, by access.Account, grant, id string, n int) ([]byte, error)
+	// Proof needs no grant: there is no content in it.
+	Proof(ctx context.Context, by access.Account, id string) ([]byte, error)
+	// Trail is for auditors and the data-protection officer, as is what is sealed
+	// beside its entries.
+	Trail(ctx context.Context, by access.Account, q evidence.TrailQuery) (evidence.Trail, error)
+	SealedBody(ctx context.Context, by access.Account, body string) ([]byte, error)
+}
+
+// AuditorKeys keeps the keys that auditors' browsers made.
+type AuditorKeys interface {
+	AuditorKeys(ctx context.Context, by access.Account) ([]access.AuditorKey, error)
+	AddAuditorKey(ctx context.Context, by access.Account, n access.NewAuditorKey) (access.AuditorKey, error)
+	RemoveAuditorKey(ctx context.Context, by access.Account, id string) error
+}
+
+// GrantTime is how long a stated viewing lasts.
+const GrantTime = 8 * time.Hour
+
+// ViewWays are the ways in which content leaves the broker, as they stand on the log.
+func ViewWays() []string { return []string{"page", "download", "export"} }
+
+// auditRoutes lists the auditor's addresses.
+func (w *Web) auditRoutes() map[string]http.Handler {
+	return map[string]http.Handler{
+		"/audit":                            w.brief(redirectTo("/audit/"), nil),
+		"/audit/{$}":                        w.staff(w.auditAction(w.listRecordings), nil),
+		"/audit/keys":                       w.staff(w.trailAction(w.showKeys), w.trailAction(w.changeKeys)),
+		"/audit/trail":                      w.staff(w.trailAction(w.showTrail), nil),
+		"/audit/trail/sealed/{body}":        w.staff(w.trailAction(w.giveSealed), nil),
+		"/audit/sessions/{id}":              w.staff(w.auditAction(w.showRecording), nil),
+		"/audit/sessions/{id}/view":         w.staff(w.auditAction(backToRecording), w.auditAction(w.view)),
+		"/audit/sessions/{id}/play":         w.staff(w.auditAction(w.play), nil),
+		"/audit/sessions/{id}/files":        w.staff(w.auditAction(w.showFiles), nil),
+		"/audit/sessions/{id}/segments/{n}": w.accounts.LoadSession(w.methods(w.auditAction(w.giveSegment), nil)), // over a slow line
+		"/audit/sessions/{id}/index/{n}":    w.accounts.LoadSession(w.methods(w.auditAction(w.giveIndex), nil)),
+		"/audit/sessions/{id}/records/{n}":  w.accounts.LoadSession(w.methods(w.auditAction(w.giveRecords), nil)),
+		"/audit/sessions/{id}/bags/{n}":     w.staff(w.auditAction(w.giveBag), nil),
+		"/audit/sessions/{id}/proof":        w.staff(w.auditAction(w.giveProof), nil),
+	}
+}
+
+// auditor reports whether the account reads evidence at all.
+func auditor(a access.Account) bool {
+	return access.Can(a, access.ReadEvidence, access.Scope{Territory: a.Territory})
+}
+
+// auditAction is action for a page that only auditors get.
+func (w *Web) auditAction(do func(http.ResponseWriter, *http.Request, access.Account) error) action {
+	return func(rw http.ResponseWriter, r *http.Request) error {
+		account, ok := access.Current(r)
+		if ok && auditor(account) {
+			return w.auditProblem(rw, r, do(rw, r, account))
+		}
+		p := w.newPage(r, "audit.forbidden.title")
+		data := forbiddenPage{SignedIn: ok, SignIn: "/signin?next=/audit/", Body: p.T("audit.forbidden.nobody")}
+		if ok {
+			data.Body = p.T("audit.forbidden.other", "name", isolate(account.Name), "role", p.T("signin.role."+string(account.Role)))
+		}
+		p.Data = data
+		return w.show(rw, http.StatusForbidden, "settings-forbidden", p)
+	}
+}
+
+// auditProblem answers what auditors are told when something is not to be had.
+func (w *Web) auditProblem(rw http.ResponseWriter, r *http.Request, err error) error {
+	for _, known := range []struct {
+		err    error
+		status int
+		what   string
+	}{
+		{evidence.ErrNotFound, http.StatusNotFound, "audit.problem.missing"},
+		{evidence.ErrForbidden, http.StatusForbidden, "audit.problem.own"},
+		{evidence.ErrGrant, http.StatusForbidden, "audit.problem.grant"},
+		{evidence.ErrShredded, http.StatusGone, "audit.problem.shredded"},
+		{evidence.ErrHeld, http.StatusConflict, "audit.problem.held"},
+		{evidence.ErrSameRole, http.StatusForbidden, "audit.problem.same_role"},
+		{evidence.ErrDecided, http.StatusConflict, "audit.problem.decided"},
+		{evidence.ErrGoesOn, http.StatusConflict, "audit.problem.goes_on"},
+		{evidence.ErrNoProof, http.StatusNotFound, "audit.problem.no_proof"},
+	} {
+		if errors.Is(err, known.err) {
+			p := w.newPage(r, known.what+".title")
+			back := "/audit/"
+			if strings.HasPrefix(r.URL.Path, "/audit/retention") {
+				back = "/audit/retention"
+			} else if id := r.PathValue("id"); id != "" && known.err != evidence.ErrNotFound {
+				back += "sessions/" + url.PathEscape(id)
+			}
+			p.Data = auditProblemPage{Body: p.T(known.what + ".body"), Back: back}
+			return w.show(rw, known.status, "audit-problem", p)
+		}
+	}
+	return err
+}
+
+type auditProblemPage struct{ Body, Back string }
+
+// recordingsPage is the data of the template "audit".
+type recordingsPage struct {
+	Account    access.Account
+	Filter     url.Values
+	Filtered   bool
+	Wrong      string
+	Found      string
+	Teams      []option
+	Reasons    []option
+	Tests, Has []option
+	Rows       []recordingRow
+	Page       int
+	Newer      string // addresses of the pages beside this one, "" none
+	Older      string
+}
+
+type option struct {
+	Value, Label string
+	Chosen       bool
+}
+
+// recordingRow is one session in words.
+type recordingRow struct {
+	ID, Short, Started, Length, Team, Technician, Ended, Size, Verdict string
+	State                                                              evidence.State
+	Test, Held, Shredded, Live                                         bool
+	Has                                                                []string
+}
+
+func (w *Web) listRecordings(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+	p := w.newPage(r, "audit.title")
+	filter := r.URL.Query()
+	q, wrong := recordingsQuery(filter)
+	status := http.StatusOK
+	if wrong != "" {
+		p.Error, status = p.T("audit.filter.wrong."+wrong), http.StatusUnprocessableEntity
+	}
+	data := recordingsPage{Account: by, Filter: filter, Wrong: wrong, Page: q.Page}
+	found, err := evidence.Page{}, error(nil)
+	if wrong == "" {
+		if found, err = w.evidence.Sessions(r.Context(), by, q); err != nil {
+			return err
+		}
+	}
+	data.Found = p.Count("sessions", found.Total)
+	filter.Del("page")
+	filter.Del("lang")
+	for _, values := range filter {
+		data.Filtered = data.Filtered || slices.ContainsFunc(values, func(v string) bool { return v != "" })
+	}
+	data.Newer, data.Older = pagesBeside("/audit/", filter, q.Page, found.Total)
+	if q.Team != "" && !slices.Contains(found.Teams, q.Team) {
+		found.Teams = append(found.Teams, q.Team)
+	}
+	for _, t := range found.Teams {
+		data.Teams = append(data.Teams, option{t, t, t == q.Team})
+	}
+	for _, e := range protocol.EndReasons() {
+		data.Reasons = append(data.Reasons, option{string(e), p.T("audit.end." + string(e)), e == q.Ended})
+	}
+	for _, t := range []string{"without", "only"} {
+		data.Tests = append(data.Tests, option{t, p.T("audit.filter.tests." + t), t == q.Tests})
+	}
+	for _, h := range []evidence.HeldContent{evidence.HasVideo, evidence.HasChat, evidence.HasShell, evidence.HasFiles} {
+		data.Has = append(data.Has, option{string(h), p.T("audit.has." + string(h)), slices.Contains(q.Has, h)})
+	}
+	for _, s := range found.Sessions {
+		data.Rows = append(data.Rows, rowOf(p, s))
+	}
+	p.Data = data
+	return w.show(rw, status, "audit", p)
+}
+
+// recordingsQuery reads the filter; wrong names a field that makes no sense.
+func recordingsQuery(v url.Values) (q evidence.Query, wrong string) {
+	q.Page = 1
+	if text := v.Get("page"); text != "" {
+		n, err := strconv.Atoi(text)
+		if err != nil || n < 1 || n > 1_000_000 {
+			return q, "page"
+		}
+		q.Page = n
+	}
+	for _, f := range []struct {
+		name string
+		to   *time.Time
+		add  int
+	}{{"from", &q.From, 0}, {"to", &q.To, 1}} {
+		text := v.Get(f.name)
+		if text == "" {
+			continue
+		}
+		day, err := time.Parse(time.DateOnly, text)
+		if err != nil || day.Year() < 1970 || day.Year() > 9000 {
+			return q, f.name
+		}
+		*f.to = day.AddDate(0, 0, f.add) // the last day belongs to it
+	}
+	q.ID = strings.ToLower(strings.TrimSpace(v.Get("id")))
+	if len(q.ID) > 32 || strings.Trim(q.ID, "0123456789abcdef") != "" {
+		return q, "id"
+	}
+	q.Team, q.Technician = limited(v.Get("team"), 400), limited(strings.TrimSpace(v.Get("technician")), 400)
+	if e := protocol.EndReason(v.Get("ended")); e.Valid() {
+		q.Ended = e
+	}
+	if t := v.Get("tests"); t == "only" || t == "without" {
+		q.Tests = t
+	}
+	for _, h := range []evidence.HeldContent{evidence.HasVideo, evidence.HasChat, evidence.HasShell, evidence.HasFiles} {
+		if slices.Contains(v["has"], string(h)) {
+			q.Has = append(q.Has, h)
+		}
+	}
+	return q, ""
+}
+
+func rowOf(p *page, s evidence.Summary) recordingRow {
+	row := recordingRow{ID: s.ID, Short: s.ID[:min(8, len(s.ID))], Started: minute(p, s.Started), Team: s.Team, Technician: s.Technician,
+		Test: s.Test, Held: s.Held, Shredded: s.Shredded, Live: s.Ended.IsZero(), State: s.Verdict, Size: sizeOf(s.Bytes)}
+	if row.Live {
+		row.Length = p.T("audit.live")
+	} else {
+		row.Length = clockOf(s.Ended.Sub(s.Started))
+	}
+	if s.Reason.Valid() {
+		row.Ended = p.T("audit.end." + string(s.Reason))
+	}
+	if s.Verdict != "" {
+		row.Verdict = p.T("audit.state." + string(s.Verdict))
+	}
+	for _, h := range s.Has {
+		row.Has = append(row.Has, p.T("audit.has."+string(h)))
+	}
+	return row
+}
+
+// clockOf writes a length as 9:58 or 1:02:03.
+func clockOf(d time.Duration) string {
+	s := int(max(0, d).Round(time.Second).Seconds())
+	two := func(n int) string { return strconv.Itoa(n + 100)[1:] }
+	if s >= 3600 {
+		return strconv.Itoa(s/3600) + ":" + two(s/60%60) + ":" + two(s%60)
+	}
+	return strconv.Itoa(s/60) + ":" + two(s%60)
+}
+
+// sizeOf writes bytes in the unit that leaves up to four digits.
+func sizeOf(n int64) string {
+	units := []string{"B", "kB", "MB", "GB", "TB"}
+	for n >= 10_000 && len(units) > 1 {
+		n, units = (n+500)/1000, units[1:]
+	}
+	return strconv.FormatInt(n, 10) + " " + units[0]
+}

@@ -1,0 +1,274 @@
+package web
+
+import (
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+
+	"consento/broker/internal/access"
+	"consento/broker/internal/evidence"
+	"consento/broker/internal/ops"
+)
+
+// grantCookie carries the grant of one session; its path keeps it to that session.
+const grantCookie = "__Secure-consento-viewing"
+
+// maxReason bounds the reason of a viewing, in characters.
+const maxReason = 300
+
+// recordingPage is the data of the templates "audit-session", "audit-play" and
+// "audit-files".
+type recordingPage struct {
+	Account  access.Account
+	Row      recordingRow
+	ID       string
+	Until    string
+	Holds    []string
+	Parts    []partRow
+	Readable bool // some segment can be read
+	Verdict  verdictStrip
+	Reason   string // as it was typed
+	Wrong    string
+	Max      int
+	Play     playData
+	// What the template "unlock" says, and the keys that it offers.
+	UnlockHow string
+	Keys      []playKey
+	Decisions bool // there are pages of retention and holds
+}
+
+type partRow struct {
+	Number               int
+	Size                 string
+	Final, Bag, Shredded bool
+}
+
+// verdictStrip is a verdict in words.
+type verdictStrip struct {
+	State   evidence.State
+	Title   string
+	Reasons []string
+	Stores  string
+	Checked string
+}
+
+// playData is what the player's script is given; its texts come with it.
+type playData struct {
+	ID       string            `json:"id"`
+	Segments []playSegment     `json:"segments"`
+	Keys     []playKey         `json:"keys"`
+	Texts    map[string]string `json:"texts"`
+	Report   playReport        `json:"report"`
+}
+
+type playSegment struct {
+	Number int   `json:"number"`
+	Bytes  int64 `json:"bytes"`
+	Bag    bool  `json:"bag"`
+}
+
+type playKey struct {
+	ID      string `json:"id"`
+	Name    string `json:"name"`
+	Wrapped string `json:"wrapped"`
+}
+
+// playReport is what a report says besides what stands in the recording.
+type playReport struct {
+	Office     string         `json:"office"`
+	Auditor    string         `json:"auditor"`
+	Technician string         `json:"technician"`
+	Team       string         `json:"team"`
+	Verdict    evidence.State `json:"verdict"`
+	Reasons    []string       `json:"reasons"`
+}
+
+// recordingOf reads what every page about one session says.
+func (w *Web) recordingOf(r *http.Request, by access.Account, p *page) (recordingPage, evidence.Recording, error) {
+	id := r.PathValue("id")
+	rec, err := w.evidence.Session(r.Context(), by, id)
+	if err != nil {
+		return recordingPage{}, rec, err
+	}
+	verdict, err := w.evidence.Verdict(r.Context(), by, id)
+	if err != nil {
+		return recordingPage{}, rec, err
+	}
+	data := recordingPage{Account: by, Row: rowOf(p, rec.Summary), ID: id, Max: maxReason, Verdict: stripOf(p, verdict), Decisions: w.decisions != nil}
+	if !rec.Until.IsZero() {
+		data.Until = day(p, rec.Until.UTC())
+	}
+	for _, h := range rec.Holds {
+		data.Holds = append(data.Holds, p.T("audit.hold", "name", isolate(h.By), "date", day(p, h.Since.UTC())))
+	}
+	for _, s := range rec.Parts {
+		data.Parts = append(data.Parts, partRow{Number: s.Number, Size: sizeOf(s.Bytes), Final: s.Final, Bag: s.Bag, Shredded: s.Shredded})
+		data.Readable = data.Readable || s.Bag && !s.Shredded
+	}
+	return data, rec, nil
+}
+
+// stripOf says a verdict in words. A finding without words is shown by its code:
+// nothing is left out.
+func stripOf(p *page, v evidence.Verdict) verdictStrip {
+	s := verdictStrip{State: v.State, Title: p.T("audit.verdict." + string(v.State)), Checked: p.T("audit.checked", "time", minute(p, v.Checked))}
+	for _, reason := range v.Reasons {
+		key, pairs := "audit.reason."+reason.Code, []string{"code", reason.Code, "segment", strconv.Itoa(reason.Segment)}
+		for name, value := range reason.Values {
+			pairs = append(pairs, name, isolate(value))
+		}
+		if !p.Has(key) {
+			key = "audit.reason.unknown"
+		}
+		said := p.T(key, pairs...)
+		if reason.To > 0 {
+			said += " " + p.T("audit.range", "from", clockOf(reason.From), "to", clockOf(reason.To))
+		}
+		s.Reasons = append(s.Reasons, said)
+	}
+	witness := v.Witness
+	if witness != "embedded" && witness != "independent" {
+		witness = "none"
+	}
+	s.Stores = p.T("audit.witness." + witness)
+	switch {
+	case v.Stores > 1 && v.Hosts > 1:
+		s.Stores += " " + p.T("audit.stores.apart")
+	case v.Stores > 1:
+		s.Stores += " " + p.T("audit.stores.together")
+	default:
+		s.Stores += " " + p.T("audit.stores.one")
+	}
+	return s
+}
+
+func (w *Web) showRecording(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+	p := w.newPage(r, "audit.session.title")
+	data, _, err := w.recordingOf(r, by, p)
+	if err != nil {
+		return err
+	}
+	p.Data = data
+	return w.show(rw, http.StatusOK, "audit-session", p)
+}
+
+// backToRecording leads from the address of a form to its page.
+func backToRecording(rw http.ResponseWriter, r *http.Request, _ access.Account) error {
+	http.Redirect(rw, r, "/audit/sessions/"+url.PathEscape(r.PathValue("id")), http.StatusSeeOther)
+	return nil
+}
+
+// view states a viewing, and leads to what it opens.
+func (w *Web) view(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+	values, err := form(r)
+	if err != nil {
+		return err
+	}
+	id, how := r.PathValue("id"), values.Get("how")
+	if !slices.Contains(ViewWays(), how) {
+		return errForm
+	}
+	reason, err := ops.CleanLine(values.Get("reason"), maxReason)
+	if err != nil || len([]rune(reason)) < 3 {
+		p := w.newPage(r, "audit.session.title")
+		data, _, err := w.recordingOf(r, by, p)
+		if err != nil {
+			return err
+		}
+		data.Reason, data.Wrong = limited(values.Get("reason"), 4*maxReason), p.T("audit.why.wrong")
+		p.Error, p.Data = data.Wrong, data
+		return w.show(rw, http.StatusUnprocessableEntity, "audit-session", p)
+	}
+	grant, err := w.evidence.View(r.Context(), by, id, reason, how)
+	if err != nil {
+		return err
+	}
+	base := "/audit/sessions/" + url.PathEscape(id) + "/"
+	http.SetCookie(rw, &http.Cookie{Name: grantCookie, Value: grant, Path: base, MaxAge: int(GrantTime.Seconds()),
+		Secure: true, HttpOnly: true, SameSite: http.SameSiteStrictMode})
+	switch how {
+	case "page":
+		http.Redirect(rw, r, base+"play", http.StatusSeeOther)
+	case "download":
+		http.Redirect(rw, r, base+"files", http.StatusSeeOther)
+	default: // the player asked, and goes on by itself
+		rw.WriteHeader(http.StatusNoContent)
+	}
+	return nil
+}
+
+// grantOf is the grant that the browser holds for this session.
+func grantOf(r *http.Request) string {
+	if c, err := r.Cookie(grantCookie); err == nil {
+		return limited(c.Value, 128)
+	}
+	return ""
+}
+
+// granted reports whether the viewing that the browser speaks of still holds: the
+// page of who comes back after a restart would stay empty otherwise.
+func (w *Web) granted(r *http.Request, by access.Account, rec evidence.Recording) error {
+	if len(rec.Parts) == 0 {
+		return evidence.ErrNotFound
+	}
+	f, _, err := w.evidence.Segment(r.Context(), by, grantOf(r), rec.ID, rec.Parts[0].Number)
+	if err != nil {
+		return err
+	}
+	return f.Close()
+}
+
+// play serves the player.
+func (w *Web) play(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+	p := w.newPage(r, "audit.play.title")
+	data, rec, err := w.recordingOf(r, by, p)
+	if err != nil {
+		return err
+	}
+	if err := w.granted(r, by, rec); err != nil {
+		return err
+	}
+	keys, err := w.lockedKeys(r, by)
+	if err != nil {
+		return err
+	}
+	data.Play = playData{ID: rec.ID, Segments: []playSegment{}, Keys: keys, Texts: playerTexts(p),
+		Report: playReport{Office: p.Office.Name, Auditor: by.Name, Technician: rec.Technician, Team: rec.Team,
+			Verdict: data.Verdict.State, Reasons: data.Verdict.Reasons}}
+	for _, s := range rec.Parts {
+		data.Play.Segments = append(data.Play.Segments, playSegment{Number: s.Number, Bytes: s.Bytes, Bag: s.Bag && !s.Shredded})
+	}
+	data.UnlockHow, data.Keys = p.T("audit.play.unlock_how"), data.Play.Keys
+	p.Data = data
+	rw.Header().Set("Content-Security-Policy", consolePolicy)
+	return w.show(rw, http.StatusOK, "audit-play", p)
+}
+
+// playerTexts are the texts that the script needs, in the page's language.
+func playerTexts(p *page) map[string]string {
+	texts := map[string]string{}
+	for _, prefix := range []string{"audit.e.", "audit.js.", "audit.lane.", "audit.permission.", "audit.end.", "log.e.", "log.by.", "log.source.", "log.state.", "count."} {
+		for key, text := range p.All(prefix) {
+			texts[key] = text
+		}
+	}
+	return texts
+}
+
+// showFiles is where who stated a download finds the files.
+func (w *Web) showFiles(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+	p := w.newPage(r, "audit.files.title")
+	data, rec, err := w.recordingOf(r, by, p)
+	if err != nil {
+		return err
+	}
+	if err := w.granted(r, by, rec); err != nil {
+		return err
+	}
+	p.Data = data
+	return w.show(rw, http.StatusOK, "audit-files", p)
+}
+
+// downloadName is the name of a file that leaves the broker.
+func downloadName(id, rest string) string { return id[:min(32, len(id))] + rest }

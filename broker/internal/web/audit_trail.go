@@ -1,0 +1,170 @@
+package web
+
+import (
+	"net/http"
+	"net/url"
+	"strconv"
+
+	"consento/broker/internal/access"
+	"consento/broker/internal/evidence"
+)
+
+// trailPage is the data of the template "audit-trail".
+type trailPage struct {
+	Account      access.Account
+	Reads        bool // recordings too
+	UnlockHow    string
+	Keys         []playKey
+	Sent         trailData
+	Filter       url.Values
+	Wrong        bool
+	Found        string
+	Kinds        []option
+	People       []option // none: they are not known here
+	Rows         []trailRow
+	Newer, Older string // addresses of the pages beside this one, "" none
+
+	names map[string]string // of accounts
+}
+
+// trailData is what the page's script is given.
+type trailData struct {
+	Keys  []playKey         `json:"keys"`
+	Texts map[string]string `json:"texts"`
+}
+
+// trailRow is one entry in words, but for what is sealed.
+type trailRow struct {
+	Number                              uint64
+	When, Kind, What, By, Session, Body string
+}
+
+// trailKinds are the kinds that one looks for, as leaves of the log have them.
+var trailKinds = []string{"admin", "access", "share", "hold", "release", "erase", "shred", "purge", "rewrap", "rotation", "witness", "policy", "opened", "closed", "recovered"}
+
+// trailAction is action for a page of who may read the trail.
+func (w *Web) trailAction(do func(http.ResponseWriter, *http.Request, access.Account) error) action {
+	return func(rw http.ResponseWriter, r *http.Request) error {
+		account, ok := access.Current(r)
+		if ok && access.Can(account, access.ReadTrail, access.Scope{}) {
+			return w.auditProblem(rw, r, do(rw, r, account))
+		}
+		p := w.newPage(r, "audit.trail.forbidden")
+		data := forbiddenPage{SignedIn: ok, SignIn: "/signin?next=/audit/trail", Body: p.T("audit.forbidden.nobody")}
+		if ok {
+			data.Body = p.T("settings.signed_in", "name", isolate(account.Name))
+		}
+		p.Data = data
+		return w.show(rw, http.StatusForbidden, "settings-forbidden", p)
+	}
+}
+
+func (w *Web) showTrail(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+	p := w.newPage(r, "audit.trail.title")
+	keys, err := w.lockedKeys(r, by)
+	if err != nil {
+		return err
+	}
+	filter := r.URL.Query()
+	chosen, wrong := recordingsQuery(filter)
+	data := trailPage{Account: by, Reads: auditor(by), UnlockHow: p.T("audit.trail.unlock_how"), Keys: keys, Filter: filter, Wrong: wrong != "",
+		Sent: trailData{Keys: keys, Texts: p.All("audit.js.")}}
+	q := evidence.TrailQuery{From: chosen.From, To: chosen.To, Session: chosen.ID, Page: chosen.Page}
+	for _, kind := range trailKinds {
+		picked := filter.Get("kind") == kind
+		if picked {
+			q.Kind = kind
+		}
+		data.Kinds = append(data.Kinds, option{kind, p.T("audit.kind." + kind), picked})
+	}
+	if err := w.trailPeople(r, p, &q, &data); err != nil {
+		return err
+	}
+	status := http.StatusOK
+	if wrong != "" {
+		p.Error, status = p.T("audit.filter.wrong."+wrong), http.StatusUnprocessableEntity
+	} else if err := w.trailRows(r, by, p, q, &data); err != nil {
+		return err
+	}
+	p.Data = data
+	return w.show(rw, status, "audit-trail", p)
+}
+
+// trailPeople offers those who may stand behind an entry.
+func (w *Web) trailPeople(r *http.Request, p *page, q *evidence.TrailQuery, data *trailPage) error {
+	if w.people == nil {
+		return nil
+	}
+	accounts, err := w.people(r.Context())
+	if err != nil {
+		return err
+	}
+	q.By = limited(data.Filter.Get("by"), 64)
+	data.names = map[string]string{"customer": p.T("audit.trail.by.customer")}
+	for _, a := range accounts {
+		data.names[a.ID] = a.Name
+		data.People = append(data.People, option{a.ID, a.Name, a.ID == q.By})
+	}
+	data.People = append(data.People, option{"command", p.T("audit.trail.command"), q.By == "command"},
+		option{"customer", p.T("audit.trail.by.customer"), q.By == "customer"})
+	return nil
+}
+
+func (w *Web) trailRows(r *http.Request, by access.Account, p *page, q evidence.TrailQuery, data *trailPage) error {
+	trail, err := w.evidence.Trail(r.Context(), by, q)
+	if err != nil {
+		return err
+	}
+	data.Found = p.Count("entries", trail.Total)
+	data.Newer, data.Older = pagesBeside("/audit/trail", data.Filter, q.Page, trail.Total)
+	for _, e := range trail.Entries {
+		row := trailRow{Number: e.Number, When: minute(p, e.At), Kind: e.Kind, What: e.What, By: e.By, Session: e.Session, Body: e.Body}
+		if key := "audit.kind." + e.Kind; p.Has(key) {
+			row.Kind = p.T(key)
+		}
+		if key := "audit.act." + e.What; p.Has(key) {
+			row.What = p.T(key)
+		}
+		switch name, known := data.names[e.By]; {
+		case known:
+			row.By = name
+		case e.By == "command":
+			row.By = p.T("audit.trail.command")
+		case len(e.By) > 8:
+			row.By = e.By[:8] // the name is sealed
+		}
+		data.Rows = append(data.Rows, row)
+	}
+	return nil
+}
+
+// pagesBeside are the addresses of the pages before and after one of a list; "" for none.
+func pagesBeside(path string, filter url.Values, page, total int) (newer, older string) {
+	beside := func(page int) string {
+		to := url.Values{}
+		for name, values := range filter {
+			to[name] = values
+		}
+		to.Del("lang")
+		to.Set("page", strconv.Itoa(page))
+		return path + "?" + to.Encode()
+	}
+	if page > 1 {
+		newer = beside(page - 1)
+	}
+	if page*evidence.PageSize < total {
+		older = beside(page + 1)
+	}
+	return newer, older
+}
+
+// giveSealed serves what is sealed beside an entry; a key opens it in the browser.
+func (w *Web) giveSealed(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+	body, err := w.evidence.SealedBody(r.Context(), by, r.PathValue("body"))
+	if err != nil {
+		return err
+	}
+	rw.Header().Set("Content-Type", "application/json")
+	_, _ = rw.Write(body) // the browser went away: nobody is left to be told
+	return nil
+}

@@ -1,0 +1,47 @@
+package web
+
+import (
+	"context"
+	"net/http"
+
+	"consento/broker/internal/access"
+	"consento/broker/internal/evidence"
+)
+
+// Decisions is what the pages of retention, holds and deletion ask. Every method
+// checks the right of who asks; none tells anything of the content of a session.
+type Decisions interface {
+	Due(ctx context.Context, by access.Account) ([]evidence.Summary, error)
+	Held(ctx context.Context, by access.Account) ([]evidence.Subject, error)
+	Erasures(ctx context.Context, by access.Account) ([]evidence.Erasure, error)
+	Subject(ctx context.Context, by access.Account, id string) (evidence.Subject, error)
+	PutHold(ctx context.Context, by access.Account, id, why string) error
+	ReleaseHolds(ctx context.Context, by access.Account, id, why string) error
+	AskErasure(ctx context.Context, by access.Account, id, why string) error
+	DecideErasure(ctx context.Context, by access.Account, erasure string, approve bool, why string) error
+}
+
+func (w *Web) decisionRoutes() map[string]http.Handler {
+	return map[string]http.Handler{
+		"/audit/retention":           w.staff(w.trailAction(w.showRetention), w.trailAction(w.changeRetention)),
+		"/audit/retention/by-number": w.staff(w.trailAction(findSubject), nil),
+		"/audit/retention/{id}":      w.staff(w.trailAction(w.showSubject), nil),
+		"/audit/retention/{id}/hold": w.staff(w.trailAction(backToSubject), w.trailAction(w.changeHold)),
+	}
+}
+
+// dutyLink is one entry of the navigation.
+type dutyLink struct{ Path, Text string }
+
+// dutiesOf lists the pages that an account comes to.
+func dutiesOf(a access.Account) []dutyLink {
+	var links []dutyLink
+	if auditor(a) {
+		links = append(links, dutyLink{"/audit/", "audit.nav.recordings"})
+	}
+	if access.Can(a, access.ReadTrail, access.Scope{}) {
+		links = append(links, dutyLink{"/audit/retention", "audit.nav.retention"}, dutyLink{"/audit/trail", "audit.nav.trail"},
+			dutyLink{"/audit/keys", "audit.nav.keys"})
+	}
+	return links
+}

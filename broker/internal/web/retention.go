@@ -1,0 +1,357 @@
+package web
+
+import (
+	"errors"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"consento/broker/internal/access"
+	"consento/broker/internal/evidence"
+	"consento/protocol/lang"
+)
+
+// maxPicks bounds what is decided about at once.
+const maxPicks = 200
+
+// retentionPage is the data of the templates "audit-retention" and "audit-sure".
+type retentionPage struct {
+	Account access.Account
+	Said    string
+	Refused []string // what was not done, and why
+
+	Waiting []erasureRow // for this person's decision
+	Asked   []erasureRow // for the other role's
+	Decided []erasureRow
+	Due     []recordingRow
+	Held    []subjectRow
+
+	// Of the page that asks once more:
+	Step   string // ask, decide
+	Chosen []chosenRow
+	Lost   string
+	Why    string
+	Wrong  map[string]string
+	Max    int
+	Days   string
+}
+
+type erasureRow struct {
+	ID, Session, Short, Started, Technician, Team, Asked, Outcome string
+}
+
+// erasureRows is the data of the template "erasures".
+type erasureRows struct {
+	lang.Texts
+	Rows []erasureRow
+	ID   string // of the heading
+	Pick bool   // they can be chosen
+}
+
+func rowsOf(p *page, rows []erasureRow, id string, pick bool) erasureRows {
+	return erasureRows{p.Texts, rows, id, pick}
+}
+
+type subjectRow struct {
+	recordingRow
+	Until string
+}
+
+// chosenRow is a session that somebody is about to decide about: Pick is posted.
+type chosenRow struct{ Pick, Session, Short, Started, Technician, Team string }
+
+func (w *Web) showRetention(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+	said := ""
+	switch s := r.URL.Query().Get("said"); s {
+	case "asked", "approved", "refused":
+		said = "audit.retention.said." + s
+	}
+	return w.retention(rw, r, by, http.StatusOK, said, "", nil)
+}
+
+// retention shows the lists.
+func (w *Web) retention(rw http.ResponseWriter, r *http.Request, by access.Account, status int, said, wrong string, refused []string) error {
+	p := w.newPage(r, "audit.retention.title")
+	data := retentionPage{Account: by, Refused: refused, Days: p.Count("days", p.Office.RecordingDays)}
+	if said != "" {
+		data.Said = p.T(said)
+	}
+	if wrong != "" {
+		p.Error = p.T(wrong)
+	}
+	erasures, err := w.decisions.Erasures(r.Context(), by)
+	if err != nil {
+		return err
+	}
+	for _, e := range erasures {
+		row := erasureOf(p, e)
+		switch {
+		case !e.Decided.IsZero():
+			data.Decided = append(data.Decided, row)
+		case e.AskedRole == string(by.Role):
+			data.Asked = append(data.Asked, row)
+		default:
+			data.Waiting = append(data.Waiting, row)
+		}
+	}
+	due, err := w.decisions.Due(r.Context(), by)
+	if err != nil {
+		return err
+	}
+	for _, s := range due {
+		data.Due = append(data.Due, rowOf(p, s))
+	}
+	held, err := w.decisions.Held(r.Context(), by)
+	if err != nil {
+		return err
+	}
+	for _, s := range held {
+		data.Held = append(data.Held, subjectRow{rowOf(p, s.Summary), until(p, s)})
+	}
+	p.Data = data
+	return w.show(rw, status, "audit-retention", p)
+}
+
+func until(p *page, s evidence.Subject) string {
+	if s.Until.IsZero() {
+		return ""
+	}
+	return day(p, s.Until)
+}
+
+func erasureOf(p *page, e evidence.Erasure) erasureRow {
+	row := erasureRow{ID: e.ID, Session: e.Session, Short: e.Session[:min(8, len(e.Session))], Started: minute(p, e.Started), Technician: e.Technician, Team: e.Team,
+		Asked: p.T("audit.retention.asked_by", "name", isolate(e.AskedBy), "role", p.T("signin.role."+e.AskedRole), "time", minute(p, e.Asked))}
+	switch {
+	case e.Decided.IsZero():
+		other := map[string]string{"auditor": "dpo", "dpo": "auditor"}[e.AskedRole]
+		row.Outcome = p.T("audit.retention.waits."+other, "role", p.T("signin.role."+other))
+	case !e.Approved:
+		row.Outcome = p.T("audit.retention.outcome.refused", "name", isolate(e.DecidedBy), "time", minute(p, e.Decided))
+	case e.Done.IsZero():
+		row.Outcome = p.T("audit.retention.outcome.under_way", "name", isolate(e.DecidedBy), "time", minute(p, e.Decided))
+	default:
+		row.Outcome = p.T("audit.retention.outcome.done", "name", isolate(e.DecidedBy), "time", minute(p, e.Done))
+	}
+	return row
+}
+
+// picks reads a form in which many may be chosen.
+func picks(r *http.Request) (url.Values, []string, error) {
+	if err := r.ParseForm(); err != nil {
+		return nil, nil, errForm
+	}
+	chosen := slices.Compact(slices.Sorted(slices.Values(r.PostForm["pick"])))
+	if len(chosen) > maxPicks || len(r.PostForm) > maxFields {
+		return nil, nil, errForm
+	}
+	for name, values := range r.PostForm {
+		if name != "pick" && len(values) != 1 {
+			return nil, nil, errForm
+		}
+	}
+	return r.PostForm, chosen, nil
+}
+
+// stated reports whether a reason is one that package evidence takes.
+func stated(why string) bool {
+	n := utf8.RuneCountInString(strings.TrimSpace(why))
+	return n >= 3 && n <= evidence.MaxReason && utf8.ValidString(why)
+}
+
+// changeRetention asks once more about what was chosen, and then does it.
+func (w *Web) changeRetention(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+	values, chosen, err := picks(r)
+	if err != nil {
+		return err
+	}
+	step := values.Get("step")
+	if !slices.Contains([]string{"review_ask", "review_decide", "ask", "approve", "refuse"}, step) {
+		return errForm
+	}
+	if len(chosen) == 0 {
+		return w.retention(rw, r, by, http.StatusUnprocessableEntity, "", "audit.retention.none_chosen", nil)
+	}
+	if step == "review_ask" || step == "review_decide" {
+		return w.sure(rw, r, by, step[len("review_"):], chosen, values, nil)
+	}
+	p := w.newPage(r, "audit.retention.title")
+	wrong := map[string]string{}
+	if !stated(values.Get("why")) {
+		wrong["why"] = p.T("audit.why.wrong")
+	}
+	if step == "approve" && values.Get("sure") != "yes" {
+		wrong["sure"] = p.T("audit.retention.sure.wrong")
+	}
+	if len(wrong) > 0 {
+		return w.sure(rw, r, by, map[string]string{"ask": "ask", "approve": "decide", "refuse": "decide"}[step], chosen, values, wrong)
+	}
+	var refused []string
+	for _, id := range chosen {
+		if step == "ask" {
+			err = w.decisions.AskErasure(r.Context(), by, id, values.Get("why"))
+		} else {
+			err = w.decisions.DecideErasure(r.Context(), by, id, step == "approve", values.Get("why"))
+		}
+		said, known := refusal(p, err)
+		if !known {
+			return err
+		}
+		if said != "" {
+			refused = append(refused, p.T("audit.retention.not_done", "session", id[:min(8, len(id))], "why", said))
+		}
+	}
+	if len(refused) > 0 {
+		return w.retention(rw, r, by, http.StatusConflict, "", "audit.retention.some_not_done", refused)
+	}
+	said := map[string]string{"ask": "asked", "approve": "approved", "refuse": "refused"}[step]
+	http.Redirect(rw, r, "/audit/retention?said="+said, http.StatusSeeOther)
+	return nil
+}
+
+// refusal says in words why something was not done; "" for no error.
+func refusal(p *page, err error) (said string, known bool) {
+	if err == nil {
+		return "", true
+	}
+	for _, r := range []struct {
+		err error
+		key string
+	}{{evidence.ErrHeld, "held"}, {evidence.ErrSameRole, "same_role"}, {evidence.ErrDecided, "decided"}, {evidence.ErrGoesOn, "goes_on"},
+		{evidence.ErrNotFound, "missing"}, {evidence.ErrForbidden, "own"}} {
+		if errors.Is(err, r.err) {
+			return p.T("audit.problem." + r.key + ".body"), true
+		}
+	}
+	return "", false
+}
+
+// sure shows what was chosen, and says what is lost for ever.
+func (w *Web) sure(rw http.ResponseWriter, r *http.Request, by access.Account, step string, chosen []string, values url.Values, wrong map[string]string) error {
+	p := w.newPage(r, "audit.retention."+step+".title")
+	data := retentionPage{Account: by, Step: step, Why: limited(values.Get("why"), 4*evidence.MaxReason), Wrong: wrong, Max: evidence.MaxReason}
+	status := http.StatusOK
+	for _, field := range []string{"sure", "why"} {
+		if wrong[field] != "" {
+			p.Error, status = wrong[field], http.StatusUnprocessableEntity
+		}
+	}
+	of := map[string]string{} // erasure: session
+	if step == "decide" {
+		all, err := w.decisions.Erasures(r.Context(), by)
+		if err != nil {
+			return err
+		}
+		for _, e := range all {
+			of[e.ID] = e.Session
+		}
+	}
+	for _, pick := range chosen {
+		id := pick
+		if step == "decide" {
+			id = of[pick]
+		}
+		s, err := w.decisions.Subject(r.Context(), by, id)
+		if err != nil {
+			return err
+		}
+		row := rowOf(p, s.Summary)
+		data.Chosen = append(data.Chosen, chosenRow{pick, id, row.Short, row.Started, row.Technician, row.Team})
+	}
+	data.Lost = p.Count("sessions", len(chosen))
+	p.Data = data
+	return w.show(rw, status, "audit-sure", p)
+}
+
+// subjectPage is the data of the template "audit-subject".
+type subjectPage struct {
+	Account  access.Account
+	ID       string
+	Row      recordingRow
+	Until    string
+	Holds    []string
+	Erasures []erasureRow
+	MayAsk   bool
+	Why      string
+	Wrong    string
+	Max      int
+	Watch    bool
+	Said     string
+}
+
+// findSubject leads from a number that somebody was told to its page.
+func findSubject(rw http.ResponseWriter, r *http.Request, _ access.Account) error {
+	id := strings.ToLower(strings.TrimSpace(r.URL.Query().Get("id")))
+	if len(id) != 32 {
+		return evidence.ErrNotFound
+	}
+	http.Redirect(rw, r, "/audit/retention/"+url.PathEscape(id), http.StatusSeeOther)
+	return nil
+}
+
+func (w *Web) showSubject(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+	said := r.URL.Query().Get("said")
+	if said != "held" && said != "released" {
+		said = ""
+	}
+	return w.subject(rw, r, by, http.StatusOK, said, "", "")
+}
+
+func (w *Web) subject(rw http.ResponseWriter, r *http.Request, by access.Account, status int, said, why, wrong string) error {
+	s, err := w.decisions.Subject(r.Context(), by, r.PathValue("id"))
+	if err != nil {
+		return err
+	}
+	p := w.newPage(r, "audit.retention.subject.title")
+	data := subjectPage{Account: by, ID: s.ID, Row: rowOf(p, s.Summary), Until: until(p, s), Why: why, Max: evidence.MaxReason, Watch: auditor(by),
+		MayAsk: !s.Ended.IsZero() && len(s.Holds) == 0}
+	if said != "" {
+		data.Said = p.T("audit.retention.said." + said)
+	}
+	if wrong != "" {
+		data.Wrong = p.T(wrong)
+		p.Error = data.Wrong
+	}
+	for _, h := range s.Holds {
+		data.Holds = append(data.Holds, p.T("audit.hold", "name", isolate(h.By), "date", day(p, h.Since)))
+	}
+	for _, e := range s.Erasures {
+		data.Erasures = append(data.Erasures, erasureOf(p, e))
+		data.MayAsk = data.MayAsk && !e.Decided.IsZero() && !e.Approved
+	}
+	p.Data = data
+	return w.show(rw, status, "audit-subject", p)
+}
+
+func backToSubject(rw http.ResponseWriter, r *http.Request, _ access.Account) error {
+	http.Redirect(rw, r, "/audit/retention/"+url.PathEscape(r.PathValue("id")), http.StatusSeeOther)
+	return nil
+}
+
+// changeHold puts a legal hold on a session, or takes all off.
+func (w *Web) changeHold(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+	values, err := form(r)
+	if err != nil {
+		return err
+	}
+	id, why, said := r.PathValue("id"), values.Get("why"), "held"
+	if !stated(why) {
+		return w.subject(rw, r, by, http.StatusUnprocessableEntity, "", limited(why, 4*evidence.MaxReason), "audit.why.wrong")
+	}
+	switch values.Get("step") {
+	case "put":
+		err = w.decisions.PutHold(r.Context(), by, id, why)
+	case "release":
+		said = "released"
+		err = w.decisions.ReleaseHolds(r.Context(), by, id, why)
+	default:
+		return errForm
+	}
+	if err != nil {
+		return err
+	}
+	http.Redirect(rw, r, "/audit/retention/"+url.PathEscape(id)+"?said="+said, http.StatusSeeOther)
+	return nil
+}

@@ -1,0 +1,419 @@
+package web
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"consento/broker/internal/access"
+	"consento/broker/internal/ops"
+)
+
+// listed bounds the versions and the changes on the page.
+const listed = 50
+
+// settingsPage is the data of the template "settings".
+type settingsPage struct {
+	Account   access.Account
+	Saved     string // what was done just now, as a sentence
+	Fixed     bool   // the office stands in the configuration
+	Office    []input
+	Kept      []input
+	Languages choices
+	LogoError string
+	Version   string // of the texts, in force
+	Own       bool   // the office has texts of its own
+	Texts     []textsState
+	Versions  []versionLine
+	Changes   []changeLine
+}
+
+// input is one field of a form, its words in the page's language.
+type input struct {
+	Name, Label, Hint string
+	Type, Value       string
+	Error, ErrorWord  string
+	Max               int // characters
+	Required          bool
+}
+
+// choices are boxes of which any may be ticked.
+type choices struct {
+	Title, Hint, Error, ErrorWord string
+	All                           []choice
+}
+
+type choice struct {
+	Name, Tag, Label string
+	On               bool
+}
+
+// textsState is how far the texts are the office's own in one language.
+type textsState struct {
+	Tag, Name     string
+	Own, Offered  bool
+	OwnName, Link string
+}
+
+type versionLine struct {
+	ID, When, Author, Why string
+	InForce               bool
+}
+
+type changeLine struct{ When, Account, What, Before, After string }
+
+// administrator returns who is signed in, if they may change the settings; else it
+// has answered.
+func (w *Web) administrator(rw http.ResponseWriter, r *http.Request) (access.Account, bool) {
+	account, ok := access.Current(r)
+	if ok && access.Can(account, access.ManageOffice, access.Scope{}) {
+		return account, true
+	}
+	p := w.newPage(r, "settings.forbidden.title")
+	data := forbiddenPage{SignedIn: ok, SignIn: "/signin?next=/settings", Body: p.T("settings.forbidden.nobody")}
+	if ok {
+		data.Body = p.T("settings.forbidden.other", "name", isolate(account.Name), "role", p.T("signin.role."+string(account.Role)))
+	}
+	p.Data = data
+	if err := w.show(rw, http.StatusForbidden, "settings-forbidden", p); err != nil {
+		w.failed(rw, r, err)
+	}
+	return access.Account{}, false
+}
+
+// forbiddenPage is the data of the template "settings-forbidden".
+type forbiddenPage struct {
+	SignedIn bool
+	Body     string
+	SignIn   string // the address to sign in at, which leads back here
+}
+
+// settingsAction is action for a page that only administrators get.
+func (w *Web) settingsAction(do func(http.ResponseWriter, *http.Request, access.Account) error) action {
+	return func(rw http.ResponseWriter, r *http.Request) error {
+		if account, ok := w.administrator(rw, r); ok {
+			return do(rw, r, account)
+		}
+		return nil
+	}
+}
+
+func (w *Web) showSettings(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+	p := w.newPage(r, "settings.title")
+	s, err := w.settings.Settings(r.Context())
+	if err != nil {
+		return err
+	}
+	if s.Office.Name == "" {
+		s.Office.Name = p.Office.Name // what stands for it
+	}
+	saved := ""
+	switch said := r.URL.Query().Get("saved"); said {
+	case "office", "logo", "logo_removed", "none":
+		saved = p.T("settings.saved." + said)
+	case "texts":
+		saved = p.T("settings.saved.texts", "version", limited(r.URL.Query().Get("version"), 40))
+	}
+	return w.settingsForm(rw, r, by, http.StatusOK, p, settingsPage{Saved: saved}, formOf(s), nil)
+}
+
+// formOf is a form that says these settings.
+func formOf(s access.Settings) url.Values {
+	form := url.Values{"office.name": {s.Office.Name}, "office.phone": {s.Office.Phone}, "office.controller": {s.Office.Controller},
+		"office.privacy_contact": {s.Office.PrivacyContact}, "recording_days": {strconv.Itoa(s.RecordingDays)}, "log_months": {strconv.Itoa(s.LogMonths)}}
+	for _, tag := range s.Languages {
+		form.Set("languages", "some")
+		form.Set("language."+tag, "on")
+	}
+	return form
+}
+
+// settingsForm shows the page with the fields filled in from form; problems names
+// what is wrong with a field.
+func (w *Web) settingsForm(rw http.ResponseWriter, r *http.Request, by access.Account, status int, p *page, data settingsPage, form url.Values, problems map[string]string) error {
+	s, err := w.settings.Settings(r.Context())
+	if err != nil {
+		return err
+	}
+	data.Account, data.Fixed = by, s.Fixed
+	field := func(name, label, kind string, max int, required bool) input {
+		f := input{Name: name, Label: p.T(label), Type: kind, Value: form.Get(name), Max: max, Required: required, Error: problems[name], ErrorWord: p.T("page.error")}
+		if p.Has(label + ".hint") {
+			f.Hint = p.T(label + ".hint")
+		}
+		return f
+	}
+	if !s.Fixed {
+		data.Office = []input{field("office.name", "setup.office.name", "text", 100, true), field("office.phone", "setup.office.phone", "tel", 40, true),
+			field("office.controller", "settings.controller", "text", 200, false), field("office.privacy_contact", "setup.office.privacy_contact", "text", 200, false)}
+	}
+	data.Kept = []input{field("recording_days", "settings.recording_days", "number", 4, true), field("log_months", "settings.log_months", "number", 3, true)}
+	data.Languages = w.languageChoices(p, form, problems["languages"])
+	v, err := w.legal.current(r.Context(), p.Office)
+	if err != nil {
+		return err
+	}
+	data.Version, data.Own = v.ID, v.Own
+	offered := w.texts.Only(p.Office.Languages...).Tags()
+	for _, tag := range w.texts.Tags() {
+		name := w.texts.Match(tag).T("page.language")
+		data.Texts = append(data.Texts, textsState{Tag: tag, Name: name, Own: !w.legal.starting(v, tag), Offered: slices.Contains(offered, tag),
+			Link: p.T("settings.texts.edit", "language", name)})
+	}
+	versions, err := w.settings.TextsVersions(r.Context(), listed)
+	if err != nil {
+		return err
+	}
+	for _, v := range versions {
+		author := v.Author
+		if author == "" {
+			author = p.T("settings.versions.program")
+		}
+		data.Versions = append(data.Versions, versionLine{ID: v.ID, When: minute(p, v.Made), Author: author, InForce: v.ID == data.Version,
+			Why: p.T("settings.versions.why."+v.Why, "about", w.named(p, v.About))})
+	}
+	changes, err := w.settings.Changes(r.Context(), listed)
+	if err != nil {
+		return err
+	}
+	for _, c := range changes {
+		data.Changes = append(data.Changes, changeLine{When: minute(p, c.At), Account: c.Account, What: p.T("settings.changes.what." + c.What),
+			Before: w.said(p, c.What, c.Before), After: w.said(p, c.What, c.After)})
+	}
+	p.Data = data
+	return w.show(rw, status, "settings", p)
+}
+
+// minute is a moment for administrators, who sit in several places.
+func minute(p *page, at time.Time) string {
+	return day(p, at.UTC()) + " " + at.UTC().Format("15:04") + " UTC"
+}
+
+// named is what a version is about: a language by its name, else as it is.
+func (w *Web) named(p *page, about string) string {
+	switch {
+	case about == access.OfProgram:
+		return p.T("settings.versions.program")
+	case slices.Contains(w.texts.Tags(), about):
+		return w.texts.Match(about).T("page.language")
+	}
+	return about
+}
+
+// said is the value of a setting in words.
+func (w *Web) said(p *page, what, value string) string {
+	switch {
+	case what == "languages" && value == "":
+		return p.T("settings.languages.all")
+	case what == "languages":
+		var names []string
+		for tag := range strings.FieldsSeq(value) {
+			names = append(names, w.named(p, tag))
+		}
+		return strings.Join(names, ", ")
+	case value == "" && what != "setup":
+		return p.T("settings.changes.empty")
+	case what == "logo":
+		return p.T("settings.changes.picture", "name", value)
+	}
+	return value
+}
+
+func (w *Web) languageChoices(p *page, form url.Values, problem string) choices {
+	c := choices{Title: p.T("settings.languages"), Hint: p.T("settings.languages.hint"), Error: problem, ErrorWord: p.T("page.error")}
+	for _, tag := range w.texts.Tags() {
+		c.All = append(c.All, choice{Name: "language." + tag, Tag: tag, Label: w.texts.Match(tag).T("page.language"),
+			On: form.Get("language."+tag) != "" || form.Get("languages") != "some"})
+	}
+	return c
+}
+
+// languagesFrom returns the ticked languages; none for every one of them, which
+// then includes those that come later. ok is false where nothing is ticked. A form
+// without boxes asks for all of them.
+func (w *Web) languagesFrom(form url.Values) (tags []string, ok bool) {
+	if form.Get("languages") != "some" {
+		return nil, true
+	}
+	for _, tag := range w.texts.Tags() {
+		if form.Get("language."+tag) != "" {
+			tags = append(tags, tag)
+		}
+	}
+	if len(tags) == len(w.texts.Tags()) {
+		return nil, true
+	}
+	return tags, len(tags) > 0
+}
+
+// confirmPage is the data of the template "settings-confirm": what will be
+// different.
+type confirmPage struct {
+	Differences []difference
+	Hidden      []input
+	NewVersion  bool
+}
+
+type difference struct{ What, Before, After string }
+
+// changeSettings shows what a change does, and then does it.
+func (w *Web) changeSettings(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+	values, err := form(r)
+	if err != nil {
+		return err
+	}
+	before, err := w.settings.Settings(r.Context())
+	if err != nil {
+		return err
+	}
+	p := w.newPage(r, "settings.title")
+	after, problems := w.settingsFrom(p, values, before)
+	if len(problems) > 0 {
+		p.Error = p.T("setup.error.some")
+		return w.settingsForm(rw, r, by, http.StatusUnprocessableEntity, p, settingsPage{}, values, problems)
+	}
+	differences := w.differences(p, before, after)
+	if len(differences) == 0 {
+		http.Redirect(rw, r, "/settings?saved=none", http.StatusSeeOther)
+		return nil
+	}
+	if values.Get("step") != "save" {
+		p.Title = p.T("settings.confirm.title")
+		data := confirmPage{Differences: differences, NewVersion: OfficeOf(before).facts() != OfficeOf(after).facts()}
+		for name, value := range formOf(after) {
+			data.Hidden = append(data.Hidden, input{Name: name, Value: value[0]})
+		}
+		p.Data = data
+		return w.show(rw, http.StatusOK, "settings-confirm", p)
+	}
+	if err := w.settings.ChangeSettings(r.Context(), by, after); err != nil {
+		return err
+	}
+	http.Redirect(rw, r, "/settings?saved=office", http.StatusSeeOther)
+	return nil
+}
+
+// settingsFrom reads the form and says every field that is wrong at once.
+func (w *Web) settingsFrom(p *page, form url.Values, before access.Settings) (access.Settings, map[string]string) {
+	problems := map[string]string{}
+	s := before
+	number := func(name string) int {
+		n, err := strconv.Atoi(strings.TrimSpace(form.Get(name)))
+		if err != nil {
+			return -1
+		}
+		return n
+	}
+	s.RecordingDays, s.LogMonths = number("recording_days"), number("log_months")
+	if !s.Fixed {
+		s.Office = ops.Office{Name: form.Get("office.name"), Phone: form.Get("office.phone"), Controller: form.Get("office.controller"),
+			PrivacyContact: form.Get("office.privacy_contact")}
+	}
+	var ok bool
+	if s.Languages, ok = w.languagesFrom(form); !ok {
+		problems["languages"] = p.T("settings.error.languages")
+	}
+	// One wrong field at a time comes back: it is put right, so that the next shows.
+	for probe := s; ; {
+		clean, err := probe.Clean()
+		var invalid *access.Invalid
+		if !errors.As(err, &invalid) {
+			if len(problems) == 0 {
+				s = clean
+			}
+			return s, problems
+		}
+		switch invalid.Field {
+		case "office.name":
+			problems[invalid.Field], probe.Office.Name = p.T("setup.error.line"), "any"
+		case "office.phone":
+			problems[invalid.Field], probe.Office.Phone = p.T("setup.error.office.phone"), "000"
+		case "office.controller":
+			problems[invalid.Field], probe.Office.Controller = p.T("settings.error.line"), ""
+		case "office.privacy_contact":
+			problems[invalid.Field], probe.Office.PrivacyContact = p.T("settings.error.line"), ""
+		case "recording_days":
+			problems[invalid.Field], probe.RecordingDays = p.T("settings.error.recording_days"), 1
+		case "log_months":
+			problems[invalid.Field], probe.LogMonths = p.T("settings.error.log_months"), 1
+		default:
+			problems[invalid.Field] = invalid.Reason
+			return s, problems
+		}
+	}
+}
+
+func (w *Web) differences(p *page, before, after access.Settings) []difference {
+	var found []difference
+	for _, f := range []struct{ what, before, after string }{
+		{"name", before.Office.Name, after.Office.Name}, {"phone", before.Office.Phone, after.Office.Phone},
+		{"controller", before.Office.Controller, after.Office.Controller}, {"privacy_contact", before.Office.PrivacyContact, after.Office.PrivacyContact},
+		{"recording_days", strconv.Itoa(before.RecordingDays), strconv.Itoa(after.RecordingDays)}, {"log_months", strconv.Itoa(before.LogMonths), strconv.Itoa(after.LogMonths)},
+		{"languages", strings.Join(before.Languages, " "), strings.Join(after.Languages, " ")},
+	} {
+		if f.before != f.after {
+			found = append(found, difference{p.T("settings.changes.what." + f.what), w.said(p, f.what, f.before), w.said(p, f.what, f.after)})
+		}
+	}
+	return found
+}
+
+func (w *Web) changeLogo(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+	values, err := form(r)
+	if err != nil {
+		return err
+	}
+	if values.Get("step") == "remove" {
+		if err := w.settings.SetLogo(r.Context(), by, nil); err != nil {
+			return err
+		}
+		http.Redirect(rw, r, "/settings?saved=logo_removed", http.StatusSeeOther)
+		return nil
+	}
+	file, err := uploaded(r, "logo")
+	if err != nil {
+		return err
+	}
+	problem := "missing"
+	if len(file) > 0 {
+		err := w.settings.SetLogo(r.Context(), by, file)
+		var invalid *access.Invalid
+		switch {
+		case err == nil:
+			http.Redirect(rw, r, "/settings?saved=logo", http.StatusSeeOther)
+			return nil
+		case !errors.As(err, &invalid):
+			return err
+		}
+		problem = invalid.Code
+	}
+	s, err := w.settings.Settings(r.Context())
+	if err != nil {
+		return err
+	}
+	p := w.newPage(r, "settings.title")
+	p.Error = p.T("settings.error.logo." + problem)
+	return w.settingsForm(rw, r, by, http.StatusUnprocessableEntity, p, settingsPage{LogoError: p.Error}, formOf(s), nil)
+}
+
+// uploaded returns an uploaded file, nothing if none was chosen.
+func uploaded(r *http.Request, name string) ([]byte, error) {
+	if r.MultipartForm == nil || len(r.MultipartForm.File[name]) == 0 {
+		return nil, nil
+	}
+	file, err := r.MultipartForm.File[name][0].Open()
+	if err != nil {
+		return nil, errForm
+	}
+	defer file.Close()
+	data, err := io.ReadAll(io.LimitReader(file, bodyLimit(r.URL.Path)))
+	if err != nil {
+		return nil, errForm
+	}
+	return data, nil
+}

@@ -1,0 +1,208 @@
+package web
+
+import (
+	"errors"
+	"net/http"
+	"net/url"
+	"slices"
+
+	"consento/broker/internal/access"
+	"consento/protocol/lang"
+)
+
+// textsPage is the data of the templates "settings-texts" and "settings-preview".
+type textsPage struct {
+	Tag, Name string
+	Base      string // the version that is edited
+	Documents []draft
+	Facts     []fact
+	Stale     bool
+	Odd       bool // there is something to look at
+}
+
+// draft is one document while it is edited.
+type draft struct {
+	Name, Title string
+	Text        string
+	Max         int
+	Rows        int
+	Wrong, Odd  []string
+	Shown       document
+}
+
+// fact is what stands in for a placeholder, today.
+type fact struct{ Name, Value string }
+
+// edited returns the language that is edited.
+func (w *Web) edited(r *http.Request) (lang.Texts, bool) {
+	tag := r.PathValue("language")
+	return w.texts.Match(tag), slices.Contains(w.texts.Tags(), tag)
+}
+
+func (w *Web) newTextsPage(p *page, texts lang.Texts, v access.TextsVersion) *textsPage {
+	data := &textsPage{Tag: texts.Tag, Name: texts.T("page.language"), Base: v.ID}
+	for _, name := range factNames {
+		// A document of nothing but the name shows what comes in its place.
+		data.Facts = append(data.Facts, fact{name, document{{Heading: name}}.about(v.Facts, texts)[0].Heading})
+	}
+	for _, name := range []string{"terms", "privacy"} {
+		d := draft{Name: name, Title: p.T("page." + name + ".title"), Text: v.Texts[name+"."+texts.Tag], Max: maxTerms, Rows: 18}
+		if name == "privacy" {
+			d.Max, d.Rows = maxPrivacy, 26
+		}
+		data.Documents = append(data.Documents, d)
+	}
+	return data
+}
+
+func (w *Web) editTexts(rw http.ResponseWriter, r *http.Request, _ access.Account) error {
+	texts, ok := w.edited(r)
+	if !ok {
+		return w.notFound(rw, r)
+	}
+	p := w.newPage(r, "settings.title")
+	v, err := w.legal.current(r.Context(), p.Office)
+	if err != nil {
+		return err
+	}
+	data := w.newTextsPage(p, texts, v)
+	return w.textsForm(rw, http.StatusOK, p, data)
+}
+
+func (w *Web) textsForm(rw http.ResponseWriter, status int, p *page, data *textsPage) error {
+	p.Title = p.T("settings.texts.edit_title", "language", data.Name)
+	p.Data = data
+	return w.show(rw, status, "settings-texts", p)
+}
+
+// changeTexts goes from the form to the preview, and from there back or on.
+func (w *Web) changeTexts(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+	texts, ok := w.edited(r)
+	if !ok {
+		return w.notFound(rw, r)
+	}
+	values, err := form(r)
+	if err != nil {
+		return err
+	}
+	p := w.newPage(r, "settings.title")
+	v, err := w.legal.current(r.Context(), p.Office)
+	if err != nil {
+		return err
+	}
+	data := w.newTextsPage(p, texts, v)
+	replaced, good := access.Texts{}, true
+	for i := range data.Documents {
+		d := &data.Documents[i]
+		clean, wrong, odd := cleanDocument(d.Name, values.Get(d.Name), d.Text)
+		for _, remark := range wrong {
+			good = false
+			d.Wrong = append(d.Wrong, p.T("settings.texts.remark."+remark.Code, remark.Pairs...))
+		}
+		for _, remark := range odd {
+			data.Odd = true
+			d.Odd = append(d.Odd, p.T("settings.texts.remark."+remark.Code, remark.Pairs...))
+		}
+		d.Text, replaced[d.Name+"."+texts.Tag] = clean, clean
+		if !good {
+			d.Text = values.Get(d.Name)
+		}
+		d.Shown = parseDocument(clean).about(v.Facts, texts)
+	}
+	step := values.Get("step")
+	switch {
+	case !good:
+		p.Error = p.T("settings.texts.wrong")
+		return w.textsForm(rw, http.StatusUnprocessableEntity, p, data)
+	case values.Get("base") != v.ID:
+		return w.staleTexts(rw, p, data)
+	case step == "edit":
+		return w.textsForm(rw, http.StatusOK, p, data)
+	case step != "save":
+		p.Title, p.Data = p.T("settings.texts.preview_title"), data
+		return w.show(rw, http.StatusOK, "settings-preview", p)
+	}
+	saved, err := w.settings.SaveTexts(r.Context(), by, v.ID, texts.Tag, replaced, w.legal.ours)
+	if errors.Is(err, access.ErrStale) {
+		return w.staleTexts(rw, p, data)
+	}
+	return w.textsSaved(rw, r, v, saved, err)
+}
+
+// staleTexts gives the form back to who was overtaken.
+func (w *Web) staleTexts(rw http.ResponseWriter, p *page, data *textsPage) error {
+	data.Stale = true
+	p.Error = p.T("settings.texts.stale", "version", data.Base)
+	return w.textsForm(rw, http.StatusConflict, p, data)
+}
+
+func (w *Web) textsSaved(rw http.ResponseWriter, r *http.Request, before, after access.TextsVersion, err error) error {
+	if err != nil {
+		return err
+	}
+	to := url.Values{"saved": {"texts"}, "version": {after.ID}}
+	if after.ID == before.ID {
+		to = url.Values{"saved": {"none"}}
+	}
+	http.Redirect(rw, r, "/settings?"+to.Encode(), http.StatusSeeOther)
+	return nil
+}
+
+// restorePage is the data of the template "settings-restore".
+type restorePage struct {
+	Version, Label string // that is used again
+	Base           string
+	Documents      []draft
+}
+
+// older returns the texts that are to be used again.
+func (w *Web) older(r *http.Request) (access.Texts, error) {
+	id := limited(r.PathValue("version"), 40)
+	if id == access.OfProgram {
+		return w.legal.ours, nil
+	}
+	v, err := w.legal.versions.TextsVersion(r.Context(), id)
+	return v.Texts, err
+}
+
+func (w *Web) askRestore(rw http.ResponseWriter, r *http.Request, _ access.Account) error {
+	p := w.newPage(r, "settings.restore.title")
+	v, err := w.legal.current(r.Context(), p.Office)
+	if err != nil {
+		return err
+	}
+	older, err := w.older(r)
+	if errors.Is(err, access.ErrNotFound) {
+		return w.notFound(rw, r)
+	}
+	if err != nil {
+		return err
+	}
+	data := &restorePage{Version: r.PathValue("version"), Base: v.ID}
+	data.Label = w.named(p, data.Version)
+	for _, name := range []string{"terms", "privacy"} {
+		data.Documents = append(data.Documents, draft{Name: name, Title: p.T("page." + name + ".title"),
+			Shown: parseDocument(older[name+"."+p.Tag]).about(v.Facts, p.Texts)})
+	}
+	p.Data = data
+	return w.show(rw, http.StatusOK, "settings-restore", p)
+}
+
+func (w *Web) restoreTexts(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+	values, err := form(r)
+	if err != nil {
+		return err
+	}
+	before, err := w.legal.current(r.Context(), readerOf(r).office)
+	if err != nil {
+		return err
+	}
+	after, err := w.settings.RestoreTexts(r.Context(), by, limited(values.Get("base"), 40), limited(r.PathValue("version"), 40), w.legal.ours)
+	switch {
+	case errors.Is(err, access.ErrNotFound):
+		return w.notFound(rw, r)
+	case errors.Is(err, access.ErrStale):
+		return w.askRestore(rw, r, by) // with what holds now
+	}
+	return w.textsSaved(rw, r, before, after, err)
+}

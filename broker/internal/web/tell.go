@@ -1,0 +1,142 @@
+package web
+
+import (
+	"encoding/json"
+	"strconv"
+	"strings"
+
+	"consento/broker/internal/session"
+	"consento/protocol"
+	"consento/protocol/lang"
+)
+
+// tell puts an entry of the log into the customer's words. A code that has none
+// is shown as it is: nothing is left out.
+func tell(texts lang.Texts, e session.LogEntry) string {
+	var d entryData
+	if e.Data != nil && json.Unmarshal(e.Data, &d) != nil {
+		d = entryData{}
+	}
+	say := func(key string, pairs ...string) string { return texts.T("log.e."+key, pairs...) }
+	switch e.Code {
+	case protocol.EventIssued:
+		issued := say(string(e.Code), "name", isolate(d.Technician.Name), "team", isolate(d.Technician.Team), "office", isolate(d.Technician.Office))
+		if d.Test {
+			issued = say("issued_test", "issued", issued)
+		}
+		if d.Reason != "" {
+			return say("issued_why", "issued", issued, "reason", isolate(d.Reason))
+		}
+		return issued
+	case protocol.EventRedeemed:
+		by := "portal"
+		if d.By == "agent" {
+			by = d.By
+		}
+		return say(string(e.Code), "where", texts.T("log.by."+by))
+	case protocol.EventReason:
+		if d.Text == "" {
+			return say("reason.gone")
+		}
+		return say(string(e.Code), "text", isolate(d.Text))
+	case protocol.EventConsentAsked, protocol.EventConsentGiven, protocol.EventConsentRefused, protocol.EventConsentWithdrawn:
+		what := isolate(d.Permission)
+		if p, err := protocol.ParsePermission(d.Permission); err == nil {
+			what = texts.T("log.permission." + string(p))
+		}
+		return say(string(e.Code), "permission", what)
+	case protocol.EventScreenShown:
+		return say(string(e.Code), "what", shownThing(texts, d))
+	case protocol.EventAgentReturned:
+		return say(string(e.Code), "seconds", texts.Count("seconds", seconds(d.AwayMS)))
+	case protocol.EventAgentSlept:
+		return say(string(e.Code), "seconds", texts.Count("seconds", seconds(d.SleptMS)))
+	case protocol.EventClockJumped:
+		return say(string(e.Code), "seconds", texts.Count("seconds", seconds(max(d.ByMS, -d.ByMS))))
+	case protocol.EventTransportChanged:
+		if d.Connected {
+			return say("transport.made")
+		}
+	case protocol.EventStateChanged:
+		for _, s := range protocol.States() {
+			if string(s) == d.To {
+				return say(string(e.Code), "state", texts.T("log.state."+d.To))
+			}
+		}
+		return say(string(e.Code), "state", isolate(d.To))
+	case protocol.EventEnded:
+		why := ""
+		if r := protocol.EndReason(d.Reason); r.Valid() {
+			why = texts.T("end." + d.Reason)
+		}
+		return strings.TrimSpace(say(string(e.Code), "why", why))
+	case protocol.EventRemoved:
+		if !d.Complete {
+			left := make([]string, len(d.Left))
+			for i, l := range d.Left {
+				left[i] = isolate(l)
+			}
+			return say("removed_partly", "left", strings.Join(left, ", "))
+		}
+	case protocol.EventRated:
+		rated := say(string(e.Code), "stars", strconv.Itoa(d.Stars))
+		if d.Words != "" {
+			return say("rated_words", "rated", rated, "words", isolate(strings.ReplaceAll(d.Words, "\n", " ")))
+		}
+		return rated
+	}
+	if !texts.Has("log.e." + string(e.Code)) {
+		return say("unknown", "code", isolate(string(e.Code)))
+	}
+	return say(string(e.Code), "name", isolate(d.Name), "team", isolate(d.Team), "by", isolate(d.By),
+		"version", isolate(string(d.Version)), "software", isolate(d.Software), "system", isolate(d.System), "sha256", isolate(d.SHA256))
+}
+
+// seconds are those that have begun.
+func seconds(ms int64) int { return int((max(0, ms) + 999) / 1000) }
+
+// entryData is what tell needs of any event.
+type entryData struct {
+	Technician protocol.Person `json:"technician"`
+	Reason     string          `json:"reason"`
+	Test       bool            `json:"test"`
+	Text       string          `json:"text"`
+	By         string          `json:"by"`
+	Permission string          `json:"permission"`
+	Source     string          `json:"source"`
+	Name       string          `json:"name"`
+	Width      int             `json:"width"`
+	Height     int             `json:"height"`
+	Team       string          `json:"team"`
+	Version    string          `json:"version"`
+	Software   string          `json:"software"`
+	System     string          `json:"system"`
+	SHA256     string          `json:"sha256"`
+	AwayMS     int64           `json:"away_ms"`
+	SleptMS    int64           `json:"slept_ms"`
+	ByMS       int64           `json:"by_ms"`
+	Connected  bool            `json:"connected"`
+	To         string          `json:"to"`
+	Complete   bool            `json:"complete"`
+	Left       []string        `json:"left"`
+	Stars      int             `json:"stars"`
+	Words      string          `json:"words"`
+}
+
+// shownThing says what was shown: its kind, its name, its size.
+func shownThing(texts lang.Texts, d entryData) string {
+	source := string(protocol.SourceUnknown)
+	for _, s := range protocol.Sources() {
+		if string(s) == d.Source {
+			source = d.Source
+		}
+	}
+	what := texts.T("log.source." + source)
+	if d.Name != "" {
+		what += " " + isolate(d.Name)
+	}
+	if d.Width > 0 && d.Height > 0 {
+		what += " (" + strconv.Itoa(d.Width) + " × " + strconv.Itoa(d.Height) + ")"
+	}
+	return what
+}

@@ -1,0 +1,101 @@
+package main
+
+import (
+	"net"
+	"net/http"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"consento/broker/internal/access"
+	"consento/broker/internal/ops"
+	"consento/broker/internal/session"
+	"consento/protocol"
+)
+
+// metrics answers who may see them: an account with the right, by cookie or
+// token, or a scraper on this machine.
+func (b *broker) metrics() http.Handler {
+	registry := ops.NewMetrics()
+	registry.MustRegister(newCollector(b.sessions.Figures), prometheus.NewGaugeFunc(
+		prometheus.GaugeOpts{Name: "consento_evidence_free_bytes", Help: "Free space for evidence."},
+		func() float64 {
+			free, err := b.folder.Free()
+			if err != nil {
+				return -1
+			}
+			return float64(free)
+		}))
+	figures := ops.MetricsHandler(registry)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		account, ok := access.Current(r)
+		if (!ok || !access.Can(account, access.SeeMetrics, access.Scope{})) && !fromThisMachine(r) {
+			http.Error(w, "the figures are for maintainers", http.StatusForbidden)
+			return
+		}
+		figures.ServeHTTP(w, r)
+	})
+}
+
+func fromThisMachine(r *http.Request) bool {
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	ip := net.ParseIP(host)
+	return err == nil && ip != nil && ip.IsLoopback()
+}
+
+// collector reads the figures of the sessions once for each scrape. Every label
+// has a closed set of values.
+type collector struct {
+	figures func() session.Figures
+
+	sessions, away, hidden, published, viewers, limited, returned, ended, reported *prometheus.Desc
+}
+
+func newCollector(figures func() session.Figures) *collector {
+	return &collector{
+		figures:   figures,
+		sessions:  prometheus.NewDesc("consento_sessions", "Sessions that are not closed.", []string{"state"}, nil),
+		away:      prometheus.NewDesc("consento_sessions_away", "Sessions that wait for the customer's computer to come back.", nil, nil),
+		hidden:    prometheus.NewDesc("consento_sessions_hidden", "Sessions whose screen is paused, locked or without a picture.", nil, nil),
+		published: prometheus.NewDesc("consento_pictures", "Sessions whose picture comes in.", nil, nil),
+		viewers:   prometheus.NewDesc("consento_viewers", "Pictures that are open in consoles.", nil, nil),
+		limited:   prometheus.NewDesc("consento_pictures_limited", "Pictures that a network makes smaller, by whose it is.", []string{"by"}, nil),
+		returned:  prometheus.NewDesc("consento_agent_returns_total", "Agents that came back after a lost connection.", nil, nil),
+		ended:     prometheus.NewDesc("consento_sessions_ended_total", "Sessions that ended, by reason.", []string{"reason"}, nil),
+		reported:  prometheus.NewDesc("consento_sessions_reported_total", "Sessions that customers reported.", nil, nil),
+	}
+}
+
+// Describe implements prometheus.Collector.
+func (c *collector) Describe(out chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{c.sessions, c.away, c.hidden, c.published, c.viewers, c.limited, c.returned, c.ended, c.reported} {
+		out <- d
+	}
+}
+
+// Collect implements prometheus.Collector. Values that are zero are told as well:
+// an alert needs them.
+func (c *collector) Collect(out chan<- prometheus.Metric) {
+	f := c.figures()
+	tell := func(d *prometheus.Desc, kind prometheus.ValueType, value float64, labels ...string) {
+		out <- prometheus.MustNewConstMetric(d, kind, value, labels...)
+	}
+	for _, s := range protocol.States() {
+		if s != protocol.StateClosed {
+			tell(c.sessions, prometheus.GaugeValue, float64(f.Sessions[s]), string(s))
+		}
+	}
+	for _, l := range protocol.NetworkLimits() {
+		if l != protocol.LimitNone {
+			tell(c.limited, prometheus.GaugeValue, float64(f.Limited[l]), string(l))
+		}
+	}
+	for _, r := range protocol.EndReasons() {
+		tell(c.ended, prometheus.CounterValue, float64(f.Ended[r]), string(r))
+	}
+	tell(c.away, prometheus.GaugeValue, float64(f.Away))
+	tell(c.hidden, prometheus.GaugeValue, float64(f.Hidden))
+	tell(c.published, prometheus.GaugeValue, float64(f.Published))
+	tell(c.viewers, prometheus.GaugeValue, float64(f.Viewers))
+	tell(c.returned, prometheus.CounterValue, float64(f.Returned))
+	tell(c.reported, prometheus.CounterValue, float64(f.Reported))
+}

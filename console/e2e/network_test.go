@@ -1,0 +1,227 @@
+package console_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"image"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"consento/build/stage"
+	"consento/protocol"
+)
+
+// network makes one. Where none can be had the test is skipped, but where
+// everything is tested one has to be had.
+func network(t *testing.T) *stage.Network {
+	t.Helper()
+	n, err := stage.NewNetwork(t.Context())
+	if errors.Is(err, stage.ErrNoNetwork) && os.Getenv("CI") == "" {
+		t.Skip(err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := n.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return n
+}
+
+// newNetworkOffice is newOffice with the customer's browser and agent behind a
+// network of their own, and the technician's browser behind another if there is one.
+func newNetworkOffice(t *testing.T, customer, technician *stage.Network, flags ...string) *office {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 6*time.Minute)
+	t.Cleanup(cancel)
+	bin, err := stage.Bin()
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := &office{t: t, ctx: ctx, dir: t.TempDir()}
+	if o.broker, err = stage.NewBrokerAt(ctx, bin, o.dir, customer.Outside); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := o.broker.Stop(); err != nil {
+			t.Error(err)
+		}
+		if t.Failed() {
+			t.Log("broker:\n" + o.broker.Log())
+		}
+	})
+	o.customer = o.screen(image.Pt(1280, 800), "customer")
+	o.customer.Network = customer
+	o.technician = o.screen(image.Pt(1440, 900), "technician")
+	if technician != nil {
+		o.must(technician.Reach(ctx, customer.Outside))
+		o.technician.Network = technician
+	}
+	o.page = o.browser(o.customer, "it-IT", flags...)
+	o.console = o.browser(o.technician, "en-US")
+	o.must(o.console.SignIn(o.broker))
+	return o
+}
+
+// terminal is a window full of text on the customer's screen, and what it shows.
+type terminal struct {
+	window *stage.Program
+	file   *os.File
+	line   int
+}
+
+func (o *office) terminal() *terminal {
+	o.t.Helper()
+	file, err := os.Create(filepath.Join(o.dir, "text"))
+	o.must(err)
+	o.t.Cleanup(func() { _ = file.Close() }) // nothing reads it any more
+	window, err := o.customer.Start("xterm", "-fullscreen", "-fa", "DejaVu Sans Mono", "-fs", "10", "-T", "lines of text", "-e", "tail", "-n", "100", "-f", "-s", "0.02", file.Name())
+	o.must(err)
+	_, err = o.customer.Window(o.ctx, "lines of text")
+	o.must(err)
+	return &terminal{window: window, file: file}
+}
+
+// write adds lines; each is another one.
+func (w *terminal) write(lines int) error {
+	for range lines {
+		w.line++
+		if _, err := fmt.Fprintf(w.file, "%05d %s\n", w.line, strings.Repeat(fmt.Sprintf("%x the file server answers slowly; ", w.line*2654435761), 3)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// settled waits until the technician sees what the customer sees, to so many
+// dB of luma, and returns how long that took and how good it was last.
+func (o *office) settled(db float64, within time.Duration) time.Duration {
+	o.t.Helper()
+	began := time.Now()
+	last := 0.0
+	ctx, cancel := context.WithTimeout(o.ctx, within)
+	defer cancel()
+	err := stage.Until(ctx, "same picture", func() bool {
+		theirs, err := o.customer.Picture(o.ctx)
+		if err != nil {
+			return false
+		}
+		ours, err := o.console.Frame(`[data-testid="remote-screen"]`)
+		if err != nil {
+			return false
+		}
+		last = stage.PSNR(theirs, ours, stage.Below(70)) // the bar at the top is left out of the picture
+		return last >= db
+	})
+	if err != nil {
+		o.picture("blurred", o.technician)
+		o.picture("blurred-customer", o.customer)
+		o.t.Fatalf("%.1f dB of %.1f after %v", last, db, within)
+	}
+	return time.Since(began)
+}
+
+// scrolled writes lines so many times, each time when a picture has come since the last, and
+// returns how long that took: what is seen sets the pace.
+func (o *office) scrolled(text *terminal, times int) time.Duration {
+	o.t.Helper()
+	began := time.Now()
+	for range times {
+		o.must(text.write(2))
+		o.more(1)
+	}
+	return time.Since(began)
+}
+
+// TestPoorNetworks: whatever the customer's network is like, the picture comes,
+// is soon what the customer sees, gets sharp, and is recorded whole.
+func TestPoorNetworks(t *testing.T) {
+	network := network(t)
+	o := newNetworkOffice(t, network, nil)
+	before := o.files()
+	agent := o.agent()
+	network.Shape(stage.Link{Rate: 1_000_000, Delay: 10 * time.Millisecond})
+	o.show()
+	o.page.Close()
+	text := o.terminal()
+	for _, c := range []struct {
+		name     string
+		link     stage.Link
+		pictures int           // of motion
+		behind   time.Duration // at most, until the text can be read
+		sharp    time.Duration // at most, after that
+	}{
+		{"1 Mbit/s", stage.Link{Rate: 1_000_000, Delay: 10 * time.Millisecond}, 20, 4 * time.Second, 8 * time.Second},
+		{"300 kbit/s, 200 ms", stage.Link{Rate: 300_000, Delay: 200 * time.Millisecond}, 20, 8 * time.Second, 16 * time.Second},
+		{"5 % loss", stage.Link{Delay: 20 * time.Millisecond, Loss: 0.05}, 20, 4 * time.Second, 6 * time.Second},
+		{"20 % loss", stage.Link{Delay: 20 * time.Millisecond, Loss: 0.2}, 20, 6 * time.Second, 8 * time.Second},
+		// Without loss: what is still missing when a session ends is not recorded.
+		{"2 s", stage.Link{Delay: 2 * time.Second}, 3, 20 * time.Second, 30 * time.Second},
+	} {
+		o.act(c.name, func(o *office) {
+			network.Shape(c.link)
+			motion := o.scrolled(text, c.pictures)
+			behind := o.settled(30, c.behind)
+			sharp := o.settled(40, c.sharp)
+			o.t.Logf("%d pictures of motion in %v, then readable after %v, sharp after another %v", c.pictures, motion, behind, sharp)
+		})
+	}
+	o.act("recorded", func(o *office) {
+		network.Shape(stage.Link{Rate: 500_000, Delay: 10 * time.Millisecond})
+		o.must(text.write(200))
+		o.settled(40, 30*time.Second)
+		last, err := o.customer.Picture(o.ctx)
+		o.must(err)
+		network.Shape(stage.Link{})
+		o.must(o.console.Click(`[data-testid="end-session"]`))
+		_, err = o.customer.Window(o.ctx, "Consento – rimosso")
+		o.must(err)
+		text.window.Kill()
+		o.over(agent, 0, before)
+		e := o.newest(whole)
+		e.expect(o.t, protocol.EndTechnician, protocol.EventConsentGiven, protocol.EventEnded, protocol.EventClosed)
+		_, err = stage.Probe(o.ctx, e.video)
+		o.must(err)
+		recorded, err := stage.LastFrame(o.ctx, e.video)
+		o.must(err)
+		if db := stage.PSNR(last, recorded, stage.Below(70)); db < 38 {
+			o.t.Errorf("the recording's last frame is at %.1f dB", db)
+		}
+	})
+}
+
+// TestPoorNetworksOfBrowsers: a customer who shares from the browser over a poor
+// network, portal and all, and a technician whose own network is poor.
+func TestPoorNetworksOfBrowsers(t *testing.T) {
+	theirs, ours := network(t), network(t)
+	o := newNetworkOffice(t, theirs, ours, wholeScreen)
+	poor := stage.Link{Rate: 1_500_000, Delay: 50 * time.Millisecond, Loss: 0.01}
+	theirs.Shape(poor)
+	o.toTheScreen()
+	text := o.terminal()
+	o.act("the customer's", func(o *office) {
+		o.must(text.write(60))
+		motion := o.scrolled(text, 20)
+		o.t.Logf("20 pictures of motion in %v, readable after %v", motion, o.settled(28, 40*time.Second))
+	})
+	o.act("the technician's", func(o *office) {
+		theirs.Shape(stage.Link{})
+		ours.Shape(poor)
+		o.must(text.write(60))
+		motion := o.scrolled(text, 20)
+		o.t.Logf("20 pictures of motion in %v, readable after %v", motion, o.settled(28, 40*time.Second))
+	})
+	ours.Shape(stage.Link{})
+	o.must(o.console.Click(`[data-testid="end-session"]`))
+	o.must(o.page.State("Closed"))
+	text.window.Kill()
+	e := o.newest(whole)
+	e.expect(t, protocol.EndTechnician, protocol.EventConsentGiven, protocol.EventScreenShown, protocol.EventEnded, protocol.EventClosed)
+	e.seen(t)
+}

@@ -1,0 +1,146 @@
+package console_test
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"consento/protocol"
+)
+
+const (
+	field     = `document.querySelector(".notes textarea")`
+	noteState = `document.querySelector(".note-state")?.dataset.state`
+)
+
+// noted answers a note as the broker does, and returns it.
+func (p *peer) noted(s *protocol.Session) protocol.Note {
+	p.t.Helper()
+	e := p.wait("note")
+	m, err := protocol.DecodeBody[protocol.Note](e)
+	if err != nil || m.Session != s.ID || !m.Base.Equal(s.NotedAt) {
+		p.t.Fatalf("noted %+v, %v", m, err)
+	}
+	at := time.Now().UTC().Truncate(time.Millisecond)
+	if !at.After(s.NotedAt) { // each text has a time of its own
+		at = s.NotedAt.Add(time.Millisecond)
+	}
+	s.Note, s.NotedAt = m.Text, at
+	p.keep(*s)
+	p.send(0, &protocol.SessionChanged{Session: *s}) // to all windows of the technician
+	p.send(e.ID, &protocol.SessionChanged{Session: *s})
+	return m
+}
+
+// TestNotes: written, saved by itself, undone, too long, refused, written in
+// another window, and not lost without a connection.
+func TestNotes(t *testing.T) {
+	p := newPeer(t)
+	s := scene("s1", protocol.StateJoined, time.Now().Add(-time.Minute))
+	p.keep(s)
+	b := newBrowser(t, "en")
+	b.open(p.URL + "/console/")
+	state(b, protocol.StateJoined)
+	b.key("w")
+	b.until("open, ready to write", `document.activeElement === `+field)
+	b.until("nothing yet", noteState+` === "empty"`)
+	b.axe("empty notes")
+
+	b.key("Printer: no toner")
+	b.until("said that it is not saved", noteState+` === "unsaved"`)
+	if m := p.noted(&s); m.Text != "Printer: no toner" {
+		t.Errorf("saved %q", m.Text)
+	}
+	b.until("saved", noteState+` === "saved" && /Saved \d/.test(document.querySelector(".note-state").textContent)`)
+	b.key(". Ordered.")
+	p.noted(&s)
+	b.until("saved", noteState+` === "saved"`)
+	b.axe("notes")
+	b.shot("notes-saved")
+
+	t.Run("undo", func(t *testing.T) {
+		b.click(".notes-foot .button")
+		b.until("the text before", field+`.value === "Printer: no toner"`)
+		if m := p.noted(&s); m.Text != "Printer: no toner" {
+			t.Errorf("saved %q", m.Text)
+		}
+		b.click(".notes-foot .button")
+		b.until("nothing, as in the beginning", field+`.value === ""`)
+		p.noted(&s)
+		b.until("no further", `document.querySelector(".notes-foot .button").disabled`)
+	})
+
+	t.Run("too long", func(t *testing.T) {
+		eval[bool](b, fmt.Sprintf(`(%s.value = %q, %[1]s.dispatchEvent(new InputEvent("input", {bubbles: true})), true)`, field, strings.Repeat("ü", protocol.MaxNote-1)+"🖨️"))
+		b.until("counted in characters", `/^Too long by 1 character$/.test(document.querySelector(".notes-left").textContent)`)
+		b.until("not saved", noteState+` === "long"`)
+		b.axe("too long")
+		b.shot("notes-long")
+		p.quiet("note")
+		eval[bool](b, fmt.Sprintf(`(%s.focus(), %[1]s.setSelectionRange(0, 99999), true)`, field))
+		b.key("Shorter and\u202e tidy")
+		if m := p.noted(&s); m.Text != "Shorter and tidy" {
+			t.Errorf("saved %q", m.Text)
+		}
+	})
+
+	t.Run("another window", func(t *testing.T) {
+		other := s
+		other.Note, other.NotedAt = "From the other window", time.Now().UTC().Add(time.Minute).Truncate(time.Millisecond)
+		p.change(other)
+		b.until("shown here", field+`.value === "From the other window"`)
+		s = other
+		b.until("focus", `(`+field+`.focus(), document.activeElement === `+field+`)`)
+		b.key(" and this one")
+		e := p.wait("note")
+		p.send(e.ID, &protocol.Error{Code: protocol.CodeNotNow})
+		s.Note, s.NotedAt = "Overtaken", s.NotedAt.Add(time.Second)
+		p.change(s)
+		b.until("asked which", noteState+` === "conflict" && document.querySelector(".notes blockquote").textContent === "Overtaken"`)
+		b.axe("conflict")
+		b.shot("notes-conflict")
+		b.click(".row-actions .button")
+		if m := p.noted(&s); m.Text != "From the other window and this one" {
+			t.Errorf("kept %q", m.Text)
+		}
+		b.until("saved", noteState+` === "saved"`)
+	})
+
+	t.Run("no connection", func(t *testing.T) {
+		p.drop(http.StatusServiceUnavailable)
+		b.until("lost", `document.querySelector(".line").dataset.line === "lost"`)
+		b.until("focus", `(`+field+`.focus(), document.activeElement === `+field+`)`)
+		b.key("!")
+		b.until("said", noteState+` === "failed"`)
+		b.shot("notes-failed")
+		p.accept()
+		if m := p.noted(&s); !strings.HasSuffix(m.Text, "!") {
+			t.Errorf("saved %q", m.Text)
+		}
+		b.until("saved", noteState+` === "saved"`)
+	})
+
+	t.Run("after loading the page again", func(t *testing.T) {
+		b.open(p.URL + "/console/")
+		state(b, protocol.StateJoined)
+		b.key("w")
+		b.until("still there", field+`.value.endsWith("this one!") && `+noteState+` === "saved" && document.activeElement === `+field)
+		b.key("\x1b")
+		b.until("Escape closes", field+` === null`)
+	})
+
+	t.Run("closed before it was saved", func(t *testing.T) {
+		b.key("w")
+		b.until("focus", `document.activeElement === `+field)
+		b.key(" Lost?")
+		e := p.wait("note")
+		s.State, s.EndReason, s.EndedAt = protocol.StateClosed, protocol.EndCustomer, time.Now()
+		p.change(s)
+		p.send(e.ID, &protocol.Error{Code: protocol.CodeNoSession})
+		b.until("said, and still to be copied", noteState+` === "closed" && `+field+`.readOnly && `+field+`.value.endsWith("Lost?")`)
+		b.axe("closed")
+		b.shot("notes-closed")
+	})
+}

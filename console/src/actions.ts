@@ -1,0 +1,68 @@
+// Everything that can be done at this moment, by name: what the palette offers.
+
+import { exactable } from "./codecs";
+import { crispable, over } from "./sessionview";
+import { queue } from "./queue";
+import { t } from "./text";
+import { focusFilter } from "./view/focus";
+import { toggleFullScreen } from "./view/fullscreen";
+import type { Parts } from "./view/context";
+
+export interface Action {
+  id: string;
+  name: string;
+  /** What tells it from others of a like name; "" if nothing does. */
+  detail: string;
+  /** The key that does the same; "" if there is none. */
+  key: string;
+  run(): void;
+}
+
+/** actions lists them, what concerns the open session first. */
+export function actions({ desk, settings, layout, bell }: Parts): Action[] {
+  const list: Action[] = [];
+  const add = (id: string, name: string, key: string, run: () => void, detail = "") => list.push({ id, name, detail, key, run });
+  const s = desk.current.value;
+  if (s !== undefined) {
+    if (s.mine) add("notes", t("act.notes"), "W", () => layout.toggle("notes"));
+    if (s.mine && !over(s.state)) add("figures", t("act.figures"), "Q", () => layout.toggle("figures"));
+    if (desk.pictures.value.get(s.id)?.state.value === "live" && s.state === "Active") {
+      add("zoom", settings.zoom.value === "fit" ? t("act.actual") : t("act.fit"), "Z", () => settings.toggleZoom());
+      if (crispable(s) && exactable()) add("crisp", t(s.crisp === true ? "act.crisp_off" : "act.crisp_on"), "", () => desk.crisp(s.id, s.crisp !== true));
+      add("screen", t("help.screen"), "M", toggleFullScreen);
+    }
+    const issued = desk.issued.value.get(s.id);
+    if (issued !== undefined) {
+      const copy = (text: string) => navigator.clipboard.writeText(text).then(
+        () => desk.say(t("key.copied")),
+        () => (desk.trouble.value = t("trouble.copy", { text })),
+      );
+      add("copy-link", t("key.copy_link"), "", () => void copy(issued.url));
+      add("copy-key", t("key.copy_key"), "", () => void copy(issued.key));
+    }
+    add("close", t("act.close"), "", () => desk.close(s.id), desk.nameOf(s));
+    if (s.mine && !over(s.state)) add("end", t("end_session"), "", () => desk.end(s.id), desk.nameOf(s));
+  }
+  if (desk.welcome.value?.can_issue === true) add("new", t("new_session"), "N", () => void desk.newSession());
+  add("filter", t("rail.filter"), "/", () => focusFilter(desk, settings));
+  for (const { sessions } of queue(desk.sessions.value)) {
+    for (const x of sessions) {
+      if (x.id === s?.id) continue;
+      const at = desk.opened.value.indexOf(x.id);
+      const who = x.mine ? x.system : x.technician.name;
+      add(`open-${x.id}`, desk.nameOf(x), at >= 0 && at < 9 ? String(at + 1) : "", () => desk.open(x.id), [t(`state.${x.state}`), who].filter(Boolean).join(" · "));
+    }
+  }
+  if (s !== undefined) add("list", t("act.list"), "", () => desk.leave());
+  add("rail", t("help.rail"), "L", () => settings.toggleRail());
+  add("notify", settings.notify.value ? t("act.notify_off") : t("act.notify_on"), "", () => {
+    void bell.notify(!settings.notify.value).then((asked) => {
+      if (asked !== "granted") desk.trouble.value = t(`notify.${asked}`);
+    });
+  });
+  add("sound", settings.sound.value ? t("act.sound_off") : t("act.sound_on"), "", () => bell.sound(!settings.sound.value));
+  add("letters", settings.letters.value ? t("act.letters_off") : t("act.letters_on"), "", () => settings.setLetters(!settings.letters.value));
+  add("help", t("help.open_help"), "?", () => (layout.help.value = true));
+  add("sign-out", t("rail.sign_out"), "", () => document.querySelector<HTMLFormElement>("form.account")?.requestSubmit());
+  return list;
+}

@@ -1,0 +1,17 @@
+// What of the page is open besides the session: dialogs and the drawer.
+
+import { signal } from "@preact/signals";
+
+/** What the drawer beside the picture shows. */
+export type Drawer = "notes" | "figures";
+
+export class Layout {
+  readonly drawer = signal<Drawer | null>(null);
+  readonly help = signal(false);
+  readonly palette = signal(false);
+
+  /** toggle opens the drawer with this, or closes it when it shows this. */
+  toggle(drawer: Drawer): void {
+    this.drawer.value = this.drawer.value === drawer ? null : drawer;
+  }
+}

@@ -1,0 +1,140 @@
+// A whole recording: its segments on one time line, the streams of its picture, and
+// what happened.
+
+import type { Bytes } from "./bytes";
+import type { Identity } from "./identity";
+import { Problem } from "./problem";
+import { Flag, type Header, Track } from "./record";
+import { isInit, type Item, Segment } from "./segment";
+import type { Server } from "./server";
+
+/** A Piece is one fragment of the picture. */
+export interface Piece {
+  readonly segment: Segment;
+  readonly header: Header;
+  readonly at: number; // ms of the session at which its first picture is shown
+  end: number; // ms up to which its last one stays
+  readonly key: boolean;
+  readonly init: Bytes;
+}
+
+/** Something that happened: one record of a track other than the picture. */
+export interface Happening {
+  readonly at: number;
+  readonly segment: number;
+  readonly index: number;
+  readonly track: number;
+  readonly code: string;
+  readonly data: Record<string, unknown>;
+}
+
+/** A time of which nothing is recorded. */
+export interface Hole {
+  readonly from: number;
+  readonly to: number;
+}
+
+export class Recording {
+  readonly streams = new Map<number, Piece[]>();
+  happenings: Happening[] = [];
+  meta: Happening[] = []; // the cursor
+  readonly holes: Hole[] = []; // between segments
+  length = 0; // ms
+
+  readonly id: string;
+  readonly segments: Segment[];
+
+  private constructor(id: string, segments: Segment[]) {
+    this.id = id;
+    this.segments = segments;
+  }
+
+  /** open reads indexes, events and the forms of the picture; the picture itself stays where it is. */
+  static async open(server: Server, id: string, numbers: readonly number[], identities: readonly Identity[]): Promise<Recording> {
+    const segments: Segment[] = [];
+    for (const n of numbers) segments.push(await Segment.open(server, id, n, identities));
+    const first = segments[0];
+    if (first === undefined) throw new Problem("malformed");
+    for (const s of segments) s.shift = Math.max(0, s.open.started - first.open.started);
+    const r = new Recording(id, segments);
+    await Promise.all([r.#read(), r.#picture()]);
+    for (const [i, s] of segments.entries()) {
+      const next = segments[i + 1];
+      const begins = next === undefined ? Infinity : next.shift + Math.min(...next.headers.filter((h) => h.kind === 1).map((h) => h.at));
+      if (Number.isFinite(begins) && begins - s.end > 1000) r.holes.push({ from: s.end, to: begins });
+      r.length = Math.max(r.length, s.end);
+    }
+    return r;
+  }
+
+  /** started is the wall clock at time 0, ms since 1970. */
+  get started(): number {
+    return this.segments[0]?.open.started ?? 0;
+  }
+
+  /** damaged are the records that did not open, in order. */
+  get damaged(): { segment: number; header: Header; at: number }[] {
+    return this.segments.flatMap((s) => s.damaged.map((header) => ({ segment: s.number, header, at: header.at + s.shift })));
+  }
+
+  async #read(): Promise<void> {
+    const all = (await Promise.all(this.segments.map((s) => s.tracks(Track.control, Track.events, Track.chat, Track.meta)))).flat().map(happeningOf);
+    this.meta = all.filter((h) => h.code.startsWith("cursor."));
+    this.happenings = all.filter((h) => !h.code.startsWith("cursor."));
+  }
+
+  async #picture(): Promise<void> {
+    for (const s of this.segments) {
+      const inits = await s.read(s.video.filter(isInit));
+      const forms = new Map(inits.map((i) => [i.header.index, i.body]));
+      const ids = new Set(inits.map((i) => i.body[0] ?? 0));
+      const only = ids.size === 1 ? [...ids][0] : undefined;
+      // Which of several streams a fragment is of stands inside: they are read once.
+      const owner = new Map<number, number>();
+      if (only === undefined) for (const i of await s.read(s.video)) owner.set(i.header.index, i.body[0] ?? 0);
+      const form = new Map<number, Bytes>();
+      const here = new Map<number, Piece[]>();
+      const broken = new Set<number>(); // streams that wait for a key frame
+      for (const h of s.video) {
+        const id = only ?? owner.get(h.index);
+        if (id === undefined) {
+          ids.forEach((i) => broken.add(i)); // it did not open: whose it was nobody knows
+          continue;
+        }
+        const init = forms.get(h.index);
+        if (init !== undefined) form.set(id, init.slice(1));
+        const current = form.get(id);
+        if (isInit(h) || current === undefined) continue;
+        const pieces = here.get(id) ?? [];
+        const at = h.at + s.shift;
+        const last = pieces.at(-1);
+        if (broken.has(id)) {
+          if ((h.flags & Flag.key) === 0) continue; // cannot be decoded without what is missing
+          broken.delete(id);
+        } else if (last !== undefined) last.end = Math.max(last.end, at); // it stayed until this one
+        pieces.push({ segment: s, header: h, at, end: at + h.duration, key: (h.flags & Flag.key) !== 0, init: current });
+        here.set(id, pieces);
+      }
+      for (const [id, pieces] of here) {
+        const last = pieces.at(-1);
+        if (last !== undefined && !broken.has(id)) last.end = Math.max(last.end, s.end);
+        this.streams.set(id, [...(this.streams.get(id) ?? []), ...pieces]);
+      }
+    }
+  }
+}
+
+function happeningOf(item: Item): Happening {
+  const { at, segment } = item;
+  const { index, track } = item.header;
+  let said: Record<string, unknown> = {};
+  try {
+    const value: unknown = JSON.parse(new TextDecoder().decode(item.body));
+    if (typeof value === "object" && value !== null) said = value as Record<string, unknown>;
+  } catch {
+    // Shown by its track, without words.
+  }
+  const data = typeof said["data"] === "object" && said["data"] !== null ? (said["data"] as Record<string, unknown>) : said;
+  const code = typeof said["code"] === "string" ? said["code"] : (Object.entries(Track).find(([, n]) => n === track)?.[0] ?? `track-${track}`);
+  return { at, segment, index, track, code, data };
+}

@@ -1,0 +1,55 @@
+// The recording's server: bytes by range, the index, chosen tracks, the key bag.
+
+import type { Bytes } from "./bytes";
+import { Problem } from "./problem";
+
+export class Server {
+  readonly #base: string;
+
+  constructor(id: string) {
+    this.#base = `/audit/sessions/${id}/`;
+  }
+
+  async #get(path: string, range?: [number, number]): Promise<Response> {
+    let r: Response;
+    try {
+      r = await fetch(this.#base + path, range === undefined ? {} : { headers: { Range: `bytes=${range[0]}-${range[1] - 1}` } });
+    } catch {
+      throw new Problem("network");
+    }
+    if (r.status === 403) throw new Problem("grant");
+    if (!r.ok || (range !== undefined && r.status !== 206)) throw new Problem(r.status === 416 ? "malformed" : "network");
+    return r;
+  }
+
+  async #bytes(path: string, range?: [number, number]): Promise<Bytes> {
+    const r = await this.#get(path, range);
+    try {
+      return new Uint8Array(await r.arrayBuffer());
+    } catch {
+      throw new Problem("network");
+    }
+  }
+
+  /** index is the headers of all records. */
+  index = (segment: number): Promise<Bytes> => this.#bytes(`index/${segment}`);
+
+  /** records are the whole records of some tracks. */
+  records = (segment: number, tracks: number[]): Promise<Bytes> => this.#bytes(`records/${segment}?tracks=${tracks.join(",")}`);
+
+  /** range is the file from one byte up to another. */
+  range = (segment: number, from: number, to: number): Promise<Bytes> => this.#bytes(`segments/${segment}`, [from, to]);
+
+  bag = async (segment: number): Promise<string> => (await this.#get(`bags/${segment}`)).text();
+
+  /** state puts an export on the log before it begins. */
+  async state(how: "export", reason: string): Promise<void> {
+    let r: Response;
+    try {
+      r = await fetch(`${this.#base}view`, { method: "POST", body: new URLSearchParams({ how, reason }) });
+    } catch {
+      throw new Problem("network");
+    }
+    if (!r.ok) throw new Problem(r.status === 403 ? "grant" : "network");
+  }
+}

@@ -1,0 +1,88 @@
+// What happened, in the page's words. The page brings the texts along.
+
+import { Track } from "./record";
+import type { Happening } from "./recording";
+
+let texts: Record<string, string> = {};
+
+/** speak takes the texts that came with the page. */
+export function speak(with_: Record<string, string>): void {
+  texts = with_;
+}
+
+type Values = Record<string, string | number>;
+
+const fill = (text: string, values: Values) => text.replace(/\{([a-z_]+)\}/g, (all, name: string) => String(values[name] ?? all));
+
+/** say returns a text of the page with its {placeholders} filled. */
+export const say = (key: string, values: Values = {}): string => fill(texts[key] ?? `⟨${key}⟩`, values);
+
+const language = document.documentElement.lang;
+const plurals = new Intl.PluralRules(language);
+const numbers = new Intl.NumberFormat(language);
+
+/** count returns a number with its noun. */
+export function count(what: string, n: number): string {
+  return fill(texts[`count.${what}.${plurals.select(n)}`] ?? texts[`count.${what}.other`] ?? `{n}`, { n: numbers.format(n) });
+}
+
+/** clock writes milliseconds as 9:58 or 1:02:03. */
+export function clock(ms: number): string {
+  const seconds = Math.max(0, Math.floor(ms / 1000));
+  const two = (n: number) => String(n).padStart(2, "0");
+  const [h, m, s] = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60, seconds % 60];
+  return h > 0 ? `${h}:${two(m)}:${two(s)}` : `${m}:${two(s)}`;
+}
+
+/** plain takes out what people do not see but what changes what they see (Unicode TR 36, section 2.5). */
+const plain = (text: string) => text.replace(/[\p{Cc}\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/gu, " ");
+
+const text = (v: unknown): string => (typeof v === "string" ? `\u2068${plain(v)}\u2069` : typeof v === "number" || typeof v === "boolean" ? String(v) : "");
+
+/** tell puts a happening into words; one without words is shown by its code. */
+export function tell(h: Happening): string {
+  const d = h.data;
+  const values: Values = Object.fromEntries(Object.entries(d).map(([k, v]) => [k, text(v)]));
+  const e = (code: string, more: Values = {}) => say(texts[`audit.e.${code}`] === undefined ? `log.e.${code}` : `audit.e.${code}`, { ...values, ...more });
+  switch (h.code) {
+    case "session.issued": {
+      const t = (d["technician"] ?? {}) as Record<string, unknown>;
+      let issued = e(h.code, { name: text(t["name"]), team: text(t["team"]), office: text(t["office"]) });
+      if (d["test"] === true) issued = e("issued_test", { issued });
+      return values["reason"] ? e("issued_why", { issued }) : issued;
+    }
+    case "key.redeemed":
+      return e(h.code, { where: say(`log.by.${d["by"] === "agent" ? "agent" : "portal"}`) });
+    case "reason.given":
+      return values["text"] ? e(h.code) : e("reason.gone");
+    case "consent.asked":
+    case "consent.given":
+    case "consent.refused":
+    case "consent.withdrawn":
+      return e(h.code, { permission: texts[`audit.permission.${String(d["permission"])}`] ?? values["permission"] ?? "" });
+    case "screen.shown": {
+      const size = d["width"] ? ` (${values["width"]} × ${values["height"]})` : "";
+      const what = say(`log.source.${texts[`log.source.${String(d["source"])}`] === undefined ? "unknown" : String(d["source"])}`);
+      return e(h.code, { what: what + (values["name"] ? ` ${values["name"]}` : "") + size });
+    }
+    case "agent.returned":
+      return e(h.code, { seconds: count("seconds", Math.ceil(Math.max(0, Number(d["away_ms"] ?? 0)) / 1000)) });
+    case "transport.changed":
+      return e(d["connected"] === true ? "transport.made" : h.code);
+    case "state.changed": {
+      const to = String(d["to"]);
+      return e(h.code, { state: to === "Waiting" ? say("audit.e.state.waiting") : (texts[`log.state.${to}`] ?? text(to)) });
+    }
+    case "session.ended":
+      return e(h.code, { why: texts[`audit.end.${String(d["reason"])}`] ?? "" }).trim();
+    case "agent.removed":
+      return d["complete"] === false ? e("removed_partly", { left: (Array.isArray(d["left"]) ? d["left"] : []).map(text).join(", ") }) : e(h.code);
+    case "session.rated": {
+      const rated = e(h.code);
+      return values["words"] ? e("rated_words", { rated }) : rated;
+    }
+  }
+  if (h.track === Track.chat && values["text"]) return e("chat", { name: values["from"] ?? values["name"] ?? "", text: values["text"] });
+  if (texts[`audit.e.${h.code}`] !== undefined || texts[`log.e.${h.code}`] !== undefined) return e(h.code);
+  return say("log.e.unknown", { code: text(h.code) });
+}

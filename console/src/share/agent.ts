@@ -1,0 +1,360 @@
+// The session's agent, played by this page: terms, consent, picture and end, in
+// the order that package protocol sets. Evidence first: no pixel leaves before the
+// broker has said that it is recorded what is shown.
+
+import { currentVersion, type EndReason, type Messages, returnLimitMs, type SharingState, type Source } from "../protocol";
+import { type Incoming, Link, Refused } from "./link";
+import type { Page } from "./page";
+import { choose, delay, look, Picture } from "./picture";
+
+/** What the page says about itself and its session. */
+export interface Settings {
+  url: string; // of the WebSocket
+  software: string;
+  system: string;
+  language: string;
+  ticket: string;
+  terms: string; // version of the terms that the page shows
+}
+
+/** How long this page may not run before it counts as a sleep, in milliseconds. */
+const sleepsOver = 10_000;
+
+/** The longest sleep that can be told. */
+const maxSlept = 31 * 24 * 3600 * 1000;
+
+export class Agent {
+  readonly #page: Page;
+  readonly #settings: Settings;
+  readonly #picture: Picture;
+  #link: Link | null = null; // made when the customer answers the terms
+  #terms: string;
+  #session = "";
+  #secret = ""; // not empty: joined
+  #accepted = false;
+  #epoch = 0; // of the question for the view
+  #given = false;
+  #recorded: (() => void) | null = null; // who waits for the consent to be on the evidence
+  #track: MediaStreamTrack | null = null;
+  #state: SharingState = "stopped";
+  #shape = { source: "unknown" as Source, width: 0, height: 0 };
+  #began = 0;
+  #clock = 0;
+  #away = false; // coming back
+  #ticked = 0; // by the wall clock, which goes on while the computer sleeps
+  #slept = { n: 0, ms: 0 }; // the last sleep
+  #over = false;
+
+  constructor(page: Page, settings: Settings) {
+    this.#page = page;
+    this.#settings = settings;
+    this.#terms = settings.terms;
+    this.#picture = new Picture((sdp) => this.#offer(sdp));
+  }
+
+  /** joined tells whether this page is a session's agent: leaving it ends the session. */
+  get joined(): boolean {
+    return this.#secret !== "" && !this.#over;
+  }
+
+  /** answerTerms joins the session and answers for the customer, who pressed a button. */
+  async answerTerms(accepted: boolean): Promise<void> {
+    this.#page.to("wait");
+    try {
+      if (this.#secret === "" && !(await this.#join())) return;
+    } catch (e) {
+      void this.#link?.close();
+      this.#page.to("terms");
+      this.#page.problem(e instanceof Refused && e.code === "key" ? "used" : "unreachable");
+      return;
+    }
+    this.#accepted = accepted;
+    this.#send("terms_answer", { version: this.#terms, accepted });
+    if (accepted) this.#picture.connect(); // while the customer reads
+    else await this.#leave();
+  }
+
+  /** share has the browser ask what to show, and says yes for the customer to what was chosen. */
+  async share(): Promise<void> {
+    const track = await this.#choose("denied");
+    if (track === null) return;
+    this.#page.to("wait");
+    const recorded = new Promise<void>((resolve) => (this.#recorded = resolve));
+    this.#given = true;
+    this.#send("consent_answer", { permission: "view_screen", state: "given", epoch: this.#epoch });
+    await recorded;
+    if (this.#over) return track.stop();
+    this.#began = performance.now();
+    this.#page.to("live");
+    this.#ticked = Date.now();
+    this.#clock = setInterval(() => this.#tick(), 1000);
+    await this.#use(track);
+  }
+
+  /** refuse says no for the customer. */
+  async refuse(): Promise<void> {
+    this.#send("consent_answer", { permission: "view_screen", state: "refused", epoch: this.#epoch });
+    await this.#leave();
+  }
+
+  /** pause hides the picture: nothing is sent. */
+  async pause(): Promise<void> {
+    if (this.#track === null || this.#state === "paused") return;
+    this.#track.enabled = false;
+    const hidden = this.#picture.show(null);
+    this.#say("paused");
+    await hidden;
+  }
+
+  /** resume shows it again. */
+  async resume(): Promise<void> {
+    if (this.#track !== null && this.#state === "paused") await this.#show(this.#track);
+  }
+
+  /** change has the browser ask anew; what was shown stays until something else was chosen. */
+  async change(): Promise<void> {
+    const track = await this.#choose("unchanged");
+    if (track !== null) await this.#use(track);
+  }
+
+  /** end is the red X: first nothing is sent any more, then the broker is told. */
+  async end(reason: EndReason): Promise<void> {
+    if (this.#over) return;
+    this.#stop();
+    this.#page.to("over");
+    if (this.#secret !== "" && !this.#link?.send("ended", { reason })) await this.#tellLater(reason);
+    await this.#leave();
+  }
+
+  /** #tellLater tells a broker that is away now why it is over, as soon as it is back. */
+  async #tellLater(reason: EndReason): Promise<void> {
+    const until = performance.now() + returnLimitMs;
+    for (let attempt = 0; performance.now() < until; attempt++) {
+      await new Promise((resolve) => setTimeout(resolve, delay(attempt)));
+      const link = new Link(this.#settings.url, () => undefined);
+      try {
+        await this.#hello(link);
+        await link.request("resume", { session: this.#session, secret: this.#secret });
+        link.send("ended", { reason });
+        this.#link = link; // closed when all is sent
+        return;
+      } catch (e) {
+        void link.close();
+        if (e instanceof Refused && e.code !== "offline" && e.code !== "unavailable") return; // it is over already
+      }
+    }
+  }
+
+  /** abandon ends the session while the page goes away, and there is time for nothing else. */
+  abandon(): void {
+    if (this.#over || this.#secret === "") return;
+    this.#stop();
+    this.#send("ended", { reason: "customer" });
+    // Where the socket had no time left: the same way that the page's button goes.
+    navigator.sendBeacon("/session/stop", new URLSearchParams());
+  }
+
+  #dial(): Link {
+    const link = new Link(this.#settings.url, (m) => this.#receive(m));
+    link.lost = () => this.#lost(link);
+    this.#link = link;
+    return link;
+  }
+
+  #send<T extends keyof Messages>(type: T, body: Messages[T]): void {
+    this.#link?.send(type, body);
+  }
+
+  #ask<T extends keyof Messages>(type: T, body: Messages[T]): Promise<Incoming> {
+    return this.#link?.request(type, body) ?? Promise.reject(new Refused("offline"));
+  }
+
+  #hello(link: Link): Promise<Incoming> {
+    const { software, system, language } = this.#settings;
+    return link.request("hello", { version: currentVersion, software, system, language });
+  }
+
+  /** #join uses the ticket up. It reports whether the terms are those that were read. */
+  async #join(): Promise<boolean> {
+    const link = this.#dial();
+    await this.#hello(link);
+    const joined = await link.request("join", { ticket: this.#settings.ticket, languages: [this.#settings.language] });
+    if (joined.type !== "joined") throw new Refused("malformed");
+    this.#session = joined.body.session;
+    this.#secret = joined.body.resume;
+    const { version, text } = joined.body.terms;
+    if (version === this.#terms) return true;
+    this.#terms = version;
+    this.#page.terms(text);
+    this.#page.to("terms");
+    this.#page.problem("terms_changed");
+    return false;
+  }
+
+  #receive(m: Incoming): void {
+    if (this.#over) return;
+    switch (m.type) {
+      case "consent_ask":
+        if (m.body.permission !== "view_screen") return;
+        if (this.#given && m.body.epoch === this.#epoch) {
+          // The yes was lost on the way.
+          this.#send("consent_answer", { permission: "view_screen", state: "given", epoch: this.#epoch });
+          return;
+        }
+        this.#epoch = m.body.epoch;
+        if (!this.#given) this.#page.to("ask");
+        return;
+      case "consent_recorded":
+        if (m.body.permission === "view_screen") this.#recorded?.();
+        return;
+      case "picture":
+        this.#picture.code(m.body.codec);
+        return;
+      case "ended":
+        this.#stop();
+        void this.#leave();
+        return;
+      default:
+        return; // answers and what a newer broker sends
+    }
+  }
+
+  async #offer(sdp: string): Promise<string> {
+    const answer = await this.#ask("offer", { sdp });
+    if (answer.type !== "answer") throw new Refused("malformed");
+    return answer.body.sdp;
+  }
+
+  /** #choose returns what the customer chose, null if nothing was. */
+  async #choose(otherwise: "denied" | "unchanged"): Promise<MediaStreamTrack | null> {
+    this.#page.problem(null);
+    this.#page.choosing(true);
+    try {
+      const track = await choose();
+      if (!this.#over) return track;
+      track.stop(); // ended while the customer chose
+    } catch (e) {
+      if (this.#over) return null;
+      const no = e instanceof DOMException && (e.name === "NotAllowedError" || e.name === "AbortError");
+      this.#page.problem(no ? otherwise : "failed");
+      this.#send("sharing", { state: "denied", source: "unknown", width: 0, height: 0 });
+    } finally {
+      this.#page.choosing(false);
+    }
+    return null;
+  }
+
+  /** #use shows track in place of what was shown before. */
+  async #use(track: MediaStreamTrack): Promise<void> {
+    const old = this.#track;
+    this.#track = track;
+    await this.#picture.show(null);
+    old?.stop();
+    track.onended = () => track === this.#track && this.#gone();
+    track.onmute = () => track === this.#track && this.#state === "shown" && this.#say("muted");
+    track.onunmute = () => track === this.#track && this.#state === "muted" && void this.#show(track);
+    await this.#show(track);
+  }
+
+  /** #show lets the picture go once it is on the evidence what it shows. */
+  async #show(track: MediaStreamTrack): Promise<void> {
+    this.#shape = look(track);
+    this.#state = "shown";
+    try {
+      await this.#ask("sharing", { state: "shown", ...this.#shape });
+    } catch {
+      return; // the connection is lost: it is said again when it is back
+    }
+    if (this.#over || track !== this.#track || this.#state !== "shown") return;
+    track.enabled = true;
+    await this.#picture.show(track);
+    this.#page.state("shown", this.#shape.source);
+  }
+
+  /** #gone: the window was closed, or the browser's own button pressed. */
+  #gone(): void {
+    this.#track = null;
+    void this.#picture.show(null);
+    this.#say("stopped");
+  }
+
+  #say(state: SharingState): void {
+    this.#state = state;
+    this.#send("sharing", { state, ...this.#shape });
+    this.#page.state(state, this.#shape.source);
+  }
+
+  #tick(): void {
+    const now = Date.now();
+    if (now - this.#ticked > sleepsOver) {
+      this.#slept = { n: this.#slept.n + 1, ms: Math.min(now - this.#ticked, maxSlept) };
+      if (!this.#away) this.#send("slept", this.#slept); // else it is said after the return
+    }
+    this.#ticked = now;
+    this.#page.time((performance.now() - this.#began) / 1000);
+    if (this.#track === null || this.#state !== "shown") return;
+    const { width, height } = look(this.#track);
+    if (width === this.#shape.width && height === this.#shape.height) return;
+    this.#shape = { ...this.#shape, width, height };
+    this.#send("sharing", { state: "shown", ...this.#shape });
+  }
+
+  /** #lost comes back to the session; the picture goes on meanwhile if it can. */
+  #lost(link: Link): void {
+    if (this.#over || link !== this.#link || this.#secret === "") return;
+    this.#away = true;
+    this.#page.problem("away");
+    void this.#comeBack(performance.now() + returnLimitMs);
+  }
+
+  async #comeBack(until: number): Promise<void> {
+    for (let attempt = 0; !this.#over; attempt++) {
+      await new Promise((resolve) => setTimeout(resolve, delay(attempt)));
+      if (this.#over) return;
+      if (performance.now() > until) return this.end("network_lost");
+      const link = new Link(this.#settings.url, (m) => this.#receive(m));
+      this.#link = link;
+      try {
+        await this.#hello(link);
+        const resumed = await link.request("resume", { session: this.#session, secret: this.#secret });
+        if (resumed.type !== "resumed") throw new Refused("malformed");
+        if (this.#over) return void link.close();
+        link.lost = () => this.#lost(link);
+        this.#away = false;
+        this.#page.problem(null);
+        if (this.#slept.n > 0) link.send("slept", this.#slept);
+        if (!resumed.body.accepted && this.#accepted) link.send("terms_answer", { version: this.#terms, accepted: true });
+        if ((resumed.body.consents ?? []).some((c) => c.permission === "view_screen" && c.state === "given")) this.#recorded?.();
+        if (!resumed.body.picture && this.#accepted) this.#picture.connect();
+        if (this.#began === 0) return;
+        if (this.#state === "shown" && this.#track !== null) await this.#show(this.#track);
+        else this.#say(this.#state);
+        return;
+      } catch (e) {
+        void link.close();
+        if (e instanceof Refused && e.code !== "offline" && e.code !== "unavailable") {
+          this.#stop(); // the session is over
+          return this.#leave();
+        }
+      }
+    }
+  }
+
+  /** #stop sends nothing any more, at once. */
+  #stop(): void {
+    this.#over = true;
+    clearInterval(this.#clock);
+    this.#picture.close();
+    this.#track?.stop();
+    this.#track = null;
+    this.#recorded?.();
+  }
+
+  /** #leave goes on to the page that says how it ended. */
+  async #leave(): Promise<void> {
+    this.#stop();
+    this.#page.to("over");
+    await this.#link?.close();
+    location.replace("/session");
+  }
+}

@@ -1,0 +1,140 @@
+// The WebSocket on which this page is the session's agent: envelopes, and answers
+// by reference. See package protocol for the messages.
+
+import { currentVersion, type Envelope, type ErrorCode, maxMessage, type Messages, subprotocolAgent } from "../protocol";
+
+/** A message that came, with the body that its type promises. */
+export type Incoming = { [T in keyof Messages]: { type: T; ref: number; body: Messages[T] } }[keyof Messages];
+
+/** Why a request failed: the broker's code, or that no answer came. */
+export class Refused extends Error {
+  readonly code: ErrorCode | "offline";
+  constructor(code: Refused["code"]) {
+    super(code);
+    this.code = code;
+  }
+}
+
+const answerTimeout = 15_000;
+
+interface Waiter {
+  resolve(m: Incoming): void;
+  reject(e: Refused): void;
+}
+
+/** One connection. It is made once; after its end another Link is made. */
+export class Link {
+  /** lost is called once, when an open connection ended that was not closed here. */
+  lost: () => void = () => undefined;
+  readonly #receive: (m: Incoming) => void;
+  readonly #socket: WebSocket;
+  readonly #opened: Promise<void>;
+  readonly #waiting = new Map<number, Waiter>();
+  #lastID = 0;
+  #closed = false;
+
+  /** receive gets every message of a known form that answers no request. */
+  constructor(url: string, receive: (m: Incoming) => void) {
+    this.#receive = receive;
+    const socket = new WebSocket(url, subprotocolAgent);
+    this.#socket = socket;
+    let opened = false;
+    this.#opened = new Promise((resolve, reject) => {
+      socket.onopen = () => {
+        opened = true;
+        resolve();
+      };
+      socket.onclose = () => {
+        reject(new Refused("offline"));
+        for (const w of this.#waiting.values()) w.reject(new Refused("offline"));
+        this.#waiting.clear();
+        if (opened && !this.#closed) this.lost();
+      };
+    });
+    this.#opened.catch(() => undefined); // whoever waits for it is told
+    socket.onmessage = (e) => this.#read(e.data);
+  }
+
+  /** send returns the message's id, or 0 when there is no connection. */
+  send<T extends keyof Messages>(type: T, body: Messages[T]): number {
+    if (this.#socket.readyState !== WebSocket.OPEN) return 0;
+    const id = ++this.#lastID;
+    const envelope: Envelope = { v: currentVersion.major, type, id, body };
+    this.#socket.send(JSON.stringify(envelope));
+    return id;
+  }
+
+  /** request sends a message once there is a connection, and waits for its answer. It rejects with Refused. */
+  async request<T extends keyof Messages>(type: T, body: Messages[T]): Promise<Incoming> {
+    const patience = setTimeout(() => this.#socket.close(), answerTimeout); // a network that says nothing
+    try {
+      await this.#opened;
+      const id = this.send(type, body);
+      if (id === 0) throw new Refused("offline");
+      return await new Promise((resolve, reject) => this.#waiting.set(id, { resolve, reject }));
+    } finally {
+      clearTimeout(patience);
+    }
+  }
+
+  /** close ends the connection and resolves when it is closed, or a moment later. */
+  close(): Promise<void> {
+    this.#closed = true;
+    return new Promise((resolve) => {
+      if (this.#socket.readyState === WebSocket.CLOSED) return resolve();
+      this.#socket.addEventListener("close", () => resolve());
+      setTimeout(resolve, 1000);
+      this.#socket.close();
+    });
+  }
+
+  #read(data: unknown): void {
+    if (this.#closed || typeof data !== "string" || data.length > maxMessage) return;
+    const m = parse(data);
+    if (m === null) return;
+    const waiter = this.#waiting.get(m.ref);
+    if (waiter === undefined) return this.#receive(m);
+    this.#waiting.delete(m.ref);
+    if (m.type === "error") waiter.reject(new Refused(m.body.code));
+    else waiter.resolve(m);
+  }
+}
+
+type Fields = Record<string, unknown>;
+
+const object = (v: unknown): v is Fields => typeof v === "object" && v !== null;
+const text = (v: unknown): v is string => typeof v === "string";
+
+/** parse reads an envelope and its body; null for anything malformed. */
+function parse(data: string): Incoming | null {
+  let e: unknown;
+  try {
+    e = JSON.parse(data);
+  } catch {
+    return null;
+  }
+  if (!object(e)) return null;
+  const { type, ref = 0, body = {} } = e as Partial<Envelope>;
+  if (!text(type) || typeof ref !== "number" || !object(body)) return null;
+  const m = { type, ref, body: body as unknown } as Incoming;
+  return wellFormed(m.type, body) ? m : null;
+}
+
+/** wellFormed looks at what this page reads; the broker validates what it sends. */
+function wellFormed(type: string, body: Fields): boolean {
+  switch (type) {
+    case "joined":
+      return text(body["session"]) && text(body["resume"]) && object(body["terms"]) && text(body["terms"]["version"]) && text(body["terms"]["text"]);
+    case "resumed":
+      return body["consents"] === null || Array.isArray(body["consents"]);
+    case "consent_ask":
+    case "consent_recorded":
+      return text(body["permission"]) && typeof body["epoch"] === "number";
+    case "answer":
+      return text(body["sdp"]);
+    case "error":
+      return text(body["code"]);
+    default:
+      return true;
+  }
+}

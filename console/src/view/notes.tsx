@@ -1,0 +1,87 @@
+// The technician's notes on a session.
+
+import type { SessionView } from "../sessionview";
+import { maxNote } from "../protocol";
+import { count, number, t, timeOf } from "../text";
+import { useConsole } from "./context";
+import { Icon, type IconName } from "./icons";
+import type { NoteState } from "../notes";
+
+const stateIcons: Record<NoteState, IconName> = {
+  empty: "note", saved: "check", unsaved: "wait", saving: "wait", long: "warn", failed: "warn", conflict: "warn", closed: "warn",
+};
+
+/** From how many characters below the limit on the number is said to a screen reader. */
+const nearLimit = 200;
+
+export function NotesPanel({ session }: { session: SessionView }) {
+  const { desk } = useConsole();
+  const note = desk.note(session);
+  const state = note.state.value;
+  const closed = session.state === "Closed";
+  const left = maxNote - note.characters.value;
+  const copy = () => navigator.clipboard.writeText(note.text.value).then(
+    () => desk.say(t("key.copied")),
+    () => (desk.trouble.value = t("notes.copy_by_hand")),
+  );
+  return (
+    <div class="notes">
+      <p id="notes-why" class="soft small-text">
+        {t(closed ? "notes.closed_why" : "notes.why")}
+      </p>
+      <textarea
+        aria-labelledby="drawer-heading"
+        aria-describedby="notes-why notes-left"
+        aria-invalid={state === "long"}
+        readOnly={closed}
+        placeholder={closed ? "" : t("notes.hint")}
+        value={note.text}
+        onInput={(e) => note.typed(e.currentTarget.value)}
+        onBlur={() => void note.flush()}
+      />
+      <p id="notes-left" class="small-text figures notes-left" data-near={left < nearLimit}>
+        {left >= 0 ? t("notes.left", { n: number(left) }) : t("notes.over", { characters: count("characters", -left) })}
+      </p>
+      {state === "conflict" && (
+        <div class="notice warn">
+          <p>{t("notes.conflict")}</p>
+          <blockquote>{note.theirs}</blockquote>
+          <div class="row-actions">
+            <button type="button" class="button small" onClick={() => note.settle(true)}>
+              {t("notes.keep_mine")}
+            </button>
+            <button type="button" class="button small" onClick={() => note.settle(false)}>
+              {t("notes.take_other")}
+            </button>
+          </div>
+        </div>
+      )}
+      <div class="notes-foot">
+        <p class="note-state" data-state={state} role="status">
+          <Icon name={stateIcons[state]} />
+          {state === "saved" && session.noted_at
+            ? t("notes.state.saved_at", { time: timeOf(session.noted_at, desk.clock.read()) })
+            : t(`notes.state.${state}`)}
+        </p>
+        {state === "failed" && (
+          <button type="button" class="button small" onClick={() => note.online()}>
+            {t("notes.again")}
+          </button>
+        )}
+        {state === "closed" ? (
+          <button type="button" class="button small" onClick={() => void copy()}>
+            <Icon name="copy" />
+            {t("notes.copy")}
+          </button>
+        ) : (
+          !closed && (
+            <button type="button" class="button small" disabled={!note.canUndo.value} onClick={() => note.undo()}>
+              <Icon name="undo" />
+              {t("notes.undo")}
+            </button>
+          )
+        )}
+      </div>
+    </div>
+  );
+}

@@ -1,0 +1,43 @@
+package protocol
+
+import (
+	"errors"
+	"time"
+	"unicode"
+	"unicode/utf8"
+)
+
+// MaxNote bounds what a technician writes about one session, in characters.
+const MaxNote = 2000
+
+// Note replaces what the technician wrote about a session. Base is the noted_at
+// of the text that this one replaces, zero for the first: what was meanwhile
+// written in another window is not overwritten, but refused with CodeNotNow.
+// The broker answers with the session's change.
+type Note struct {
+	Session string    `json:"session"`
+	Text    string    `json:"text"` // lines separated by \n; may be empty
+	Base    time.Time `json:"base,omitzero"`
+}
+
+func (*Note) MessageType() string { return "note" }
+
+// Validate implements Message.
+func (m *Note) Validate() error {
+	return errors.Join(check(m.Session != "" && len(m.Session) <= 64, "session"), check(noteOK(m.Text), "text"))
+}
+
+// noteOK accepts text of several lines in any script: no control characters but
+// line feed and tab, none that reorder the text around them.
+func noteOK(s string) bool {
+	if !utf8.ValidString(s) || utf8.RuneCountInString(s) > MaxNote {
+		return false
+	}
+	for _, r := range s {
+		embeds := r >= '\u202a' && r <= '\u202e' || r >= '\u2066' && r <= '\u2069'
+		if embeds || unicode.In(r, unicode.Zl, unicode.Zp) || unicode.IsControl(r) && r != '\n' && r != '\t' {
+			return false
+		}
+	}
+	return true
+}

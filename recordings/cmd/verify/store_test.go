@@ -1,0 +1,116 @@
+package main
+
+import (
+	"bytes"
+	"crypto/ed25519"
+	"crypto/sha256"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"consento/recordings"
+	"consento/recordings/translog"
+)
+
+// TestStore: a log and two stores; one of them loses, changes or invents something.
+func TestStore(t *testing.T) {
+	b := newBench(t)
+	first, second := filepath.Join(b.dir, "first"), filepath.Join(b.dir, "second")
+	must(t, os.Mkdir(first, 0o700))
+	now := b.conf.Started
+	log, err := translog.Create(filepath.Join(b.dir, "log"), translog.Config{Origin: "office.example/evidence", Key: b.log, Now: func() time.Time { return now }})
+	must(t, err)
+	var names []string
+	for range 3 {
+		c := b.conf
+		c.Dir, c.BagDir, c.Session = first, b.dir, recordings.NewSessionID()
+		w, err := recordings.Create(c)
+		must(t, err)
+		o, h := w.Open(), w.Head()
+		_, err = log.Add(t.Context(), translog.Opened{SID: translog.ID(o.Session), Key: translog.Hash(o.Key), Commit: o.Commit, Bag: translog.Hash{1}, N: h.N, Root: translog.Hash(h.Root), Retention: "standard"})
+		must(t, err)
+		must(t, w.Append(recordings.TrackEvents, 0, time.Second, 0, []byte(`{"a":1}`)))
+		h, err = w.Close()
+		must(t, err)
+		file, err := os.ReadFile(w.Path())
+		must(t, err)
+		_, err = log.Add(t.Context(), translog.Closed{SID: translog.ID(o.Session), N: h.N, Root: translog.Hash(h.Root), Bytes: uint64(len(file)), SHA256: sha256.Sum256(file)})
+		must(t, err)
+		names = append(names, filepath.Base(w.Path()))
+	}
+	_, key, err := ed25519.GenerateKey(nil)
+	must(t, err)
+	pub, err := translog.MarshalKey(key.Public().(ed25519.PublicKey))
+	must(t, err)
+	must(t, os.WriteFile(filepath.Join(b.policy, "witness-town-hall.pub"), pub, 0o600))
+	witness, err := translog.CreateCosigner(translog.CosignerConfig{Name: "town-hall", Key: key, Origin: "office.example/evidence",
+		Log: []ed25519.PublicKey{b.log.Public().(ed25519.PublicKey)}, State: filepath.Join(b.dir, "state"), Now: func() time.Time { return now }})
+	must(t, err)
+	t.Cleanup(func() { must(t, witness.Close()) })
+	later := func(after time.Duration) {
+		t.Helper()
+		now = now.Add(after)
+		_, err := log.Add(t.Context(), translog.Admin{What: "a.b", By: "command"})
+		must(t, err)
+		last, _ := witness.Last()
+		proof, err := log.Consistency(t.Context(), last.Size, log.Size())
+		must(t, err)
+		line, err := witness.AddCheckpoint(translog.Request{Old: last.Size, Proof: proof, Checkpoint: log.Checkpoint()})
+		must(t, err)
+		point, err := log.Checkpoint().Add(line)
+		must(t, err)
+		must(t, log.SetCosigned(t.Context(), point))
+	}
+	later(time.Minute)
+	must(t, os.CopyFS(second, os.DirFS(first)))
+	check := func(what string, want int, says string) {
+		t.Helper()
+		out, errs, code := verify(t, "store", filepath.Join(b.dir, "log"), first, second, "--policy", b.policy)
+		if code != want || !strings.Contains(out, says) {
+			t.Errorf("%s: %d, want %d: %s%s", what, code, want, out, errs)
+		}
+	}
+	check("as it is", exitOK, "whole              6")
+	path := filepath.Join(second, names[1])
+	honest, err := os.ReadFile(path)
+	must(t, err)
+	must(t, os.WriteFile(path, honest[:200], 0o600))
+	check("a copy on its way", exitIncomplete, names[1])
+	must(t, os.Remove(path))
+	check("a copy that has not come", exitIncomplete, "not here")
+	later(16 * time.Minute)
+	check("a copy that never came: the mirror said yes, and kept nothing", exitTampered, filepath.Join(second, names[1]))
+	must(t, os.WriteFile(path, honest, 0o600))
+	must(t, os.Remove(filepath.Join(first, names[0])))
+	check("the office lost one", exitTampered, filepath.Join(first, names[0]))
+	must(t, os.CopyFS(filepath.Join(b.dir, "again"), os.DirFS(second)))
+	must(t, os.Rename(filepath.Join(b.dir, "again", names[0]), filepath.Join(first, names[0])))
+	changed := bytes.Clone(honest)
+	changed[len(changed)-70] ^= 1
+	must(t, os.WriteFile(path, changed, 0o600))
+	check("one bit", exitTampered, names[1])
+	must(t, os.WriteFile(path, append(bytes.Clone(honest), honest[:300]...), 0o600))
+	check("more at its end", exitTampered, names[1])
+	// Whole in itself, and another than the log has.
+	c := b.conf
+	c.Dir, c.BagDir, c.Session = filepath.Join(b.dir, "anew"), t.TempDir(), recordings.NewSessionID()
+	must(t, os.Mkdir(c.Dir, 0o700))
+	anew, err := recordings.Create(c)
+	must(t, err)
+	_, err = anew.Close()
+	must(t, err)
+	must(t, os.Rename(anew.Path(), path))
+	check("recorded anew", exitTampered, "recorded anew")
+	must(t, os.WriteFile(path, honest, 0o600))
+	invented := filepath.Join(second, strings.Repeat("0", 32)+"-0.rec")
+	must(t, os.WriteFile(invented, honest, 0o600))
+	check("invented", exitUnverifiable, "does not know it")
+	must(t, os.Remove(invented))
+	check("mended", exitOK, "whole              6")
+	must(t, log.Close())
+	if _, _, code := verify(t, "store", filepath.Join(b.dir, "none"), first, "--policy", b.policy); code != exitUsage {
+		t.Errorf("no log: %d", code)
+	}
+}

@@ -1,0 +1,80 @@
+// Consento-witness keeps a second copy of a broker's recordings and of its global
+// log, on a machine of somebody else than the broker's administrator, and signs
+// what it has seen. Recordings are encrypted: it can read none.
+//
+// Exit codes of check: 0 nothing is wrong, 1 tampered, 2 incomplete, 3 unverifiable;
+// of all commands 4: wrong usage, or what is named cannot be used. serve ends with 0
+// when it was told to, and with 5 when it failed.
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/alecthomas/kong"
+)
+
+const (
+	exitOK           = 0
+	exitTampered     = 1
+	exitIncomplete   = 2
+	exitUnverifiable = 3
+	exitUsage        = 4
+	exitFailed       = 5
+)
+
+var version = "development"
+
+type commands struct {
+	Init    initialise       `cmd:"" help:"Make keys, certificate and token of a new witness."`
+	Serve   serve            `cmd:"" help:"Take recordings and log of a broker, and sign them."`
+	Check   check            `cmd:"" help:"Verify everything that was taken. Also while it serves."`
+	Version kong.VersionFlag `help:"Print the version."`
+}
+
+// failure is an error that decides the exit code.
+type failure struct {
+	code int
+	err  error
+}
+
+func (f failure) Error() string { return f.err.Error() }
+func (f failure) Unwrap() error { return f.err }
+
+func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
+
+// run is main without the process around it; it returns the exit code.
+func run(args []string, stdout, stderr io.Writer) int {
+	var c commands
+	asked := false // for help or version
+	p, err := kong.New(&c, kong.Name("consento-witness"), kong.Vars{"version": "consento-witness " + version},
+		kong.Description("Second place and witness of a broker's evidence, for another machine under other people.\n\n"+
+			"Exit codes: 0 done and nothing wrong, 1 tampered, 2 incomplete, 3 unverifiable, 4 usage, 5 serving failed."),
+		kong.UsageOnError(), kong.Writers(stdout, stderr), kong.Exit(func(int) { asked = true }))
+	if err != nil {
+		fmt.Fprintln(stderr, "consento-witness:", err)
+		return exitUsage
+	}
+	ctx, err := p.Parse(args)
+	if asked {
+		return exitOK
+	}
+	if err != nil {
+		fmt.Fprintf(stderr, "consento-witness: %v (see consento-witness --help)\n", err)
+		return exitUsage
+	}
+	code := exitOK
+	ctx.Bind(&code)
+	ctx.BindTo(stdout, (*io.Writer)(nil))
+	if err := ctx.Run(); err != nil {
+		fmt.Fprintln(stderr, "consento-witness:", err)
+		var f failure
+		if errors.As(err, &f) {
+			return f.code
+		}
+		return exitUsage
+	}
+	return code
+}

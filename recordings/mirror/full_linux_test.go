@@ -1,0 +1,46 @@
+package mirror
+
+import (
+	"crypto/ed25519"
+	"errors"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"consento/recordings"
+)
+
+// TestFullMirror: it says so, keeps what it has, and goes on when there is room.
+func TestFullMirror(t *testing.T) {
+	o := newOffice(t)
+	p := newPlace(t, o)
+	p.stop()
+	rec := filepath.Join(p.root, "rec")
+	if err := unix.Mount("tmpfs", rec, "tmpfs", 0, "size=65536"); err != nil {
+		t.Skipf("a small file system cannot be mounted here (not root, or a container): %v", err)
+	}
+	t.Cleanup(func() { p.stop(); ok(t, unix.Unmount(rec, unix.MNT_DETACH)) })
+	p.start(t)
+	l := o.uplink(t, p.client(t), p.key.Public().(ed25519.PublicKey))
+	l.run(t)
+	w := o.record(t)
+	for n := range 40 {
+		l.Sealed(segmentOf(w), second(t, w, n))
+	}
+	eventually(t, "it is full", func() bool { return errors.Is(l.Status().Err, recordings.ErrNoSpace) })
+	if s := l.Status(); s.Lag == 0 {
+		t.Errorf("%+v", s)
+	}
+	ok(t, unix.Mount("tmpfs", rec, "tmpfs", unix.MS_REMOUNT, "size=8388608"))
+	must(w.Close())(t)
+	l.Closed(segmentOf(w))
+	eventually(t, "it goes on", func() bool { return l.ended(segmentOf(w)) })
+	if !sameFile(t, w.Path(), p.rec(filepath.Base(w.Path()))) {
+		t.Error("the copy is another")
+	}
+	if _, err := os.Stat(p.rec(filepath.Base(w.Path()))); err != nil {
+		t.Error(err)
+	}
+}

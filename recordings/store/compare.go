@@ -1,0 +1,255 @@
+package store
+
+import (
+	"context"
+	"crypto/ed25519"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"consento/recordings"
+	"consento/recordings/translog"
+)
+
+// Grade says how bad a [Finding] is, from the worst.
+type Grade uint8
+
+// Grades.
+const (
+	Tampered Grade = iota + 1
+	Incomplete
+	Unverifiable
+)
+
+// Finding is something about a store that is not as the log has it.
+type Finding struct {
+	Grade Grade
+	Store string // its folder
+	Name  string // of the recording
+	Text  string
+}
+
+// Comparison is what [Compare] found.
+type Comparison struct {
+	Findings []Finding // the worst first; at most 1000
+	More     int       // beyond
+	Whole    int       // recordings that are in a store as the log has them, over all stores
+	Live     int       // that are being recorded
+	Purged   int       // that are gone by a decision
+}
+
+const maxFindings = 1000
+
+// patience is how long after a recording's end a store may still wait for the rest.
+const patience = 15 * time.Minute
+
+// expected is what the log says of one segment.
+type expected struct {
+	opened translog.Opened
+	heads  []recordings.Head // the last few that were announced
+	closed *translog.Closed  // a recovered one too
+	at     time.Time         // of its last leaf
+	purged bool
+}
+
+// Compare checks folders of recordings against the log: each recording that the log
+// has is in each of them, byte for byte, and no other. The log is taken as true:
+// [translog.Audit] checked it. size is that of the checkpoint that was audited.
+func Compare(ctx context.Context, log fs.FS, size uint64, logKeys []ed25519.PublicKey, dirs ...string) (Comparison, error) {
+	want, end, err := expectations(ctx, log, size)
+	if err != nil {
+		return Comparison{}, err
+	}
+	var c Comparison
+	for _, w := range want {
+		switch {
+		case w.purged:
+			c.Purged++
+		case w.closed == nil:
+			c.Live++
+		}
+	}
+	for _, dir := range dirs {
+		if err := c.folder(ctx, dir, want, end, logKeys); err != nil {
+			return c, err
+		}
+	}
+	slices.SortStableFunc(c.Findings, func(a, b Finding) int { return int(a.Grade) - int(b.Grade) })
+	return c, nil
+}
+
+func (c *Comparison) find(g Grade, dir, name, format string, args ...any) {
+	if len(c.Findings) == maxFindings {
+		c.More++
+		return
+	}
+	c.Findings = append(c.Findings, Finding{g, dir, name, fmt.Sprintf(format, args...)})
+}
+
+// expectations reads what the log says of all segments, and when it ends.
+func expectations(ctx context.Context, log fs.FS, size uint64) (map[string]*expected, time.Time, error) {
+	want := map[string]*expected{}
+	var end time.Time
+	of := func(sid translog.ID, segment int) *expected {
+		name := recordings.SegmentName(recordings.SessionID(sid), segment)
+		if want[name] == nil {
+			want[name] = &expected{}
+		}
+		want[name].at = end
+		return want[name]
+	}
+	for entry, err := range translog.ReadEntries(ctx, log, size) {
+		if err != nil {
+			return nil, end, fmt.Errorf("log: %w", err)
+		}
+		leaf, at, err := translog.ParseLeaf(entry.Data)
+		if err != nil {
+			return nil, end, fmt.Errorf("leaf %d: %w", entry.Index, err)
+		}
+		end = at
+		switch l := leaf.(type) {
+		case translog.Opened:
+			e := of(l.SID, l.Segment)
+			e.opened, e.heads = l, append(e.heads, recordings.Head{N: l.N, Root: l.Root})
+		case translog.Heartbeat:
+			for _, h := range l.Heads {
+				e := of(h.SID, h.Segment)
+				if len(e.heads) > 8 {
+					e.heads = e.heads[1:]
+				}
+				e.heads = append(e.heads, recordings.Head{N: h.N, Root: h.Root})
+			}
+		case translog.Closed:
+			of(l.SID, l.Segment).closed = &l
+		case translog.Recovered:
+			of(l.SID, l.Segment).closed = &translog.Closed{SID: l.SID, Segment: l.Segment, N: l.N, Root: l.Root, Bytes: l.Bytes, SHA256: l.SHA256}
+		case translog.Purge:
+			of(l.SID, l.Segment).purged = true
+		}
+	}
+	return want, end, nil
+}
+
+func (c *Comparison) folder(ctx context.Context, dir string, want map[string]*expected, end time.Time, logKeys []ed25519.PublicKey) error {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if strings.HasSuffix(e.Name(), ".rec") && want[e.Name()] == nil {
+			c.find(Unverifiable, dir, e.Name(), "the log does not know it: it was put there, or the log ends before it")
+		}
+	}
+	var names []string
+	for name := range want {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	for _, name := range names {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if err := c.one(dir, name, want[name], end, logKeys); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// one compares one recording. What is missing can still be on its way for a while;
+// later than that no crash and no lag explains it.
+func (c *Comparison) one(dir, name string, w *expected, end time.Time, logKeys []ed25519.PublicKey) error {
+	path := filepath.Join(dir, name)
+	behind := Tampered
+	if end.Sub(w.at) < patience {
+		behind = Incomplete
+	}
+	st, err := os.Lstat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		if !w.purged {
+			c.find(behind, dir, name, "the log has it, and it is not here")
+		}
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if w.purged || !st.Mode().IsRegular() {
+		c.find(Unverifiable, dir, name, "the log says that it was deleted, and something of its name is here")
+		return nil
+	}
+	rep, err := recordings.ScanFile(path, recordings.ScanOptions{LogKeys: logKeys})
+	if err != nil {
+		return err
+	}
+	if rep.Verdict == recordings.Tampered {
+		c.find(Tampered, dir, name, "%v", rep.Fault)
+		return nil
+	}
+	if o := w.opened; o.Key != (translog.Hash{}) && rep.Seals > 0 && (o.Key != translog.Hash(rep.Open.Key) || o.Commit != translog.Hash(rep.Open.Commit)) {
+		c.find(Tampered, dir, name, "the log has another opening of it: it was recorded anew")
+		return nil
+	}
+	if w.closed == nil {
+		return c.live(dir, name, w, behind, logKeys)
+	}
+	switch {
+	case uint64(st.Size()) < w.closed.Bytes:
+		c.find(behind, dir, name, "%d of %d bytes are here", st.Size(), w.closed.Bytes)
+		return nil
+	}
+	sum, err := fileSum(path)
+	if err != nil {
+		return err
+	}
+	if uint64(st.Size()) != w.closed.Bytes || sum != w.closed.SHA256 {
+		c.find(Tampered, dir, name, "the log has another end of it")
+		return nil
+	}
+	c.Whole++
+	return nil
+}
+
+// live checks that a recording that has no end yet went through what was announced.
+func (c *Comparison) live(dir, name string, w *expected, behind Grade, logKeys []ed25519.PublicKey) error {
+	rep, err := recordings.ScanFile(filepath.Join(dir, name), recordings.ScanOptions{LogKeys: logKeys})
+	if err != nil {
+		return err
+	}
+	var short uint64
+	for _, h := range w.heads {
+		if h.N > rep.Head.N {
+			short = max(short, h.N)
+			continue
+		}
+		known, err := recordings.ScanFile(filepath.Join(dir, name), recordings.ScanOptions{LogKeys: logKeys, Known: []recordings.Head{h}})
+		if err != nil {
+			return err
+		}
+		if known.Verdict == recordings.Tampered {
+			c.find(Tampered, dir, name, "%v", known.Fault)
+			return nil
+		}
+	}
+	if short > 0 {
+		c.find(behind, dir, name, "it ends at record %d, and the log has its head at %d", rep.Head.N, short)
+	}
+	return nil
+}
+
+func fileSum(path string) (sum translog.Hash, err error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return sum, err
+	}
+	h := sha256.New()
+	_, err = io.Copy(h, f)
+	return translog.Hash(h.Sum(nil)), errors.Join(err, f.Close())
+}
