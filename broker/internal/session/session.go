@@ -311,9 +311,14 @@ func (s *session) end(reason protocol.EndReason, by string) {
 	s.deadline.Reset(s.manager.config.Limits.Removal)
 }
 
-// drain records the frames that were forwarded before the picture stopped.
+// drainPatience bounds how long an end waits for frames that came before it.
+const drainPatience = time.Second
+
+// drain records the frames that came before the picture stopped.
 func (s *session) drain() {
-	for {
+	patience := time.NewTimer(drainPatience)
+	defer patience.Stop()
+	for flushed := s.room.Flushed(); flushed != nil || len(s.frames) > 0; {
 		select {
 		case f := <-s.frames:
 			if s.row.State == protocol.StateActive && !s.broken {
@@ -321,7 +326,9 @@ func (s *session) drain() {
 					return // the end says so
 				}
 			}
-		default:
+		case <-flushed:
+			flushed = nil // what lies in frames is all
+		case <-patience.C:
 			return
 		}
 	}

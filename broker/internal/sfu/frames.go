@@ -113,6 +113,15 @@ func (f *frames) rest() {
 	f.depacketizer = f.codec.depacketizer()
 }
 
+// flush gives up what is missing and joins what waits behind it: nothing more will
+// come. Whole frames that can be decoded are emitted, the others are not.
+func (f *frames) flush(now time.Time) {
+	for len(f.waiting) > 0 {
+		f.skip()
+		f.drain(now)
+	}
+}
+
 func (f *frames) oldest() time.Time {
 	var oldest time.Time
 	for _, a := range f.waiting {

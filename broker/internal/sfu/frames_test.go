@@ -113,6 +113,36 @@ func TestFramesLearnTheWait(t *testing.T) {
 	}
 }
 
+// At the end what waits behind a hole is joined, as far as it can be decoded.
+func TestFramesFlushed(t *testing.T) {
+	stream := units(t)
+	list := packets(stream, 1)
+	second := 1 + slices.IndexFunc(list, func(p *rtp.Packet) bool { return p.Marker })
+	again := packets(stream, list[len(list)-1].SequenceNumber+1) // begins with a key frame
+
+	a := assemble() // a hole in the second frame, whole frames behind it
+	a.all(slices.Concat(list[:second], list[second+1:]))
+	a.flush(start)
+	a.holds(t, stream[:1])
+
+	a = assemble() // and a key frame behind them, with what follows
+	a.all(slices.Concat(list[:second], list[second+1:], again))
+	a.holds(t, stream[:1])
+	a.flush(start)
+	a.holds(t, slices.Concat(stream[:1], stream))
+
+	a = assemble() // the last frame lacks its last packet
+	a.all(slices.Concat(list[:second], list[second+1:], again[:len(again)-1]))
+	a.flush(start)
+	a.holds(t, slices.Concat(stream[:1], stream[:len(stream)-1]))
+
+	a = assemble() // hidden meanwhile: what waited is gone
+	a.all(slices.Concat(list[:second], list[second+1:], again))
+	a.rest()
+	a.flush(start)
+	a.holds(t, stream[:1])
+}
+
 func TestFramesAfterALoss(t *testing.T) {
 	stream := units(t)
 	list := packets(stream, 1)

@@ -67,6 +67,9 @@ type Room struct {
 	cursor   protocol.CursorUpdate // position and shape as last seen
 	hasShape bool
 	readers  sync.WaitGroup
+	track    *webrtc.TrackRemote // the agent's, as read
+	tracks   sync.WaitGroup      // whose reading is not over
+	flushed  chan struct{}       // closed when nothing more is tapped
 }
 
 // NewRoom makes an empty room. It drops whatever the agent sends until Open.
@@ -74,7 +77,7 @@ func (s *SFU) NewRoom(taps Taps) (*Room, error) {
 	if taps.Frame == nil || taps.Gap == nil || taps.Cursor == nil || taps.State == nil || taps.Wish == nil {
 		return nil, errors.New("sfu: a tap is missing")
 	}
-	return &Room{sfu: s, taps: taps, wish: Wish{Codec: AV1}, viewers: map[*Viewer]struct{}{}}, nil
+	return &Room{sfu: s, taps: taps, wish: Wish{Codec: AV1}, viewers: map[*Viewer]struct{}{}, flushed: make(chan struct{})}, nil
 }
 
 // Open lets the picture through, from the next key frame on. It is called when
@@ -122,6 +125,7 @@ func (r *Room) Publish(ctx context.Context, offer string) (string, error) {
 	pc.OnTrack(func(track *webrtc.TrackRemote, _ *webrtc.RTPReceiver) {
 		if r.enter(pc, track) {
 			defer r.readers.Done()
+			defer r.tracks.Done()
 			r.read(track)
 		}
 	})
@@ -187,9 +191,10 @@ func (r *Room) enter(pc *webrtc.PeerConnection, track *webrtc.TrackRemote) bool 
 	if r.stopped.Load() || r.agent != pc || r.entered || track.Kind() != webrtc.RTPCodecTypeVideo {
 		return false
 	}
-	r.entered, r.source, r.group = true, track.SSRC(), group{}
+	r.entered, r.source, r.track, r.group = true, track.SSRC(), track, group{}
 	r.seam.open()
 	r.readers.Add(1)
+	r.tracks.Add(1)
 	return true
 }
 
@@ -213,6 +218,9 @@ func (r *Room) read(track *webrtc.TrackRemote) {
 	for {
 		packet, _, err := track.ReadRTP()
 		if err != nil || r.stopped.Load() {
+			if r.open.Load() { // whoever watched has seen what came: it is recorded too
+				frames.flush(time.Now())
+			}
 			return
 		}
 		if now := track.PayloadType(); now != payloadType {
@@ -327,17 +335,25 @@ func (r *Room) cursorState() []byte {
 }
 
 // Stop ends the picture: when it returns, nothing is forwarded any more, and
-// nothing that comes later is recorded. The connections close behind it; Wait
-// waits for that.
+// nothing that comes later is recorded. What came before is tapped until Flushed.
+// The connections close behind it; Wait waits for that.
 func (r *Room) Stop() {
 	if !r.stop() {
 		return
 	}
 	r.mu.Lock()
-	agent, viewers := r.agent, r.viewers
+	agent, track, viewers := r.agent, r.track, r.viewers
 	r.viewers, r.group = map[*Viewer]struct{}{}, group{}
-	r.readers.Add(1)
+	r.readers.Add(2)
 	r.mu.Unlock()
+	if track != nil {
+		_ = track.SetReadDeadline(time.Now()) // its reader wakes up; a closed one has done so
+	}
+	go func() {
+		defer r.readers.Done()
+		r.tracks.Wait()
+		close(r.flushed)
+	}()
 	go func() {
 		defer r.readers.Done()
 		if agent != nil {
@@ -348,6 +364,10 @@ func (r *Room) Stop() {
 		}
 	}()
 }
+
+// Flushed is closed when a stopped room taps no frame any more: that is at once,
+// unless a tap is held up.
+func (r *Room) Flushed() <-chan struct{} { return r.flushed }
 
 // stop closes the gate and lets what is on its way pass out. It reports whether
 // it was the first to do so.
