@@ -19,6 +19,28 @@ import (
 	"consento/protocol"
 )
 
+// What came behind a packet that never comes is recorded when the picture stops.
+func TestStopRecordsWhatWaits(t *testing.T) {
+	room, rec := newRoom(t, newSFU(t))
+	agent := publish(t, room)
+	stream := units(t)
+	list := packets(stream, 1)
+	second := 1 + slices.IndexFunc(list, func(p *rtp.Packet) bool { return p.Marker })
+	again := packets(stream, list[len(list)-1].SequenceNumber+1) // begins with a key frame
+	room.Open()
+	agent.send(t, slices.Concat(list[:second], list[second+1:], again))
+	room.Stop()
+	<-room.Flushed()
+	if n := rec.count(); n != 1+len(stream) {
+		t.Errorf("%d frames of %d", n, 1+len(stream))
+	}
+	rec.mu.Lock()
+	defer rec.mu.Unlock()
+	if rec.gaps != 1 {
+		t.Errorf("%d gaps", rec.gaps)
+	}
+}
+
 func TestPictureReachesConsolesAndRecorder(t *testing.T) {
 	s := newSFU(t)
 	room, rec := newRoom(t, s)
