@@ -58,6 +58,7 @@ const (
 	smallCell     = 8
 	sceneTerminal = "scrolling terminal"
 	sceneText     = "scrolling text, whole screen"
+	sceneMix      = "office mix"
 )
 
 var terminal = image.Rect(40, 140, 40+1280, 140+800)
@@ -160,6 +161,24 @@ func (o *office) scenes(s *props) []scene {
 				return p.code(s.canvas, n, 16, corner.Min)
 			},
 			step: func(int, int) []move { return []move{s.canvas.all(image.Point{})} }},
+		// Ten seconds of office work, over and over: a page, five seconds of typing in it, three of scrolling by the wheel.
+		{name: sceneMix, every: 125 * time.Millisecond, shake: 20 * time.Millisecond, last: 30 * time.Second, code: corner, begin: desk, ready: stamp(16),
+			step: func(i, _ int) []move {
+				const width, columns, cycle, typing, wheel = 8, 60, 72, 42, 24
+				code := show(corner)
+				round, i := i/cycle, i%cycle
+				switch {
+				case i == 0:
+					return []move{s.pages[round%len(s.pages)].all(image.Point{}), code}
+				case i <= typing:
+					row, column := i/columns, i%columns
+					from := image.Rect(4+column*width, row*lineHeight, 4+(column+1)*width, (row+1)*lineHeight)
+					return []move{{xproto.Drawable(s.lines.id), from, image.Pt(400+column*width, 300+row*lineHeight)}, code}
+				case i <= typing+wheel:
+					return []move{scroll(s.tall, i-typing, 3*lineHeight), code}
+				}
+				return []move{code} // the customer reads
+			}},
 	}
 }
 
