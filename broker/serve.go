@@ -298,16 +298,18 @@ func (b *broker) greet(ctx context.Context) error {
 	return nil
 }
 
-// technician is an account that may still open sessions.
+// technician is an account as it is now, with session.ErrNotAllowed where it may
+// not open sessions any more.
 func (b *broker) technician(ctx context.Context, id string) (session.Technician, error) {
-	a, err := b.access.Present(ctx, id)
+	a, err := b.access.ByID(ctx, id)
 	if err != nil {
 		return session.Technician{}, err
 	}
+	technician := session.Technician{ID: a.ID, Name: a.Name, Team: a.Team, Territory: a.Territory, Profile: a.Profile}
 	if !access.Can(a, access.IssueKey, access.Scope{Owner: a.ID, Team: a.Team, Territory: a.Territory}) {
-		return session.Technician{}, session.ErrNotAllowed
+		return technician, session.ErrNotAllowed
 	}
-	return session.Technician{ID: a.ID, Name: a.Name, Team: a.Team, Territory: a.Territory, Profile: a.Profile}, nil
+	return technician, nil
 }
 
 // signManifest says to agents which keys the office uses; auditors is the root key

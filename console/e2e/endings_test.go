@@ -193,8 +193,45 @@ func TestEndedByTheBroker(t *testing.T) {
 		o.picture("customer", o.customer)
 		o.over(agent, 4, before)
 		o.must(o.page.Open(o.broker.URL + "/session"))
-		o.must(o.page.Until("why", `document.querySelector(".reason").textContent.includes("Il server dell'ufficio è stato fermato.")`))
+		o.must(o.page.Until("why", `document.querySelector(".reason").textContent.includes("Il tecnico non è più autorizzato a proseguire.")`))
 		e := o.newest(whole)
-		e.expect(o.t, "", protocol.EventConsentGiven, protocol.EventSuspended)
+		e.expect(o.t, protocol.EndRightsRevoked, protocol.EventConsentGiven, protocol.EventSuspended, protocol.EventEnded, protocol.EventRemovalUnknown, protocol.EventClosed)
+		e.seen(o.t)
+		o.comesToWhole("log", func() (int, string, error) {
+			return o.broker.Verify(o.ctx, "log", filepath.Join(o.broker.Data, "log"), "--policy", filepath.Join(o.broker.Data, "keys"))
+		})
+		o.auditorSeesTheEnd()
 	})
+}
+
+// auditorSeesTheEnd: on the auditors' pages the newest session is intact and has its
+// reason, and the player goes on to its last word.
+func (o *office) auditorSeesTheEnd() {
+	o.t.Helper()
+	const email = "dino@prova.example"
+	o.must(o.broker.AddReader(o.ctx, email, "Dino Verdi", "auditor"))
+	id := strings.TrimSuffix(filepath.Base(o.newestFile()), "-0.rec")
+	auditor := o.browser(o.technician, "en-US")
+	o.must(auditor.Open(o.broker.URL + "/signin?next=/audit/"))
+	o.must(auditor.Type("#email", email))
+	o.must(auditor.Type("#password", stage.TechnicianPassword))
+	o.must(auditor.Click(`form[action="/signin"] button`))
+	link := `a[href="/audit/sessions/` + id + `"]`
+	o.must(auditor.Until("the session and why it ended", `document.querySelector('`+link+`')?.closest("tr").innerText.includes("The technician lost the right")`))
+	o.picture("auditor-list", o.technician)
+	o.must(auditor.Click(link))
+	o.must(auditor.Until("verdict", `document.querySelector('[data-testid="evidence-verdict"]')?.dataset.state === "intact"`))
+	o.must(auditor.Type("#reason", "check 17"))
+	o.must(auditor.Click("button[value=page]"))
+	o.must(auditor.Until("locked", `document.querySelector("#unlock:not([hidden])")`))
+	_, err := stage.Eval[bool](auditor, `document.querySelector("#unlock details").open = true`)
+	o.must(err)
+	o.must(auditor.Choose("#identity", o.broker.Identity))
+	o.must(auditor.Until("the picture", `(v => v && v.videoWidth > 0 && v.readyState >= 2)(document.querySelector("#theatre:not([hidden]) video"))`))
+	o.must(auditor.Until("the end, after the segment of it", `(() => {
+		const codes = [...document.querySelectorAll("#events button")].map((e) => e.dataset.code);
+		const end = codes.indexOf("session.ended");
+		return end > codes.lastIndexOf("segment") && codes.includes("segment") && codes.indexOf("agent.removal_unconfirmed") > end && codes.indexOf("session.closed") > end;
+	})()`))
+	o.picture("auditor-player", o.technician)
 }

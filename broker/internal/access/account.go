@@ -97,7 +97,7 @@ func (a *Access) Add(ctx context.Context, n NewAccount) (Account, error) {
 	if err != nil {
 		return Account{}, fmt.Errorf("add account: %w", err)
 	}
-	return a.byID(ctx, ready.row.ID)
+	return a.ByID(ctx, ready.row.ID)
 }
 
 // preparedAccount is checked and hashed: what is slow is done before a
@@ -230,7 +230,8 @@ func (a *Access) ByEmail(ctx context.Context, email string) (Account, error) {
 	return a.account(ctx, a.db, "account.email = ?", email)
 }
 
-func (a *Access) byID(ctx context.Context, id string) (Account, error) {
+// ByID returns an account, a disabled one too, or ErrNotFound.
+func (a *Access) ByID(ctx context.Context, id string) (Account, error) {
 	return a.account(ctx, a.db, "account.id = ?", id)
 }
 

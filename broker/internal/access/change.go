@@ -47,7 +47,7 @@ func (a *Access) Disable(ctx context.Context, id string) error {
 
 // SetPassword gives the account with this id a new password and ends its sign-ins.
 func (a *Access) SetPassword(ctx context.Context, id, password string) error {
-	account, err := a.byID(ctx, id)
+	account, err := a.ByID(ctx, id)
 	if err != nil {
 		return fmt.Errorf("set password: %w", err)
 	}
@@ -79,7 +79,7 @@ func (a *Access) SetPassword(ctx context.Context, id, password string) error {
 // Present returns the account as it is now, and ErrEnded when it is gone or
 // disabled.
 func (a *Access) Present(ctx context.Context, id string) (Account, error) {
-	now, err := a.byID(ctx, id)
+	now, err := a.ByID(ctx, id)
 	if errors.Is(err, ErrNotFound) || err == nil && now.Disabled {
 		return Account{}, ErrEnded
 	}

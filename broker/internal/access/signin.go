@@ -94,7 +94,7 @@ func (a *Access) signedIn(ctx context.Context) (Account, error) {
 	if id == "" {
 		return Account{}, ErrEnded
 	}
-	account, err := a.byID(ctx, id)
+	account, err := a.ByID(ctx, id)
 	if err != nil && !errors.Is(err, ErrNotFound) {
 		return Account{}, err
 	}

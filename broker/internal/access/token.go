@@ -58,7 +58,7 @@ func (a *Access) byToken(ctx context.Context, token string) (Account, error) {
 	if err != nil {
 		return Account{}, fmt.Errorf("token: %w", err)
 	}
-	account, err := a.byID(ctx, row.AccountID)
+	account, err := a.ByID(ctx, row.AccountID)
 	if err != nil {
 		return Account{}, err
 	}

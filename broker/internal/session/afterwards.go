@@ -163,6 +163,25 @@ func (m *Manager) append(ctx context.Context, r row, what logged) error {
 	if err := m.config.Space(ctx); err != nil {
 		return fmt.Errorf("%w: %w", ErrEvidence, err)
 	}
+	if err := m.addSegment(ctx, r, what); err != nil {
+		return err
+	}
+	rating, ok := what.data.(protocol.Rating)
+	if !ok {
+		return nil
+	}
+	r.Stars = rating.Stars
+	office, err := m.config.Office(ctx)
+	if err != nil {
+		return err
+	}
+	m.feed.publish(r.public(office))
+	return nil
+}
+
+// addSegment adds a segment to the recording of a session that is over and not
+// live any more. It returns ErrEvidence where it cannot be written.
+func (m *Manager) addSegment(ctx context.Context, r row, events ...logged) error {
 	by, err := m.helper(ctx, r)
 	if err != nil {
 		return err
@@ -181,7 +200,7 @@ func (m *Manager) append(ctx context.Context, r row, what logged) error {
 	if !last.whole {
 		return fmt.Errorf("%w: the recording of session %s is not whole", ErrEvidence, r.ID)
 	}
-	if last.number+1 >= maxSegments {
+	if r.State == protocol.StateClosed && last.number+1 >= maxSegments {
 		return ErrNotNow
 	}
 	id, err := recordings.ParseSessionID(r.ID)
@@ -193,30 +212,25 @@ func (m *Manager) append(ctx context.Context, r row, what logged) error {
 		return err
 	}
 	e.copy = m.copies.get(r.ID)
-	if err := errors.Join(e.log(what.code, what.data), e.close()); err != nil {
+	for _, event := range events {
+		if err = e.log(event.code, event.data); err != nil {
+			break
+		}
+	}
+	if err := errors.Join(err, e.close()); err != nil {
 		return fmt.Errorf("%w: %w", ErrEvidence, err)
 	}
-	rating, ok := what.data.(protocol.Rating)
-	if !ok {
-		return nil
-	}
-	r.Stars = rating.Stars
-	office, err := m.config.Office(ctx)
-	if err != nil {
-		return err
-	}
-	m.feed.publish(r.public(office))
 	return nil
 }
 
-// helper returns on whose behalf a closed session was, also where the account
-// has ended since.
+// helper returns on whose behalf a session was that is over, also where the
+// account has ended since: that changes nothing about who may read it.
 func (m *Manager) helper(ctx context.Context, r row) (Technician, error) {
 	if c := m.copies.get(r.ID); c != nil {
 		return c.technician, nil
 	}
 	by, err := m.config.Technician(ctx, r.TechnicianID)
-	if err != nil {
+	if err != nil && !errors.Is(err, ErrNotAllowed) {
 		return by, fmt.Errorf("session %s: technician: %w", r.ID, err)
 	}
 	by.Team = r.Team

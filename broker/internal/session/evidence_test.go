@@ -115,22 +115,12 @@ func TestEvidenceFails(t *testing.T) {
 // TestFullDisk: the disk fills up in mid-session. The session ends, and its end
 // is still on the evidence (room is kept for it).
 func TestFullDisk(t *testing.T) {
-	dir := t.TempDir()
-	if err := unix.Mount("tmpfs", dir, "tmpfs", 0, "size="+strconv.Itoa(6<<20)); err != nil {
-		t.Skipf("a small file system cannot be mounted here: %v", err)
-	}
-	t.Cleanup(func() { must(0, unix.Unmount(dir, unix.MNT_DETACH))(t) })
+	dir, fill := smallDisk(t)
 	t.Parallel()
 	e := newEnv(t, func(c *Config) { c.Evidence, c.Limits.Removal = dir, 50*time.Millisecond })
 	e.evidence = dir
 	p := e.active(t)
-	filler := must(os.Create(filepath.Join(dir, "filler")))(t)
-	for {
-		if _, err := filler.Write(make([]byte, 4096)); err != nil {
-			break
-		}
-	}
-	must(0, filler.Close())(t)
+	fill()
 	s := must(e.m.find(p.id))(t)
 	eventually(t, "the session ends", func() bool {
 		err := s.do(t.Context(), func() error {
@@ -173,7 +163,7 @@ func (e *env) crash(t *testing.T) {
 }
 
 // TestCompleterAfterACrash: sessions that cannot go on, here because their
-// technician may not open any more, are closed.
+// technician may not open any more, are ended, and their evidence says why.
 func TestCompleterAfterACrash(t *testing.T) {
 	t.Parallel()
 	e := newEnv(t)
@@ -195,7 +185,13 @@ func TestCompleterAfterACrash(t *testing.T) {
 	must(0, os.WriteFile(filepath.Join(e.evidence, "notes-0.rec"), []byte("not ours"), 0o600))(t)
 
 	e.crash(t)
-	e.config.Technician = func(context.Context, string) (Technician, error) { return Technician{}, ErrNotAllowed }
+	e.config.Technician = func(context.Context, string) (Technician, error) { return anna, ErrNotAllowed }
+	e.config.Recipients = func(_ context.Context, by Technician) (Recipients, error) {
+		if by.Team != anna.Team || by.Territory != anna.Territory {
+			t.Errorf("recipients of %+v", by)
+		}
+		return Recipients{Stanzas: recordings.Alone(recordings.ClassAuditor, e.identity.Recipient())}, nil
+	}
 	torn := must(os.OpenFile(e.path(plays[protocol.StateActive].id), os.O_WRONLY|os.O_APPEND, 0))(t)
 	must(torn.WriteString("half a rec"))(t)
 	must(0, torn.Close())(t)
@@ -207,19 +203,26 @@ func TestCompleterAfterACrash(t *testing.T) {
 		m := must(New(t.Context(), e.config))(t)
 		for state, p := range plays {
 			s := must(m.Snapshot(t.Context(), p.id))(t)
-			want := protocol.EndShutdown
+			want := protocol.EndRightsRevoked
 			if state == protocol.StateEnding {
 				want = protocol.EndTechnician
 			}
 			if s.State != protocol.StateClosed || s.EndReason != want || s.EndedAt.IsZero() {
 				t.Errorf("%s: %s, ended by %q", state, s.State, s.EndReason)
 			}
-			list, report := e.events(t, p.id)
+			_, report := e.events(t, p.id)
 			if report.Verdict != recordings.Unanchored || report.Recovered == nil || !report.RecoveryChecked {
 				t.Errorf("%s: verdict %s, recovered %v, %v", state, report.Verdict, report.Recovered, report.Fault)
 			}
-			if path := replay(t, list); path[len(path)-1] != state {
-				t.Errorf("%s: path %v", state, path)
+			list, segments := e.whole(t, p.id)
+			if path := replay(t, list); path[len(path)-1] != protocol.StateClosed || segments != 2 {
+				t.Errorf("%s: path %v in %d segments", state, path, segments)
+			}
+			if end := find(list, protocol.EventEnded); end == nil || end.Data["reason"] != string(want) {
+				t.Errorf("%s: ended %+v: %v", state, end, codes(list))
+			}
+			if unknown := find(list, protocol.EventRemovalUnknown) != nil; unknown != (p.agent != nil) {
+				t.Errorf("%s: with an agent that is gone: %v", state, codes(list))
 			}
 			if _, err := m.Redeem(t.Context(), p.key, "a"); !errors.Is(err, ErrKey) {
 				t.Errorf("%s: the key still works: %v", state, err)
@@ -237,6 +240,116 @@ func TestCompleterAfterACrash(t *testing.T) {
 			t.Errorf("orphan: %s, %v", report.Verdict, report.Fault)
 		}
 		must(0, m.Close(t.Context()))(t)
+	}
+	// What the customer says later still has readers.
+	e.m = must(New(t.Context(), e.config))(t)
+	rated := plays[protocol.StateActive]
+	must(0, e.m.Rate(t.Context(), rated.id, protocol.Rating{Stars: 3}))(t)
+	if list, segments := e.whole(t, rated.id); segments != 3 || find(list, protocol.EventRated) == nil {
+		t.Errorf("%d segments, %v", segments, codes(list))
+	}
+}
+
+// TestOneSessionKeepsNobodyFromStarting: what cannot be completed waits for the next
+// start; the others go on.
+func TestOneSessionKeepsNobodyFromStarting(t *testing.T) {
+	t.Parallel()
+	e := newEnv(t)
+	broken, other := e.active(t), e.active(t)
+	e.crash(t)
+	aside := filepath.Join(e.dir, "aside.rec")
+	must(0, os.Rename(e.path(broken.id), aside))(t)
+	must(0, os.Mkdir(e.path(broken.id), 0o700))(t) // nothing can be read or written there
+	e.m = must(New(t.Context(), e.config))(t)
+	other.resume(t)
+	if _, err := e.m.find(broken.id); !errors.Is(err, ErrNoSession) {
+		t.Error("it goes on without evidence")
+	}
+	other.removedAfterEnd(t)
+	must(0, e.m.Close(t.Context()))(t)
+	must(0, os.Remove(e.path(broken.id)))(t)
+	must(0, os.Rename(aside, e.path(broken.id)))(t)
+	e.m = must(New(t.Context(), e.config))(t)
+	broken.resume(t)
+	broken.removedAfterEnd(t)
+	for _, p := range []*play{broken, other} {
+		if list, segments := e.whole(t, p.id); segments != 2 || find(list, protocol.EventClosed) == nil {
+			t.Errorf("%d segments, %v", segments, codes(list))
+		}
+	}
+}
+
+// removedAfterEnd plays the agent's end.
+func (p *play) removedAfterEnd(t *testing.T) {
+	t.Helper()
+	must(0, p.agent.End(t.Context(), protocol.EndCustomer))(t)
+	p.removed(t).closed(t)
+}
+
+// TestEndOnAFullDisk: a broker whose disk is full starts, people read why a session
+// is over that cannot go on, and the evidence is told when there is space again.
+func TestEndOnAFullDisk(t *testing.T) {
+	for name, c := range map[string]struct {
+		technician error
+		reason     protocol.EndReason
+	}{"account ended": {ErrNotAllowed, protocol.EndRightsRevoked}, "nothing but the disk": {nil, protocol.EndEvidenceFailed}} {
+		t.Run(name, func(t *testing.T) {
+			dir, fill := smallDisk(t)
+			t.Parallel()
+			e := newEnv(t, func(c *Config) { c.Evidence = dir })
+			e.evidence = dir
+			p := e.active(t)
+			must(0, p.agent.Gone(t.Context(), false))(t)
+			must(0, e.m.Close(t.Context()))(t)
+			free := fill()
+			e.config.Technician = func(context.Context, string) (Technician, error) { return anna, c.technician }
+			e.m = must(New(t.Context(), e.config))(t)
+			if s := p.state(t); s.State != protocol.StateEnding || s.EndReason != c.reason || s.EndedAt.IsZero() {
+				t.Errorf("%s, ended by %q", s.State, s.EndReason)
+			}
+			must(0, e.m.Close(t.Context()))(t)
+			if list, segments := e.whole(t, p.id); segments != 1 || find(list, protocol.EventEnded) != nil {
+				t.Fatalf("the disk was not full: %d segments, %v", segments, codes(list))
+			}
+			free()
+			for range 2 { // the second start finds nothing left to do
+				e.m = must(New(t.Context(), e.config))(t)
+				if s := p.state(t); s.State != protocol.StateClosed || s.EndReason != c.reason {
+					t.Errorf("%s, ended by %q", s.State, s.EndReason)
+				}
+				list, segments := e.whole(t, p.id)
+				path := replay(t, list)
+				if segments != 2 || len(path) != 6 || path[5] != protocol.StateClosed {
+					t.Errorf("path %v in %d segments", path, segments)
+				}
+				if end := find(list, protocol.EventEnded); end == nil || end.Data["reason"] != string(c.reason) || find(list, protocol.EventRemovalUnknown) == nil {
+					t.Errorf("%v", codes(list))
+				}
+				must(0, e.m.Close(t.Context()))(t)
+			}
+		})
+	}
+}
+
+// smallDisk is a folder on a file system of its own; fill leaves no space on it
+// until free is called.
+func smallDisk(t *testing.T) (dir string, fill func() (free func())) {
+	t.Helper()
+	dir = t.TempDir()
+	if err := unix.Mount("tmpfs", dir, "tmpfs", 0, "size="+strconv.Itoa(6<<20)); err != nil {
+		t.Skipf("a small file system cannot be mounted here: %v", err)
+	}
+	t.Cleanup(func() { must(0, unix.Unmount(dir, unix.MNT_DETACH))(t) })
+	return dir, func() func() {
+		name := filepath.Join(dir, "filler")
+		filler := must(os.Create(name))(t)
+		for {
+			if _, err := filler.Write(make([]byte, 4096)); err != nil {
+				break
+			}
+		}
+		must(0, filler.Close())(t)
+		return func() { must(0, os.Remove(name))(t) }
 	}
 }
 

@@ -44,7 +44,7 @@ type Config struct {
 	// session.
 	Recipients func(context.Context, Technician) (Recipients, error)
 	// Technician returns an account as it is now, for a session that goes on
-	// after a restart; an error if it may not open sessions any more.
+	// after a restart; with ErrNotAllowed one that may not open sessions any more.
 	Technician func(ctx context.Context, id string) (Technician, error)
 	// Space says why no new session may start for want of free space, or nil.
 	Space func(context.Context) error

@@ -119,6 +119,26 @@ type memory struct {
 	Terms    string             `json:"terms"` // version
 	System   string             `json:"system"`
 	Joined   bool               `json:"joined"`
+	// EndedFrom is the state in which a session ended whose evidence does not say
+	// so yet.
+	EndedFrom protocol.State `json:"ended_from,omitempty"`
+}
+
+// text is the memory as it stands in the row.
+func (m memory) text() string {
+	data, _ := json.Marshal(m) // of strings, numbers and booleans
+	return string(data)
+}
+
+// remembered reads the memory of a row. One that was issued a moment before has none.
+func (r row) remembered() (mem memory, err error) {
+	if r.Memory == "" {
+		return mem, nil
+	}
+	if err := json.Unmarshal([]byte(r.Memory), &mem); err != nil {
+		return mem, fmt.Errorf("session %s: memory: %w", r.ID, err)
+	}
+	return mem, nil
 }
 
 // remember writes the memory when it has changed. Without it a session does not
@@ -127,16 +147,16 @@ func (s *session) remember() {
 	if s.row.State.Over() {
 		return
 	}
-	data, err := json.Marshal(memory{Consents: s.consents, Epoch: s.epoch, Named: s.named, Accepted: s.accepted,
-		Terms: s.terms.Version, System: s.system, Joined: s.joined})
-	if err == nil && string(data) != s.row.Memory {
-		if err = s.manager.store.remember(context.Background(), s.id, string(data)); err == nil {
-			s.row.Memory = string(data)
-		}
+	text := memory{Consents: s.consents, Epoch: s.epoch, Named: s.named, Accepted: s.accepted,
+		Terms: s.terms.Version, System: s.system, Joined: s.joined}.text()
+	if text == s.row.Memory {
+		return
 	}
-	if err != nil {
+	if err := s.manager.store.remember(context.Background(), s.id, text); err != nil {
 		s.manager.config.Log.Error("session would not outlive a restart", slog.String("session", s.id), slog.Any("error", err))
+		return
 	}
+	s.row.Memory = text
 }
 
 // suspend closes the segment and lets the session go on after a restart.
@@ -161,11 +181,9 @@ func (s *session) suspend() {
 // revive goes on with a session of an earlier run of the broker, in a new
 // segment that continues the last.
 func (m *Manager) revive(ctx context.Context, r row, last completed) error {
-	var mem memory
-	if r.Memory != "" { // else it was issued a moment before
-		if err := json.Unmarshal([]byte(r.Memory), &mem); err != nil {
-			return fmt.Errorf("session %s: memory: %w", r.ID, err)
-		}
+	mem, err := r.remembered()
+	if err != nil {
+		return err
 	}
 	by, err := m.config.Technician(ctx, r.TechnicianID)
 	if err != nil {
@@ -194,7 +212,8 @@ func (m *Manager) revive(ctx context.Context, r row, last completed) error {
 	s.noteOpen = r.Note != "" // a crash may have come before it was on the evidence
 	if err := s.write(logged{protocol.EventResumed, map[string]any{"state": r.State, "technician": person, "profile": by.Profile.Name,
 		"consents": s.consents}}); err != nil {
-		return errors.Join(err, s.evidence.close())
+		s.room.Stop()
+		return errors.Join(ErrEvidence, err, s.evidence.close())
 	}
 	if r.State == protocol.StateActive {
 		s.room.Open()

@@ -22,6 +22,9 @@ type sharing struct {
 // is nothing to remove then.
 func (s *session) byBrowser() bool { return slices.Contains(s.steps, protocol.StepBrowserJoined) }
 
+// byBrowser is that of a session that is not live.
+func (r row) byBrowser() bool { return slices.Contains(r.steps(), protocol.StepBrowserJoined) }
+
 // joinedStep is the step that an agent takes by joining.
 func joinedStep(hello protocol.Hello) protocol.Step {
 	if hello.Browser() {
