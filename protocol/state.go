@@ -79,7 +79,7 @@ const (
 	EndReported         EndReason = "reported"           // the customer reported the session
 	EndTermsDeclined    EndReason = "terms_declined"     // the customer did not accept the terms
 	EndConsentRefused   EndReason = "consent_refused"    // the customer refused to show the screen, or did not answer
-	EndConsentWithdrawn EndReason = "consent_withdrawn"  // the customer took the view back
+	EndConsentWithdrawn EndReason = "consent_withdrawn"  // the customer took the view back by itself; no program of 1.0 says so
 	EndRightsRevoked    EndReason = "rights_revoked"     // the technician lost the right in mid-session
 	EndAgentLost        EndReason = "agent_lost"         // the agent vanished
 	EndCaptureFailed    EndReason = "capture_failed"     // the screen could not be captured or encoded
