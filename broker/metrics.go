@@ -3,6 +3,9 @@ package main
 import (
 	"net"
 	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -13,7 +16,7 @@ import (
 )
 
 // metrics answers who may see them: an account with the right, by cookie or
-// token, or a scraper on this machine.
+// token, or a scraper on this machine, as far as that can be told.
 func (b *broker) metrics() http.Handler {
 	registry := ops.NewMetrics()
 	registry.MustRegister(newCollector(b.sessions.Figures), prometheus.NewGaugeFunc(
@@ -26,9 +29,10 @@ func (b *broker) metrics() http.Handler {
 			return float64(free)
 		}))
 	figures := ops.MetricsHandler(registry)
+	unproxied := direct(b.url, b.listener.Addr().(*net.TCPAddr))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		account, ok := access.Current(r)
-		if (!ok || !access.Can(account, access.SeeMetrics, access.Scope{})) && !fromThisMachine(r) {
+		if (!ok || !access.Can(account, access.SeeMetrics, access.Scope{})) && !(unproxied && fromThisMachine(r)) {
 			http.Error(w, "the figures are for maintainers", http.StatusForbidden)
 			return
 		}
@@ -36,10 +40,38 @@ func (b *broker) metrics() http.Handler {
 	})
 }
 
+// direct reports whether people reach the listener itself. Where they do not, a proxy
+// or a tunnel may stand on this machine, and everybody would seem to be on it.
+func direct(public string, listener *net.TCPAddr) bool {
+	u, err := url.Parse(public)
+	if err != nil {
+		return false
+	}
+	port := u.Port()
+	if port == "" {
+		port = "443"
+	}
+	return port == strconv.Itoa(listener.Port) && (thisMachine(u.Hostname()) || !listener.IP.IsLoopback())
+}
+
+// fromThisMachine reports whether a request was made on this machine, to this
+// machine: not by a page in its browser that calls itself something else (DNS
+// rebinding), nor for somebody else.
 func fromThisMachine(r *http.Request) bool {
-	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	for name := range r.Header {
+		if name == "Forwarded" || name == "Via" || name == "X-Real-Ip" || strings.HasPrefix(name, "X-Forwarded-") {
+			return false
+		}
+	}
+	from, _, err := net.SplitHostPort(r.RemoteAddr)
+	to := (&url.URL{Host: r.Host}).Hostname()
+	return err == nil && from != "localhost" && thisMachine(from) && thisMachine(to)
+}
+
+// thisMachine reports whether a host is always this one.
+func thisMachine(host string) bool {
 	ip := net.ParseIP(host)
-	return err == nil && ip != nil && ip.IsLoopback()
+	return strings.EqualFold(host, "localhost") || ip != nil && ip.IsLoopback()
 }
 
 // collector reads the figures of the sessions once for each scrape. Every label

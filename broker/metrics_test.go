@@ -1,12 +1,17 @@
 package main
 
 import (
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
 	"net/http/httptest"
 	"os"
 	"regexp"
 	"strings"
 	"testing"
 
+	"consento/broker/internal/access"
 	"consento/broker/internal/ops"
 	"consento/broker/internal/session"
 	"consento/protocol"
@@ -42,6 +47,116 @@ func TestMetrics(t *testing.T) {
 	for _, name := range append(regexp.MustCompile(`(?m)^# HELP (consento_\S+)`).FindAllString(text, -1), "# HELP consento_evidence_free_bytes") {
 		if name = strings.TrimPrefix(name, "# HELP "); !strings.Contains(string(readme), "`"+name) {
 			t.Errorf("the README does not name %s", name)
+		}
+	}
+}
+
+// opened is a whole broker, as serve puts it together, that nobody connects to.
+func opened(t *testing.T, change func(*ops.Config)) *broker {
+	t.Helper()
+	b := &broker{config: ops.DefaultConfig(), log: slog.New(slog.DiscardHandler)}
+	b.config.Listen, b.config.Data = "127.0.0.1:0", t.TempDir()
+	change(&b.config)
+	t.Cleanup(func() {
+		if err := b.close(); err != nil {
+			t.Error(err)
+		}
+	})
+	if err := b.open(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// figures asks for /metrics and returns the answer's code. It fails if anything but
+// an answer of 200 holds figures.
+func (b *broker) figures(t *testing.T, from, host string, header http.Header) int {
+	t.Helper()
+	r := httptest.NewRequest("GET", "https://"+host+"/metrics", nil)
+	r.RemoteAddr = from
+	for name := range header {
+		r.Header.Set(name, header.Get(name))
+	}
+	w := httptest.NewRecorder()
+	b.handler.ServeHTTP(w, r)
+	if told := strings.Contains(w.Body.String(), "consento_sessions_away 0"); told != (w.Code == 200) {
+		t.Errorf("%s at %s: %d, and figures %t", from, host, w.Code, told)
+	}
+	return w.Code
+}
+
+// TestMetricsAccess: at the address where serve puts them, maintainers and
+// administrators see the figures from anywhere, and a scraper on this machine;
+// nobody else does, whatever they call themselves.
+func TestMetricsAccess(t *testing.T) {
+	b := opened(t, func(*ops.Config) {})
+	port := b.listener.Addr().(*net.TCPAddr).Port
+	local := fmt.Sprintf("localhost:%d", port)
+	const away = "192.0.2.7:40000"
+	for _, c := range []struct {
+		from, host string
+		header     http.Header
+		code       int
+	}{
+		{"127.0.0.1:40000", local, nil, 200},
+		{"127.0.0.1:40000", fmt.Sprintf("127.0.0.1:%d", port), nil, 200},
+		{"[::1]:40000", fmt.Sprintf("[::1]:%d", port), nil, 200},
+		{away, local, nil, 403},
+		{away, local, http.Header{"X-Forwarded-For": {"127.0.0.1"}}, 403},
+		{"127.0.0.1:40000", "support.example", nil, 403},
+		{"127.0.0.1:40000", local, http.Header{"X-Forwarded-For": {"192.0.2.7"}}, 403},
+		{"127.0.0.1:40000", local, http.Header{"X-Forwarded-Host": {"support.example"}}, 403},
+		{"127.0.0.1:40000", local, http.Header{"X-Real-Ip": {"192.0.2.7"}}, 403},
+		{"127.0.0.1:40000", local, http.Header{"Forwarded": {"for=192.0.2.7"}}, 403},
+		{"127.0.0.1:40000", local, http.Header{"Via": {"1.1 proxy"}}, 403},
+		{"localhost:1", local, nil, 403}, // no address at all
+		{"", local, nil, 403},
+		{away, local, http.Header{"Authorization": {"Bearer consento-token-wrong"}}, 401},
+	} {
+		if code := b.figures(t, c.from, c.host, c.header); code != c.code {
+			t.Errorf("%s at %s with %v: %d", c.from, c.host, c.header, code)
+		}
+	}
+	for role, code := range map[access.Role]int{access.Maintainer: 200, access.Administrator: 200, access.Auditor: 403, access.DPO: 403, access.Technician: 403} {
+		n := access.NewAccount{Email: string(role) + "@office.example", Name: "Anna Rossi", Role: role, Password: "four brown owls under Trento"}
+		if role == access.Technician {
+			n.Team, n.Level, n.Profile = "Help desk", access.L1, protocol.ProfileViewOnly
+		}
+		if _, err := b.access.Add(t.Context(), n); err != nil {
+			t.Fatal(err)
+		}
+		token, err := b.access.AddToken(t.Context(), n.Email)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := b.figures(t, away, "support.example", http.Header{"Authorization": {"Bearer " + token}}); got != code {
+			t.Errorf("%s: %d", role, got)
+		}
+	}
+}
+
+// TestMetricsBehindAProxy: where people connect to something else than the listener,
+// who comes from this machine may be anybody.
+func TestMetricsBehindAProxy(t *testing.T) {
+	b := opened(t, func(c *ops.Config) { c.PublicURL = "https://support.example" })
+	if code := b.figures(t, "127.0.0.1:40000", fmt.Sprintf("127.0.0.1:%d", b.listener.Addr().(*net.TCPAddr).Port), nil); code != 403 {
+		t.Errorf("a proxy that says nothing: %d", code)
+	}
+	for _, c := range []struct {
+		public, listen string
+		port           int
+		direct         bool
+	}{
+		{"https://localhost:8443", "127.0.0.1", 8443, true},
+		{"https://support.example:8443", "0.0.0.0", 8443, true},
+		{"https://support.example", "192.0.2.1", 443, true},
+		{"https://support.example", "0.0.0.0", 8443, false},
+		{"https://support.example:8443", "127.0.0.1", 8443, false},
+		{"https://localhost:8444", "127.0.0.1", 8443, false},
+		{"://", "127.0.0.1", 8443, false},
+	} {
+		if got := direct(c.public, &net.TCPAddr{IP: net.ParseIP(c.listen), Port: c.port}); got != c.direct {
+			t.Errorf("%s on %s:%d: %t", c.public, c.listen, c.port, got)
 		}
 	}
 }
