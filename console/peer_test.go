@@ -43,7 +43,8 @@ type peer struct {
 	conn    *websocket.Conn
 	lastID  uint64
 	welcome protocol.Welcome
-	refusal int // the status that answers new sockets, 0 to accept them
+	refusal int  // the status that answers new sockets, 0 to accept them
+	deaf    bool // pings are not answered, as by a network that is gone
 }
 
 // newPeer serves until the test is over.
@@ -142,6 +143,15 @@ func (p *peer) socket(w http.ResponseWriter, r *http.Request) {
 			p.bad <- err
 			return
 		}
+		if e.Type == "ping" {
+			p.mu.Lock()
+			deaf := p.deaf
+			p.mu.Unlock()
+			if !deaf {
+				p.sendTo(conn, e.ID, &protocol.Pong{})
+			}
+			continue
+		}
 		if e.Type != "hello" {
 			p.came <- got{e, conn}
 			continue
@@ -161,6 +171,8 @@ func decode(e protocol.Envelope) error {
 	switch e.Type {
 	case "hello":
 		_, err = protocol.DecodeBody[protocol.Hello](e)
+	case "ping":
+		_, err = protocol.DecodeBody[protocol.Ping](e)
 	case "new_session":
 		_, err = protocol.DecodeBody[protocol.NewSession](e)
 	case "end_session":
@@ -183,8 +195,16 @@ func decode(e protocol.Envelope) error {
 func (p *peer) send(ref uint64, m protocol.Message) {
 	p.t.Helper()
 	p.mu.Lock()
+	conn := p.conn
+	p.mu.Unlock()
+	p.sendTo(conn, ref, m)
+}
+
+func (p *peer) sendTo(conn *websocket.Conn, ref uint64, m protocol.Message) {
+	p.t.Helper()
+	p.mu.Lock()
 	p.lastID++
-	id, conn := p.lastID, p.conn
+	id := p.lastID
 	p.mu.Unlock()
 	data, err := protocol.Encode(id, ref, m)
 	if err != nil {
@@ -238,6 +258,13 @@ func (p *peer) drop(refusal int) {
 	conn := p.conn
 	p.mu.Unlock()
 	_ = conn.CloseNow()
+}
+
+// set says whether pings go unanswered from now on.
+func (p *peer) set(deaf bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.deaf = deaf
 }
 
 // accept lets sockets in again.

@@ -27,6 +27,20 @@ func TestComesBack(t *testing.T) {
 	b.until("what happened meanwhile", `document.querySelector(".row[data-state=Joined]") !== null`)
 }
 
+// TestSilentBroker: a connection on which nothing comes is given up, and made anew,
+// long before the browser notices anything.
+func TestSilentBroker(t *testing.T) {
+	p := newPeer(t)
+	b := newBrowser(t, "en")
+	b.open(p.URL + "/console/")
+	b.until("connected", online)
+	p.set(true)
+	eval[bool](b, `dispatchEvent(new Event("online"))`) // it looks at once
+	b.until("said in words", `document.querySelector(".line").textContent.includes("lost")`)
+	p.set(false)
+	b.until("connected again", online)
+}
+
 // TestRedXWithoutConnection: the order is kept and carried out when the connection is back.
 func TestRedXWithoutConnection(t *testing.T) {
 	p := newPeer(t)

@@ -106,7 +106,7 @@ func DecodeBody[T any, P interface {
 
 // Messages returns one empty value of every message, in the order of PROTOCOL.md.
 func Messages() []Message {
-	return []Message{&Hello{}, &Error{},
+	return []Message{&Hello{}, &Error{}, &Ping{}, &Pong{},
 		&Join{}, &Joined{}, &Resume{}, &Resumed{}, &NameAnswer{}, &TermsAnswer{}, &ConsentAsk{}, &ConsentAnswer{}, &ConsentRecorded{},
 		&Offer{}, &Answer{}, &Sharing{}, &SharingRecorded{}, &Picture{}, &Network{}, &Slept{}, &Ended{}, &Removed{},
 		&Welcome{}, &SessionChanged{}, &NewSession{}, &SessionIssued{}, &EndSession{}, &StopWatching{}, &Crisp{}, &Note{}, &Reason{}}

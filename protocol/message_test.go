@@ -31,6 +31,8 @@ func valid() []protocol.Message {
 	return []protocol.Message{
 		&protocol.Hello{Version: protocol.CurrentVersion(), Software: "consento-agent 1", System: "Debian GNU/Linux 12", Language: "zh-Hant-TW"},
 		&protocol.Error{Code: protocol.CodeNotNow},
+		&protocol.Ping{},
+		&protocol.Pong{},
 		&protocol.Join{Ticket: string(protocol.TicketFrom([16]byte{})), Languages: []string{"it", "ja"}},
 		&protocol.Joined{Session: "s", Technician: person, ConfirmName: true, Terms: protocol.Terms{Version: "1", Language: "it", Text: "Testo\n\nAltro", URL: "https://x/y"}, Resume: "secret", Reason: "התקנת מדפסת", Log: "https://x/log/y", Proof: "{}"},
 		&protocol.Resume{Session: "s", Secret: "secret"},
@@ -77,6 +79,8 @@ func decoder[T any, P interface {
 func init() {
 	decoder[protocol.Hello]()
 	decoder[protocol.Error]()
+	decoder[protocol.Ping]()
+	decoder[protocol.Pong]()
 	decoder[protocol.Join]()
 	decoder[protocol.Joined]()
 	decoder[protocol.Resume]()

@@ -36,6 +36,7 @@ type Network struct {
 	name    string
 	device  string    // the end inside
 	inside  [2]string // addresses with prefix length; the first is the present one
+	reached []string  // what lies behind Outside
 	devices [2]*os.File
 	link    sync.Mutex // of shape
 	shape   Link
@@ -125,13 +126,23 @@ func (n *Network) Shape(l Link) {
 func (n *Network) Move(ctx context.Context) error {
 	old := n.inside[0]
 	n.inside[0], n.inside[1] = n.inside[1], old
-	// In this order: with the first address of a subnet Linux takes the others away.
-	return errors.Join(ip(ctx, "-n", n.name, "address", "del", old, "dev", n.device),
+	// In this order: with the first address of a subnet Linux takes the others away,
+	// and the ways that lead over it.
+	err := errors.Join(ip(ctx, "-n", n.name, "address", "del", old, "dev", n.device),
 		ip(ctx, "-n", n.name, "address", "add", n.inside[0], "dev", n.device))
+	for _, address := range n.reached {
+		err = errors.Join(err, n.route(ctx, address))
+	}
+	return err
 }
 
 // Reach lets the inside reach another address of this machine than Outside.
 func (n *Network) Reach(ctx context.Context, address string) error {
+	n.reached = append(n.reached, address)
+	return n.route(ctx, address)
+}
+
+func (n *Network) route(ctx context.Context, address string) error {
 	return ip(ctx, "-n", n.name, "route", "add", address+"/32", "via", n.Outside)
 }
 

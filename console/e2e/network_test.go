@@ -38,7 +38,7 @@ func network(t *testing.T) *stage.Network {
 // network of their own, and the technician's browser behind another if there is one.
 func newNetworkOffice(t *testing.T, customer, technician *stage.Network, flags ...string) *office {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 6*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 12*time.Minute)
 	t.Cleanup(cancel)
 	bin, err := stage.Bin()
 	if err != nil {
@@ -197,7 +197,8 @@ func TestPoorNetworks(t *testing.T) {
 }
 
 // TestPoorNetworksOfBrowsers: a customer who shares from the browser over a poor
-// network, portal and all, and a technician whose own network is poor.
+// network, portal and all, and a technician whose own network is poor. Then either
+// is cut, and gets another address.
 func TestPoorNetworksOfBrowsers(t *testing.T) {
 	theirs, ours := network(t), network(t)
 	o := newNetworkOffice(t, theirs, ours, wholeScreen)
@@ -218,10 +219,15 @@ func TestPoorNetworksOfBrowsers(t *testing.T) {
 		o.t.Logf("20 pictures of motion in %v, readable after %v", motion, o.settled(28, 40*time.Second))
 	})
 	ours.Shape(stage.Link{})
+	o.act("the technician's is cut", func(o *office) { o.consoleIsCut(ours, text) })
+	o.act("the technician's address changes", func(o *office) { o.consoleMoves(ours, text) })
+	o.act("the customer's is cut", func(o *office) { o.pageIsCut(theirs, text) })
+	o.act("the customer's address changes", func(o *office) { o.pageMoves(theirs, text) })
 	o.must(o.console.Click(`[data-testid="end-session"]`))
 	o.must(o.page.State("Closed"))
 	text.window.Kill()
 	e := o.newest(whole)
-	e.expect(t, protocol.EndTechnician, protocol.EventConsentGiven, protocol.EventScreenShown, protocol.EventEnded, protocol.EventClosed)
+	e.expect(t, protocol.EndTechnician, protocol.EventConsentGiven, protocol.EventScreenShown, protocol.EventViewerLeft, protocol.EventAgentAway, protocol.EventAgentReturned,
+		protocol.EventAgentReturned, protocol.EventScreenPaused, protocol.EventScreenShown, protocol.EventEnded, protocol.EventClosed)
 	e.seen(t)
 }

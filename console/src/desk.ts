@@ -314,7 +314,11 @@ export class Desk {
   }
 
   #picture(id: string): Picture {
-    return new Picture({ offer: (sdp) => this.#offer(id, sdp), stop: () => void this.wire.send("stop_watching", { session: id }) });
+    return new Picture({
+      offer: (sdp) => this.#offer(id, sdp),
+      stop: () => void this.wire.send("stop_watching", { session: id }),
+      disturbed: () => this.wire.probe(),
+    });
   }
 
   async #offer(session: string, sdp: string): Promise<Answer> {

@@ -7,8 +7,9 @@ import { watchable } from "./codecs";
 import { Cursor } from "./cursor";
 import type { Size } from "./geometry";
 import { type Answer, cursorChannel } from "./protocol";
+import { delay } from "./retry";
 import { keep, type Reading, readStats, type Stats } from "./stats";
-import { delay, Refused } from "./wire";
+import { Refused } from "./wire";
 
 /** Where the picture stands. "waiting": connected, but the customer shares
  * nothing yet. "resting": nobody looks, so nothing is fetched. "unable": this
@@ -32,6 +33,8 @@ export interface Source {
   offer(sdp: string): Promise<Answer>;
   /** stop says that this picture is not looked at any more. */
   stop(): void;
+  /** disturbed tells that nothing comes on the picture's own connection. */
+  disturbed(): void;
 }
 
 export class Picture {
@@ -152,6 +155,7 @@ export class Picture {
         this.#update();
         break;
       case "disconnected": // often comes back by itself
+        this.#source.disturbed();
         this.#timer = setTimeout(() => this.#failed(connection), disconnectedTime);
         break;
       case "failed":

@@ -4,6 +4,8 @@
 import { signal } from "@preact/signals";
 import { currentVersion, type Envelope, type ErrorCode, maxMessage, type Messages, subprotocolConsole } from "./protocol";
 import { type Incoming, wellFormed } from "./check";
+import { Pulse } from "./pulse";
+import { delay, tryFor } from "./retry";
 import { language } from "./text";
 
 /** Why a request failed: the broker's code, or that no answer came. */
@@ -24,18 +26,7 @@ export type Line =
   | { kind: "forbidden" }; // this person may not use the console (any more)
 
 const answerTimeout = 15_000;
-const firstDelay = 500;
-const longestDelay = 15_000;
-
-/**
- * delay is how long to wait before the attempt-th try (from 0): it doubles up to
- * a limit, and half of it is random, so that consoles do not all come back at
- * the same moment after a restart.
- */
-export function delay(attempt: number, random = Math.random()): number {
-  const full = Math.min(longestDelay, firstDelay * 2 ** attempt);
-  return full / 2 + (full / 2) * random;
-}
+const statusTimeout = 5_000;
 
 interface Waiter {
   resolve(m: Incoming): void;
@@ -53,14 +44,22 @@ export class Wire {
   #lastID = 0;
   #attempt = 0;
   #retry = 0;
+  readonly #pulse = new Pulse(() => this.request("ping", {}), () => this.#silent(this.#socket));
+  #dialled = 0; // when the present socket was made, by performance.now()
+  #dialling = 0;
+  #took = 0; // until the last connection was of use, in milliseconds; 0 before the first
 
   /** receive gets every message of a known form; signedOut is called when the broker no longer knows this person. */
   constructor(url: string, receive: (m: Incoming) => void, signedOut: () => void) {
     this.#url = url;
     this.#receive = receive;
     this.#signedOut = signedOut;
-    addEventListener("online", () => this.retryNow());
-    document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && this.retryNow());
+    const look = () => {
+      this.retryNow();
+      this.probe(); // after a sleep, say
+    };
+    addEventListener("online", look);
+    document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && look());
   }
 
   connect(): void {
@@ -70,6 +69,9 @@ export class Wire {
     const socket = new WebSocket(this.#url, subprotocolConsole);
     this.#socket = socket;
     this.#lastID = 0;
+    this.#dialled = performance.now();
+    clearTimeout(this.#dialling);
+    this.#dialling = setTimeout(() => this.#silent(socket), tryFor(this.#attempt, this.#took));
     let opened = false;
     socket.onopen = () => {
       opened = true;
@@ -86,8 +88,16 @@ export class Wire {
 
   /** answered tells that the broker's welcome came: the connection is of use. */
   answered(): void {
+    clearTimeout(this.#dialling);
+    this.#took = performance.now() - this.#dialled;
+    this.#pulse.start();
     this.#attempt = 0;
     this.line.value = { kind: "online" };
+  }
+
+  /** probe looks at once whether the broker still answers: what else goes to it does not get through. */
+  probe(): void {
+    this.#pulse.probe();
   }
 
   /** send returns the message's id, or 0 when there is no connection. */
@@ -131,14 +141,28 @@ export class Wire {
   #outdated(): void {
     const socket = this.#socket;
     this.#socket = null;
+    this.#quiet();
     this.line.value = { kind: "outdated" };
     socket?.close();
     this.#failAll();
   }
 
+  /** #silent does not wait for the end of a connection on which nothing comes: that takes minutes. */
+  #silent(socket: WebSocket | null): void {
+    if (socket === null || socket !== this.#socket) return;
+    void this.#closed(socket, true);
+    socket.close();
+  }
+
+  #quiet(): void {
+    clearTimeout(this.#dialling);
+    this.#pulse.stop();
+  }
+
   async #closed(socket: WebSocket, opened: boolean): Promise<void> {
     if (socket !== this.#socket) return;
     this.#socket = null;
+    this.#quiet();
     this.#failAll();
     const wait = delay(this.#attempt++);
     this.line.value = { kind: "lost", retryAt: performance.now() + wait };
@@ -157,7 +181,7 @@ export class Wire {
 
   async #status(): Promise<number> {
     try {
-      return (await fetch(this.#url.replace(/^ws/, "http"), { redirect: "manual", cache: "no-store" })).status;
+      return (await fetch(this.#url.replace(/^ws/, "http"), { redirect: "manual", cache: "no-store", signal: AbortSignal.timeout(statusTimeout) })).status;
     } catch {
       return 0; // nobody answers
     }

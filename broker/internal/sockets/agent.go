@@ -219,6 +219,9 @@ var errDone = errors.New("the agent is done")
 
 func (h *Agent) handle(ctx context.Context, c *conn, agent *session.Agent, e protocol.Envelope) error {
 	switch e.Type {
+	case (*protocol.Ping)(nil).MessageType():
+		c.reply(e.ID, &protocol.Pong{})
+		return nil
 	case (*protocol.NameAnswer)(nil).MessageType():
 		m, err := protocol.DecodeBody[protocol.NameAnswer](e)
 		if err != nil {

@@ -213,6 +213,9 @@ func tooLong(m protocol.Message) bool {
 
 func (c *console) handle(ctx context.Context, e protocol.Envelope) error {
 	switch e.Type {
+	case (*protocol.Ping)(nil).MessageType():
+		c.reply(e.ID, &protocol.Pong{})
+		return nil
 	case (*protocol.NewSession)(nil).MessageType():
 		m, err := protocol.DecodeBody[protocol.NewSession](e)
 		if err != nil {

@@ -161,6 +161,20 @@ func TestUnknownIsToleratedKnownIsNot(t *testing.T) {
 	}
 }
 
+// A page asks whether the broker is still there, and is answered what it asked.
+func TestPing(t *testing.T) {
+	t.Parallel()
+	s := serve(t)
+	agent, _ := s.joined(t)
+	for side, c := range map[string]*client{"agent": agent, "console": s.console(t)} {
+		for range 2 {
+			if asked := c.send(t, &protocol.Ping{}); c.expect(t, "pong", nil).Ref != asked {
+				t.Errorf("the %s's ping is not answered by its number", side)
+			}
+		}
+	}
+}
+
 func TestMessagesInTheWrongState(t *testing.T) {
 	t.Parallel()
 	s := serve(t)

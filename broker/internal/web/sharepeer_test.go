@@ -116,6 +116,11 @@ func (p *sharePeer) answer(conn *websocket.Conn, e protocol.Envelope) error {
 			return err
 		}
 		p.send(conn, e.ID, &protocol.Hello{Version: protocol.CurrentVersion(), Software: "peer"})
+	case "ping":
+		if _, err := protocol.DecodeBody[protocol.Ping](e); err != nil {
+			return err
+		}
+		p.send(conn, e.ID, &protocol.Pong{})
 	case "join":
 		if _, err := protocol.DecodeBody[protocol.Join](e); err != nil {
 			return err

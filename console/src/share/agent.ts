@@ -3,9 +3,10 @@
 // broker has said that it is recorded what is shown.
 
 import { currentVersion, type EndReason, type Messages, returnLimitMs, type SharingState, type Source } from "../protocol";
+import { delay, tryFor } from "../retry";
 import { type Incoming, Link, Refused } from "./link";
 import type { Page } from "./page";
-import { choose, delay, look, Picture } from "./picture";
+import { choose, look, Picture } from "./picture";
 
 /** What the page says about itself and its session. */
 export interface Settings {
@@ -28,6 +29,7 @@ export class Agent {
   readonly #settings: Settings;
   readonly #picture: Picture;
   #link: Link | null = null; // made when the customer answers the terms
+  #returning: Link | null = null; // with which it is tried to come back
   #terms: string;
   #session = "";
   #secret = ""; // not empty: joined
@@ -41,6 +43,7 @@ export class Agent {
   #began = 0;
   #clock = 0;
   #away = false; // coming back
+  #took = 0; // until the last connection was of use, in milliseconds
   #ticked = 0; // by the wall clock, which goes on while the computer sleeps
   #slept = { n: 0, ms: 0 }; // the last sleep
   #over = false;
@@ -49,7 +52,7 @@ export class Agent {
     this.#page = page;
     this.#settings = settings;
     this.#terms = settings.terms;
-    this.#picture = new Picture((sdp) => this.#offer(sdp));
+    this.#picture = new Picture((sdp) => this.#offer(sdp), () => this.#link?.probe());
   }
 
   /** joined tells whether this page is a session's agent: leaving it ends the session. */
@@ -69,6 +72,7 @@ export class Agent {
       return;
     }
     this.#accepted = accepted;
+    if (!accepted && this.#away) return this.end("terms_declined");
     this.#send("terms_answer", { version: this.#terms, accepted });
     if (accepted) this.#picture.connect(); // while the customer reads
     else await this.#leave();
@@ -93,6 +97,7 @@ export class Agent {
 
   /** refuse says no for the customer. */
   async refuse(): Promise<void> {
+    if (this.#away) return this.end("consent_refused");
     this.#send("consent_answer", { permission: "view_screen", state: "refused", epoch: this.#epoch });
     await this.#leave();
   }
@@ -122,7 +127,7 @@ export class Agent {
     if (this.#over) return;
     this.#stop();
     this.#page.to("over");
-    if (this.#secret !== "" && !this.#link?.send("ended", { reason })) await this.#tellLater(reason);
+    if (this.#secret !== "" && (this.#away || !this.#link?.send("ended", { reason }))) await this.#tellLater(reason);
     await this.#leave();
   }
 
@@ -131,7 +136,7 @@ export class Agent {
     const until = performance.now() + returnLimitMs;
     for (let attempt = 0; performance.now() < until; attempt++) {
       await new Promise((resolve) => setTimeout(resolve, delay(attempt)));
-      const link = new Link(this.#settings.url, () => undefined);
+      const link = new Link(this.#settings.url, () => undefined, tryFor(attempt, this.#took));
       try {
         await this.#hello(link);
         await link.request("resume", { session: this.#session, secret: this.#secret });
@@ -161,12 +166,15 @@ export class Agent {
     return link;
   }
 
+  // While the page comes back nothing else is said: it is said again after that.
+
   #send<T extends keyof Messages>(type: T, body: Messages[T]): void {
-    this.#link?.send(type, body);
+    if (!this.#away) this.#link?.send(type, body);
   }
 
   #ask<T extends keyof Messages>(type: T, body: Messages[T]): Promise<Incoming> {
-    return this.#link?.request(type, body) ?? Promise.reject(new Refused("offline"));
+    if (this.#away || this.#link === null) return Promise.reject(new Refused("offline"));
+    return this.#link.request(type, body);
   }
 
   #hello(link: Link): Promise<Incoming> {
@@ -177,11 +185,14 @@ export class Agent {
   /** #join uses the ticket up. It reports whether the terms are those that were read. */
   async #join(): Promise<boolean> {
     const link = this.#dial();
+    const dialled = performance.now();
     await this.#hello(link);
     const joined = await link.request("join", { ticket: this.#settings.ticket, languages: [this.#settings.language] });
     if (joined.type !== "joined") throw new Refused("malformed");
     this.#session = joined.body.session;
     this.#secret = joined.body.resume;
+    this.#took = performance.now() - dialled;
+    link.keep();
     const { version, text } = joined.body.terms;
     if (version === this.#terms) return true;
     this.#terms = version;
@@ -312,20 +323,25 @@ export class Agent {
       await new Promise((resolve) => setTimeout(resolve, delay(attempt)));
       if (this.#over) return;
       if (performance.now() > until) return this.end("network_lost");
-      const link = new Link(this.#settings.url, (m) => this.#receive(m));
-      this.#link = link;
+      const link = new Link(this.#settings.url, (m) => this.#receive(m), tryFor(attempt, this.#took));
+      this.#returning = link;
+      const dialled = performance.now();
       try {
         await this.#hello(link);
         const resumed = await link.request("resume", { session: this.#session, secret: this.#secret });
         if (resumed.type !== "resumed") throw new Refused("malformed");
         if (this.#over) return void link.close();
         link.lost = () => this.#lost(link);
+        link.keep();
+        this.#link = link;
+        this.#returning = null;
+        this.#took = performance.now() - dialled;
         this.#away = false;
         this.#page.problem(null);
         if (this.#slept.n > 0) link.send("slept", this.#slept);
         if (!resumed.body.accepted && this.#accepted) link.send("terms_answer", { version: this.#terms, accepted: true });
         if ((resumed.body.consents ?? []).some((c) => c.permission === "view_screen" && c.state === "given")) this.#recorded?.();
-        if (!resumed.body.picture && this.#accepted) this.#picture.connect();
+        if (!(resumed.body.picture && this.#picture.up) && this.#accepted) this.#picture.connect();
         if (this.#began === 0) return;
         if (this.#state === "shown" && this.#track !== null) await this.#show(this.#track);
         else this.#say(this.#state);
@@ -343,6 +359,7 @@ export class Agent {
   /** #stop sends nothing any more, at once. */
   #stop(): void {
     this.#over = true;
+    void this.#returning?.close();
     clearInterval(this.#clock);
     this.#picture.close();
     this.#track?.stop();

@@ -1,6 +1,7 @@
 // The WebSocket on which this page is the session's agent: envelopes, and answers
 // by reference. See package protocol for the messages.
 
+import { Pulse } from "../pulse";
 import { currentVersion, type Envelope, type ErrorCode, maxMessage, type Messages, subprotocolAgent } from "../protocol";
 
 /** A message that came, with the body that its type promises. */
@@ -29,13 +30,18 @@ export class Link {
   readonly #receive: (m: Incoming) => void;
   readonly #socket: WebSocket;
   readonly #opened: Promise<void>;
+  readonly #patience: number;
   readonly #waiting = new Map<number, Waiter>();
+  readonly #pulse = new Pulse(() => this.request("ping", {}), () => this.#giveUp());
+  #ended: () => void = () => undefined; // once
   #lastID = 0;
-  #closed = false;
+  #closed = false; // here
+  #over = false; // nothing comes any more
 
-  /** receive gets every message of a known form that answers no request. */
-  constructor(url: string, receive: (m: Incoming) => void) {
+  /** receive gets every message of a known form that answers no request. patience is how long an answer may take, in ms. */
+  constructor(url: string, receive: (m: Incoming) => void, patience = answerTimeout) {
     this.#receive = receive;
+    this.#patience = patience;
     const socket = new WebSocket(url, subprotocolAgent);
     this.#socket = socket;
     let opened = false;
@@ -44,20 +50,34 @@ export class Link {
         opened = true;
         resolve();
       };
-      socket.onclose = () => {
+      this.#ended = () => {
+        if (this.#over) return;
+        this.#over = true;
+        this.#pulse.stop();
         reject(new Refused("offline"));
         for (const w of this.#waiting.values()) w.reject(new Refused("offline"));
         this.#waiting.clear();
         if (opened && !this.#closed) this.lost();
       };
+      socket.onclose = () => this.#ended();
     });
     this.#opened.catch(() => undefined); // whoever waits for it is told
     socket.onmessage = (e) => this.#read(e.data);
   }
 
+  /** keep notices from now on when the broker does not answer any more. */
+  keep(): void {
+    this.#pulse.start();
+  }
+
+  /** probe looks at once whether it still does. */
+  probe(): void {
+    this.#pulse.probe();
+  }
+
   /** send returns the message's id, or 0 when there is no connection. */
   send<T extends keyof Messages>(type: T, body: Messages[T]): number {
-    if (this.#socket.readyState !== WebSocket.OPEN) return 0;
+    if (this.#over || this.#socket.readyState !== WebSocket.OPEN) return 0;
     const id = ++this.#lastID;
     const envelope: Envelope = { v: currentVersion.major, type, id, body };
     this.#socket.send(JSON.stringify(envelope));
@@ -66,7 +86,7 @@ export class Link {
 
   /** request sends a message once there is a connection, and waits for its answer. It rejects with Refused. */
   async request<T extends keyof Messages>(type: T, body: Messages[T]): Promise<Incoming> {
-    const patience = setTimeout(() => this.#socket.close(), answerTimeout); // a network that says nothing
+    const patience = setTimeout(() => this.#giveUp(), this.#patience); // a network that says nothing
     try {
       await this.#opened;
       const id = this.send(type, body);
@@ -80,6 +100,7 @@ export class Link {
   /** close ends the connection and resolves when it is closed, or a moment later. */
   close(): Promise<void> {
     this.#closed = true;
+    this.#pulse.stop();
     return new Promise((resolve) => {
       if (this.#socket.readyState === WebSocket.CLOSED) return resolve();
       this.#socket.addEventListener("close", () => resolve());
@@ -88,8 +109,14 @@ export class Link {
     });
   }
 
+  /** #giveUp does not wait for the end of a connection on which nothing comes: that takes minutes. */
+  #giveUp(): void {
+    this.#socket.close();
+    this.#ended();
+  }
+
   #read(data: unknown): void {
-    if (this.#closed || typeof data !== "string" || data.length > maxMessage) return;
+    if (this.#closed || this.#over || typeof data !== "string" || data.length > maxMessage) return;
     const m = parse(data);
     if (m === null) return;
     const waiter = this.#waiting.get(m.ref);

@@ -2,6 +2,7 @@
 // and sent to the broker, one video without sound.
 
 import type { Source } from "../protocol";
+import { delay } from "../retry";
 
 /** How long to gather candidates before the offer leaves. The broker learns ours
  * from the first packet, so few are enough. */
@@ -60,6 +61,7 @@ export function look(track: MediaStreamTrack): { source: Source; width: number; 
 
 export class Picture {
   readonly #offer: (sdp: string) => Promise<string>;
+  readonly #disturbed: () => void;
   #connection: RTCPeerConnection | null = null;
   #sender: RTCRtpSender | null = null;
   #track: MediaStreamTrack | null = null;
@@ -68,9 +70,15 @@ export class Picture {
   #timer = 0;
   #over = false;
 
-  /** offer sends an SDP offer to the broker and returns its answer. */
-  constructor(offer: (sdp: string) => Promise<string>) {
+  /** offer sends an SDP offer to the broker and returns its answer. disturbed is called when the picture does not get through. */
+  constructor(offer: (sdp: string) => Promise<string>, disturbed: () => void) {
     this.#offer = offer;
+    this.#disturbed = disturbed;
+  }
+
+  /** up reports whether there is a connection, and nothing is wrong with it. */
+  get up(): boolean {
+    return this.#connection?.connectionState === "connected";
   }
 
   /** connect makes the connection, or makes it anew. Nothing is sent on it before show. */
@@ -135,7 +143,10 @@ export class Picture {
     clearTimeout(this.#timer);
     if (connection.connectionState === "connected") this.#attempt = 0;
     if (connection.connectionState === "failed") this.#failed(connection);
-    if (connection.connectionState === "disconnected") this.#timer = setTimeout(() => this.#failed(connection), disconnectedTime);
+    if (connection.connectionState === "disconnected") {
+      this.#timer = setTimeout(() => this.#failed(connection), disconnectedTime);
+      this.#disturbed();
+    }
   }
 
   #failed(connection: RTCPeerConnection): void {
@@ -150,12 +161,6 @@ export class Picture {
     this.#connection = this.#sender = null;
     old?.close();
   }
-}
-
-/** delay is how long to wait before the attempt-th try (from 0), in milliseconds. */
-export function delay(attempt: number, random = Math.random()): number {
-  const full = Math.min(15_000, 500 * 2 ** attempt);
-  return full / 2 + (full / 2) * random;
 }
 
 /** hasten lets Chromium begin with a picture that can be read, rather than at 300
