@@ -138,7 +138,8 @@ type recordingsPage struct {
 	Tests, Has []option
 	Rows       []recordingRow
 	Page       int
-	Newer      string // addresses of the pages beside this one, "" none
+	Steps      []guardStep // what auditors have to set up; none: it is done
+	Newer      string      // addresses of the pages beside this one, "" none
 	Older      string
 }
 
@@ -194,6 +195,9 @@ func (w *Web) listRecordings(rw http.ResponseWriter, r *http.Request, by access.
 	}
 	for _, s := range found.Sessions {
 		data.Rows = append(data.Rows, rowOf(p, s))
+	}
+	if data.Steps, err = w.guardSteps(r, by, p); err != nil {
+		return err
 	}
 	p.Data = data
 	return w.show(rw, status, "audit", p)

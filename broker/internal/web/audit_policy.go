@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 
 	"consento/broker/internal/access"
@@ -18,6 +19,8 @@ type Policies interface {
 	// AddPolicy takes the next one. Errors: recordings.ErrMalformed, and
 	// recordings.ErrPolicy for one that does not follow from the one before.
 	AddPolicy(ctx context.Context, by access.Account, file []byte) (recordings.SignedPolicy, error)
+	// Independent says whether a witness signs that is not this broker itself.
+	Independent() bool
 }
 
 // policyFile is the field with the signed policy.
@@ -34,36 +37,100 @@ type policyPage struct {
 	Rules   []policyRule
 	Escrow  []string
 	Copy    bool
+	Changes bool // this account may bring the next one
+	Prepare bool // and make it here
+	Rewraps bool
+	Roots   []rootRow
+	Sent    policyData
 }
 
 // policyRule is whose sessions are read by whom.
 type policyRule struct {
 	Who  string
 	How  string
-	Keys []string
+	Keys []namedKey
+}
+
+type namedKey struct{ ID, Name string }
+
+// rootRow is a copy of the auditors' key.
+type rootRow struct {
+	PublicKey, Made string
+	InForce         bool
+}
+
+// policyData is what the page's script makes the next policy of.
+type policyData struct {
+	File        string            `json:"file"` // of the one in force; "" none
+	Keys        []offeredKey      `json:"keys"`
+	Escrow      []string          `json:"escrow"` // that was printed; none
+	Teams       []string          `json:"teams"`
+	Territories []string          `json:"territories"`
+	Roots       []lockedRoot      `json:"roots"`
+	Texts       map[string]string `json:"texts"`
+}
+
+type offeredKey struct {
+	Key     string `json:"key"`
+	Name    string `json:"name"`
+	Auditor bool   `json:"auditor"`
+}
+
+type lockedRoot struct {
+	PublicKey string `json:"public_key"`
+	Wrapped   string `json:"wrapped"`
+}
+
+// policyAction is action for a page of who may read: auditors and the data-protection
+// officer see it, and the administrator, who cannot change it.
+func (w *Web) policyAction(do func(http.ResponseWriter, *http.Request, access.Account) error) action {
+	return func(rw http.ResponseWriter, r *http.Request) error {
+		account, ok := access.Current(r)
+		if ok && (access.Can(account, access.ManageOffice, access.Scope{}) || access.Can(account, access.ReadTrail, access.Scope{})) {
+			return w.auditProblem(rw, r, do(rw, r, account))
+		}
+		return w.auditAction(do)(rw, r)
+	}
 }
 
 func (w *Web) showPolicy(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	p := w.newPage(r, "audit.policy.title")
 	said := ""
-	if r.URL.Query().Get("said") == "taken" {
-		said = p.T("audit.policy.taken")
+	switch s := r.URL.Query().Get("said"); s {
+	case "taken", "root_kept", "root_removed":
+		said = p.T("audit.policy." + s)
 	}
-	return w.policyPage(rw, by, p, http.StatusOK, said)
+	return w.policyPage(rw, r, by, p, http.StatusOK, said)
 }
 
-func (w *Web) policyPage(rw http.ResponseWriter, by access.Account, p *page, status int, said string) error {
-	data := policyPage{Account: by, Said: said}
-	if current, ok := w.policies.Policy(); ok {
+func (w *Web) policyPage(rw http.ResponseWriter, r *http.Request, by access.Account, p *page, status int, said string) error {
+	data := policyPage{Account: by, Said: said, Changes: access.Can(by, access.ManageRecipients, access.Scope{}), Rewraps: w.rewraps != nil}
+	current, ok := w.policies.Policy()
+	if data.Changes && w.custody != nil {
+		data.Prepare = true
+		if err := w.preparing(r, by, p, &data); err != nil {
+			return err
+		}
+	}
+	names := map[string]string{}
+	for _, k := range data.Sent.Keys {
+		if key, err := recordings.ParseRecipient(k.Key); err == nil {
+			names[key.ID()] = k.Name
+		}
+	}
+	if ok {
 		hash := current.Hash()
 		data.Number, data.Made, data.Root, data.Hash, data.Copy = current.Number, minute(p, current.Made), hex.EncodeToString(current.Root), hex.EncodeToString(hash[:]), current.Customer
 		for _, t := range current.Teams {
-			rule := policyRule{Who: p.T("audit.policy.all"), How: p.T("audit.policy.alone"), Keys: keyNames(t.Recipients)}
+			rule := policyRule{Who: p.T("audit.policy.all"), How: p.T("audit.policy.alone")}
 			if who := strings.Join(notEmpty(t.Name, t.Territory), ", "); who != "" {
 				rule.Who = isolate(who)
 			}
 			if t.Dual {
 				rule.How = p.T("audit.policy.dual")
+			}
+			for _, id := range keyNames(t.Recipients) {
+				rule.Keys = append(rule.Keys, namedKey{id, names[id]})
 			}
 			data.Rules = append(data.Rules, rule)
 		}
@@ -71,6 +138,53 @@ func (w *Web) policyPage(rw http.ResponseWriter, by access.Account, p *page, sta
 	}
 	p.Data = data
 	return w.show(rw, status, "audit-policy", p)
+}
+
+// preparing fills in what the next policy is made of.
+func (w *Web) preparing(r *http.Request, by access.Account, p *page, data *policyPage) error {
+	sent := policyData{Keys: []offeredKey{}, Escrow: []string{}, Teams: []string{}, Territories: []string{}, Roots: []lockedRoot{}, Texts: p.All("audit.js.")}
+	current, ok := w.policies.Policy()
+	if ok {
+		sent.File = string(current.Bytes())
+	}
+	kept, err := w.custody.KeptKeys(r.Context(), by)
+	if err != nil {
+		return err
+	}
+	for _, k := range kept {
+		sent.Keys = append(sent.Keys, offeredKey{k.PublicKey, strings.Join(notEmpty(plain(k.Owner), plain(k.Name)), ": "), k.Auditor})
+	}
+	set, err := w.custody.EscrowKeys(r.Context(), by)
+	if err != nil {
+		return err
+	}
+	for _, key := range set.Keys {
+		sent.Escrow = append(sent.Escrow, key.String())
+	}
+	if w.people != nil {
+		accounts, err := w.people(r.Context())
+		if err != nil {
+			return err
+		}
+		for _, a := range accounts {
+			if a.Team != "" && !slices.Contains(sent.Teams, a.Team) {
+				sent.Teams = append(sent.Teams, a.Team)
+			}
+			if a.Territory != "" && !slices.Contains(sent.Territories, a.Territory) {
+				sent.Territories = append(sent.Territories, a.Territory)
+			}
+		}
+	}
+	roots, err := w.custody.RootKeys(r.Context(), by)
+	if err != nil {
+		return err
+	}
+	for _, k := range roots {
+		sent.Roots = append(sent.Roots, lockedRoot{k.PublicKey, k.Wrapped})
+		data.Roots = append(data.Roots, rootRow{k.PublicKey, minute(p, k.Made), ok && k.PublicKey == hex.EncodeToString(current.Root)})
+	}
+	data.Sent = sent
+	return nil
 }
 
 func notEmpty(all ...string) []string {
@@ -113,8 +227,41 @@ func (w *Web) changePolicy(rw http.ResponseWriter, r *http.Request, by access.Ac
 	if what != "" {
 		p := w.newPage(r, "audit.policy.title")
 		p.Error = p.T(what)
-		return w.policyPage(rw, by, p, http.StatusUnprocessableEntity, "")
+		return w.policyPage(rw, r, by, p, http.StatusUnprocessableEntity, "")
 	}
 	http.Redirect(rw, r, "/audit/policy?said=taken", http.StatusSeeOther)
+	return nil
+}
+
+func backToPolicy(rw http.ResponseWriter, r *http.Request, _ access.Account) error {
+	http.Redirect(rw, r, "/audit/policy", http.StatusSeeOther)
+	return nil
+}
+
+// changeRoot keeps or forgets a locked copy of the auditors' key.
+func (w *Web) changeRoot(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+	values, err := form(r)
+	if err != nil {
+		return err
+	}
+	said := "root_kept"
+	switch values.Get("step") {
+	case "keep":
+		err = w.custody.KeepRootKey(r.Context(), by, values.Get("public_key"), values.Get("wrapped"))
+	case "remove":
+		said = "root_removed"
+		err = w.custody.RemoveRootKey(r.Context(), by, values.Get("public_key"))
+	default:
+		return errForm
+	}
+	if errors.Is(err, access.ErrInvalid) || errors.Is(err, access.ErrNotFound) {
+		p := w.newPage(r, "audit.policy.title")
+		p.Error = p.T("audit.keys.refused")
+		return w.policyPage(rw, r, by, p, http.StatusUnprocessableEntity, "")
+	}
+	if err != nil {
+		return err
+	}
+	http.Redirect(rw, r, "/audit/policy?said="+said, http.StatusSeeOther)
 	return nil
 }

@@ -43,6 +43,8 @@ func (s *policyShelf) AddPolicy(_ context.Context, _ access.Account, file []byte
 	return p, err
 }
 
+func (s *policyShelf) Independent() bool { return false }
+
 // firstPolicy is signed by somebody.
 func firstPolicy(t testing.TB) recordings.SignedPolicy {
 	t.Helper()

@@ -547,3 +547,9 @@ func TestWithoutJavaScriptInChromium(t *testing.T) {
 	h.desk.set(id, ended(protocol.StateClosed, protocol.EndTechnician, &yes))
 	b.until(newest("Closed") + ` && document.querySelector(".removed")`)
 }
+
+// media shows the page as on that medium, "" the screen.
+func (b *chromium) media(medium string) {
+	b.t.Helper()
+	command(b, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Media: medium})
+}

@@ -39,6 +39,9 @@ func dutiesOf(a access.Account) []dutyLink {
 	if auditor(a) {
 		links = append(links, dutyLink{"/audit/", "audit.nav.recordings"})
 	}
+	if access.Can(a, access.ManageOffice, access.Scope{}) {
+		links = append(links, dutyLink{"/settings", "settings.title"})
+	}
 	if access.Can(a, access.ReadTrail, access.Scope{}) {
 		links = append(links, dutyLink{"/audit/retention", "audit.nav.retention"}, dutyLink{"/audit/trail", "audit.nav.trail"},
 			dutyLink{"/audit/keys", "audit.nav.keys"})

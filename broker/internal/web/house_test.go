@@ -324,6 +324,9 @@ func newHouse(t testing.TB, options ...option) *house {
 	if c.Evidence != nil {
 		c.AuditorKeys = h.access
 	}
+	if c.Policies != nil {
+		c.Custody = h.access
+	}
 	if c.Decisions != nil {
 		c.People = h.access.Accounts
 	}

@@ -21,6 +21,8 @@ const listed = 50
 type settingsPage struct {
 	Account   access.Account
 	Saved     string // what was done just now, as a sentence
+	Unguarded bool   // recordings are made that nobody reads once the auditors' keys are lost
+	Policy    bool   // there is a page of who may read
 	Fixed     bool   // the office stands in the configuration
 	Office    []input
 	Kept      []input
@@ -140,7 +142,7 @@ func (w *Web) settingsForm(rw http.ResponseWriter, r *http.Request, by access.Ac
 	if err != nil {
 		return err
 	}
-	data.Account, data.Fixed = by, s.Fixed
+	data.Account, data.Fixed, data.Unguarded, data.Policy = by, s.Fixed, w.unguarded(), w.policies != nil
 	field := func(name, label, kind string, max int, required bool) input {
 		f := input{Name: name, Label: p.T(label), Type: kind, Value: form.Get(name), Max: max, Required: required, Error: problems[name], ErrorWord: p.T("page.error")}
 		if p.Has(label + ".hint") {

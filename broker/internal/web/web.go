@@ -107,7 +107,7 @@ func OfficeOf(s access.Settings) Office {
 		RecordingDays: s.RecordingDays, LogMonths: s.LogMonths, Languages: s.Languages, Logo: s.Logo}
 }
 
-// Config is what New needs. Every field but Evidence, AuditorKeys, Decisions, People, Receipts, Console, Style, Agents and Logger is required.
+// Config is what New needs. Every field but Evidence, AuditorKeys, Policies, Custody, Rewraps, Decisions, People, Receipts, Console, Style, Agents and Logger is required.
 type Config struct {
 	Sessions Sessions
 	Accounts Accounts
@@ -117,6 +117,10 @@ type Config struct {
 	Evidence    Evidence
 	AuditorKeys AuditorKeys
 	Policies    Policies // nil: there is no page of who may read
+	// Custody and Rewraps are behind set-up, signature and re-wrapping in the browser; they
+	// need Policies. nil: there are no such pages.
+	Custody Custody
+	Rewraps Rewraps
 	// Decisions and People are behind the pages of trail, retention and holds.
 	Decisions Decisions
 	People    func(context.Context) ([]access.Account, error)
@@ -151,6 +155,8 @@ type Web struct {
 	evidence    Evidence // nil: there are no auditor's pages
 	auditorKeys AuditorKeys
 	policies    Policies
+	custody     Custody
+	rewraps     Rewraps
 	decisions   Decisions // nil: there are no pages of trail and retention
 	people      func(context.Context) ([]access.Account, error)
 	receipts    func(ctx context.Context, session string) ([]byte, error)
@@ -178,6 +184,8 @@ func New(c Config) (*Web, error) {
 		return nil, errors.New("web: Evidence and AuditorKeys go together")
 	case (c.Decisions == nil) != (c.People == nil):
 		return nil, errors.New("web: Decisions and People go together")
+	case (c.Custody != nil || c.Rewraps != nil) && c.Policies == nil:
+		return nil, errors.New("web: Custody and Rewraps need Policies")
 	case len(c.CookieKey) < 32:
 		return nil, errors.New("web: CookieKey needs 32 bytes")
 	}
@@ -191,7 +199,7 @@ func New(c Config) (*Web, error) {
 	mac := hmac.New(sha256.New, c.CookieKey)
 	mac.Write([]byte("consento customer cookie v1"))
 	w := &Web{
-		sessions: c.Sessions, accounts: c.Accounts, setup: c.Setup, settings: c.Settings, evidence: c.Evidence, auditorKeys: c.AuditorKeys, policies: c.Policies, decisions: c.Decisions, people: c.People, receipts: c.Receipts, office: c.Office, texts: c.Texts,
+		sessions: c.Sessions, accounts: c.Accounts, setup: c.Setup, settings: c.Settings, evidence: c.Evidence, auditorKeys: c.AuditorKeys, policies: c.Policies, custody: c.Custody, rewraps: c.Rewraps, decisions: c.Decisions, people: c.People, receipts: c.Receipts, office: c.Office, texts: c.Texts,
 		publicURL: base,
 		legal:     c.Legal,
 		cookies:   customerCookies{key: mac.Sum(nil), now: time.Now},
@@ -273,7 +281,9 @@ func (w *Web) routes() http.Handler {
 	}
 	if w.evidence != nil {
 		if w.policies != nil {
-			mux.Handle("/audit/policy", w.staff(w.auditAction(w.showPolicy), w.auditAction(w.changePolicy)))
+			for path, h := range w.custodyRoutes() {
+				mux.Handle(path, h)
+			}
 		}
 		for path, h := range w.auditRoutes() {
 			mux.Handle(path, h)

@@ -1,13 +1,10 @@
 // The key bag of a segment (recordings/FORMAT.md), versions 1 and 2.
 
 import { type Bytes, equal, unbase64, utf8 } from "./bytes";
-import { expand32, receive } from "./hpke";
+import { expand32, exported } from "./hpke";
 import type { Identity } from "./identity";
 import { Problem } from "./problem";
 import type { Open } from "./record";
-
-const kemP256 = 16;
-const encSize = 65;
 
 interface Part {
   kem: number;
@@ -29,9 +26,10 @@ function checked(stanzas: Stanza[]): Stanza[] {
 
 async function openPart(part: Part, identity: Identity, info: string, additional: string): Promise<Bytes | null> {
   const b = unbase64(part.body);
+  const { kem, encSize } = identity;
   if (b === null || b.length !== encSize + 12 + 32 + 16) return null;
   try {
-    const raw = await receive(b.slice(0, encSize), identity.privateKey, identity.publicKey, utf8(info), "consento-wrap/v1");
+    const raw = await exported(kem, await identity.decapsulate(b.slice(0, encSize)), utf8(info), "consento-wrap/v1");
     const key = await crypto.subtle.importKey("raw", raw, "AES-GCM", false, ["decrypt"]);
     return new Uint8Array(await crypto.subtle.decrypt({ name: "AES-GCM", iv: b.slice(encSize, encSize + 12), additionalData: utf8(additional) }, key, b.slice(encSize + 12)));
   } catch {
@@ -53,10 +51,11 @@ async function openStanzas(
 ): Promise<Bytes> {
   let found = false;
   let half = false;
+  const kinds = new Set(identities.map((i) => i.kem)); // keys of another kind are not asked for
   for (const s of stanzas) {
-    const fitting = s.parts.map((p) => (p.kem === kemP256 ? identities.find((i) => i.id === p.id) : undefined));
+    const fitting = s.parts.map((p) => identities.find((i) => i.kem === p.kem && i.id === p.id));
     if (fitting.some((i) => i === undefined)) {
-      half ||= fitting.some((i) => i !== undefined) && s.parts.every((p) => p.kem === kemP256);
+      half ||= fitting.some((i) => i !== undefined) && s.parts.every((p) => kinds.has(p.kem));
       continue;
     }
     found = true;
@@ -69,7 +68,7 @@ async function openStanzas(
 }
 
 /** openBag returns the content key of a segment, which has to be the one that OPEN commits to. */
-export async function openBag(text: string, open: Open, identities: readonly Identity[]): Promise<Bytes> {
+export async function openBag(text: string, open: Pick<Open, "sid" | "segment" | "commit">, identities: readonly Identity[]): Promise<Bytes> {
   let version: number;
   let stanzas: Stanza[];
   try {

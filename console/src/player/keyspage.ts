@@ -2,11 +2,10 @@
 // and sends the public half and the locked one.
 
 import { by, dataOf } from "./element";
-import { makePair, readPair, recipientText, unwrapPair, wrapPair } from "./identity";
+import { makePair, passphraseProblem, readPair, unwrapPair, wrapSecret } from "./identity";
+import { Kem, recipientText } from "./keytext";
 import { Problem } from "./problem";
 import { say, speak } from "./words";
-
-const leastPassphrase = 15;
 
 interface Keys {
   keys: { id: string; name: string; wrapped: string }[];
@@ -32,8 +31,8 @@ make.addEventListener("submit", (e) => {
   e.preventDefault();
   const passphrase = value("passphrase");
   if (value("key-name").trim() === "") return refuse("no_name", "key-name");
-  if ([...passphrase.normalize("NFKC")].length < leastPassphrase) return refuse("short", "passphrase");
-  if (passphrase !== value("passphrase-again")) return refuse("differ", "passphrase-again");
+  const wrong = passphraseProblem(passphrase, value("passphrase-again"));
+  if (wrong !== null) return refuse(wrong, wrong === "differ" ? "passphrase-again" : "passphrase");
   void send(passphrase);
 });
 
@@ -41,7 +40,7 @@ async function send(passphrase: string): Promise<void> {
   const file = by<HTMLInputElement>("key-file").files?.[0];
   try {
     const pair = file === undefined ? await makePair() : await readPair(file.size > 4096 ? "" : await file.text());
-    const fields: Record<string, string> = { name: value("key-name"), public_key: await recipientText(pair.publicKey), wrapped: await wrapPair(pair, passphrase) };
+    const fields: Record<string, string> = { name: value("key-name"), public_key: await recipientText({ kem: Kem.p256, bytes: pair.publicKey }), wrapped: await wrapSecret(pair.pkcs8, passphrase) };
     for (const [name, text] of Object.entries(fields)) (keep.elements.namedItem(name) as HTMLInputElement).value = text;
     keep.submit();
   } catch (e) {

@@ -1,0 +1,162 @@
+package web
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"time"
+
+	"consento/broker/internal/access"
+)
+
+// Custody keeps what auditors' browsers made besides their own keys: locked copies of
+// the key that signs policies, and the public halves of the printed keys. Every
+// method is for auditors alone.
+type Custody interface {
+	RootKeys(ctx context.Context, by access.Account) ([]access.RootKey, error)
+	KeepRootKey(ctx context.Context, by access.Account, publicKey, wrapped string) error
+	RemoveRootKey(ctx context.Context, by access.Account, publicKey string) error
+	EscrowKeys(ctx context.Context, by access.Account) (access.EscrowSet, error)
+	PrepareEscrow(ctx context.Context, by access.Account, publicKeys [3]string) error
+	KeptKeys(ctx context.Context, by access.Account) ([]access.KeptKey, error)
+}
+
+// custodyRoutes lists the addresses of set-up, signature and re-wrapping.
+func (w *Web) custodyRoutes() map[string]http.Handler {
+	routes := map[string]http.Handler{"/audit/policy": w.staff(w.policyAction(w.showPolicy), w.auditAction(w.changePolicy))}
+	if w.custody != nil {
+		routes["/audit/escrow"] = w.staff(w.auditAction(w.showEscrow), w.auditAction(w.prepareEscrow))
+		routes["/audit/root"] = w.staff(w.auditAction(backToPolicy), w.auditAction(w.changeRoot))
+	}
+	if w.rewraps != nil {
+		routes["/audit/rewrap"] = w.staff(w.auditAction(w.showRewrap), nil)
+		routes["/audit/rewrap/next"] = w.staff(w.auditAction(backToRewrap), w.auditAction(w.nextBags))
+		routes["/audit/rewrap/{id}/{n}"] = w.staff(w.auditAction(backToRewrap), w.auditAction(w.takeBag))
+	}
+	return routes
+}
+
+// escrowPage is the data of the template "audit-escrow".
+type escrowPage struct {
+	Account access.Account
+	Said    string
+	State   string // in words
+	Warn    bool
+	Keys    []string // names of the newest set
+	Made    string
+	Day     string
+	Sent    textsData
+}
+
+// textsData is what a page's script is given that needs words alone.
+type textsData struct {
+	Texts map[string]string `json:"texts"`
+}
+
+func (w *Web) showEscrow(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+	p := w.newPage(r, "audit.escrow.title")
+	said := ""
+	if r.URL.Query().Get("said") == "prepared" {
+		said = p.T("audit.escrow.prepared")
+	}
+	return w.escrowPage(rw, r, by, p, http.StatusOK, said)
+}
+
+func (w *Web) escrowPage(rw http.ResponseWriter, r *http.Request, by access.Account, p *page, status int, said string) error {
+	set, err := w.custody.EscrowKeys(r.Context(), by)
+	if err != nil {
+		return err
+	}
+	data := escrowPage{Account: by, Said: said, Day: day(p, time.Now()), Sent: textsData{p.All("audit.js.")}}
+	state := w.escrowState(set)
+	data.State, data.Warn = p.T("audit.escrow.state."+state), state != "named"
+	if len(set.Keys) > 0 {
+		data.Keys, data.Made = keyNames(set.Keys), minute(p, set.Made)
+	}
+	p.Data = data
+	return w.show(rw, status, "audit-escrow", p)
+}
+
+// escrowState says how far the office is with its printed keys: none, printed (no
+// policy names them yet) or named by the policy in force.
+func (w *Web) escrowState(set access.EscrowSet) string {
+	current, ok := w.policies.Policy()
+	named := keyNames(current.Escrow)
+	switch {
+	case len(set.Keys) > 0 && (!ok || len(named) != 3 || keyNames(set.Keys)[0] != named[0]):
+		return "printed"
+	case ok && len(named) == 3:
+		return "named"
+	}
+	return "none"
+}
+
+// prepareEscrow takes the public halves of what was printed.
+func (w *Web) prepareEscrow(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+	values, err := form(r)
+	if err != nil {
+		return err
+	}
+	err = w.custody.PrepareEscrow(r.Context(), by, [3]string{values.Get("key1"), values.Get("key2"), values.Get("key3")})
+	if errors.Is(err, access.ErrInvalid) {
+		p := w.newPage(r, "audit.escrow.title")
+		p.Error = p.T("audit.keys.refused")
+		return w.escrowPage(rw, r, by, p, http.StatusUnprocessableEntity, "")
+	}
+	if err != nil {
+		return err
+	}
+	http.Redirect(rw, r, "/audit/escrow?said=prepared", http.StatusSeeOther)
+	return nil
+}
+
+// guardStep is one line of what auditors have to set up.
+type guardStep struct {
+	Done       bool
+	Text, Path string
+}
+
+// guardSteps lists it; nil when all is done, or nothing of it can be done here.
+func (w *Web) guardSteps(r *http.Request, by access.Account, p *page) ([]guardStep, error) {
+	if w.custody == nil || w.policies == nil {
+		return nil, nil
+	}
+	keys, err := w.auditorKeys.AuditorKeys(r.Context(), by)
+	if err != nil {
+		return nil, err
+	}
+	set, err := w.custody.EscrowKeys(r.Context(), by)
+	if err != nil {
+		return nil, err
+	}
+	escrow := w.escrowState(set)
+	_, signed := w.policies.Policy()
+	steps := []guardStep{
+		{len(keys) > 0, "audit.steps.key", "/audit/keys"},
+		{escrow == "named", "audit.steps.escrow", "/audit/escrow"},
+		{signed, "audit.steps.policy", "/audit/policy"},
+		{w.policies.Independent(), "audit.steps.witness", ""},
+	}
+	if escrow == "printed" {
+		steps[1].Text, steps[1].Path = "audit.steps.escrow_next", "/audit/policy"
+	}
+	done := true
+	for i, s := range steps {
+		done = done && s.Done
+		steps[i].Text = p.T(s.Text)
+	}
+	if done {
+		return nil, nil
+	}
+	return steps, nil
+}
+
+// unguarded says whether recordings are made that nobody can read once the auditors'
+// keys are lost.
+func (w *Web) unguarded() bool {
+	if w.policies == nil {
+		return false
+	}
+	current, _ := w.policies.Policy()
+	return len(current.Escrow) == 0
+}
