@@ -22,7 +22,7 @@ func (b *broker) evidenceKeys() (translog.Keys, error) {
 
 // witness is who signs the log and the recordings, as it is configured.
 func (b *broker) witness(secrets *ops.Secrets) (evidence.WitnessConfig, error) {
-	c := evidence.WitnessConfig{Own: secrets.OwnWitnessKey(), OwnState: filepath.Join(b.folder.Keys(), "witness-embedded.state"),
+	c := evidence.WitnessConfig{Own: secrets.OwnWitnessKey(), OwnState: filepath.Join(b.folder.Keys(), "witness-embedded.state"), OwnBags: b.folder.Mirror(),
 		MaxLag: time.Duration(b.config.Evidence.MaxLag)}
 	keys, err := b.evidenceKeys()
 	if err != nil {

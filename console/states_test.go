@@ -156,7 +156,7 @@ func TestEveryReasonAndCodeHasWords(t *testing.T) {
 		}
 	}
 	for _, code := range []protocol.ErrorCode{protocol.CodeMalformed, protocol.CodeKey, protocol.CodeThrottled, protocol.CodeNotAllowed, protocol.CodeNotNow,
-		protocol.CodeNoRecipient, protocol.CodeEvidence, protocol.CodeUnavailable, protocol.CodeNoSession, protocol.CodeMedia, protocol.CodeUnknownState} {
+		protocol.CodeNoRecipient, protocol.CodeEvidence, protocol.CodeWitness, protocol.CodeUnavailable, protocol.CodeNoSession, protocol.CodeMedia, protocol.CodeUnknownState} {
 		before := eval[string](b, `document.querySelector("main > [role=alert]").textContent`)
 		p.send(0, &protocol.Error{Code: code})
 		b.until("sentence for "+string(code), fmt.Sprintf(`document.querySelector("main > [role=alert]").textContent !== %q`, before))

@@ -191,6 +191,7 @@ const (
 	CodeNotNow       ErrorCode = "not_now"       // not possible in this state of the session
 	CodeNoRecipient  ErrorCode = "no_recipient"  // no auditor's key is named, so no session starts
 	CodeEvidence     ErrorCode = "evidence"      // the evidence cannot be written
+	CodeWitness      ErrorCode = "witness"       // no witness has signed the evidence for too long, so no session starts
 	CodeUnavailable  ErrorCode = "unavailable"   // the broker is stopping or broken
 	CodeNoSession    ErrorCode = "no_session"    // no such session, or not for this person
 	CodeMedia        ErrorCode = "media"         // no picture connection could be made

@@ -38,6 +38,9 @@ type Config struct {
 	Retention  string      // retention class, printable ASCII, at most 64
 	Policy     [32]byte    // hash of the recipient policy; zero: none
 	Continues  *Head       // last head of the segment before; needed when Segment > 0
+	// Bagged, if any, is called when the key bag is on the disk and nothing else of the
+	// segment is: the moment to bring it to a second place.
+	Bagged func()
 	// Now is the clock; nil means time.Now. It stamps the seals.
 	Now func() time.Time
 }
@@ -126,6 +129,9 @@ func Create(c Config) (*Writer, error) {
 	bagPath := filepath.Join(c.BagDir, BagName(c.Session, c.Segment))
 	if err := writeDurable(bagPath, bag); err != nil {
 		return nil, fmt.Errorf("recordings: key bag: %w", full(err))
+	}
+	if c.Bagged != nil {
+		c.Bagged()
 	}
 	if err := w.begin(body); err != nil {
 		// Nothing was announced: leave nothing behind.

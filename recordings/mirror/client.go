@@ -1,7 +1,6 @@
 package mirror
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"crypto/ed25519"
@@ -163,34 +162,7 @@ func (m *Client) Open(ctx context.Context, name string, from int64) (io.ReadClos
 
 // List goes through all recordings of the mirror.
 func (m *Client) List(ctx context.Context) iter.Seq2[Held, error] {
-	return func(yield func(Held, error) bool) {
-		req, err := http.NewRequestWithContext(ctx, http.MethodGet, m.base+"/rec", nil)
-		if err != nil {
-			yield(Held{}, err)
-			return
-		}
-		res, err := m.http.Do(req)
-		if err != nil {
-			yield(Held{}, fmt.Errorf("mirror: %w", err))
-			return
-		}
-		defer res.Body.Close()
-		if res.StatusCode != http.StatusOK {
-			yield(Held{}, outcome(res.StatusCode, nil))
-			return
-		}
-		lines := bufio.NewScanner(res.Body) // a line has at most 64 KiB
-		for lines.Scan() {
-			var h Held
-			err := json.Unmarshal(lines.Bytes(), &h)
-			if !yield(h, err) || err != nil {
-				return
-			}
-		}
-		if err := lines.Err(); err != nil {
-			yield(Held{}, fmt.Errorf("mirror: %w", err))
-		}
-	}
+	return lines[Held](ctx, m, "/rec")
 }
 
 // PushCheckpoint asks for a cosignature over the newest checkpoint of the log.

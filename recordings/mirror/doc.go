@@ -9,6 +9,8 @@
 //   - What it acknowledged, by a size or by a countersignature, is on its disk.
 //   - It countersigns no two roots of one length, and no two checkpoints of which
 //     one does not extend the other.
+//   - It keeps of key bags what the log names, and destroys one when the log holds
+//     that an auditor and the data-protection officer decided it; never else.
 //   - Bodies, open recordings, memory and times are limited.
 //
 // It does not promise that it kept what it acknowledged, should its own operator

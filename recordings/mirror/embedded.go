@@ -3,15 +3,19 @@ package mirror
 import (
 	"context"
 	"crypto/ed25519"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io/fs"
 	"iter"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"sync"
+	"time"
 
 	"consento/recordings"
+	"consento/recordings/store"
 	"consento/recordings/translog"
 	"consento/recordings/translog/tlogwitness"
 )
@@ -21,13 +25,15 @@ import (
 const EmbeddedName = translog.EmbeddedWitness
 
 // Embedded is a witness inside the broker, for who has no other: it verifies and
-// signs, and keeps nothing. It protects against mistakes, not against whoever has
-// the machine.
+// signs, and keeps nothing but key bags (see [Embedded.KeepBags]). It protects
+// against mistakes, not against whoever has the machine.
 type Embedded struct {
 	dir      string
 	key      ed25519.PrivateKey
 	logKeys  []ed25519.PublicKey
 	cosigner *translog.Cosigner
+
+	keeper *keeper // nil: it keeps no bags
 
 	mu   sync.Mutex
 	open map[string]*recordings.Follower
@@ -36,6 +42,40 @@ type Embedded struct {
 // NewEmbedded signs with key, which is also that of cosigner.
 func NewEmbedded(dir string, key ed25519.PrivateKey, logKeys []ed25519.PublicKey, cosigner *translog.Cosigner) *Embedded {
 	return &Embedded{dir: dir, key: key, logKeys: logKeys, cosigner: cosigner, open: map[string]*recordings.Follower{}}
+}
+
+// KeepBags makes it keep a second copy of key bags, by the same rules as another
+// machine would: as the log says, and not a moment longer.
+func (e *Embedded) KeepBags(bags store.Bags, log Log, logger *slog.Logger, now func() time.Time) error {
+	if now == nil {
+		now = time.Now
+	}
+	e.keeper = newKeeper(bags, nil, log.Entries, logger, now)
+	return e.keeper.follow(context.Background(), log.Checkpoint().Size)
+}
+
+// PutBag keeps a key bag in the place of the one before.
+func (e *Embedded) PutBag(ctx context.Context, name string, bag []byte) (BagHeld, error) {
+	if e.keeper == nil {
+		return BagHeld{name, sha256.Sum256(bag)}, nil
+	}
+	return e.keeper.put(ctx, name, bag)
+}
+
+// Bag tells which one there is.
+func (e *Embedded) Bag(ctx context.Context, name string) (BagHeld, error) {
+	if e.keeper == nil {
+		return BagHeld{}, fs.ErrNotExist
+	}
+	return e.keeper.held(ctx, name)
+}
+
+// Bags goes through all.
+func (e *Embedded) Bags(ctx context.Context) iter.Seq2[BagHeld, error] {
+	if e.keeper == nil {
+		return func(func(BagHeld, error) bool) {}
+	}
+	return e.keeper.list(ctx)
 }
 
 // Held implements [Target]: of what it has verified since the start.
@@ -123,6 +163,11 @@ func (e *Embedded) PushCheckpoint(ctx context.Context, log tlogwitness.Source) (
 	line, err := e.cosigner.AddCheckpoint(translog.Request{Old: last.Size, Proof: proof, Checkpoint: point})
 	if err != nil {
 		return point, err
+	}
+	if e.keeper != nil {
+		if err := e.keeper.follow(ctx, point.Size); err != nil {
+			return point, fmt.Errorf("key bags: %w", err)
+		}
 	}
 	return point.Add(line)
 }

@@ -44,3 +44,39 @@ func TestFullMirror(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestFullBags: a mirror that has no room for key bags says so, and takes them later.
+func TestFullBags(t *testing.T) {
+	o := newOffice(t)
+	p := newPlace(t, o)
+	p.stop()
+	bags := filepath.Join(p.root, "bags")
+	if err := unix.Mount("tmpfs", bags, "tmpfs", 0, "size=4096"); err != nil {
+		t.Skipf("a small file system cannot be mounted here (not root, or a container): %v", err)
+	}
+	t.Cleanup(func() { p.stop(); ok(t, unix.Unmount(bags, unix.MNT_DETACH)) })
+	p.start(t)
+	l := o.uplink(t, p.client(t), p.key.Public().(ed25519.PublicKey))
+	l.c.BagDir = o.dir
+	var full error
+	for range 20 {
+		k := o.keep(t)
+		full = errors.Join(full, l.Bag(t.Context(), k.segment))
+		k.opened(t)
+		must(k.Close())(t)
+	}
+	if !errors.Is(full, recordings.ErrNoSpace) || l.Status().Bags == 0 {
+		t.Errorf("%v, %+v", full, l.Status())
+	}
+	l.run(t)
+	ok(t, unix.Mount("tmpfs", bags, "tmpfs", unix.MS_REMOUNT, "size=8388608"))
+	eventually(t, "all of them", func() bool { return l.Status().Bags == 0 })
+	n := 0
+	for _, err := range p.client(t).Bags(t.Context()) {
+		ok(t, err)
+		n++
+	}
+	if n != 20 {
+		t.Errorf("%d bags", n)
+	}
+}

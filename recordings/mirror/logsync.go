@@ -54,6 +54,7 @@ func (u *Uplink) syncLog(ctx context.Context, now time.Time) (tried bool, err er
 	}
 	u.mu.Lock()
 	l.size, l.copied, l.since = point.Size, false, time.Time{}
+	u.signed = u.c.Now()
 	u.mu.Unlock()
 	if err := u.copyLog(ctx, point); err != nil {
 		u.mu.Lock()

@@ -234,6 +234,9 @@ func (u *Uplink) one(ctx context.Context, file *os.File, p *piece, to sealEnd) e
 		return errors.Join(ErrAnswer, err)
 	}
 	p.sent, p.most = to.end, max(p.most, to.end)
+	u.mu.Lock()
+	u.signed = u.c.Now()
+	u.mu.Unlock()
 	for len(p.seals) > 0 && p.seals[0].end <= to.end {
 		p.seals = p.seals[1:]
 	}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"log/slog"
 	"net/http"
 	"strconv"
 	"time"
@@ -123,6 +124,12 @@ func (s *Server) takeEntries(ctx context.Context, at, size uint64, leaves [][]by
 	err := s.c.Replica.Append(ctx, at, leaves, proof, last)
 	var held translog.HeldError
 	switch {
+	case err == nil:
+		// The leaves are kept; what they decide is done here, or with the next ones.
+		if err := s.keeper.follow(ctx, s.c.Replica.Size()); err != nil {
+			s.c.Logger.Error("what the log decided is not done yet", slog.Any("error", err))
+		}
+		return nil
 	case errors.As(err, &held):
 		return ErrHeld
 	case errors.Is(err, translog.ErrForeign), errors.Is(err, translog.ErrUntrusted):

@@ -7,6 +7,7 @@ import (
 	"crypto/subtle"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -43,11 +44,12 @@ const (
 
 // Server answers a broker. It is an http.Handler, safe for concurrent use.
 type Server struct {
-	c     Config
-	token [sha256.Size]byte
-	slots chan struct{}
-	tails tails
-	mux   *http.ServeMux
+	c      Config
+	token  [sha256.Size]byte
+	slots  chan struct{}
+	tails  tails
+	keeper *keeper
+	mux    *http.ServeMux
 }
 
 // NewServer checks the configuration.
@@ -66,9 +68,17 @@ func NewServer(c Config) (*Server, error) {
 	}
 	s := &Server{c: c, token: sha256.Sum256([]byte(c.Token)), slots: make(chan struct{}, slots), mux: http.NewServeMux()}
 	s.tails = tails{store: c.Store, logKeys: c.LogKeys, open: map[string]*tail{}}
+	s.keeper = newKeeper(c.Store, c.Store, c.Replica.Entries, c.Logger, c.Now)
+	// What was decided before a crash is carried out first.
+	if err := s.keeper.follow(context.Background(), c.Replica.Size()); err != nil {
+		return nil, fmt.Errorf("mirror: key bags: %w", err)
+	}
 	s.mux.HandleFunc("GET /rec", s.list)
 	s.mux.HandleFunc("GET /rec/{name}", s.read)
 	s.mux.HandleFunc("POST /rec/{name}", s.append)
+	s.mux.HandleFunc("GET /bags", s.listBags)
+	s.mux.HandleFunc("GET /bags/{name}", s.bag)
+	s.mux.HandleFunc("PUT /bags/{name}", s.putBag)
 	s.mux.HandleFunc("GET /log", s.log)
 	s.mux.HandleFunc("POST /log/entries", s.entries)
 	s.mux.HandleFunc("PUT /log/sealed/{hash}", s.sealed)

@@ -43,16 +43,18 @@ type Log interface {
 	Sealed(h translog.Hash) ([]byte, error)
 }
 
-// UplinkConfig is what an uplink needs. All but Every and Now is required.
+// UplinkConfig is what an uplink needs. All but BagDir, Signed, Every and Now is required.
 type UplinkConfig struct {
 	Target Target
 	Key    ed25519.PublicKey // that the target countersigns with
 	Log    Log
 	Dir    string // folder of the recordings
+	BagDir string // of their key bags; "": they are not carried
 	// Cosigned keeps a checkpoint with a cosignature; since when the log was not
 	// cosigned before the start is what Since says.
 	Cosigned func(context.Context, translog.Checkpoint) error
 	Since    time.Time
+	Signed   time.Time // when it signed last, before the start; zero: not known
 	// Countersigned is given what the target signed over a head of a segment; final
 	// over its last.
 	Countersigned func(s Segment, cosignature []byte, final bool) error
@@ -89,6 +91,8 @@ type Uplink struct {
 
 	mu     sync.Mutex
 	pieces map[string]*piece
+	bags   map[Segment]*bagState
+	signed time.Time // when the target signed something last
 	log    logState
 	pause  time.Duration
 	until  time.Time // no exchange before
@@ -107,7 +111,7 @@ func NewUplink(c UplinkConfig) (*Uplink, error) {
 	if c.Every == 0 {
 		c.Every = 10 * time.Second
 	}
-	return &Uplink{c: c, wake: make(chan struct{}, 1), pieces: map[string]*piece{}, log: logState{since: c.Since}}, nil
+	return &Uplink{c: c, wake: make(chan struct{}, 1), pieces: map[string]*piece{}, bags: map[Segment]*bagState{}, signed: c.Signed, log: logState{since: c.Since}}, nil
 }
 
 // Sealed tells of a head of a segment that is on the disk. It never waits.
@@ -142,7 +146,9 @@ func (u *Uplink) told(s Segment, n uint64, now bool) {
 type Status struct {
 	Lag     time.Duration // age of the oldest thing that the target has not signed
 	Waiting int           // recordings of which something is not there yet
-	Refused int           // recordings that the target refuses
+	Refused int           // recordings and key bags that the target refuses
+	Bags    int           // key bags that are not there yet, or others
+	Signed  time.Time     // when it signed something last; zero: not known
 	Err     error         // of the last exchange; nil when it went well
 }
 
@@ -150,7 +156,7 @@ type Status struct {
 func (u *Uplink) Status() Status {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	s := Status{Err: u.err}
+	s := Status{Err: u.err, Bags: len(u.bags), Signed: u.signed}
 	now := u.c.Now()
 	age := func(since time.Time) {
 		if !since.IsZero() {
@@ -158,6 +164,13 @@ func (u *Uplink) Status() Status {
 		}
 	}
 	age(u.log.since)
+	for _, b := range u.bags {
+		if b.refused >= patient { // it waits for people, not for the target
+			s.Refused++
+		} else {
+			age(b.since)
+		}
+	}
 	for _, p := range u.pieces {
 		switch {
 		case p.stuck: // it waits for people, not for the target
@@ -222,10 +235,14 @@ func (u *Uplink) exchange(ctx context.Context, now time.Time) (tried bool, err e
 		return true, err
 	}
 	if !u.listed {
-		if err := u.findOld(ctx); err != nil {
+		if err := errors.Join(u.findOld(ctx), u.findBags(ctx)); err != nil {
 			return true, err
 		}
 		u.listed, tried = true, true
+	}
+	carried, err := u.sendBags(ctx, now)
+	if tried = tried || carried; err != nil {
+		return true, err
 	}
 	due := u.due(now)
 	errs := make(chan error, len(due))

@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 )
 
 // bag is the file of a bag, for the only one who changes it.
@@ -53,6 +54,20 @@ func (f *Folder) Bag(ctx context.Context, name string) ([]byte, error) {
 		return nil, fmt.Errorf("store: bag: %w", err)
 	}
 	return b, nil
+}
+
+// BagMade is when a bag was put there.
+func (f *Folder) BagMade(ctx context.Context, name string) (time.Time, error) {
+	path, release, err := f.bag(ctx, name)
+	if err != nil {
+		return time.Time{}, err
+	}
+	defer release()
+	info, err := os.Stat(path)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("store: bag: %w", err)
+	}
+	return info.ModTime(), nil
 }
 
 // ReplaceBag implements [Bags].

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"iter"
 	"os"
 	"sync"
 
@@ -70,6 +71,11 @@ func (r *Replica) Size() uint64 { return r.l.Size() }
 
 // Checkpoint is the newest one that is covered whole; size 0 before the first.
 func (r *Replica) Checkpoint() Checkpoint { return r.l.Checkpoint() }
+
+// Entries goes through those held from number from up to, without, to.
+func (r *Replica) Entries(ctx context.Context, from, to uint64) iter.Seq2[Entry, error] {
+	return r.l.Entries(ctx, from, to)
+}
 
 // Close lets another process have the replica.
 func (r *Replica) Close() error { return r.l.Close() }

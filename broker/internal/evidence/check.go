@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"slices"
+	"strings"
 
 	"github.com/uptrace/bun"
 
@@ -68,9 +69,18 @@ func (e *Evidence) Verdict(ctx context.Context, by access.Account, id string) (V
 		}
 	}
 	result := c.Result()
-	v := Verdict{State: states[result.State], Checked: e.config.Now().UTC(), Witness: witnessOf(result.Proof), Stores: 1, Hosts: 1}
+	copies, err := e.copiesOf(sid, rows)
+	if err != nil {
+		return Verdict{}, err
+	}
+	v := Verdict{State: states[result.State], Checked: e.config.Now().UTC(), Witness: witnessOf(result.Proof), Stores: 1 + copies, Hosts: 1 + copies}
 	for _, r := range result.Reasons {
 		v.Reasons = append(v.Reasons, Reason{Code: r.Code, Segment: r.Segment, From: r.From, To: r.To, Values: r.Values})
+	}
+	for _, row := range rows {
+		if names := e.bagsWaiting(segment{sid, row.Segment}); len(names) > 0 && row.Shred == nil {
+			v.Reasons = append(v.Reasons, Reason{Code: "bag_waits", Segment: row.Segment, Values: map[string]string{"witness": strings.Join(names, ", ")}})
+		}
 	}
 	_, err = e.config.Database.NewInsert().Model(&checkRow{SID: f.ID, State: v.State, Checked: v.Checked.UnixMilli()}).
 		On("CONFLICT (sid) DO UPDATE").Set("state = EXCLUDED.state").Set("checked = EXCLUDED.checked").Exec(ctx)
@@ -78,6 +88,34 @@ func (e *Evidence) Verdict(ctx context.Context, by access.Account, id string) (V
 		return Verdict{}, fmt.Errorf("evidence: %w", err)
 	}
 	return v, nil
+}
+
+// copiesOf is on how many other machines all of the session lies, as those that keep
+// it have signed.
+func (e *Evidence) copiesOf(sid translog.ID, rows []segmentRow) (int, error) {
+	keys, err := e.config.Keys()
+	if err != nil {
+		return 0, fmt.Errorf("evidence: %w", err)
+	}
+	copies := 0
+	for _, w := range e.witnesses.all {
+		at := slices.IndexFunc(keys.Witness, func(k translog.NamedKey) bool { return k.Name == w.name })
+		if w.name == translog.EmbeddedWitness || at < 0 {
+			continue
+		}
+		whole := true
+		for _, row := range rows {
+			signed, err := recordings.ReadCosignatures(recordings.DefaultCosignatures(e.path(segment{sid, row.Segment})), recordings.SessionID(sid))
+			if err != nil && !errors.Is(err, recordings.ErrMalformed) {
+				return 0, fmt.Errorf("evidence: %w", err)
+			}
+			whole = whole && slices.ContainsFunc(signed, func(c recordings.Cosignature) bool { return c.Key.Equal(keys.Witness[at].Key) })
+		}
+		if whole {
+			copies++
+		}
+	}
+	return copies, nil
 }
 
 func witnessOf(proof *translog.ProofReport) string {

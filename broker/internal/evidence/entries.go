@@ -99,7 +99,9 @@ func (e *Evidence) Trail(ctx context.Context, by access.Account, q TrailQuery) (
 	}
 	t := Trail{Page: max(1, q.Page)}
 	var rows []entryRow
-	s := e.config.Database.NewSelect().Model(&rows)
+	// Who asks for an erasure has approved it for their part: two leaves, one act.
+	s := e.config.Database.NewSelect().Model(&rows).Where(`NOT (kind = 'erase' AND what = 'approved' AND EXISTS (SELECT 1 FROM log_entries AS a
+		WHERE a.number = entry_row.number - 1 AND a.kind = 'erase' AND a.what = 'asked' AND a.sid = entry_row.sid AND a.by_id = entry_row.by_id))`)
 	switch {
 	case q.Session != "":
 		s = s.Where("sid = ?", q.Session)

@@ -179,6 +179,13 @@ func TestTrailForAuditors(t *testing.T) {
 			t.Errorf("%s: %s, %d", name, kinds, got.Total)
 		}
 	}
+	must(0, n.e.ReleaseHolds(t.Context(), dpo, id, "decided"))(t)
+	must(0, n.e.AskErasure(t.Context(), dpo, id, "asked for by the person"))(t)
+	must(0, n.e.DecideErasure(t.Context(), auditor, must(n.e.Erasures(t.Context(), dpo))(t)[0].ID, true, "yes"))(t)
+	got := must(n.e.Trail(t.Context(), dpo, TrailQuery{Kind: "erase"}))(t)
+	if got.Total != 2 || got.Entries[0].What != "approved" || got.Entries[0].By != auditor.ID || got.Entries[1].What != "asked" || got.Entries[1].By != dpo.ID {
+		t.Errorf("each decided once: %+v", got)
+	}
 	viewing := must(n.e.Trail(t.Context(), dpo, TrailQuery{Kind: "access"}))(t).Entries[0]
 	if note := must(n.e.SealedBody(t.Context(), dpo, viewing.Body))(t); strings.Contains(string(note), "complaint") {
 		t.Error("the reason is not sealed")

@@ -89,8 +89,10 @@ func Open(ctx context.Context, c Config) (*Evidence, error) {
 	if err := errors.Join(e.policies.open(), e.catchUp(ctx), e.takePolicies(ctx)); err != nil {
 		return nil, errors.Join(fmt.Errorf("evidence: %w", err), log.Close())
 	}
-	if err := e.openWitnesses(); err != nil {
-		return nil, errors.Join(err, e.witnesses.close(), log.Close())
+	for _, begin := range []func(context.Context) error{e.dropOrphans, e.openWitnesses, e.finishErasures} {
+		if err := begin(ctx); err != nil {
+			return nil, errors.Join(err, e.witnesses.close(), log.Close())
+		}
 	}
 	running, stop := context.WithCancel(context.WithoutCancel(ctx))
 	e.stop = stop

@@ -11,6 +11,7 @@ import (
 
 	"consento/broker/internal/access"
 	"consento/recordings"
+	"consento/recordings/mirror"
 	"consento/recordings/translog"
 )
 
@@ -70,6 +71,7 @@ func (e *Evidence) Rewrap(ctx context.Context, by access.Account, id string, n i
 	if err := recordings.ReplaceBag(path, bag); err != nil {
 		return fmt.Errorf("evidence: rewrap: %w", err)
 	}
+	e.bring(ctx, mirror.Segment{Session: recordings.SessionID(sid), Number: n})
 	return e.keepProof(ctx, sid, false)
 }
 

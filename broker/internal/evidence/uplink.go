@@ -93,7 +93,10 @@ type WitnessStatus struct {
 	Embedded bool          // on this machine
 	Lag      time.Duration // of what it has not signed
 	Waiting  int           // recordings that are on their way
-	Refused  int           // recordings that are not what it holds, or not whole
+	Bags     int           // key bags that are on their way
+	Refused  int           // recordings and key bags that are not what it holds, or not whole
+	Signed   time.Time     // when it signed something last; zero: never yet
+	Silent   bool          // it did not answer when it was asked last
 }
 
 // Witnesses tells how all do.
@@ -101,7 +104,8 @@ func (e *Evidence) Witnesses() []WitnessStatus {
 	var all []WitnessStatus
 	for _, w := range e.witnesses.all {
 		s := w.uplink.Status()
-		all = append(all, WitnessStatus{Name: w.name, Embedded: w.name == mirror.EmbeddedName, Lag: s.Lag, Waiting: s.Waiting, Refused: s.Refused})
+		all = append(all, WitnessStatus{Name: w.name, Embedded: w.name == mirror.EmbeddedName, Lag: s.Lag, Waiting: s.Waiting, Bags: s.Bags, Refused: s.Refused,
+			Signed: s.Signed, Silent: s.Err != nil})
 	}
 	return all
 }

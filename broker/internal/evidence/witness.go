@@ -8,11 +8,13 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"sync"
 	"time"
 
 	"consento/recordings"
 	"consento/recordings/mirror"
+	"consento/recordings/store"
 	"consento/recordings/translog"
 )
 
@@ -23,6 +25,7 @@ type WitnessConfig struct {
 	Elsewhere []Mirror
 	Own       ed25519.PrivateKey // signs where there is nobody else; nil: no witness at all
 	OwnState  string             // file in which it keeps what it signed last
+	OwnBags   string             // folder of its copies of key bags; "": it keeps none
 	MaxLag    time.Duration      // how far all of them may stay behind before no session starts; 0: for ever
 }
 
@@ -45,6 +48,7 @@ var ErrWitness = errors.New("no witness has signed the log and the recordings fo
 type witnesses struct {
 	all      []*witness
 	cosigner *translog.Cosigner // of the own one
+	bags     *store.Folder      // of the own one; nil: none
 	clients  []*mirror.Client
 
 	files sync.Mutex // of countersignatures
@@ -60,7 +64,7 @@ type witness struct {
 }
 
 // openWitnesses begins no work yet.
-func (e *Evidence) openWitnesses() error {
+func (e *Evidence) openWitnesses(context.Context) error {
 	c := e.config.Witness
 	e.witnesses.signed = map[segment]map[string][]byte{}
 	for _, m := range c.Elsewhere {
@@ -85,12 +89,23 @@ func (e *Evidence) openWitnesses() error {
 	if e.witnesses.cosigner, err = open(conf); err != nil {
 		return fmt.Errorf("evidence: own witness: %w", err)
 	}
-	return e.addWitness(mirror.EmbeddedName, c.Own.Public().(ed25519.PublicKey), mirror.NewEmbedded(e.config.Recordings, c.Own, e.logKeys(), e.witnesses.cosigner))
+	own := mirror.NewEmbedded(e.config.Recordings, c.Own, e.logKeys(), e.witnesses.cosigner)
+	if c.OwnBags != "" {
+		// In the form of a witness's folder, so that the same tools look at it.
+		if e.witnesses.bags, err = store.OpenFolder(filepath.Join(c.OwnBags, "rec"), filepath.Join(c.OwnBags, "bags"), e.config.Now); err != nil {
+			return fmt.Errorf("evidence: own witness: %w", err)
+		}
+		if err := own.KeepBags(e.witnesses.bags, e.log, e.config.Logger, e.config.Now); err != nil {
+			return fmt.Errorf("evidence: own witness: %w", err)
+		}
+	}
+	return e.addWitness(mirror.EmbeddedName, c.Own.Public().(ed25519.PublicKey), own)
 }
 
 func (e *Evidence) addWitness(name string, key ed25519.PublicKey, target mirror.Target) error {
+	since, signed := e.unsigned(name, key)
 	uplink, err := mirror.NewUplink(mirror.UplinkConfig{
-		Target: target, Key: key, Log: e.log, Dir: e.config.Recordings, Since: e.unsigned(name, key), Now: e.config.Now,
+		Target: target, Key: key, Log: e.log, Dir: e.config.Recordings, BagDir: e.config.Recordings, Since: since, Signed: signed, Now: e.config.Now,
 		Cosigned: e.log.SetCosigned, Logger: e.config.Logger.With(slog.String("witness", name)),
 		Countersigned: func(s mirror.Segment, cosignature []byte, final bool) error {
 			return e.countersigned(name, s, cosignature, final)
@@ -104,17 +119,20 @@ func (e *Evidence) addWitness(name string, key ed25519.PublicKey, target mirror.
 }
 
 // unsigned is since when a witness has not signed the log, so that a restart makes
-// no lag shorter; zero when it is not known to lag.
-func (e *Evidence) unsigned(name string, key ed25519.PublicKey) time.Time {
+// no lag shorter, and when it signed last; zero when that is not known.
+func (e *Evidence) unsigned(name string, key ed25519.PublicKey) (since, signed time.Time) {
 	last, ok := e.log.Cosigned()
-	if !ok || last.Size == e.log.Checkpoint().Size {
-		return time.Time{}
+	if !ok {
+		return since, signed
 	}
 	_, by, err := translog.Keys{Witness: []translog.NamedKey{{Name: name, Key: key}}}.Check(last)
 	if err != nil || len(by) == 0 {
-		return time.Time{}
+		return since, signed
 	}
-	return by[0].Time
+	if last.Size != e.log.Checkpoint().Size {
+		since = by[0].Time
+	}
+	return since, by[0].Time
 }
 
 // runWitnesses works until ctx ends, and waits for all.
@@ -131,7 +149,7 @@ func (e *Evidence) runWitnesses(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
-			if err := e.tellWitnesses(ctx); err != nil && ctx.Err() == nil {
+			if err := errors.Join(e.tellWitnesses(ctx), e.finishErasures(ctx)); err != nil && ctx.Err() == nil {
 				e.config.Logger.Error("global log", slog.Any("error", err))
 			}
 		}
@@ -142,10 +160,14 @@ func (w *witnesses) close() error {
 	for _, c := range w.clients {
 		c.Close()
 	}
-	if w.cosigner == nil {
-		return nil
+	var errs []error
+	if w.bags != nil {
+		errs = append(errs, w.bags.Close())
 	}
-	return w.cosigner.Close()
+	if w.cosigner != nil {
+		errs = append(errs, w.cosigner.Close())
+	}
+	return errors.Join(errs...)
 }
 
 // tellWitnesses puts on the log who stays behind, and who is back.
@@ -184,7 +206,7 @@ func (e *Evidence) WitnessCheck(context.Context) error {
 			errs = append(errs, fmt.Errorf("witness %s is %s behind: %w", w.name, s.Lag.Round(time.Second), s.Err))
 		}
 		if s.Refused > 0 {
-			errs = append(errs, fmt.Errorf("witness %s: %d recordings are not what it holds, or not whole", w.name, s.Refused))
+			errs = append(errs, fmt.Errorf("witness %s: %d recordings or key bags are not what it holds, or not whole", w.name, s.Refused))
 		}
 	}
 	return errors.Join(errs...)

@@ -92,18 +92,24 @@ func TestOwnWitness(t *testing.T) {
 	must(0, n.e.beat(t.Context()))(t)
 }
 
-// TestWitnessAway: it is told on the log, the check fails, and after a while no
-// session starts, until it is back.
-func TestWitnessAway(t *testing.T) {
-	n := newEnv(t)
+// townHall is a witness on another machine, as it serves there.
+type townHall struct {
+	root  string
+	away  atomic.Bool  // it cuts every connection
+	ahead atomic.Int64 // of the broker's clock
+}
+
+// townHall gives the broker, which is closed, a witness.
+func (n *env) townHall(t testing.TB) *townHall {
+	t.Helper()
 	must(0, n.e.Close())(t)
 	public, key, _ := ed25519.GenerateKey(nil)
-	root := t.TempDir()
+	hall := &townHall{root: t.TempDir()}
 	logKeys := []ed25519.PublicKey{n.config.Key.Public().(ed25519.PublicKey)}
-	conf := translog.CosignerConfig{Name: "town-hall", Key: key, Origin: n.config.Origin, Log: logKeys, State: filepath.Join(root, "state")}
+	conf := translog.CosignerConfig{Name: "town-hall", Key: key, Origin: n.config.Origin, Log: logKeys, State: filepath.Join(hall.root, "state")}
 	cosigner := must(translog.CreateCosigner(conf))(t)
-	folder := must(store.OpenFolder(filepath.Join(root, "rec"), filepath.Join(root, "bags"), nil))(t)
-	replica := must(translog.OpenReplica(filepath.Join(root, "log"), n.config.Origin, logKeys))(t)
+	folder := must(store.OpenFolder(filepath.Join(hall.root, "rec"), filepath.Join(hall.root, "bags"), nil))(t)
+	replica := must(translog.OpenReplica(filepath.Join(hall.root, "log"), n.config.Origin, logKeys))(t)
 	const token = "0123456789abcdef0123456789abcdef"
 	server := must(mirror.NewServer(mirror.Config{Store: folder, Replica: replica, Cosigner: cosigner, Key: key, LogKeys: logKeys, Token: token, Logger: slog.New(slog.DiscardHandler)}))(t)
 	cert, certKey, err := mirror.NewCertificate("town-hall", time.Now())
@@ -111,10 +117,8 @@ func TestWitnessAway(t *testing.T) {
 	secure, pin, err := mirror.ServerTLS(cert, certKey)
 	must(0, err)(t)
 	listener := must(net.Listen("tcp", "127.0.0.1:0"))(t)
-	var away atomic.Bool
-	away.Store(true)
 	web := &http.Server{ErrorLog: slog.NewLogLogger(slog.DiscardHandler, slog.LevelDebug), Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if away.Load() {
+		if hall.away.Load() {
 			panic(http.ErrAbortHandler)
 		}
 		server.ServeHTTP(w, r)
@@ -125,10 +129,22 @@ func TestWitnessAway(t *testing.T) {
 		must(0, errors.Join(web.Close(), replica.Close(), cosigner.Close(), folder.Close()))(t)
 		serving.Wait()
 	})
-	var ahead atomic.Int64
-	n.config.Now = func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }
+	n.config.Now = func() time.Time { return time.Now().Add(time.Duration(hall.ahead.Load())) }
 	n.config.Witness = WitnessConfig{MaxLag: 15 * time.Minute,
 		Elsewhere: []Mirror{{Name: "town-hall", URL: "https://" + listener.Addr().String(), Pin: pin, Token: token, Key: public}}}
+	n.config.Keys = func() (translog.Keys, error) {
+		return translog.Keys{Log: logKeys, Witness: []translog.NamedKey{{Name: "town-hall", Key: public}}, Quorum: 1}, nil
+	}
+	return hall
+}
+
+// TestWitnessAway: it is told on the log, the check fails, and after a while no
+// session starts, until it is back.
+func TestWitnessAway(t *testing.T) {
+	n := newEnv(t)
+	hall := n.townHall(t)
+	root, away, ahead := hall.root, &hall.away, &hall.ahead
+	away.Store(true)
 	n.open(t)
 	w := n.record(t)
 	must(n.e.Opened(t.Context(), w.Path(), w.Head()))(t)

@@ -20,7 +20,7 @@ import (
 //	consento.db   the database (with -wal and -shm)
 //	keys/         server secrets          tls/     certificates
 //	evidence/     recordings and key bags log/     the global log
-//	agents/       prepared agents
+//	agents/       prepared agents         mirror/  the own witness's copies of key bags
 //
 // All of it is readable by its owner only.
 const (
@@ -88,7 +88,7 @@ func (f *Folder) open() error {
 			return err
 		}
 	}
-	for _, dir := range []string{f.Keys(), f.TLS(), f.Evidence(), f.Log(), f.Agents()} {
+	for _, dir := range []string{f.Keys(), f.TLS(), f.Evidence(), f.Log(), f.Agents(), f.Mirror()} {
 		if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 			return err
 		}
@@ -138,6 +138,9 @@ func (f *Folder) Log() string { return f.file("log") }
 
 // Agents holds the agents that were prepared for this office.
 func (f *Folder) Agents() string { return f.file("agents") }
+
+// Mirror holds what the broker's own witness keeps, in the form of a witness's folder.
+func (f *Folder) Mirror() string { return f.file("mirror") }
 
 func (f *Folder) file(name string) string { return filepath.Join(f.path, name) }
 

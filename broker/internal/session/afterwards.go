@@ -241,7 +241,8 @@ func (m *Manager) helper(ctx context.Context, r row) (Technician, error) {
 func (m *Manager) openEvidence(id recordings.SessionID, recipients Recipients, segment int, continues *recordings.Head) (*evidence, error) {
 	now := time.Now()
 	writer, err := recordings.Create(recordings.Config{Dir: m.config.Evidence, Session: id, Segment: segment, Continues: continues,
-		Origin: m.config.Origin, Started: now, Stanzas: recipients.Stanzas, Policy: recipients.Policy, Retention: "standard"})
+		Origin: m.config.Origin, Started: now, Stanzas: recipients.Stanzas, Policy: recipients.Policy, Retention: "standard",
+		Bagged: func() { m.config.Global.Bagged(context.Background(), id, segment) }})
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrEvidence, err)
 	}

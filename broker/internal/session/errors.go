@@ -18,6 +18,9 @@ var (
 	ErrNoRecipient = errors.New("no auditor's public key is named")
 	// ErrEvidence says that the evidence could not be written.
 	ErrEvidence = errors.New("evidence could not be written")
+	// ErrWitness says that nobody has signed the evidence for too long: no session
+	// starts, those that are open go on.
+	ErrWitness = errors.New("no witness has signed the evidence for too long")
 	// ErrNotNow says that the state of the session does not allow it.
 	ErrNotNow = errors.New("not possible in this state of the session")
 	// ErrNotAllowed says that the rights or the consent do not reach.

@@ -37,7 +37,7 @@ func TestNoSessionWithoutEvidence(t *testing.T) {
 		want error
 	}{
 		"folder is missing": {missing, anna, ErrEvidence}, "folder is a file": {blocked, anna, ErrEvidence},
-		"disk is full": {full, anna, ErrEvidence}, "no witness": {alone, anna, ErrEvidence}, "no recipient": {nobody, anna, ErrNoRecipient}, "profile without view": {e, weak, ErrNotAllowed},
+		"disk is full": {full, anna, ErrEvidence}, "no witness": {alone, anna, ErrWitness}, "no recipient": {nobody, anna, ErrNoRecipient}, "profile without view": {e, weak, ErrNotAllowed},
 	} {
 		_, key, err := c.e.m.Issue(t.Context(), c.by, protocol.NewSession{})
 		if !errors.Is(err, c.want) || key != "" {

@@ -71,6 +71,9 @@ type Recipients struct {
 // one anew, unseen. What it has taken stays taken; each method may be called
 // again for the same segment. It is safe for concurrent use.
 type GlobalLog interface {
+	// Bagged brings the key bag of a segment that begins, which is on the disk, to a
+	// second place. It waits a moment for it, and says nothing if it is to come later.
+	Bagged(ctx context.Context, id recordings.SessionID, segment int)
 	// Opened puts the beginning of a segment, up to its first seal, on the log and returns the proof for
 	// the agent. Nobody is asked anything before.
 	Opened(ctx context.Context, path string, head recordings.Head) (proof []byte, err error)
@@ -158,7 +161,7 @@ func (m *Manager) Issue(ctx context.Context, by Technician, asked protocol.NewSe
 	}
 	if m.config.Witnessed != nil {
 		if err := m.config.Witnessed(ctx); err != nil {
-			return protocol.Session{}, "", fmt.Errorf("%w: %w", ErrEvidence, err)
+			return protocol.Session{}, "", fmt.Errorf("%w: %w", ErrWitness, err)
 		}
 	}
 	recipients, err := m.config.Recipients(ctx, by)

@@ -247,6 +247,8 @@ func codeOf(err error) protocol.ErrorCode {
 		return protocol.CodeNoSession
 	case errors.Is(err, session.ErrNoRecipient):
 		return protocol.CodeNoRecipient
+	case errors.Is(err, session.ErrWitness):
+		return protocol.CodeWitness
 	case errors.Is(err, session.ErrEvidence):
 		return protocol.CodeEvidence
 	case errors.Is(err, sfu.ErrOffer), errors.Is(err, sfu.ErrStopped):

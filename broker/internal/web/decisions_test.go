@@ -104,7 +104,7 @@ func TestDeletionByTwoRoles(t *testing.T) {
 	if _, err := os.Stat(key(first)); err != nil {
 		t.Fatalf("the key is gone too early: %v", err)
 	}
-	officer.post("/audit/retention", "step", "approve", "sure", "yes", "pick", of[first], "why", "as the law says").shows(t, "The keys are destroyed", "keys were destroyed")
+	officer.post("/audit/retention", "step", "approve", "sure", "yes", "pick", of[first], "why", "as the law says").shows(t, "The keys on this server are destroyed", "keys were destroyed")
 	officer.post("/audit/retention", "step", "refuse", "pick", of[second], "why", "still needed").shows(t, "The recordings stay", "Refused by")
 	if _, err := os.Stat(key(first)); !os.IsNotExist(err) {
 		t.Errorf("the key of the first: %v", err)

@@ -130,6 +130,8 @@ func erasureOf(p *page, e evidence.Erasure) erasureRow {
 		row.Outcome = p.T("audit.retention.waits."+other, "role", p.T("signin.role."+other))
 	case !e.Approved:
 		row.Outcome = p.T("audit.retention.outcome.refused", "name", isolate(e.DecidedBy), "time", minute(p, e.Decided))
+	case e.Done.IsZero() && !e.Here.IsZero() && len(e.Waits) > 0:
+		row.Outcome = p.T("audit.retention.outcome.elsewhere", "name", isolate(e.DecidedBy), "time", minute(p, e.Here), "witness", isolate(strings.Join(e.Waits, ", ")))
 	case e.Done.IsZero():
 		row.Outcome = p.T("audit.retention.outcome.under_way", "name", isolate(e.DecidedBy), "time", minute(p, e.Decided))
 	default:

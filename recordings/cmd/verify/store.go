@@ -15,6 +15,7 @@ import (
 type storeCheck struct {
 	Log    string   `arg:"" help:"Folder of the log."`
 	Stores []string `arg:"" name:"store" help:"Folders of recordings: the office's, and the copy of the mirror."`
+	Bags   []string `placeholder:"DIR" help:"Folders of key bags; by default those in the stores, and the folder bags beside a witness's."`
 	Old    []string `placeholder:"FILE" help:"As for log."`
 	Policy string   `placeholder:"KEYS" help:"Folder of public keys: the log's (log.pub) and its witnesses' (witness-NAME.pub)."`
 }
@@ -40,12 +41,51 @@ func (c *storeCheck) Run(out io.Writer, code *int) error {
 	if err != nil {
 		return failure{exitUsage, err}
 	}
-	severity := map[int]int{exitTampered: 3, exitIncomplete: 2, exitUnverifiable: 1}
-	if worse := compareCode(cmp); severity[worse] > severity[*code] {
-		*code = worse
+	bags, folders, err := c.bags(point.Size)
+	if err != nil {
+		return failure{exitUsage, err}
 	}
-	_, err = io.WriteString(out, compareText(cmp, c.Stores, point))
+	severity := map[int]int{exitTampered: 3, exitIncomplete: 2, exitUnverifiable: 1}
+	for _, found := range []store.Comparison{cmp, bags} {
+		if worse := compareCode(found); severity[worse] > severity[*code] {
+			*code = worse
+		}
+	}
+	_, err = io.WriteString(out, compareText(cmp, c.Stores, point)+bagsText(bags, folders))
 	return err
+}
+
+// bags compares the key bags of each store that has any.
+func (c *storeCheck) bags(size uint64) (store.Comparison, []string, error) {
+	folders := c.Bags
+	if len(folders) == 0 {
+		for _, dir := range c.Stores {
+			at, err := store.BagDir(dir)
+			if err != nil {
+				return store.Comparison{}, nil, err
+			}
+			if at != "" {
+				folders = append(folders, at)
+			}
+		}
+	}
+	found, err := store.CompareBags(context.Background(), os.DirFS(c.Log), size, folders...)
+	return found, folders, err
+}
+
+func bagsText(c store.Comparison, folders []string) string {
+	var b strings.Builder
+	if len(folders) == 0 {
+		return "\nKey bags: none of the stores has any; name their folders with --bags to have them compared\n"
+	}
+	fmt.Fprintf(&b, "\nKey bags: %d as the log has them, %d segments destroyed by decision, in %s\n", c.Whole, c.Purged, strings.Join(folders, ", "))
+	for _, f := range c.Findings {
+		fmt.Fprintf(&b, "  - %s: %s\n", filepath.Join(f.Store, f.Name), f.Text)
+	}
+	if c.More > 0 {
+		fmt.Fprintf(&b, "  - and %d more\n", c.More)
+	}
+	return b.String()
 }
 
 func compareCode(c store.Comparison) int {
@@ -73,7 +113,7 @@ func compareText(c store.Comparison, dirs []string, point translog.Checkpoint) s
 	if c.More > 0 {
 		fmt.Fprintf(&b, "  - and %d more\n", c.More)
 	}
-	fmt.Fprintf(&b, "\n%-18s %d, against %d leaves\n%-18s %d (over all stores)\n%-18s %d\n%-18s %d\n", "stores", len(dirs), point.Size,
-		"whole", c.Whole, "being recorded", c.Live, "deleted", c.Purged)
+	fmt.Fprintf(&b, "\n%-18s %d, against %d leaves\n%-18s %d (over all stores)\n%-18s %d\n%-18s %d, of which %d are still kept somewhere, unreadable\n", "stores", len(dirs), point.Size,
+		"whole", c.Whole, "being recorded", c.Live, "deleted", c.Purged, c.Kept)
 	return b.String()
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/ed25519"
 	"crypto/sha256"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -110,7 +111,90 @@ func TestStore(t *testing.T) {
 	must(t, os.Remove(invented))
 	check("mended", exitOK, "whole              6")
 	must(t, log.Close())
+	check("key bags", exitOK, "none of the stores has any")
 	if _, _, code := verify(t, "store", filepath.Join(b.dir, "none"), first, "--policy", b.policy); code != exitUsage {
 		t.Errorf("no log: %d", code)
 	}
+}
+
+// TestStoreBags: the office's bags lie beside its recordings, a witness's in a folder
+// of their own; one of them lacks one, has another, or one that was destroyed.
+func TestStoreBags(t *testing.T) {
+	b := newBench(t)
+	office, witness := filepath.Join(b.dir, "office"), filepath.Join(b.dir, "witness")
+	rec, bags := filepath.Join(witness, "rec"), filepath.Join(witness, "bags")
+	must(t, errors.Join(os.Mkdir(office, 0o700), os.MkdirAll(rec, 0o700), os.Mkdir(bags, 0o700)))
+	now := b.conf.Started
+	log, err := translog.Create(filepath.Join(b.dir, "log"), translog.Config{Origin: "office.example/evidence", Key: b.log, Now: func() time.Time { return now }})
+	must(t, err)
+	add := func(l ...translog.Leaf) {
+		t.Helper()
+		_, err := log.Add(t.Context(), l...)
+		must(t, err)
+	}
+	var names []string
+	var ids []translog.ID
+	for range 3 {
+		c := b.conf
+		c.Dir, c.BagDir, c.Session = office, "", recordings.NewSessionID()
+		w, err := recordings.Create(c)
+		must(t, err)
+		o, h := w.Open(), w.Head()
+		bag, err := os.ReadFile(recordings.DefaultBag(w.Path()))
+		must(t, err)
+		add(translog.Opened{SID: translog.ID(o.Session), Key: translog.Hash(o.Key), Commit: o.Commit, Bag: sha256.Sum256(bag), N: h.N, Root: translog.Hash(h.Root), Retention: "standard"})
+		h, err = w.Close()
+		must(t, err)
+		file, err := os.ReadFile(w.Path())
+		must(t, err)
+		add(translog.Closed{SID: translog.ID(o.Session), N: h.N, Root: translog.Hash(h.Root), Bytes: uint64(len(file)), SHA256: sha256.Sum256(file)})
+		must(t, errors.Join(os.WriteFile(filepath.Join(rec, filepath.Base(w.Path())), file, 0o600), os.WriteFile(filepath.Join(bags, filepath.Base(recordings.DefaultBag(w.Path()))), bag, 0o600)))
+		names, ids = append(names, filepath.Base(recordings.DefaultBag(w.Path()))), append(ids, translog.ID(o.Session))
+	}
+	check := func(what string, want int, says string) {
+		t.Helper()
+		// One that is unverifiable for want of a witness is as good as it gets here.
+		out, errs, code := verify(t, "store", filepath.Join(b.dir, "log"), office, rec, "--policy", b.policy)
+		if code != want || !strings.Contains(out, says) {
+			t.Errorf("%s: %d, want %d: %s%s", what, code, want, out, errs)
+		}
+	}
+	const fine = exitUnverifiable
+	later := func() { now = now.Add(16 * time.Minute); add(translog.Admin{What: "a.b", By: "command"}) }
+	check("as it is", fine, "6 as the log has them")
+	honest, err := os.ReadFile(filepath.Join(bags, names[0]))
+	must(t, err)
+	must(t, os.Remove(filepath.Join(bags, names[0])))
+	check("on its way", exitIncomplete, filepath.Join(bags, names[0]))
+	later()
+	check("never came", exitTampered, "cannot be read from this store")
+	must(t, os.WriteFile(filepath.Join(bags, names[0]), append(bytes.Clone(honest), ' '), 0o600))
+	check("another", exitTampered, "lets others read")
+	must(t, os.WriteFile(filepath.Join(bags, names[0]), honest, 0o600))
+	check("back", fine, "6 as the log has them")
+	// Wrapped anew, and only one store knows.
+	rewrapped := bytes.Replace(honest, []byte(`"class":"auditor"`), []byte(`"class":"escrow"`), 1)
+	add(translog.Rewrap{SID: ids[0], Bag: sha256.Sum256(rewrapped), By: "au"})
+	must(t, os.WriteFile(filepath.Join(office, names[0]), rewrapped, 0o600))
+	check("on its way", exitIncomplete, "before the keys were wrapped anew")
+	later()
+	check("not wrapped anew", fine, "before the keys were wrapped anew")
+	must(t, os.WriteFile(filepath.Join(bags, names[0]), rewrapped, 0o600))
+	// Destroyed by decision, and one store kept it.
+	erase := translog.ID{7}
+	add(translog.Erase{ID: erase, SID: ids[1], Step: translog.StepAsked, By: "au", Role: translog.RoleAuditor},
+		translog.Erase{ID: erase, SID: ids[1], Step: translog.StepApproved, By: "au", Role: translog.RoleAuditor},
+		translog.Erase{ID: erase, SID: ids[1], Step: translog.StepApproved, By: "dpo", Role: translog.RoleDPO},
+		translog.Shred{SID: ids[1], Bag: translog.Hash{1}, By: [2]string{"au", "dpo"}, Erase: erase})
+	must(t, os.Remove(filepath.Join(office, names[1])))
+	check("not destroyed yet", exitIncomplete, filepath.Join(bags, names[1]))
+	later()
+	check("kept, against the decision", exitTampered, "its key bag is here")
+	must(t, os.Rename(filepath.Join(bags, names[1]), filepath.Join(bags, strings.TrimSuffix(names[1], ".key")+".before.key")))
+	check("an older one kept", exitTampered, "an older key bag is here")
+	must(t, os.Remove(filepath.Join(bags, strings.TrimSuffix(names[1], ".key")+".before.key")))
+	check("destroyed", fine, "4 as the log has them, 1 segments destroyed by decision")
+	must(t, os.WriteFile(filepath.Join(bags, strings.Repeat("0", 32)+"-0.key"), honest, 0o600))
+	check("invented", fine, "does not know it")
+	must(t, log.Close())
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 
 	"consento/recordings/store"
@@ -80,13 +81,17 @@ func (v *verdict) compare(f folder, size uint64, keys translog.Keys) error {
 	if err != nil {
 		return err
 	}
+	bags, err := store.CompareBags(context.Background(), os.DirFS(f.path("log")), size, f.path("bags"))
+	if err != nil {
+		return err
+	}
 	codes := map[store.Grade]int{store.Tampered: exitTampered, store.Incomplete: exitIncomplete, store.Unverifiable: exitUnverifiable}
-	for _, found := range cmp.Findings {
+	for _, found := range slices.Concat(cmp.Findings, bags.Findings) {
 		v.add(codes[found.Grade], "%s: %s", found.Name, found.Text)
 	}
-	if cmp.More > 0 {
-		fmt.Fprintf(v.out, "  - and %d more\n", cmp.More)
+	if more := cmp.More + bags.More; more > 0 {
+		fmt.Fprintf(v.out, "  - and %d more\n", more)
 	}
-	fmt.Fprintf(v.out, "recordings: %d whole, %d live, %d deleted\n", cmp.Whole, cmp.Live, cmp.Purged)
+	fmt.Fprintf(v.out, "recordings: %d whole, %d live, %d deleted\nkey bags: %d whole, %d destroyed by decision\n", cmp.Whole, cmp.Live, cmp.Purged, bags.Whole, bags.Purged)
 	return nil
 }

@@ -100,7 +100,7 @@ func broker(args []string) error {
 	if err := b.complete(ctx); err != nil {
 		return err
 	}
-	b.up, err = mirror.NewUplink(mirror.UplinkConfig{Target: client, Key: keys[0], Log: log, Dir: b.dir, Cosigned: log.SetCosigned, Every: 50 * time.Millisecond,
+	b.up, err = mirror.NewUplink(mirror.UplinkConfig{Target: client, Key: keys[0], Log: log, Dir: b.dir, BagDir: b.dir, Cosigned: log.SetCosigned, Every: 50 * time.Millisecond,
 		Logger: slog.New(slog.NewTextHandler(os.Stderr, nil)), Countersigned: func(s mirror.Segment, c []byte, final bool) error {
 			if final {
 				return os.WriteFile(recordings.DefaultCosignatures(filepath.Join(b.dir, s.Name())), c, 0o600)
@@ -147,7 +147,8 @@ func (b *brokerRun) complete(ctx context.Context) error {
 	for _, path := range files {
 		rc, err := recordings.Recover(path, logKey(), "crash", time.Now())
 		if errors.Is(err, recordings.ErrNothing) {
-			if err := os.Remove(path); err != nil { // nothing of it was announced
+			// Nothing of it was announced.
+			if err := errors.Join(os.Remove(path), os.Remove(recordings.DefaultBag(path))); err != nil {
 				return err
 			}
 			continue
@@ -181,13 +182,22 @@ func (b *brokerRun) record(ctx context.Context) error {
 		return err
 	}
 	start := time.Now()
-	w, err := recordings.Create(recordings.Config{Dir: b.dir, BagDir: os.TempDir(), Session: recordings.NewSessionID(), Origin: "child", Started: start, Recipients: []recordings.Recipient{id.Recipient()}})
+	segment := mirror.Segment{Session: recordings.NewSessionID(), Number: 0}
+	w, err := recordings.Create(recordings.Config{Dir: b.dir, Session: segment.Session, Origin: "child", Started: start, Recipients: []recordings.Recipient{id.Recipient()},
+		Bagged: func() {
+			wait, cancel := context.WithTimeout(ctx, time.Second)
+			defer cancel()
+			_ = b.up.Bag(wait, segment) // brought later, where the witness is away
+		}})
 	if err != nil {
 		return err
 	}
 	o := w.Open()
-	segment := mirror.Segment{Session: o.Session, Number: 0}
-	if _, err := b.log.Add(ctx, translog.Opened{SID: translog.ID(o.Session), Key: translog.Hash(o.Key), Commit: o.Commit, Bag: translog.Hash{1}, N: w.Head().N, Root: translog.Hash(w.Head().Root), Retention: "standard"}); err != nil {
+	bag, err := os.ReadFile(recordings.DefaultBag(w.Path()))
+	if err != nil {
+		return err
+	}
+	if _, err := b.log.Add(ctx, translog.Opened{SID: translog.ID(o.Session), Key: translog.Hash(o.Key), Commit: o.Commit, Bag: sha256.Sum256(bag), N: w.Head().N, Root: translog.Hash(w.Head().Root), Retention: "standard"}); err != nil {
 		return err
 	}
 	// A real one seals once a second: a signature has to be back within 256 seals,
@@ -243,7 +253,7 @@ func (b *brokerRun) finish(ctx context.Context, client *mirror.Client) error {
 			return err
 		}
 		held, err := client.LogHeld(ctx)
-		if s := b.up.Status(); err == nil && len(files) == len(ended) && s.Lag == 0 && s.Err == nil && held.Size == b.log.Size() {
+		if s := b.up.Status(); err == nil && len(files) == len(ended) && s.Lag == 0 && s.Bags == 0 && s.Err == nil && held.Size == b.log.Size() {
 			fmt.Println("finished", len(files))
 			return nil
 		}
@@ -407,7 +417,9 @@ func TestTwoProcesses(t *testing.T) {
 	if cosigned == 0 {
 		t.Error("no recording holds a countersignature")
 	}
-	s.check(t, exitOK)
+	if out := s.check(t, exitOK); !strings.Contains(out, "key bags: 4 whole") {
+		t.Errorf("the key bags: %s", out)
+	}
 
 	// What somebody does on the disk of the witness is found by its own check.
 	name := filepath.Join(s.witness, "rec", filepath.Base(files[2]))
@@ -425,6 +437,14 @@ func TestTwoProcesses(t *testing.T) {
 	must(t, os.WriteFile(stranger, honest, 0o600))
 	s.check(t, exitUnverifiable)
 	must(t, os.Remove(stranger))
+	key := filepath.Join(s.witness, "bags", strings.TrimSuffix(filepath.Base(files[1]), ".rec")+".key")
+	bag, err := os.ReadFile(key)
+	must(t, err)
+	must(t, os.WriteFile(key, bytes.Replace(bag, []byte(`"class":"auditor"`), []byte(`"class":"escrow"`), 1), 0o600))
+	s.check(t, exitTampered)
+	must(t, os.Remove(key))
+	s.check(t, exitIncomplete)
+	must(t, os.WriteFile(key, bag, 0o600))
 	s.check(t, exitOK)
 
 	must(t, w.cmd.Process.Signal(os.Interrupt))

@@ -1,0 +1,105 @@
+package evidence
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"consento/recordings"
+	"consento/recordings/mirror"
+	"consento/recordings/translog"
+)
+
+// bagPatience is how long the beginning of a session waits for its key bag to reach
+// a witness. One that is slow or away gets it later; how far it may stay behind is
+// what Witnessed decides.
+const bagPatience = 2 * time.Second
+
+// Bagged brings the key bag of a segment, which is on the disk, to the second
+// place, before anything else of the segment is.
+func (e *Evidence) Bagged(ctx context.Context, id recordings.SessionID, number int) {
+	e.bring(ctx, mirror.Segment{Session: id, Number: number})
+}
+
+// bring gives the newest bag to all witnesses, and waits a moment for them. Why one
+// does not have it yet is what its status says.
+func (e *Evidence) bring(ctx context.Context, s mirror.Segment) {
+	ctx, cancel := context.WithTimeout(ctx, bagPatience)
+	defer cancel()
+	var all sync.WaitGroup
+	defer all.Wait()
+	for _, w := range e.witnesses.all {
+		all.Go(func() { _ = w.uplink.Bag(ctx, s) })
+	}
+}
+
+// bagsWaiting says which witnesses do not have the newest bag of a segment.
+func (e *Evidence) bagsWaiting(s segment) []string {
+	var names []string
+	for _, w := range e.witnesses.all {
+		if w.uplink.WaitingBag(mirror.Segment{Session: recordings.SessionID(s.id), Number: s.number}) {
+			names = append(names, w.name)
+		}
+	}
+	return names
+}
+
+// destroyedAt asks the witnesses whether they destroyed the bags of these segments,
+// each as its leaf decided, and returns the names of those that did not say so.
+func (e *Evidence) destroyedAt(ctx context.Context, rows []segmentRow) ([]string, error) {
+	var names []string
+	for _, w := range e.witnesses.all {
+		for _, r := range rows {
+			s, err := r.name()
+			if err != nil {
+				return nil, err
+			}
+			gone := false
+			if r.Shred != nil {
+				one, cancel := context.WithTimeout(ctx, bagPatience)
+				gone, err = w.uplink.Gone(one, mirror.Segment{Session: recordings.SessionID(s.id), Number: s.number}, *r.Shred)
+				cancel()
+			}
+			if err != nil || !gone {
+				names = append(names, w.name)
+				break
+			}
+		}
+	}
+	return names, nil
+}
+
+// dropOrphans destroys key bags of segments that never began: a crash came between
+// bag and recording, and nothing of it was announced.
+func (e *Evidence) dropOrphans(ctx context.Context) error {
+	bags, err := filepath.Glob(filepath.Join(e.config.Recordings, "*.key"))
+	if err != nil {
+		return fmt.Errorf("evidence: %w", err)
+	}
+	for _, path := range bags {
+		rec := strings.TrimSuffix(path, ".key") + ".rec"
+		if _, err := os.Lstat(rec); !errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		bag, err := recordings.ReadBag(path)
+		if err != nil {
+			continue // for people to look at
+		}
+		known, err := e.index.segment(ctx, segment{translog.ID(bag.Session()), bag.Segment()})
+		if err != nil {
+			return err
+		}
+		if known == nil {
+			if err := destroy(path); err != nil {
+				return fmt.Errorf("evidence: %w", err)
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,240 @@
+package mirror
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io/fs"
+	"iter"
+	"log/slog"
+	"regexp"
+	"strings"
+	"sync"
+	"time"
+
+	"consento/recordings"
+	"consento/recordings/store"
+	"consento/recordings/translog"
+)
+
+// MaxBag is the length of the longest key bag that a mirror takes, in bytes.
+const MaxBag = 64 << 10
+
+// BagHeld is a key bag that a mirror has.
+type BagHeld struct {
+	Name   string        `json:"name"`
+	SHA256 translog.Hash `json:"sha256"`
+}
+
+var bagName = regexp.MustCompile(`^[0-9a-f]{32}-(0|[1-9][0-9]{0,6})\.key$`)
+
+const (
+	beforeEnd  = ".before.key"  // of the bag that the first re-wrapping replaced
+	orphanTime = 24 * time.Hour // after which a bag that the log does not know is dropped
+	sweepTime  = time.Hour      // between two looks for what may be deleted by now
+)
+
+// leaves are those of a log, or of a copy of it.
+type leaves func(ctx context.Context, from, to uint64) iter.Seq2[translog.Entry, error]
+
+// keeper keeps key bags as the log says. Who can write to it can hide nothing: it
+// takes for a segment only the bag that the log names, destroys one only for a
+// decision that stands on the log, and, since no re-wrapping by itself may make
+// contents unreadable, keeps the first bag until then.
+type keeper struct {
+	bags   store.Bags
+	store  store.Store // of recordings, for what is purged; nil: none are kept
+	leaves leaves
+	logger *slog.Logger
+	now    func() time.Time
+
+	mu    sync.Mutex
+	log   *translog.KeyBags
+	next  uint64    // first leaf that was not read
+	end   time.Time // of the last leaf that was
+	gone  map[translog.Segment]bool
+	purge map[translog.Segment]bool
+	swept time.Time
+}
+
+func newKeeper(bags store.Bags, recs store.Store, l leaves, logger *slog.Logger, now func() time.Time) *keeper {
+	return &keeper{bags: bags, store: recs, leaves: l, logger: logger, now: now, log: translog.NewKeyBags(),
+		gone: map[translog.Segment]bool{}, purge: map[translog.Segment]bool{}}
+}
+
+// follow reads the leaves up to size and does what they decided. What fails is
+// tried again with the next call.
+func (k *keeper) follow(ctx context.Context, size uint64) error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for e, err := range k.leaves(ctx, k.next, max(size, k.next)) {
+		if err != nil {
+			return err
+		}
+		leaf, at, err := translog.ParseLeaf(e.Data)
+		if err != nil {
+			return err
+		}
+		k.log.Add(e.Index, leaf, at)
+		k.next, k.end = e.Index+1, at
+		switch l := leaf.(type) {
+		case translog.Shred:
+			k.decided(translog.Segment{SID: l.SID, Segment: l.Segment}, k.gone, func(b translog.KeyBag) bool { return b.Gone })
+		case translog.Purge:
+			k.decided(translog.Segment{SID: l.SID, Segment: l.Segment}, k.purge, func(b translog.KeyBag) bool { return b.Purged })
+		}
+	}
+	errs := []error{k.destroy(ctx)}
+	if now := k.now(); now.Sub(k.swept) >= sweepTime {
+		k.swept = now
+		errs = append(errs, k.sweep(ctx))
+	}
+	return errors.Join(errs...)
+}
+
+func (k *keeper) decided(s translog.Segment, todo map[translog.Segment]bool, counts func(translog.KeyBag) bool) {
+	if b := k.log.Of(s); counts(b) {
+		todo[s] = true
+	} else {
+		k.logger.Error("the log destroys something that was not decided as it has to be: it is kept", slog.String("segment", s.String()))
+	}
+}
+
+// destroy removes the bags whose destruction was decided.
+func (k *keeper) destroy(ctx context.Context) error {
+	var errs []error
+	for s := range k.gone {
+		name := recordings.BagName(recordings.SessionID(s.SID), s.Segment)
+		if err := errors.Join(k.bags.RemoveBag(ctx, name), k.bags.RemoveBag(ctx, before(name))); err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		delete(k.gone, s)
+	}
+	return errors.Join(errs...)
+}
+
+// sweep deletes recordings that were purged and whose retention here is over, and
+// bags of sessions that never began.
+func (k *keeper) sweep(ctx context.Context) error {
+	var errs []error
+	for s := range k.purge {
+		if k.store == nil {
+			delete(k.purge, s)
+			continue
+		}
+		err := k.store.Remove(ctx, recordings.SegmentName(recordings.SessionID(s.SID), s.Segment))
+		switch {
+		case errors.Is(err, store.ErrRetained):
+		case err == nil, errors.Is(err, fs.ErrNotExist):
+			delete(k.purge, s)
+		default:
+			errs = append(errs, err)
+		}
+	}
+	for name, err := range k.bags.ListBags(ctx) {
+		if err != nil {
+			return errors.Join(append(errs, err)...)
+		}
+		s, ok := segmentOfBag(name)
+		if !ok || k.log.Of(s).Newest() != (translog.Hash{}) {
+			continue
+		}
+		made, err := k.made(ctx, name)
+		if err == nil && !made.IsZero() && k.end.Sub(made) > orphanTime {
+			err = k.bags.RemoveBag(ctx, name)
+		}
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
+}
+
+// made is when a bag came; zero where the store does not say.
+func (k *keeper) made(ctx context.Context, name string) (time.Time, error) {
+	dated, ok := k.bags.(interface {
+		BagMade(ctx context.Context, name string) (time.Time, error)
+	})
+	if !ok {
+		return time.Time{}, nil
+	}
+	return dated.BagMade(ctx, name)
+}
+
+// put keeps a bag in the place of the one before.
+//
+// Errors: [ErrRefused], recordings.ErrNoSpace.
+func (k *keeper) put(ctx context.Context, name string, b []byte) (BagHeld, error) {
+	bag, err := recordings.ParseBag(b)
+	if err != nil || recordings.BagName(bag.Session(), bag.Segment()) != name || !bytes.Equal(bag.Bytes(), b) {
+		return BagHeld{}, errors.Join(fmt.Errorf("%w: no key bag of this name", ErrRefused), err)
+	}
+	held := BagHeld{name, sha256.Sum256(b)}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	said := k.log.Of(translog.Segment{SID: translog.ID(bag.Session()), Segment: bag.Segment()})
+	if said.Gone {
+		return BagHeld{}, fmt.Errorf("%w: the keys were destroyed by a decision", ErrRefused)
+	}
+	if newest := said.Newest(); newest != (translog.Hash{}) && newest != held.SHA256 {
+		return BagHeld{}, fmt.Errorf("%w: the log has another key bag of it", ErrRefused)
+	}
+	have, err := k.bags.Bag(ctx, name)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return held, k.bags.CreateBag(ctx, name, b)
+	case err != nil:
+		return BagHeld{}, err
+	case bytes.Equal(have, b):
+		return held, nil
+	}
+	if len(said.Bags) > 0 && sha256.Sum256(have) == said.Bags[0] {
+		if err := k.bags.CreateBag(ctx, before(name), have); err != nil && !errors.Is(err, fs.ErrExist) {
+			return BagHeld{}, err
+		}
+	}
+	return held, k.bags.ReplaceBag(ctx, name, sha256.Sum256(have), b)
+}
+
+// held errors: fs.ErrNotExist.
+func (k *keeper) held(ctx context.Context, name string) (BagHeld, error) {
+	b, err := k.bags.Bag(ctx, name)
+	return BagHeld{name, sha256.Sum256(b)}, err
+}
+
+func (k *keeper) list(ctx context.Context) iter.Seq2[BagHeld, error] {
+	return func(yield func(BagHeld, error) bool) {
+		for name, err := range k.bags.ListBags(ctx) {
+			if err != nil {
+				yield(BagHeld{}, err)
+				return
+			}
+			if !bagName.MatchString(name) {
+				continue
+			}
+			h, err := k.held(ctx, name)
+			if errors.Is(err, fs.ErrNotExist) {
+				continue // destroyed meanwhile
+			}
+			if !yield(h, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+func before(name string) string { return strings.TrimSuffix(name, ".key") + beforeEnd }
+
+func segmentOfBag(name string) (s translog.Segment, ok bool) {
+	if !bagName.MatchString(name) {
+		return s, false
+	}
+	sid, err := translog.ParseID(name[:32])
+	if err != nil {
+		return s, false
+	}
+	_, err = fmt.Sscanf(name[33:], "%d.key", &s.Segment)
+	s.SID = sid
+	return s, err == nil
+}
