@@ -165,4 +165,3 @@ func TestErasureOfALostBag(t *testing.T) {
 	}
 	n.audit(t)
 }
-
