@@ -1,11 +1,14 @@
 package console_test
 
 import (
+	"fmt"
 	"image"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"golang.org/x/sys/unix"
 
 	"consento/build/stage"
 	"consento/protocol"
@@ -168,6 +171,30 @@ func TestEndedByTheBroker(t *testing.T) {
 		other.clean(before)
 		o.newest(whole).expect(o.t, protocol.EndCaptureFailed, protocol.EventConsentGiven, protocol.EventEnded, protocol.EventRemoved, protocol.EventClosed)
 	})
+	o.act("no memory for the encoder", func(o *office) {
+		other := *o
+		other.customer = o.screen(image.Pt(2560, 1440), "large")
+		other.must(other.customer.Resolution(o.ctx, image.Pt(1280, 800)))
+		other.page = o.browser(other.customer, "it-IT")
+		before := other.files()
+		agent := other.share()
+		// Enough for windows and all else, and not for a picture three times as large.
+		other.must(limitMemory(agent.PID(), 32<<20))
+		other.must(other.customer.Resolution(o.ctx, image.Pt(2560, 1400)))
+		o.words("body", "The customer's screen could not be shown.")
+		o.must(o.console.State("Closed"))
+		_, err := other.customer.Window(o.ctx, "Consento – rimosso")
+		other.must(err)
+		o.picture("customer", other.customer)
+		other.over(agent, 8, before)
+		if log := agent.Log(); !strings.Contains(log, "encode: encoder failed") {
+			o.t.Errorf("it was not the encoder:\n%s", log)
+		}
+		other.must(other.page.Until("why", `document.querySelector(".reason").textContent.includes("Non è più stato possibile riprendere lo schermo.")`))
+		e := o.newest(whole)
+		e.expect(o.t, protocol.EndCaptureFailed, protocol.EventConsentGiven, protocol.EventEnded, protocol.EventRemoved, protocol.EventClosed)
+		e.seen(o.t)
+	})
 	o.act("account ended", func(o *office) {
 		before := o.files()
 		agent := o.share()
@@ -202,6 +229,22 @@ func TestEndedByTheBroker(t *testing.T) {
 		})
 		o.auditorSeesTheEnd()
 	})
+}
+
+// limitMemory gives a running program more bytes of memory to write to, and no
+// others (RLIMIT_DATA, getrlimit(2)).
+func limitMemory(pid int, more uint64) error {
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		return err
+	}
+	_, line, _ := strings.Cut(string(status), "\nVmData:")
+	var now uint64 // kB
+	if _, err := fmt.Sscan(line, &now); err != nil {
+		return fmt.Errorf("VmData: %w", err)
+	}
+	most := now<<10 + more
+	return unix.Prlimit(pid, unix.RLIMIT_DATA, &unix.Rlimit{Cur: most, Max: most}, nil)
 }
 
 // auditorSeesTheEnd: on the auditors' pages the newest session is intact and has its

@@ -201,11 +201,12 @@ func (p *picture) show(ctx context.Context, display string, shown *screen) error
 		}
 		now.what = what
 		err = p.send(until, display, shown, &now, sending)
+		asked := until.Err() != nil // to stop; done ends it in any case
 		done()
 		switch {
 		case ctx.Err() != nil:
 			return nil
-		case until.Err() == nil && err != nil:
+		case err != nil && !asked:
 			return fmt.Errorf("run: %w", err)
 		}
 	}
