@@ -97,6 +97,9 @@ func (r reader) until(want string) error {
 	return fmt.Errorf("no %q in:\n%s", want, strings.Join(lines, "\n"))
 }
 
+// longWho is a sentence that the bar has to shorten, and a screen reader reads whole.
+var longWho = isolate(strings.Repeat("Wolfgang ", 12)) + " sees your screen"
+
 // accessibleTree shows windows, prints their trees, and presses the red X as a screen reader does.
 func accessibleTree(kit Toolkit) error {
 	r, err := newReader()
@@ -123,6 +126,7 @@ func accessibleTree(kit Toolkit) error {
 	if err := r.during(func(ctx context.Context) error { _, _, err := u.Choose(ctx, text.choose); return err }, "radio button: "+first); err != nil {
 		return err
 	}
+	text.bar.Who = longWho
 	bar, err := u.Bar(text.bar)
 	if err != nil {
 		return err

@@ -139,7 +139,7 @@ type ProgressText struct {
 // BarText is what the bar says. Title, Who and End are needed.
 type BarText struct {
 	Title     string
-	Who       string    // "NAME SURNAME sees your screen"
+	Who       string    // "NAME SURNAME sees your screen"; names between isolates (FSI, PDI) may be shortened
 	Allowed   string    // what is allowed now
 	Recording string    // word beside the dot; empty means not recorded
 	Pause     string    // button that pauses, or goes on; empty means none

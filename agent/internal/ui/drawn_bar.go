@@ -29,6 +29,7 @@ type drawnBar struct {
 	end image.Rectangle // the red X, in the window
 
 	others []barButton
+	said   string // of the sentence
 }
 
 // barButton is a button beside the red X.
@@ -56,8 +57,24 @@ func (k *drawn) openBar(t BarText, tell func(event)) (barWindow, error) {
 	return b, nil
 }
 
-// measure finds the place of the red X.
+// measure finds the place of the red X, and of the other buttons, which give way to the sentence.
 func (b *drawnBar) measure() {
+	b.layOut(6)
+	for part := 7; part <= 16 && b.sentenceRoom() < b.leastOfSentence(); part++ {
+		b.layOut(part)
+	}
+	b.focus, b.under = min(b.focus, len(b.others)), min(b.under, len(b.others))
+}
+
+// leastOfSentence is how wide the sentence is with names as short as they should be.
+func (b *drawnBar) leastOfSentence() int {
+	who := parse(b.text.Who)
+	who.fit(0, leastOfName, b.bold.width)
+	return b.bold.width(who.String())
+}
+
+// layOut places the buttons; those but the red X have at most one part of the bar each.
+func (b *drawnBar) layOut(part int) {
 	edge := b.px(5)
 	size := b.sheet.Rect
 	width := min(b.bold.width(b.text.End)+b.px(48), size.Dx()/2)
@@ -70,12 +87,31 @@ func (b *drawnBar) measure() {
 		if o.text == "" {
 			continue
 		}
-		width := min(b.body.width(o.text)+b.px(24), size.Dx()/6)
+		width := min(b.body.width(o.text)+b.px(24), size.Dx()/part)
 		o.r = image.Rect(right-width, edge, right, size.Max.Y-edge)
 		right -= width + b.px(8)
 		b.others = append(b.others, o)
 	}
-	b.focus, b.under = min(b.focus, len(b.others)), min(b.under, len(b.others))
+}
+
+// left is where the buttons begin.
+func (b *drawnBar) left() int {
+	if n := len(b.others); n > 0 {
+		return b.others[n-1].r.Min.X
+	}
+	return b.end.Min.X
+}
+
+// sign is the word beside the dot, as short as it has to be.
+func (b *drawnBar) sign() string { return b.body.ellipsis(b.text.Recording, b.sheet.Rect.Dx()/5) }
+
+// sentenceRoom is what time, sign and buttons leave to the sentence.
+func (b *drawnBar) sentenceRoom() int {
+	room := b.left() - b.px(16) - max(b.px(44), b.body.width(b.clock)) - 2*b.px(14)
+	if b.text.Recording != "" {
+		room -= b.px(34) + b.body.width(b.sign())
+	}
+	return room
 }
 
 // on is the button at a place but the red X, counted from 1; 0 for none.
@@ -213,7 +249,6 @@ func (b *drawnBar) paint() {
 	c.cross(image.Rectangle{Min: at, Max: at.Add(image.Pt(mark, mark))}, float32(b.px(3)), barText)
 	b.bold.put(c, image.Pt(at.X+mark+b.px(9), y), b.bold.ellipsis(b.text.End, b.end.Max.X-at.X-mark-b.px(15)), barText)
 
-	left := b.end.Min.X
 	for i, o := range b.others {
 		ground, edge := barGround, barEdge
 		if b.under == i+1 {
@@ -227,28 +262,28 @@ func (b *drawnBar) paint() {
 		c.round(o.r.Inset(thick), b.px(3), ground)
 		label := b.body.ellipsis(o.text, o.r.Dx()-b.px(16))
 		b.body.put(c, image.Pt(o.r.Min.X+(o.r.Dx()-b.body.width(label))/2, y), label, barText)
-		left = o.r.Min.X
 	}
-	x := left - b.px(16) - max(b.px(44), b.body.width(b.clock))
+	x := b.left() - b.px(16) - max(b.px(44), b.body.width(b.clock))
 	b.body.put(c, image.Pt(x, y), b.clock, barText)
 	if b.text.Recording != "" {
-		word := b.body.ellipsis(b.text.Recording, c.Rect.Dx()/5)
+		word := b.sign()
 		x -= b.px(16) + b.body.width(word)
 		b.body.put(c, image.Pt(x, y), word, barText)
 		x -= b.px(18)
 		c.disc(image.Pt(x+b.px(4), c.Rect.Dy()/2), b.px(5), barDot)
 	}
-	left = b.px(14)
-	room := x - b.px(14) - left
-	who := b.bold.width(b.text.Who)
+	room := b.sentenceRoom()
+	who := parse(b.text.Who)
 	// Who sees what comes first: the rest is there if it fits.
-	if allowed := b.text.Allowed; allowed != "" && who+b.px(18)+b.body.width(allowed) <= room {
+	if allowed := b.text.Allowed; allowed != "" && b.bold.width(who.String())+b.px(18)+b.body.width(allowed) <= room {
 		w := b.body.width(allowed)
 		x -= b.px(18) + w
 		b.body.put(c, image.Pt(x, y), allowed, barQuiet)
 		room -= w + b.px(18)
 	}
-	b.bold.put(c, image.Pt(left, y), b.bold.ellipsis(b.text.Who, room), barText)
+	who.fit(room, 1, b.bold.width)
+	b.said = b.bold.ellipsis(who.String(), room)
+	b.bold.put(c, image.Pt(b.px(14), y), b.said, barText)
 	b.show(c.Rect)
 }
 

@@ -10,9 +10,15 @@ import (
 type gtkBar struct {
 	*gtkTop
 	shield                                        *overlay // over the red X
+	row                                           uintptr
 	who, allowed, sign, word, clock, end, endText uintptr
 
 	pause, pauseText, other, otherText uintptr
+
+	breadth int // of the whole
+	text    BarText
+	said    string // of the sentence
+	time    string
 
 	mu sync.Mutex
 	at image.Rectangle
@@ -45,7 +51,11 @@ func (g *gtk) buildBar(t BarText, tell func(event)) (*gtkBar, error) {
 	g.setHint(b.window, hintDock)
 	g.setResizable(b.window, 1)
 
+	scale := int(max(1, b.scale(b.window)))
+	monitor := b.desk.monitor().Dx() / scale
+	b.breadth = max(min(barWidth, monitor-80), min(barMinWidth, monitor))
 	row := b.class(g.newBox(horizontal, 14), "bar")
+	b.row = row
 	g.add(b.window, row)
 	b.who = b.slimLabel("who")
 	b.allowed = b.slimLabel("quiet")
@@ -190,10 +200,9 @@ func (b *gtkBar) inside(p image.Point) image.Point {
 func (b *gtkBar) place() {
 	scale := int(max(1, b.scale(b.window)))
 	m := b.desk.monitor()
-	width := max(min(barWidth, m.Dx()/scale-80), min(barMinWidth, m.Dx()/scale))
-	b.defaultSize(b.window, int32(width), barHeight)
-	b.resize(b.window, int32(width), barHeight)
-	b.move(b.window, int32((m.Min.X+m.Dx()/2)/scale-width/2), int32(m.Min.Y/scale))
+	b.defaultSize(b.window, int32(b.breadth), barHeight)
+	b.resize(b.window, int32(b.breadth), barHeight)
+	b.move(b.window, int32((m.Min.X+m.Dx()/2)/scale-b.breadth/2), int32(m.Min.Y/scale))
 }
 
 // note remembers where the bar is, for bounds.
@@ -214,8 +223,8 @@ func (b *gtkBar) bounds() image.Rectangle {
 }
 
 func (b *gtkBar) fill(t BarText) {
+	b.text = t
 	b.setTitle(b.window, t.Title)
-	b.setText(b.who, t.Who)
 	b.setText(b.allowed, t.Allowed)
 	b.setText(b.word, t.Recording)
 	if t.Recording == "" {
@@ -237,8 +246,51 @@ func (b *gtkBar) fill(t BarText) {
 	}
 	b.setText(b.endText, t.End)
 	b.setName(b.accessible(b.end), t.End)
+	b.say()
+	b.setName(b.accessible(b.who), t.Who) // all of it
+}
+
+// say gives the sentence the room that the rest leaves. Where that is too small, first what is
+// allowed goes, then names are shortened, and then the buttons give way.
+func (b *gtkBar) say() {
+	measure := func(widget uintptr) (least, natural int) {
+		var min, nat int32
+		b.widthOf(widget, &min, &nat)
+		return int(min), int(nat)
+	}
+	width := func(text string) int {
+		b.said = text
+		b.setText(b.who, text)
+		_, natural := measure(b.who)
+		return natural
+	}
+	who := parse(b.text.Who)
+	b.sizeRequest(b.who, -1, -1)
+	b.gtk.show(b.allowed)
+	width(who.String())
+	if _, all := measure(b.row); b.text.Allowed != "" && all <= b.breadth {
+		return
+	}
+	b.hide(b.allowed)
+	whoLeast, whoNatural := measure(b.who)
+	least, natural := measure(b.row)
+	if who.fit(b.breadth-(natural-whoNatural), leastOfName, width) {
+		width(who.String())
+		return
+	}
+	room := b.breadth - (least - whoLeast)
+	who.fit(room, 1, width)
+	b.sizeRequest(b.who, int32(min(room, width(who.String()))), -1)
 }
 
 func (b *gtkBar) update(t BarText) { b.change(func() { b.fill(t) }) }
 
-func (b *gtkBar) elapsed(s string) { b.change(func() { b.setText(b.clock, s) }) }
+func (b *gtkBar) elapsed(s string) {
+	b.change(func() {
+		b.setText(b.clock, s)
+		if len(s) != len(b.time) { // it takes more room
+			b.time = s
+			b.say()
+		}
+	})
+}

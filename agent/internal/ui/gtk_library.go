@@ -112,6 +112,7 @@ type gtkSymbols struct {
 	xid         func(window uintptr) uint64                                 `c:"gdk_x11_window_get_xid"`
 	sizeRequest func(widget uintptr, w, h int32)                            `c:"gtk_widget_set_size_request"`
 	heightFor   func(widget uintptr, width int32, min, natural *int32)      `c:"gtk_widget_get_preferred_height_for_width"`
+	widthOf     func(widget uintptr, min, natural *int32)                   `c:"gtk_widget_get_preferred_width"`
 	translate   func(from, to uintptr, x, y int32, outX, outY *int32) int32 `c:"gtk_widget_translate_coordinates"`
 	width       func(widget uintptr) int32                                  `c:"gtk_widget_get_allocated_width"`
 	height      func(widget uintptr) int32                                  `c:"gtk_widget_get_allocated_height"`

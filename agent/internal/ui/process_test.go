@@ -156,7 +156,7 @@ func TestAccessibleTree(t *testing.T) {
 		"push button: " + q.Refuse + " [focused]", "push button: " + q.Accept,
 		"push button: " + q.MoreTime, "text: " + text.prompt.Label, "push button: " + text.bar.End,
 		"push button: " + text.bar.Pause, "push button: " + text.bar.Change, "radio button: " + text.choose.Choices.List[3].Label + " " + text.choose.Choices.List[3].Note,
-		"label: " + text.bar.Who, "ended by the screen reader",
+		"label: " + longWho, "ended by the screen reader",
 	} {
 		if !strings.Contains(tree, want) {
 			t.Errorf("no %q", want)
