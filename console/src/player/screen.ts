@@ -22,6 +22,7 @@ export class Screen {
   #turn: Promise<unknown> = Promise.resolve(); // what is appended, one after the other
   #wanted = 0; // counts seeks: a newer one makes an older one give up
   #starts = new Map<Piece, number[]>(); // when the pictures of a piece are shown
+  #life = new AbortController(); // of the open stream: close ends it
 
   constructor(video: HTMLVideoElement) {
     this.#video = video;
@@ -32,15 +33,21 @@ export class Screen {
     this.close();
     this.#pieces = pieces;
     const source = (this.#source = new MediaSource());
-    const url = URL.createObjectURL(source);
-    const opened = new Promise((done) => source.addEventListener("sourceopen", done, { once: true }));
-    this.#video.src = url;
-    await opened;
-    URL.revokeObjectURL(url);
-    source.duration = length / 1000;
+    // In turn: nothing can be appended before the source is open.
+    await this.#inTurn(async () => {
+      if (source !== this.#source) return; // another one was opened meanwhile
+      const url = URL.createObjectURL(source);
+      const opened = this.#comes(source, "sourceopen");
+      this.#video.src = url;
+      await opened;
+      URL.revokeObjectURL(url);
+      if (source === this.#source) source.duration = length / 1000;
+    });
   }
 
   close(): void {
+    this.#life.abort();
+    this.#life = new AbortController();
     this.#wanted++;
     this.#video.removeAttribute("src");
     this.#video.load();
@@ -92,7 +99,9 @@ export class Screen {
         const missing = this.#pieces.findIndex((p, n) => n >= i && p.end > there * 1000 + 20);
         if (missing >= 0 && this.#next !== missing) this.#next = this.#keyBefore(missing);
       }
-      const seeked = new Promise((done) => this.#video.addEventListener("seeked", done, { once: true }));
+      // A seek before that is none if it leads to the beginning: nothing would ever be "seeked".
+      if (this.#video.readyState < HTMLMediaElement.HAVE_METADATA) await this.#comes(this.#video, "loadedmetadata");
+      const seeked = this.#comes(this.#video, "seeked");
       this.#video.currentTime = seconds;
       await seeked;
       return wanted === this.#wanted;
@@ -156,6 +165,7 @@ export class Screen {
 
   /** Appends pieces from one up to another, unless it is told to give up. */
   async #append(from: number, to: number, giveUp: () => boolean): Promise<void> {
+    const source = this.#source;
     for (let i = from; i < to; ) {
       const first = this.#pieces[i] as Piece;
       let end = i;
@@ -172,6 +182,7 @@ export class Screen {
         await this.#form(piece.init);
         await this.#put(f.bytes);
       }
+      if (source !== this.#source) return; // closed meanwhile
       i = end;
       this.#next = end;
     }
@@ -196,8 +207,9 @@ export class Screen {
       this.#buffer = this.#source.addSourceBuffer(mime);
     } else if (mime !== this.#mime) this.#buffer.changeType(mime);
     this.#mime = mime;
+    const buffer = this.#buffer;
     await this.#put(init);
-    this.#init = init;
+    if (buffer === this.#buffer) this.#init = init;
   }
 
   async #put(bytes: Bytes): Promise<void> {
@@ -214,18 +226,31 @@ export class Screen {
     }
   }
 
+  /** Resolves with an event, or when the stream is closed: then it may never come. */
+  #comes(target: EventTarget, event: string): Promise<void> {
+    const { signal } = this.#life;
+    return new Promise((done) => {
+      target.addEventListener(event, () => done(), { once: true, signal });
+      signal.addEventListener("abort", () => done(), { once: true });
+    });
+  }
+
   #settled(buffer: SourceBuffer, act: () => void): Promise<void> {
+    const { signal } = this.#life;
     return new Promise((done, failed) => {
       const finish = () => {
         buffer.removeEventListener("updateend", finish);
+        signal.removeEventListener("abort", finish);
         if (this.#video.error !== null) failed(new Problem("malformed"));
         else done();
       };
       buffer.addEventListener("updateend", finish);
+      signal.addEventListener("abort", finish);
       try {
         act();
       } catch (e) {
         buffer.removeEventListener("updateend", finish);
+        signal.removeEventListener("abort", finish);
         failed(e);
       }
     });
