@@ -35,6 +35,7 @@ make.addEventListener("submit", (e) => {
   if (wrong !== null) return refuse(wrong, wrong === "differ" ? "passphrase-again" : "passphrase");
   void send(passphrase);
 });
+make.hidden = false; // sent before this script was there, it would come to nothing
 
 async function send(passphrase: string): Promise<void> {
   const file = by<HTMLInputElement>("key-file").files?.[0];
@@ -63,4 +64,5 @@ for (const form of document.querySelectorAll<HTMLFormElement>("form.try")) {
     );
     field.value = "";
   });
+  form.hidden = false;
 }
