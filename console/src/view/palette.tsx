@@ -1,7 +1,7 @@
 // The command palette: every action by its name, found by a few letters.
 
 import { useComputed, useSignal, useSignalEffect } from "@preact/signals";
-import { useEffect, useMemo, useRef } from "preact/hooks";
+import { useLayoutEffect, useMemo, useRef } from "preact/hooks";
 import { type Action, actions } from "../actions";
 import { score } from "../fuzzy";
 import { t } from "../text";
@@ -50,7 +50,7 @@ function Search({ done }: { done: () => void }) {
   const list = useRef<HTMLUListElement>(null);
   const input = useRef<HTMLInputElement>(null);
   const found = useComputed(() => search(all, typed.value));
-  useEffect(() => input.current?.focus(), []);
+  useLayoutEffect(() => input.current?.focus(), []); // before the next key
   useSignalEffect(() => list.current?.children[at.value]?.scrollIntoView({ block: "nearest" }));
 
   const run = (action: Action | undefined) => {
