@@ -78,7 +78,7 @@ function Copy({ text, icon, label }: { text: string; icon: "link" | "copy"; labe
   );
 }
 
-/** The seconds left at which a screen reader is told. */
+/** The seconds left from which on a screen reader is told, once each. */
 const toldAt = [300, 120, 60, 30];
 
 function Countdown({ until }: { until: string }) {
@@ -86,14 +86,15 @@ function Countdown({ until }: { until: string }) {
   const left = useComputed(() => Math.max(0, Date.parse(until) - desk.clock.now.value));
   const text = useComputed(() => duration(left.value));
   const ending = useComputed(() => left.value < 60_000);
-  useEffect(
-    () =>
-      left.subscribe((ms) => {
-        const seconds = Math.round(ms / 1000);
-        if (toldAt.includes(seconds)) desk.say(t("key.left", { time: duration(ms) }));
-      }),
-    [left],
-  );
+  useEffect(() => {
+    // A busy or hidden page does not see every second.
+    let before = Math.round(left.peek() / 1000);
+    return left.subscribe((ms) => {
+      const seconds = Math.round(ms / 1000);
+      if (toldAt.some((at) => seconds <= at && at < before)) desk.say(t("key.left", { time: duration(ms) }));
+      before = seconds;
+    });
+  }, [left]);
   return (
     <p class="countdown" data-ending={ending.value}>
       <Icon name="clock" />
