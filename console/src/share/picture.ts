@@ -133,6 +133,7 @@ export class Picture {
     const parameters = transceiver.sender.getParameters() as RTCRtpSendParameters & { degradationPreference?: string };
     parameters.degradationPreference = "maintain-resolution";
     await transceiver.sender.setParameters(parameters);
+    if (connection !== this.#connection) return;
     this.#sender = transceiver.sender;
     if (this.#codec !== "AV1") await this.#recode();
     await transceiver.sender.replaceTrack(this.#track);
