@@ -103,7 +103,7 @@ func TestPolicyPageInBrowser(t *testing.T) {
 			staff(t, h, access.Auditor, "dino@esempio.example")
 			b := newChromium(t, h, language)
 			b.open("/signin?next=/audit/policy", "#email")
-			b.do(chromedp.SendKeys("#email", "dino@esempio.example"), chromedp.SendKeys("#password", goodPassword+"\r"))
+			b.signInWith("dino@esempio.example", goodPassword)
 			b.until(`location.pathname === "/audit/policy" && document.querySelector("#policy")`)
 			b.glance("policy-none")
 			file := filepath.Join(t.TempDir(), "1.policy")

@@ -1,14 +1,10 @@
 package web_test
 
 import (
-	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
-	"strconv"
-	"strings"
 	"testing"
 	"time"
 
@@ -20,239 +16,8 @@ import (
 	"consento/recordings"
 
 	cdpbrowser "github.com/chromedp/cdproto/browser"
-	"github.com/chromedp/cdproto/cdp"
-	"github.com/chromedp/cdproto/emulation"
-	"github.com/chromedp/cdproto/log"
-	"github.com/chromedp/cdproto/page"
-	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 )
-
-// patience bounds each step in a browser.
-const patience = 30 * time.Second
-
-// axeSource is the accessibility checker, installed with the console's tools.
-const axeSource = "../../../console/node_modules/axe-core/axe.min.js"
-
-// chromium is one real browser with one page. WEB_SHOTS names a folder for
-// pictures of what it shows.
-type chromium struct {
-	t   testing.TB
-	ctx context.Context
-	url string
-	tag string
-}
-
-// Flags are Chromium's, "name=value".
-func newChromium(t testing.TB, h *house, language string, flags ...string) *chromium {
-	t.Helper()
-	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.UserDataDir(t.TempDir()), chromedp.IgnoreCertErrors)
-	for _, flag := range []string{"no-sandbox", "disable-gpu", "disable-quic", "disable-component-update"} {
-		options = append(options, chromedp.Flag(flag, true))
-	}
-	options = append(options, chromedp.Flag("lang", language), chromedp.Flag("accept-lang", language))
-	for _, flag := range flags {
-		name, value, _ := strings.Cut(flag, "=")
-		options = append(options, chromedp.Flag(name, value))
-	}
-	if _, err := os.Stat("/usr/bin/chromium"); err == nil {
-		options = append(options, chromedp.ExecPath("/usr/bin/chromium"))
-	}
-	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
-	t.Cleanup(cancel)
-	ctx, cancel = chromedp.NewExecAllocator(ctx, options...)
-	t.Cleanup(cancel)
-	ctx, cancel = chromedp.NewContext(ctx)
-	t.Cleanup(cancel)
-	b := &chromium{t: t, ctx: ctx, url: h.server.URL, tag: language}
-	err := chromedp.Listen(ctx, func(e any) {
-		switch e := e.(type) {
-		case *runtime.EventExceptionThrown:
-			t.Errorf("exception in the page: %+v", e.ExceptionDetails)
-		case *log.EventEntryAdded:
-			if e.Entry.Source == log.EntrySourceSecurity || strings.Contains(e.Entry.Text, "Content Security Policy") {
-				t.Errorf("the page breaks the policy: %s", e.Entry.Text)
-			}
-		}
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	// As if its window were in front, however many browsers run.
-	command(b, emulation.SetFocusEmulationEnabled, emulation.SetFocusEmulationEnabledParams{Enabled: true})
-	return b
-}
-
-func (b *chromium) do(actions ...chromedp.Action[chromedp.Void]) {
-	b.t.Helper()
-	ctx, cancel := context.WithTimeout(b.ctx, patience)
-	defer cancel()
-	if err := chromedp.Do(ctx, actions...); err != nil {
-		b.t.Fatal(err)
-	}
-}
-
-// command sends one command of the DevTools protocol.
-func command[P, R any](b *chromium, c cdp.Command[P, R], params P) (result R) {
-	b.t.Helper()
-	b.do(chromedp.Func(func(ctx context.Context, target *chromedp.Target) (err error) {
-		result, err = cdp.Call(ctx, target, c, params)
-		return err
-	}))
-	return result
-}
-
-// open goes to an address without waiting for the page's end: a live page has none.
-func (b *chromium) open(path, selector string) {
-	b.t.Helper()
-	there := fmt.Sprintf("location.pathname + location.search === %q && document.querySelector(%q)", path, selector)
-	for {
-		command(b, page.Navigate, page.NavigateParams{URL: b.url + path})
-		b.until(there + ` || document.body?.innerText.includes("ERR_NETWORK_CHANGED")`)
-		if evaluate[bool](b, "!!("+there+")") {
-			return
-		}
-		// Some other test made a network, and Chromium gave up what it was loading.
-	}
-}
-
-// visit opens any address.
-func (b *chromium) visit(address string) {
-	b.t.Helper()
-	command(b, page.Navigate, page.NavigateParams{URL: address})
-}
-
-func evaluate[T any](b *chromium, script string) T {
-	b.t.Helper()
-	ctx, cancel := context.WithTimeout(b.ctx, patience)
-	defer cancel()
-	value, err := chromedp.Run(ctx, chromedp.Evaluate[T](script, chromedp.EvalAwaitPromise))
-	if err != nil {
-		b.t.Fatalf("%v\nin %.200s", err, script)
-	}
-	return value
-}
-
-// until waits for an expression to become true. A page that is left while it is
-// asked answers with an error, so the question is put again.
-func (b *chromium) until(expression string) {
-	b.t.Helper()
-	ctx, cancel := context.WithTimeout(b.ctx, patience)
-	defer cancel()
-	again := time.NewTicker(50 * time.Millisecond)
-	defer again.Stop()
-	for {
-		ok, err := chromedp.Run(ctx, chromedp.Evaluate[bool]("!!("+expression+")"))
-		if err == nil && ok {
-			return
-		}
-		select {
-		case <-again.C:
-		case <-ctx.Done():
-			text, _ := chromedp.Run(b.ctx, chromedp.Evaluate[string](`location + "\n" + document.body?.innerText`))
-			b.t.Fatalf("never true: %s\nlast: %v\nthe page: %s", expression, err, text)
-		}
-	}
-}
-
-func (b *chromium) click(selector string) {
-	b.t.Helper()
-	b.do(chromedp.Click(selector, chromedp.NodeVisible))
-}
-
-// view is one way in which a page is looked at.
-type view struct {
-	scheme string
-	width  int64
-}
-
-// views are light and dark, wide and narrow: each with each where the pages are
-// made, each at least once in the other languages. 720 is 1440 at 200 % zoom, in
-// the colours that a person forces on all pages: axe reads contrast from what the
-// style sheet says, and cannot there.
-func views(language string) []view {
-	switch language {
-	case "en":
-		return []view{{"light", 1440}, {"light", 320}, {"dark", 1440}, {"dark", 320}, {"forced", 720}}
-	case "it":
-		return []view{{"light", 1440}, {"light", 320}, {"dark", 1440}, {"dark", 320}}
-	}
-	return []view{{"light", 320}, {"dark", 1440}}
-}
-
-// look checks the page as it stands with axe and for sideways scrolling.
-func (b *chromium) look(name string) {
-	b.t.Helper()
-	b.lookAt(name, views(b.tag))
-}
-
-// glance looks at one more state of a page that look has seen: the languages in
-// which room is short narrow and dark too, the others once.
-func (b *chromium) glance(name string) {
-	b.t.Helper()
-	if b.tag == "de" || b.tag == "ja" {
-		b.lookAt(name, []view{{"light", 1440}, {"dark", 320}})
-		return
-	}
-	b.lookAt(name, []view{{"light", 320}})
-}
-
-func (b *chromium) lookAt(name string, views []view) {
-	b.t.Helper()
-	source, err := os.ReadFile(axeSource)
-	if err != nil {
-		b.t.Fatalf("axe-core is installed with the console's tools: %v", err)
-	}
-	evaluate[bool](b, string(source)+"; true")
-	for _, v := range views {
-		colours := &emulation.MediaFeature{Name: "prefers-color-scheme", Value: v.scheme}
-		if v.scheme == "forced" {
-			colours = &emulation.MediaFeature{Name: "forced-colors", Value: "active"}
-		}
-		command(b, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
-			Features: []*emulation.MediaFeature{colours, {Name: "prefers-reduced-motion", Value: "reduce"}}})
-		b.do(chromedp.EmulateViewport(v.width, 900))
-		what := fmt.Sprintf("%s-%s-%s-%d", name, b.tag, v.scheme, v.width)
-		report := evaluate[json.RawMessage](b, `axe.run(document, {runOnly: ["wcag2a","wcag2aa","wcag21a","wcag21aa","wcag22aa","best-practice"], rules: {"color-contrast": {enabled: `+strconv.FormatBool(v.scheme != "forced")+`}}})
-			.then(r => r.violations.map(v => [v.id, v.help, v.nodes.map(n => n.html + " " + n.failureSummary)]))`)
-		if string(report) != "[]" {
-			b.t.Errorf("%s: axe: %s", what, report)
-		}
-		if over := evaluate[int](b, `document.documentElement.scrollWidth - innerWidth`); over > 0 {
-			b.t.Errorf("%s: %d pixels wider than the window", what, over)
-		}
-		b.shot(what)
-	}
-	b.do(chromedp.EmulateViewport(1440, 900))
-}
-
-func (b *chromium) shot(name string) {
-	b.t.Helper()
-	folder := os.Getenv("WEB_SHOTS")
-	if folder == "" {
-		return
-	}
-	ctx, cancel := context.WithTimeout(b.ctx, patience)
-	defer cancel()
-	png, err := chromedp.Run(ctx, chromedp.FullScreenshot(100))
-	if err == nil {
-		err = os.WriteFile(filepath.Join(folder, name+".png"), png, 0o644)
-	}
-	if err != nil {
-		b.t.Fatal(err)
-	}
-}
-
-// send posts a field of so many characters to an address of the broker, from the
-// page that is open.
-func (b *chromium) send(path string, length int) {
-	b.t.Helper()
-	evaluate[bool](b, fmt.Sprintf(`(() => {
-		const form = document.createElement("form"), field = document.createElement("textarea");
-		form.method = "post"; form.action = %q; field.name = "key"; field.value = "k".repeat(%d);
-		form.append(field); document.body.append(form); form.submit(); return true;
-	})()`, path, length))
-}
 
 // builtHouse is a house with the console's files, which hold the fonts and the
 // style sheet that all pages share.
@@ -279,7 +44,7 @@ func TestPagesInChromium(t *testing.T) {
 
 			b.open("/", "#key")
 			b.look("1-key")
-			b.do(chromedp.SendKeys("#key", "2345678\r"))
+			b.write("#key", "2345678\r")
 			b.until(`document.querySelector("[aria-invalid]")`)
 			b.look("1-key-error")
 			b.open("/k/ACDEFGH", "#key")
@@ -292,12 +57,10 @@ func TestPagesInChromium(t *testing.T) {
 
 			b.click("a[download]")
 			b.until(`document.querySelector(".status .fetched .start")`)
-			if n := evaluate[int](b, `document.querySelectorAll('[data-testid="session-state"]').length`); n != 1 {
-				t.Errorf("%d elements are the state of the session", n)
-			}
+			is(b, `document.querySelectorAll('[data-testid="session-state"]').length`, 1)
 			name := filepath.Join(downloads, "consento-"+string(h.desk.sessions[id].ticket))
 			b.until(`document.readyState === "loading"`) // the download did not stop the live page
-			until(t, func() bool { _, err := os.Stat(name); return err == nil })
+			until(t, "the help program is saved", func() bool { _, err := os.Stat(name); return err == nil })
 			evaluate[bool](b, `document.querySelector(".start details").open = true`)
 			b.click("[data-copy]")
 			b.until(`document.querySelector("[data-said]").textContent || getSelection().toString().includes("sha256sum")`)
@@ -317,7 +80,7 @@ func TestPagesInChromium(t *testing.T) {
 			b.look("4-active-opened")
 
 			b.click(".stop-form button")
-			b.until(newest("Ending"))
+			b.until(newest("Ending") + ` && document.querySelector(".after")`) // not the page that was left, which says it too
 			b.look("5-ending")
 			yes := true
 			h.desk.set(id, ended(protocol.StateClosed, protocol.EndCustomer, &yes))
@@ -330,22 +93,6 @@ func TestPagesInChromium(t *testing.T) {
 // newest is true when the newest line of the status has the state.
 func newest(state protocol.State) string {
 	return fmt.Sprintf(`[...document.querySelectorAll('[data-testid="session-state"]')].at(-1)?.dataset.state === %q`, state)
-}
-
-// until waits for something that no channel tells of.
-func until(t testing.TB, ok func() bool) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
-	defer cancel()
-	again := time.NewTicker(20 * time.Millisecond)
-	defer again.Stop()
-	for !ok() {
-		select {
-		case <-again.C:
-		case <-ctx.Done():
-			t.Fatal("never became true")
-		}
-	}
 }
 
 // TestOtherPagesInChromium looks at what is not on the customer's way.
@@ -366,11 +113,11 @@ func TestOtherPagesInChromium(t *testing.T) {
 			// A form that is sent where none is expected: as a link of an old page might.
 			b.open("/terms", ".legal")
 			b.send("/terms", 1)
-			b.until(`document.title && !document.querySelector(".legal")`)
+			b.until(`document.querySelector("main h1") && !document.querySelector(".legal")`)
 			b.look("9-method")
 			b.open("/", "#key")
 			b.send("/key", 1<<20)
-			b.until(`document.title && !document.querySelector("#key")`)
+			b.until(`document.querySelector("main h1") && !document.querySelector("#key")`)
 			b.look("9-form")
 			for name, err := range map[string]error{
 				"9-broken": errors.New("the disk is on fire"), "9-busy": session.ErrStopping, "9-evidence": session.ErrEvidence,
@@ -382,13 +129,13 @@ func TestOtherPagesInChromium(t *testing.T) {
 				b.look(name)
 			}
 			h.desk.answer(nil)
-			command(b, page.Navigate, page.NavigateParams{URL: "data:text/html,<form method=post action=" + b.url + "/signout><button>go</button></form>"})
+			b.visit("data:text/html,<form method=post action=" + b.url + "/signout><button>go</button></form>")
 			b.click("button")
 			b.until(`location.pathname === "/signout" && document.querySelector("h1")`)
 			b.look("9-origin")
 
 			b.open("/signin", "#email")
-			b.do(chromedp.SendKeys("#email", "nobody@esempio.example"), chromedp.SendKeys("#password", "wrong\r"))
+			b.signInWith("nobody@esempio.example", "wrong")
 			b.until(`document.querySelector(".error-summary")`)
 			b.look("7-signin-error")
 
@@ -424,7 +171,7 @@ func TestOtherPagesInChromium(t *testing.T) {
 				t.Fatal(err)
 			}
 			b.open("/signin", "#email")
-			b.do(chromedp.SendKeys("#email", account.Email), chromedp.SendKeys("#password", goodPassword+"\r"))
+			b.signInWith(account.Email, goodPassword)
 			b.until(`location.pathname === "/console/" && document.querySelector("h1")`)
 			b.look("7-no-console")
 		})
@@ -446,7 +193,7 @@ func TestUnbuiltConsoleInChromium(t *testing.T) {
 			}
 			b.open("/signin", "#email")
 			b.look("9-unbuilt-signin")
-			b.do(chromedp.SendKeys("#email", account.Email), chromedp.SendKeys("#password", goodPassword+"\r"))
+			b.signInWith(account.Email, goodPassword)
 			b.until(`location.pathname === "/console/" && document.querySelector("h1")`)
 			b.look("9-unbuilt-console")
 		})
@@ -518,11 +265,12 @@ func TestLivePageComesBackInChromium(t *testing.T) {
 func TestWithoutJavaScriptInChromium(t *testing.T) {
 	h := builtHouse(t)
 	b := newChromium(t, h, "en")
-	command(b, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true})
+	b.withoutScripts()
 	id := h.desk.issue(goodKey, anna)
 	b.open("/k/acdefgh", "#key")
 	b.click("button.primary")
 	b.until(`document.querySelector(".person")`)
+	b.ready()
 	if evaluate[bool](b, `document.documentElement.classList.contains("js")`) {
 		t.Fatal("the page's script runs")
 	}
@@ -534,22 +282,11 @@ func TestWithoutJavaScriptInChromium(t *testing.T) {
 	h.desk.set(id, step(protocol.StateWaiting, protocol.StepAgentStarted))
 	b.until(newest("Waiting"))
 	// What is new stands out, what is past does not, and the heading follows.
-	weights := evaluate[[]string](b, `[...document.querySelectorAll(".status > li")].map(li => getComputedStyle(li).fontWeight)`)
-	if got := strings.Join(weights, " "); got != "400 400 600" {
-		t.Errorf("weights of the lines: %s", got)
-	}
-	if got := evaluate[string](b, `document.querySelector("h1").innerText.trim()`); got != "Answer the next questions" {
-		t.Errorf("heading %q", got)
-	}
+	is(b, `[...document.querySelectorAll(".status > li")].map(li => getComputedStyle(li).fontWeight).join(" ")`, "400 400 600")
+	is(b, `document.querySelector("h1").innerText.trim()`, "Answer the next questions")
 	yes := true
 	h.desk.set(id, ended(protocol.StateEnding, protocol.EndTechnician, nil))
 	b.until(`document.querySelector("h1")?.innerText === "The help session is over"`) // by itself
 	h.desk.set(id, ended(protocol.StateClosed, protocol.EndTechnician, &yes))
 	b.until(newest("Closed") + ` && document.querySelector(".removed")`)
-}
-
-// media shows the page as on that medium, "" the screen.
-func (b *chromium) media(medium string) {
-	b.t.Helper()
-	command(b, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Media: medium})
 }

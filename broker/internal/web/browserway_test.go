@@ -2,7 +2,6 @@ package web_test
 
 import (
 	"fmt"
-	"net/http"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -71,8 +70,8 @@ func TestBrowserLines(t *testing.T) {
 	h := newHouse(t, builtConsole)
 	p, id := joined(t, h)
 	h.desk.set(id, step(protocol.StateActive, protocol.StepBrowserJoined, protocol.StepTermsAccepted, protocol.StepViewAllowed))
-	top := topOf(t, p)
-	for _, want := range []string{"You chose to share from your browser.", "You accepted the terms. Nothing is shown yet.", "You are sharing from your browser."} {
+	top := p.live("/session").upTo("You are sharing from your browser.")
+	for _, want := range []string{"You chose to share from your browser.", "You accepted the terms. Nothing is shown yet."} {
 		if !strings.Contains(top, want) {
 			t.Errorf("does not show %q:\n%s", want, top)
 		}
@@ -100,24 +99,8 @@ func TestTestSessionSaysTheFirstWay(t *testing.T) {
 	}
 }
 
-// topOf reads the page of a session up to its list.
+// topOf reads the page of a session up to the first line of its list.
 func topOf(t *testing.T, p *person) string {
 	t.Helper()
-	response := p.do(http.MethodGet, "/session", "")
-	var text strings.Builder
-	buffer := make([]byte, 4096)
-	for {
-		if _, line, there := strings.Cut(text.String(), "session-state"); there && strings.Contains(line, "</li>") {
-			break
-		}
-		n, err := response.Body.Read(buffer)
-		text.Write(buffer[:n])
-		if err != nil {
-			break
-		}
-	}
-	if err := response.Body.Close(); err != nil {
-		t.Fatal(err)
-	}
-	return text.String()
+	return p.live("/session").upTo("session-state")
 }

@@ -14,6 +14,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"consento/broker/internal/access"
 	"consento/recordings"
@@ -29,7 +30,7 @@ const rootPassphrase = "nine slow rivers near Padova"
 func (b *chromium) signIn(email, path, selector string) {
 	b.t.Helper()
 	b.open("/signin?next="+path, "#email")
-	b.do(chromedp.SendKeys("#email", email), chromedp.SendKeys("#password", goodPassword+"\r"))
+	b.signInWith(email, goodPassword)
 	b.until(fmt.Sprintf(`location.pathname === %q && document.querySelector(%q)`, path, selector))
 }
 
@@ -50,7 +51,7 @@ func (b *chromium) downloads() string {
 // makeKey makes a key in the browser, and returns its public half.
 func (b *chromium) makeKey() recordings.Recipient {
 	b.t.Helper()
-	b.open("/audit/keys", "#make")
+	b.open("/audit/keys", "#make:not([hidden])")
 	b.do(chromedp.SetValue("#key-name", "Laptop"), chromedp.SetValue("#passphrase", passphrase), chromedp.SetValue("#passphrase-again", passphrase))
 	b.click("#make button")
 	b.until(`document.querySelector("[data-key]")`)
@@ -150,7 +151,7 @@ func (b *chromium) makeRoot(looks func(string)) ed25519.PrivateKey {
 	b.click("#root-save")
 	var data []byte
 	file := filepath.Join(folder, "auditors-root.pem")
-	until(b.t, func() bool {
+	until(b.t, "the copy is saved", func() bool {
 		var err error
 		data, err = os.ReadFile(file)
 		return err == nil && bytes.HasSuffix(data, []byte("-----END PRIVATE KEY-----\n"))
@@ -300,7 +301,11 @@ func TestCustodyInChromium(t *testing.T) {
 	b.unlock(passphrase)
 	b.until(`document.querySelector("#work:not([hidden])") && document.querySelector("#compared").hidden`) // this browser signed with it
 	b.click("#go")
-	<-second
+	select {
+	case <-second:
+	case <-time.After(patience):
+		t.Fatal("no second bag is brought")
+	}
 	b.click("#stop")
 	close(goOn)
 	b.until(`document.querySelector("#go:not([hidden])") && document.querySelector("#said").textContent.startsWith("2 of 4")`)

@@ -50,7 +50,7 @@ func TestDecisionsInChromium(t *testing.T) {
 			b.key("\r")
 			b.until(`document.querySelector("#lost") && document.querySelector("button[value=ask]")`)
 			b.look("32-ask")
-			b.do(chromedp.SendKeys("#why", "time is over\r"))
+			b.write("#why", "time is over\r")
 			b.until(`location.search === "?said=asked"`)
 			b.click("#waiting ~ form input[name=pick]")
 			b.click("button[value=review_decide]")

@@ -41,15 +41,14 @@ func TestEndingsInChromium(t *testing.T) {
 			b.until(newest("Active"))
 			b.look("4-active-why")
 			yes := true
-			h.desk.set(id, ended(protocol.StateClosed, protocol.EndTechnician, &yes))
 			h.desk.log(id, session.Log{})
-			b.open("/session", ".rating")
-			b.until(`document.readyState === "complete"`)
+			h.desk.set(id, ended(protocol.StateClosed, protocol.EndTechnician, &yes))
+			b.until(`document.querySelector(".rating")`) // where the page goes on by itself
 			b.look("5-rating")
 
 			evaluate[bool](b, `document.querySelector("input[name=stars]").focus(); true`)
 			b.do(chromedp.KeyEvent(kb.ArrowDown + kb.ArrowDown + kb.ArrowDown))
-			b.do(chromedp.SendKeys("#words", "12345"))
+			b.write("#words", "12345")
 			b.until(`document.querySelector("#words-left").textContent.includes("495")`)
 			b.do(chromedp.KeyEvent(kb.Tab), chromedp.KeyEvent(kb.Enter))
 			b.until(`document.querySelector(".rating .notice.good")`)
@@ -69,7 +68,7 @@ func TestEndingsInChromium(t *testing.T) {
 			b.click(`a[href^="/session/log.html"]`)
 			b.click(`a[href="/session/log.json"]`)
 			var saved []string
-			until(t, func() bool {
+			until(t, "both files are saved", func() bool {
 				saved, _ = filepath.Glob(filepath.Join(downloads, "consento-*.*"))
 				return len(saved) == 2 && !strings.Contains(saved[0]+saved[1], "crdownload")
 			})

@@ -45,6 +45,7 @@ func (b *chromium) focused() stage.Focused {
 func (b *chromium) tabTo(selector string) []string {
 	b.t.Helper()
 	b.until(fmt.Sprintf(`document.querySelector(%q)`, selector))
+	b.ready()
 	var stops []string
 	last := b.standing()
 	for range 150 {
@@ -83,11 +84,13 @@ func (b *chromium) enter(selector string) {
 // where the keyboard is caught or not seen.
 func (b *chromium) round() {
 	b.t.Helper()
+	b.ready()
+	evaluate[bool](b, `(globalThis.firstStop = null) === null`)
 	var there []stage.Focused
 	for range 200 {
 		b.keys(kb.Tab)
 		f := b.focused()
-		if len(there) > 0 && f.Name == there[0].Name && f.X == there[0].X && f.Y == there[0].Y {
+		if evaluate[bool](b, `(first => { globalThis.firstStop ??= document.activeElement; return first === document.activeElement; })(globalThis.firstStop)`) {
 			break
 		}
 		there = append(there, f)
@@ -278,7 +281,7 @@ func TestPortalByKeyboardInChromium(t *testing.T) {
 	b.round()
 	b.enter("a[download]")
 	b.until(`document.querySelector(".status .fetched .start")`)
-	until(t, func() bool {
+	until(t, "the help program is saved", func() bool {
 		_, err := os.Stat(filepath.Join(downloads, "consento-"+string(h.desk.sessions[id].ticket)))
 		return err == nil
 	})
@@ -299,7 +302,7 @@ func TestPortalByKeyboardInChromium(t *testing.T) {
 	b.until(`location.pathname === "/session/log" && location.search.includes("zone=") && document.querySelector("tr[data-code]")`)
 	b.round()
 	b.enter(`a[href^="/session/log.html"]`)
-	until(t, func() bool {
+	until(t, "the log is saved", func() bool {
 		saved, _ := filepath.Glob(filepath.Join(downloads, "consento-*.html"))
 		return len(saved) == 1
 	})
@@ -355,14 +358,15 @@ func TestBrowserWayByKeyboardInChromium(t *testing.T) {
 		step(protocol.StateActive, protocol.StepBrowserJoined, protocol.StepTermsAccepted, protocol.StepViewAllowed)(s)
 		s.Viewers = []string{anna.Name}
 	})
+	b.until(newest("Active"))
 	b.sharing(protocol.SharingShown)
 	if stops := b.tabTo(`[data-do=end]`); !slices.Equal(stops, []string{"pause", "change", "end"}) {
 		t.Errorf("of the bar: %q", stops)
 	}
 	b.round() // the bar covers nothing that has the keyboard
-	b.do(chromedp.EmulateViewport(800, 600))
+	b.size(800, 600)
 	b.round()
-	b.do(chromedp.EmulateViewport(1440, 900))
+	b.size(1440, 900)
 	b.enter(`[data-do=pause]`)
 	b.sharing(protocol.SharingPaused)
 	b.until(`document.activeElement.dataset.do === "resume"`)

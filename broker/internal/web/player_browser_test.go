@@ -25,8 +25,8 @@ const passphrase = "four brown owls under Trento"
 func (b *chromium) keysInBrowser(email string, identity recordings.Identity) {
 	b.t.Helper()
 	b.open("/signin?next=/audit/keys", "#email")
-	b.do(chromedp.SendKeys("#email", email), chromedp.SendKeys("#password", goodPassword+"\r"))
-	b.until(`location.pathname === "/audit/keys" && document.querySelector("#make")`)
+	b.signInWith(email, goodPassword)
+	b.until(`location.pathname === "/audit/keys" && document.querySelector("#make:not([hidden])")`)
 	secret, err := identity.Secret()
 	if err != nil {
 		b.t.Fatal(err)
@@ -61,23 +61,35 @@ func (b *chromium) unlocked() {
 	b.until(`document.querySelector("#theatre:not([hidden])")?.dataset.seek`)
 }
 
-// seek goes to a time of the session and waits until it is shown; it returns the
-// milliseconds that this took.
+// painted is how many pictures of the video came onto the page since it was asked first.
+const painted = `(v => {
+	if (v.painted === undefined) {
+		v.painted = 0;
+		const next = () => { v.painted++; v.requestVideoFrameCallback(next); };
+		v.requestVideoFrameCallback(next);
+	}
+	return v.painted;
+})(document.querySelector("#video"))`
+
+// seek goes to a time of the session and waits until its picture is painted, if it
+// has one; it returns the milliseconds that this took the player.
 func (b *chromium) seek(at time.Duration) float64 {
 	b.t.Helper()
 	before := evaluate[string](b, `document.querySelector("#theatre").dataset.seeks ?? ""`)
+	pictures := evaluate[int](b, painted)
 	evaluate[bool](b, fmt.Sprintf(`(() => { const s = document.querySelector("#seek"); delete document.querySelector("#theatre").dataset.seek;
 		s.value = %d; s.dispatchEvent(new Event("input")); s.dispatchEvent(new Event("change")); return true; })()`, at.Milliseconds()))
 	b.until(fmt.Sprintf(`(t => t.seeks !== %q && t.seek)(document.querySelector("#theatre").dataset)`, before))
+	b.until(fmt.Sprintf(`document.querySelector("#video").style.visibility === "hidden" || %s > %d`, painted, pictures))
 	return evaluate[float64](b, `Number(document.querySelector("#theatre").dataset.seek)`)
 }
 
-// corner reads how bright the upper left corner of the picture is.
-func (b *chromium) corner() int {
+// corner waits until the upper left corner of the picture is as bright as that.
+func (b *chromium) corner(want int) {
 	b.t.Helper()
-	return evaluate[int](b, `(() => { const c = document.createElement("canvas"); c.width = c.height = 32;
+	comes(b, `(() => { const c = document.createElement("canvas"); c.width = c.height = 32;
 		const x = c.getContext("2d"); x.drawImage(document.querySelector("#video"), 16, 16, 32, 32, 0, 0, 32, 32);
-		return x.getImageData(16, 16, 1, 1).data[1]; })()`)
+		return x.getImageData(16, 16, 1, 1).data[1]; })()`, func(got int) bool { return got >= want-3 && got <= want+3 })
 }
 
 // lum is the brightness of the corner in picture n of the clip, as limited-range
@@ -182,10 +194,7 @@ func TestHourInChromium(t *testing.T) {
 	for _, at := range []time.Duration{10 * time.Second, 59*time.Minute + 59*time.Second + 900*time.Millisecond, 12*time.Minute + 34*time.Second + 500*time.Millisecond, 42*time.Minute + 100*time.Millisecond,
 		33 * time.Minute, 33*time.Minute - 10*time.Second, 19*time.Minute + 59*time.Second + 999*time.Millisecond, 50*time.Minute + 9*time.Second, 3 * time.Minute} {
 		took = append(took, b.seek(at))
-		want := lum(int(at / (200 * time.Millisecond)))
-		if got := b.corner(); got < want-3 || got > want+3 {
-			t.Errorf("at %v the corner is %d, want %d", at, got, want)
-		}
+		b.corner(lum(int(at / (200 * time.Millisecond))))
 	}
 	slices.Sort(took)
 	t.Logf("seeks took %.0f ms", took)
@@ -194,12 +203,10 @@ func TestHourInChromium(t *testing.T) {
 	b.until(`document.querySelector("#cover:not([hidden])")?.textContent.includes("The customer paused the picture")`)
 	b.seek(41 * time.Minute)
 	b.until(`document.querySelector("#cover:not([hidden])")?.textContent.includes("not recorded")`)
-	if got := evaluate[bool](b, `[...document.querySelectorAll('[data-lane=gaps] .span')].some(s => Math.abs(s.dataset.from - 2400000) < 1500 && Math.abs(s.dataset.to - 2520000) < 1500 && s.offsetWidth > 5)`); !got {
-		t.Error("the gap between the segments is not drawn")
-	}
+	b.until(`[...document.querySelectorAll('[data-lane=gaps] .span')].some(s => Math.abs(s.dataset.from - 2400000) < 1500 && Math.abs(s.dataset.to - 2520000) < 1500 && s.offsetWidth > 5)`)
 
 	// The list searches, and leads to its time.
-	b.do(chromedp.SendKeys("#search", "printer's SETTINGS"))
+	b.write("#search", "printer's SETTINGS")
 	b.until(`document.querySelectorAll("#events li").length === 1`)
 	if got := evaluate[string](b, `document.querySelector("#events span").textContent`); !strings.Contains(got, "<b>printer's</b>") {
 		t.Errorf("the chat says %q", got)
@@ -224,9 +231,7 @@ func TestHourInChromium(t *testing.T) {
 	for range 4 {
 		b.key(">")
 	}
-	if got := evaluate[string](b, `document.querySelector("#speed").value`); got != "16" {
-		t.Errorf("speed %s", got)
-	}
+	is(b, `document.querySelector("#speed").value`, "16")
 	b.key(" ")
 	b.until(`document.querySelector("#theatre").dataset.at > 1840000`)
 	b.key(" ")
@@ -261,9 +266,12 @@ func (b *chromium) export(what, file string) []byte {
 	b.do(chromedp.SetValue("#why", "for the court"))
 	evaluate[bool](b, `document.querySelector("#exported").textContent = ""; true`)
 	b.click(fmt.Sprintf(`#export button[value=%s]`, what))
-	b.until(`document.querySelector("#exported").textContent.startsWith("Saved")`)
+	// The film of an hour has its time, as long as its share grows.
+	for said := ""; !strings.HasPrefix(said, "Saved"); {
+		said = comes(b, `document.querySelector("#exported").textContent`, func(now string) bool { return now != said })
+	}
 	var data []byte
-	until(b.t, func() bool {
+	until(b.t, file+" is saved", func() bool {
 		var err error
 		data, err = os.ReadFile(file)
 		return err == nil && len(data) > 0
@@ -347,7 +355,7 @@ func (b *chromium) film(t *testing.T, id string, pictures int, downloads string)
 		t.Log("ffprobe is not installed: the video was not looked at")
 		return
 	}
-	until(t, func() bool {
+	until(t, "no download goes on", func() bool {
 		left, err := filepath.Glob(filepath.Join(downloads, "*.crdownload"))
 		return err == nil && len(left) == 0
 	})

@@ -6,7 +6,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
 )
 
@@ -24,7 +23,7 @@ func TestSettingsInChromium(t *testing.T) {
 			b.look("10-settings-forbidden")
 			b.click("a.button.primary")
 			b.until(`document.querySelector("#email")`)
-			b.do(chromedp.SendKeys("#email", "carla@esempio.example"), chromedp.SendKeys("#password", goodPassword+"\r"))
+			b.signInWith("carla@esempio.example", goodPassword)
 			b.until(`location.pathname === "/settings" && document.querySelector(".settings")`)
 			file := filepath.Join(t.TempDir(), "logo.png")
 			if err := os.WriteFile(file, logoFile(t), 0o600); err != nil {
@@ -80,9 +79,9 @@ func TestSettingsWithoutJavaScriptInChromium(t *testing.T) {
 	known(t, h)
 	administrator(t, h)
 	b := newChromium(t, h, "en")
-	command(b, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true})
+	b.withoutScripts()
 	b.open("/signin?next=%2Fsettings", "#email")
-	b.do(chromedp.SendKeys("#email", "carla@esempio.example"), chromedp.SendKeys("#password", goodPassword+"\r"))
+	b.signInWith("carla@esempio.example", goodPassword)
 	b.until(`location.pathname === "/settings" && document.querySelector(".settings")`)
 	b.do(chromedp.SetValue("#recording_days", "45"))
 	b.click(`button[value=check]`)

@@ -163,6 +163,9 @@ func (p *sharePeer) answer(conn *websocket.Conn, e protocol.Envelope) error {
 		if m.State == protocol.SharingShown {
 			p.send(conn, e.ID, &protocol.SharingRecorded{})
 		}
+	case "slept": // a loaded machine may keep the page from running for so long
+		_, err := protocol.DecodeBody[protocol.Slept](e)
+		return err
 	case "ended":
 		_, err := protocol.DecodeBody[protocol.Ended](e)
 		return err

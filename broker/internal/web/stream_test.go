@@ -19,6 +19,7 @@ import (
 	"testing/fstest"
 	"time"
 
+	"consento/broker/internal/web"
 	"consento/protocol"
 )
 
@@ -57,8 +58,15 @@ func (p *person) live(path string) *live {
 	return l
 }
 
-// comes waits until a line holds part.
+// comes waits until a line holds part, and returns that line.
 func (l *live) comes(part string) string {
+	l.t.Helper()
+	read := l.upTo(part)
+	return read[strings.LastIndex(read, "\n")+1:]
+}
+
+// upTo waits likewise, and returns all lines that were not read before.
+func (l *live) upTo(part string) string {
 	l.t.Helper()
 	timeout := time.NewTimer(patience)
 	defer timeout.Stop()
@@ -70,7 +78,7 @@ func (l *live) comes(part string) string {
 				l.t.Fatalf("the page ended without %q:\n%s", part, strings.Join(read, "\n"))
 			}
 			if read = append(read, line); strings.Contains(line, part) {
-				return line
+				return strings.Join(read, "\n")
 			}
 		case <-timeout.C:
 			l.t.Fatalf("%q never came:\n%s", part, strings.Join(read, "\n"))
@@ -78,12 +86,23 @@ func (l *live) comes(part string) string {
 	}
 }
 
+// rest is what comes until the page ends.
 func (l *live) rest() string {
+	l.t.Helper()
+	timeout := time.NewTimer(patience)
+	defer timeout.Stop()
 	var all strings.Builder
-	for line := range l.lines {
-		all.WriteString(line + "\n")
+	for {
+		select {
+		case line, ok := <-l.lines:
+			if !ok {
+				return all.String()
+			}
+			all.WriteString(line + "\n")
+		case <-timeout.C:
+			l.t.Fatalf("the page never ended:\n%s", &all)
+		}
 	}
-	return all.String()
 }
 
 // The whole way as a browser without JavaScript sees it: each line arrives while
@@ -215,7 +234,7 @@ func TestAgentDownload(t *testing.T) {
 		t.Errorf("Content-Disposition %s, want %s", got, want)
 	}
 	sum := sha256.Sum256(h.agents["consento-agent-linux-amd64"].Data)
-	until(t, func() bool { h.desk.mu.Lock(); defer h.desk.mu.Unlock(); return len(h.desk.fetched) == 1 })
+	until(t, "the fetch is told", func() bool { h.desk.mu.Lock(); defer h.desk.mu.Unlock(); return len(h.desk.fetched) == 1 })
 	if want := "linux-amd64 " + hex.EncodeToString(sum[:]); h.desk.fetched[0] != want {
 		t.Errorf("fetched %q, want %q", h.desk.fetched[0], want)
 	}
@@ -236,7 +255,17 @@ func TestAgentDownload(t *testing.T) {
 
 // A download that is broken off is not counted.
 func TestBrokenDownloadDoesNotCount(t *testing.T) {
-	h := newHouse(t)
+	over := make(chan struct{})
+	h := newHouse(t, func(_ *web.Config, h *house) {
+		h.front = func(pages http.Handler) http.Handler {
+			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if r.URL.Path == "/session/agent" {
+					defer close(over)
+				}
+				pages.ServeHTTP(w, r)
+			})
+		}
+	})
 	h.agents["consento-agent-linux-amd64"] = &fstest.MapFile{Data: make([]byte, 32<<20), ModTime: time.Unix(1_700_000_000, 0)}
 	p, id := joined(t, h)
 	response := p.do(http.MethodGet, "/session/agent?system=linux-amd64", "")
@@ -245,6 +274,11 @@ func TestBrokenDownloadDoesNotCount(t *testing.T) {
 	}
 	response.Body.Close()
 	h.server.CloseClientConnections()
+	select {
+	case <-over:
+	case <-time.After(patience):
+		t.Fatal("it is served on")
+	}
 	s, err := h.desk.Snapshot(t.Context(), id)
 	if err != nil || len(s.Steps) != 2 || len(h.desk.fetched) != 0 {
 		t.Errorf("steps %v, fetched %v, %v", s.Steps, h.desk.fetched, err)
