@@ -8,6 +8,7 @@ package console_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -17,7 +18,9 @@ import (
 
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/cdproto/log"
+	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 )
@@ -37,6 +40,8 @@ func newBrowser(t *testing.T, language string) *browser {
 		chromedp.Flag("disable-gpu", true),
 		chromedp.Flag("disable-quic", true),
 		chromedp.Flag("disable-component-update", true),
+		chromedp.Flag("allow-pre-commit-input", true), // else keys before the first paint are dropped
+		chromedp.WSURLReadTimeout(2*patience),
 		chromedp.Flag("lang", language),
 		chromedp.Flag("accept-lang", language),
 		// Two browsers on this machine connect with each other, perhaps without a network.
@@ -46,9 +51,7 @@ func newBrowser(t *testing.T, language string) *browser {
 	if _, err := os.Stat(debianChromium); err == nil {
 		options = append(options, chromedp.ExecPath(debianChromium))
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
-	t.Cleanup(cancel)
-	ctx, cancel = chromedp.NewExecAllocator(ctx, options...)
+	ctx, cancel := chromedp.NewExecAllocator(t.Context(), options...)
 	t.Cleanup(cancel)
 	ctx, cancel = chromedp.NewContext(ctx)
 	t.Cleanup(cancel)
@@ -99,9 +102,30 @@ func command[P, R any](b *browser, c cdp.Command[P, R], params P) {
 	}))
 }
 
+// open goes to an address, and waits until its page is loaded and painted.
 func (b *browser) open(url string) {
 	b.t.Helper()
-	b.do(chromedp.Navigate(url))
+	for range 50 {
+		ctx, cancel := context.WithTimeout(b.ctx, patience)
+		err := chromedp.Do(ctx, chromedp.Navigate(url))
+		cancel()
+		var failed *chromedp.LoadError
+		if errors.As(err, &failed) && failed.ErrorText == "net::ERR_NETWORK_CHANGED" {
+			continue // some other test made a network, and Chromium gave up what it was loading
+		}
+		if err != nil {
+			b.t.Fatal(err)
+		}
+		b.frames()
+		return
+	}
+	b.t.Fatalf("%s does not load", url)
+}
+
+// before runs a script in each page that is opened from now on, before its own.
+func (b *browser) before(script string) {
+	b.t.Helper()
+	command(b, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: script})
 }
 
 // eval runs an expression (perhaps a promise) and returns its value.
@@ -116,11 +140,11 @@ func eval[T any](b *browser, script string) T {
 	return value
 }
 
-// until waits for an expression to become true. It is looked at whenever the
-// page changes, and twenty times a second for what is no change of the page.
-func (b *browser) until(what, expression string) {
-	b.t.Helper()
-	ok := eval[bool](b, fmt.Sprintf(`new Promise((resolve) => {
+// watching is a promise of whether an expression becomes true in time. It is looked
+// at whenever the page changes, and twenty times a second for what is no change of
+// the page.
+func watching(expression string) string {
+	return fmt.Sprintf(`new Promise((resolve) => {
 		const check = () => { let ok = false; try { ok = !!(%s); } catch {} if (ok || performance.now() > limit) end(ok); };
 		const end = (ok) => { clearInterval(timer); seen.disconnect(); resolve(ok); };
 		const limit = performance.now() + %d;
@@ -128,11 +152,61 @@ func (b *browser) until(what, expression string) {
 		const timer = setInterval(check, 50);
 		seen.observe(document, {subtree: true, childList: true, attributes: true, characterData: true});
 		check();
-	})`, expression, patience.Milliseconds()))
+	})`, expression, patience.Milliseconds())
+}
+
+// until waits for an expression to become true.
+func (b *browser) until(what, expression string) {
+	b.t.Helper()
+	b.became(eval[bool](b, watching(expression)), what, expression)
+}
+
+// soon begins to look for what is only shown for a while; the function that it
+// returns waits until it was.
+func (b *browser) soon(what, expression string) (came func()) {
+	b.t.Helper()
+	eval[bool](b, fmt.Sprintf(`((globalThis.soon ??= {})[%q] = %s, true)`, what, watching(expression)))
+	return func() {
+		b.t.Helper()
+		b.became(eval[bool](b, fmt.Sprintf(`soon[%q]`, what)), what, expression)
+	}
+}
+
+func (b *browser) became(ok bool, what, expression string) {
+	b.t.Helper()
 	if !ok {
 		b.shot("failed")
 		b.t.Fatalf("%s: never became true: %s\nthe page says:\n%s", what, expression, eval[string](b, `document.body.innerText`))
 	}
+}
+
+// comes waits until the value of a script is right.
+func comes[T any](b *browser, what, script string, right func(T) bool) {
+	b.t.Helper()
+	ctx, cancel := context.WithTimeout(b.ctx, patience)
+	defer cancel()
+	again := time.NewTicker(50 * time.Millisecond)
+	defer again.Stop()
+	for {
+		value := eval[T](b, script)
+		if right(value) {
+			return
+		}
+		select {
+		case <-again.C:
+		case <-ctx.Done():
+			b.shot("failed")
+			b.t.Fatalf("%s: never so: %v is the last of %s", what, value, script)
+		}
+	}
+}
+
+// frames waits until the page's letters are those that stay and two frames were
+// drawn, so that what follows a change of size is done.
+func (b *browser) frames() {
+	b.t.Helper()
+	eval[bool](b, `new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done(true))))`)
+	b.until("fonts", `document.body.offsetHeight >= 0 && document.fonts.status === "loaded"`)
 }
 
 // key presses keys as a person does.
@@ -141,15 +215,35 @@ func (b *browser) key(keys string) {
 	b.do(chromedp.KeyEvent(keys))
 }
 
-// click clicks on the first element of a CSS selector.
+// insert puts in a text at once, as from the clipboard.
+func (b *browser) insert(text string) {
+	b.t.Helper()
+	command(b, input.InsertText, input.InsertTextParams{Text: text})
+}
+
+// click clicks on the first element of a CSS selector, once it stands still.
 func (b *browser) click(selector string) {
 	b.t.Helper()
+	before := ""
+	comes(b, selector+" stands still", fmt.Sprintf(`(() => {
+		const e = document.querySelector(%q);
+		if (!e?.checkVisibility()) return "";
+		e.scrollIntoViewIfNeeded();
+		const r = e.getBoundingClientRect();
+		return [r.x, r.y, r.width, r.height].join();
+	})()`, selector), func(now string) bool {
+		still := now != "" && now == before
+		before = now
+		return still
+	})
 	b.do(chromedp.Click(chromedp.CSS(selector)))
 }
 
 func (b *browser) size(width, height int64) {
 	b.t.Helper()
 	b.do(chromedp.EmulateViewport(width, height))
+	b.until("size", fmt.Sprintf(`innerWidth === %d && innerHeight === %d`, width, height))
+	b.frames()
 }
 
 // focus puts the window in front, or behind others: a browser without a screen has no others.
@@ -203,6 +297,7 @@ func (b *browser) axe(name string) {
 		b.t.Fatalf("axe-core is missing (npm --prefix console ci --ignore-scripts): %v", err)
 	}
 	b.do(chromedp.Evaluate[chromedp.Void](string(source)))
+	b.frames()
 	result := eval[string](b, `axe.run(document, {resultTypes: ["violations"]}).then((r) => JSON.stringify(r.violations.map((v) =>
 		({id: v.id, help: v.help, nodes: v.nodes.map((n) => n.html.slice(0, 160) + " | " + n.any.concat(n.all, n.none).map((c) => c.message).join("; "))}))))`)
 	var found []struct {

@@ -111,8 +111,7 @@ func TestAway(t *testing.T) {
 	customer := newBrowser(t, "en")
 	customer.open(p.URL + "/customer")
 	eval[bool](customer, customerScript)
-	now := time.Now()
-	s := scene("s1", protocol.StateActive, now.Add(-3*time.Minute))
+	s := scene("s1", protocol.StateActive, time.Now().Add(-3*time.Minute))
 	p.keep(s)
 	b.open(p.URL + "/console/")
 	connect(p, customer, "s1")
@@ -122,10 +121,15 @@ func TestAway(t *testing.T) {
 	grey := `document.querySelector(".stage[data-shown=true]").dataset.grey === "true"`
 	seen := `getComputedStyle(document.querySelector(".stage[data-shown=true] .frame")).visibility === "visible"`
 	t.Run("the customer's side", func(t *testing.T) {
+		now := time.Now()
 		s.AwaySince, s.AwayUntil = now.Add(-12*time.Second), now.Add(9*time.Minute+48*time.Second)
-		p.change(s)
-		b.until("counts", `/lost.*Waiting for it: 0:1[2-9].*ends in 9:[34]/.test(`+notice+`) && `+grey+` && `+seen)
-		b.until("goes on counting", `/Waiting for it: 0:(1[6-9]|2)/.test(`+notice+`)`)
+		waited := `Number(/Waiting for it: 0:(\d\d)/.exec(` + notice + `)[1])`
+		b.until("not yet", `!(`+grey+`)`)
+		counts := b.soon("counts", `/lost.*Waiting for it: 0:1[2-9].*ends in 9:[34]/.test(`+notice+`) && `+grey+` && `+seen)
+		p.at(now, s)
+		counts()
+		seconds := eval[int](b, waited)
+		b.until("goes on counting", fmt.Sprintf(`%s > %d`, waited, seconds+2))
 		for _, width := range []int64{1440, 320} {
 			b.size(width, 768)
 			b.axe("away")
@@ -138,12 +142,14 @@ func TestAway(t *testing.T) {
 	})
 	t.Run("this side", func(t *testing.T) {
 		p.drop(http.StatusServiceUnavailable)
-		b.until("the last picture, and how old", `/last picture, 0:0\d old/.test(`+notice+`) && `+grey+` && `+seen)
+		b.until("the last picture, and how old", `/last picture, 0:\d\d old/.test(`+notice+`) && `+grey+` && `+seen)
 		b.shot("offline")
+		back := b.soon("how long it was", `/away for 0:\d\d/.test(document.querySelector(".back-again")?.textContent)`)
+		picture := b.soon("the picture too", `/The picture is back. It was away for 0:\d\d/.test(`+notice+`) && !(`+grey+`)`)
 		p.accept()
 		connect(p, customer, "s1")
-		b.until("how long it was", `/away for 0:\d\d/.test(document.querySelector(".back-again")?.textContent)`)
-		b.until("the picture too", `/The picture is back. It was away for 0:\d\d/.test(`+notice+`) && !(`+grey+`)`)
+		back()
+		picture()
 		b.shot("back")
 		b.until("not for ever", `document.querySelector(".back-again") === null && `+live)
 	})
@@ -202,9 +208,11 @@ func TestHalfLaptop(t *testing.T) {
 				})`)
 				b.axe(fmt.Sprintf("half at %d", width))
 				b.shot(fmt.Sprintf("half-%s-%d", language, width))
+				b.frames()
 				before := eval[float64](b, video+`.getBoundingClientRect().width`)
 				b.key("w")
 				b.until("notes over the picture", field+` !== null && `+field+`.getBoundingClientRect().right <= innerWidth`)
+				b.frames()
 				if after := eval[float64](b, video+`.getBoundingClientRect().width`); after != before {
 					t.Errorf("at %d the picture shrinks from %v to %v", width, before, after)
 				}

@@ -48,13 +48,15 @@ func TestNotes(t *testing.T) {
 	b.until("nothing yet", noteState+` === "empty"`)
 	b.axe("empty notes")
 
-	b.key("Printer: no toner")
-	b.until("said that it is not saved", noteState+` === "unsaved"`)
+	// Typed in one: a pause of a second would save a part of it.
+	unsaved := b.soon("said that it is not saved", noteState+` === "unsaved"`)
+	b.insert("Printer: no toner")
+	unsaved()
 	if m := p.noted(&s); m.Text != "Printer: no toner" {
 		t.Errorf("saved %q", m.Text)
 	}
 	b.until("saved", noteState+` === "saved" && /Saved \d/.test(document.querySelector(".note-state").textContent)`)
-	b.key(". Ordered.")
+	b.insert(". Ordered.")
 	p.noted(&s)
 	b.until("saved", noteState+` === "saved"`)
 	b.axe("notes")
@@ -66,6 +68,7 @@ func TestNotes(t *testing.T) {
 		if m := p.noted(&s); m.Text != "Printer: no toner" {
 			t.Errorf("saved %q", m.Text)
 		}
+		b.until("saved", noteState+` === "saved" && !document.querySelector(".notes-foot .button").disabled`)
 		b.click(".notes-foot .button")
 		b.until("nothing, as in the beginning", field+`.value === ""`)
 		p.noted(&s)
@@ -80,7 +83,7 @@ func TestNotes(t *testing.T) {
 		b.shot("notes-long")
 		p.quiet("note")
 		eval[bool](b, fmt.Sprintf(`(%s.focus(), %[1]s.setSelectionRange(0, 99999), true)`, field))
-		b.key("Shorter and\u202e tidy")
+		b.insert("Shorter and\u202e tidy")
 		if m := p.noted(&s); m.Text != "Shorter and tidy" {
 			t.Errorf("saved %q", m.Text)
 		}
@@ -93,7 +96,7 @@ func TestNotes(t *testing.T) {
 		b.until("shown here", field+`.value === "From the other window"`)
 		s = other
 		b.until("focus", `(`+field+`.focus(), document.activeElement === `+field+`)`)
-		b.key(" and this one")
+		b.insert(" and this one")
 		e := p.wait("note")
 		p.send(e.ID, &protocol.Error{Code: protocol.CodeNotNow})
 		s.Note, s.NotedAt = "Overtaken", s.NotedAt.Add(time.Second)
@@ -134,7 +137,7 @@ func TestNotes(t *testing.T) {
 	t.Run("closed before it was saved", func(t *testing.T) {
 		b.key("w")
 		b.until("focus", `document.activeElement === `+field)
-		b.key(" Lost?")
+		b.insert(" Lost?")
 		e := p.wait("note")
 		s.State, s.EndReason, s.EndedAt = protocol.StateClosed, protocol.EndCustomer, time.Now()
 		p.change(s)

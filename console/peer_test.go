@@ -22,7 +22,7 @@ const policy = "default-src 'none'; script-src 'self'; style-src 'self'; font-sr
 	"require-trusted-types-for 'script'; trusted-types 'none'"
 
 // patience bounds every wait of these tests.
-const patience = 20 * time.Second
+const patience = 30 * time.Second
 
 // got is a message that the console sent.
 type got struct {
@@ -40,7 +40,7 @@ type peer struct {
 	signin chan string // where those go on who were sent to sign in
 
 	mu      sync.Mutex
-	conn    *websocket.Conn
+	conn    *websocket.Conn // of the console that said hello last; nil since it was dropped
 	lastID  uint64
 	welcome protocol.Welcome
 	refusal int  // the status that answers new sockets, 0 to accept them
@@ -147,8 +147,8 @@ func (p *peer) socket(w http.ResponseWriter, r *http.Request) {
 			p.mu.Lock()
 			deaf := p.deaf
 			p.mu.Unlock()
-			if !deaf {
-				p.sendTo(conn, e.ID, &protocol.Pong{})
+			if data, err := protocol.Encode(1, e.ID, &protocol.Pong{}); !deaf && err == nil {
+				_ = conn.Write(r.Context(), websocket.MessageText, data) // it may be dropped in this moment
 			}
 			continue
 		}
@@ -195,16 +195,8 @@ func decode(e protocol.Envelope) error {
 func (p *peer) send(ref uint64, m protocol.Message) {
 	p.t.Helper()
 	p.mu.Lock()
-	conn := p.conn
-	p.mu.Unlock()
-	p.sendTo(conn, ref, m)
-}
-
-func (p *peer) sendTo(conn *websocket.Conn, ref uint64, m protocol.Message) {
-	p.t.Helper()
-	p.mu.Lock()
 	p.lastID++
-	id := p.lastID
+	id, conn := p.lastID, p.conn
 	p.mu.Unlock()
 	data, err := protocol.Encode(id, ref, m)
 	if err != nil {
@@ -225,6 +217,10 @@ func (p *peer) raw(data string) {
 
 func (p *peer) write(conn *websocket.Conn, data []byte) {
 	p.t.Helper()
+	if conn == nil {
+		p.t.Error("there is no console to send to")
+		return
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	if err := conn.Write(ctx, websocket.MessageText, data); err != nil {
@@ -237,6 +233,13 @@ func (p *peer) change(s protocol.Session) {
 	p.t.Helper()
 	p.keep(s)
 	p.send(0, &protocol.SessionChanged{Session: s})
+}
+
+// at pushes a session together with the broker's clock.
+func (p *peer) at(now time.Time, s protocol.Session) {
+	p.t.Helper()
+	p.keep(s)
+	p.send(0, &protocol.SessionChanged{Session: s, Now: now})
 }
 
 func (p *peer) keep(s protocol.Session) {
@@ -256,6 +259,7 @@ func (p *peer) drop(refusal int) {
 	p.mu.Lock()
 	p.refusal = refusal
 	conn := p.conn
+	p.conn = nil
 	p.mu.Unlock()
 	_ = conn.CloseNow()
 }
@@ -274,14 +278,18 @@ func (p *peer) accept() {
 	p.refusal = 0
 }
 
-// wait returns the next message of a type, and passes over others.
+// wait returns the next message of a type, and passes over others, and over what
+// came on a socket that is gone: nobody waits for its answer any more.
 func (p *peer) wait(kind string) protocol.Envelope {
 	p.t.Helper()
 	limit := time.After(patience)
 	for {
 		select {
 		case g := <-p.came:
-			if g.envelope.Type == kind {
+			p.mu.Lock()
+			gone := g.conn != p.conn
+			p.mu.Unlock()
+			if g.envelope.Type == kind && !gone {
 				return g.envelope
 			}
 		case err := <-p.bad:
