@@ -171,7 +171,7 @@ func (b *broker) compose(ctx context.Context, secrets *ops.Secrets) error {
 		return b.signManifest(secrets.LogKey().Public().(ed25519.PublicKey), auditors)
 	}
 	b.evidence, err = evidence.Open(ctx, evidence.Config{Database: b.db, Folder: b.folder.Log(), Recordings: b.folder.Evidence(), Origin: origin,
-		Key: secrets.LogKey(), Readers: b.access.TrailReaders, Policies: b.folder.Keys(), PolicyChanged: sign, Retention: b.retention,
+		Key: secrets.LogKey(), Readers: b.access.TrailReaders, Policies: b.folder.Keys(), PolicyChanged: sign, Retention: b.retention, Copies: b.copies,
 		Keys: b.evidenceKeys, Witness: witness, Logger: b.log})
 	if err != nil {
 		return err
@@ -196,7 +196,7 @@ func (b *broker) compose(ctx context.Context, secrets *ops.Secrets) error {
 			}
 			return legal.Terms(ctx, language, office)
 		},
-		Global: b.evidence, Witnessed: b.evidence.Witnessed, LogKey: secrets.LogKey(), Derive: secrets.Derive, Log: b.log,
+		Copies: b.evidence, Global: b.evidence, Witnessed: b.evidence.Witnessed, LogKey: secrets.LogKey(), Derive: secrets.Derive, Log: b.log,
 		Limits: session.Limits{Active: time.Duration(b.config.Session.MaxDuration), Return: time.Duration(b.config.Session.Return)},
 	})
 	if err != nil {
@@ -208,7 +208,7 @@ func (b *broker) compose(ctx context.Context, secrets *ops.Secrets) error {
 		return b.sessions.Close(ctx)
 	})
 	pages := web.Config{
-		Sessions: b.sessions, Accounts: b.access, Setup: b.access, Settings: b.access, Evidence: b.evidence, AuditorKeys: b.access, Policies: b.evidence, Custody: b.access, Rewraps: b.evidence, Decisions: b.evidence, People: b.access.Accounts, Receipts: b.evidence.Receipt, Office: b.office, Texts: texts, Legal: legal,
+		Sessions: b.sessions, Accounts: b.access, Setup: b.access, Settings: b.access, Evidence: b.evidence, AuditorKeys: b.access, Policies: b.evidence, Custody: b.access, Rewraps: b.evidence, Decisions: b.evidence, People: b.access.Accounts, Receipts: b.evidence.Receipt, Shares: b.evidence, Copies: b.evidence, Office: b.office, Texts: texts, Legal: legal,
 		PublicURL: b.url, CookieKey: secrets.Derive("customer cookie"), Agents: os.DirFS(b.folder.Agents()), Logger: b.log,
 	}
 	if console.Built() {
@@ -360,6 +360,12 @@ func (b *broker) retention(ctx context.Context) (int, error) {
 	return s.RecordingDays, err
 }
 
+// copies is what the office decided about customers' copies of recordings.
+func (b *broker) copies(ctx context.Context) (give bool, days int, err error) {
+	s, err := b.access.Settings(ctx)
+	return !s.WithholdRecording, s.CustomerDays, err
+}
+
 func (b *broker) office(ctx context.Context) (web.Office, error) {
 	s, err := b.access.Settings(ctx)
 	if err != nil {
@@ -367,6 +373,9 @@ func (b *broker) office(ctx context.Context) (web.Office, error) {
 	}
 	if s.Office, err = officeOf(ctx, b.access, b.url); err != nil {
 		return web.Office{}, err
+	}
+	if policy, ok := b.evidence.Policy(); ok && !policy.Customer {
+		s.WithholdRecording = true // the auditors' word wins
 	}
 	return web.OfficeOf(s), nil
 }

@@ -129,8 +129,17 @@ func (s *Session) share(t ShareTerms, make func(contentKey) ([]byte, error)) ([]
 	return make(all.key)
 }
 
-// ShareLink makes the customer's copy while the segment is still open: later the
-// writer has no keys.
+// Share gives chosen tracks and minutes to recipients while the segment is still
+// open, those to come included: so the customer's copy is made. Later the writer has
+// no keys.
+func (w *Writer) Share(t ShareTerms, to ...Recipient) ([]byte, error) {
+	if w.err != nil {
+		return nil, w.err
+	}
+	return newShare(w.keys.key, w.open, t, to, nil)
+}
+
+// ShareLink is Share for whoever has the secret.
 func (w *Writer) ShareLink(t ShareTerms, secret ShareSecret) ([]byte, error) {
 	if w.err != nil {
 		return nil, w.err

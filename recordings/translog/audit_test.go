@@ -248,6 +248,8 @@ func TestAuditLedger(t *testing.T) {
 		"asked twice":            {[]Leaf{o, asked, asked}, "asked for twice"},
 		"deleted, not shredded":  {[]Leaf{o, shut(9), Purge{sid, 0, 1}}, "before its keys"},
 		"hold twice":             {[]Leaf{o, Hold{testID(8), sid, "a", Hash{}}, Hold{testID(8), sid, "a", Hash{}}}, "begins twice"},
+		"revoked, not shared":    {[]Leaf{o, Revoke{testID(8), sid, "a", Hash{}}}, "never made"},
+		"revoked elsewhere":      {[]Leaf{o, Share{testID(8), testID(9), "a", "b", Tracks{1}, 0, 5, 9, Hash{}}, Revoke{testID(8), sid, "a", Hash{}}}, "never made"},
 		"released, not held":     {[]Leaf{o, Release{testID(8), sid, "a", Hash{}}}, "no hold"},
 		"stamped another root":   {[]Leaf{o, Timestamp{1, testHash(1), testHash(2)}}, "not this log's"},
 		"stamped the future":     {[]Leaf{Timestamp{2, testHash(1), testHash(2)}}, "timestamp over"},

@@ -18,6 +18,7 @@ const (
 	KindRecovered Kind = "recovered"
 	KindRewrap    Kind = "rewrap"
 	KindShare     Kind = "share"
+	KindRevoke    Kind = "revoke"
 	KindAccess    Kind = "access"
 	KindHold      Kind = "hold"
 	KindRelease   Kind = "release"
@@ -167,6 +168,14 @@ type Share struct {
 	Body   Hash   `json:"body"`
 }
 
+// Revoke ends the share with the same id before its time.
+type Revoke struct {
+	ID   ID     `json:"id"`
+	SID  ID     `json:"sid"`
+	By   string `json:"by"`
+	Body Hash   `json:"body"`
+}
+
 // Access says who watched or took what, before the first byte is served.
 type Access struct {
 	ID     ID     `json:"id"`
@@ -283,6 +292,7 @@ func (Closed) Kind() Kind    { return KindClosed }
 func (Recovered) Kind() Kind { return KindRecovered }
 func (Rewrap) Kind() Kind    { return KindRewrap }
 func (Share) Kind() Kind     { return KindShare }
+func (Revoke) Kind() Kind    { return KindRevoke }
 func (Access) Kind() Kind    { return KindAccess }
 func (Hold) Kind() Kind      { return KindHold }
 func (Release) Kind() Kind   { return KindRelease }

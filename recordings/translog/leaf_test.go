@@ -89,7 +89,7 @@ func TestLeavesRefused(t *testing.T) {
 			t.Errorf("%s: %v, %v", later, l, err)
 		}
 	}
-	for _, l := range []Leaf{Genesis{"a b"}, Genesis{""}, Policy{}, Opened{}, Heartbeat{}, Closed{}, Recovered{}, Rewrap{}, Share{}, Access{}, Hold{}, Release{},
+	for _, l := range []Leaf{Genesis{"a b"}, Genesis{""}, Policy{}, Opened{}, Heartbeat{}, Closed{}, Recovered{}, Rewrap{}, Share{}, Revoke{}, Access{}, Hold{}, Release{},
 		Erase{}, Shred{}, Purge{Segment: -1}, Rotation{}, Witness{}, Timestamp{}, Admin{}, Unknown{"x", `{}`},
 		Share{By: "a", To: "b", FromMS: 2, ToMS: 1}, Policy{2, testHash(1), Hash{}, testHash(1)}, Heartbeat{make([]Head, 2)}} {
 		if b, err := MarshalLeaf(l, time.UnixMilli(5)); err == nil {

@@ -126,6 +126,7 @@ func (l Access) check() error {
 	return errors.Join(code("by", l.By), code("how", l.How), l.Tracks.check())
 }
 
+func (l Revoke) check() error  { return code("by", l.By) }
 func (l Hold) check() error    { return code("by", l.By) }
 func (l Release) check() error { return code("by", l.By) }
 

@@ -18,6 +18,7 @@ type ledger struct {
 	segments  map[Segment]*segmentState
 	order     []Segment // as they were opened
 	holds     map[ID]ID // hold → session, of those in force
+	shares    map[ID]ID // share → session
 	erasures  map[ID]*erasure
 	policy    Policy
 	stamps    []stamp
@@ -46,7 +47,7 @@ type stamp struct {
 }
 
 func newLedger() *ledger {
-	return &ledger{segments: map[Segment]*segmentState{}, holds: map[ID]ID{}, erasures: map[ID]*erasure{}}
+	return &ledger{segments: map[Segment]*segmentState{}, holds: map[ID]ID{}, shares: map[ID]ID{}, erasures: map[ID]*erasure{}}
 }
 
 func (d *ledger) add(r *AuditReport, index uint64, l Leaf, at time.Time) {
@@ -94,7 +95,12 @@ func (d *ledger) add(r *AuditReport, index uint64, l Leaf, at time.Time) {
 			d.stamps = append(d.stamps, stamp{l, index})
 		}
 	case Share:
+		d.shares[l.ID] = l.SID
 		d.known(l.SID)
+	case Revoke:
+		if sid, shared := d.shares[l.ID]; !shared || sid != l.SID {
+			bad("share %s of session %s is revoked and was never made", l.ID, l.SID)
+		}
 	case Access:
 		d.known(l.SID)
 	case Rewrap:
@@ -225,6 +231,8 @@ func (d *ledger) finish(r *AuditReport) {
 func bodyOf(l Leaf) Hash {
 	switch l := l.(type) {
 	case Share:
+		return l.Body
+	case Revoke:
 		return l.Body
 	case Access:
 		return l.Body

@@ -222,6 +222,8 @@ func sessions(l Leaf) (ids []ID, any bool) {
 		return []ID{l.SID}, true
 	case Share:
 		return []ID{l.SID}, true
+	case Revoke:
+		return []ID{l.SID}, true
 	case Access:
 		return []ID{l.SID}, true
 	case Hold:

@@ -28,6 +28,9 @@ const (
 	defaultLogMonths     = 6
 	maxRecordingDays     = 3650
 	maxLogMonths         = 120
+	// How long a customer's private link works.
+	defaultCustomerDays = 7
+	maxCustomerDays     = 90
 )
 
 // Settings is what the office decides about its pages.
@@ -38,6 +41,10 @@ type Settings struct {
 	RecordingDays int      // how long recordings are kept, as the privacy notice says: 1 to 3650
 	LogMonths     int      // how long logs are: 1 to 120
 	Logo          string   // names the picture that Logo returns; "" if there is none
+	// Customers get the recording by a private link that works for so many days, 1
+	// to 90; 0: as shipped. WithholdRecording: the log alone.
+	WithholdRecording bool
+	CustomerDays      int
 }
 
 // Facts is what the terms and the privacy notice say about the office.
@@ -49,7 +56,7 @@ type Facts struct {
 
 // Clean returns the settings as they are stored, or an *Invalid. The field is one
 // of office.name, office.phone, office.controller, office.privacy_contact,
-// languages, recording_days, log_months.
+// languages, recording_days, log_months, customer_days.
 func (s Settings) Clean() (Settings, error) {
 	if !s.Fixed {
 		// One by one: people are told which field it is.
@@ -84,7 +91,24 @@ func (s Settings) Clean() (Settings, error) {
 	if s.LogMonths < 1 || s.LogMonths > maxLogMonths {
 		return Settings{}, invalid("log_months", "range", "1 to %d months", maxLogMonths)
 	}
+	if s.CustomerDays == 0 {
+		s.CustomerDays = defaultCustomerDays
+	}
+	if s.CustomerDays < 1 || s.CustomerDays > maxCustomerDays {
+		return Settings{}, invalid("customer_days", "range", "1 to %d days", maxCustomerDays)
+	}
 	return s, nil
+}
+
+// What stands on the trail for WithholdRecording.
+const give, withhold = "give", "withhold"
+
+// CustomerRecording is WithholdRecording in a word: give or withhold.
+func (s Settings) CustomerRecording() string {
+	if s.WithholdRecording {
+		return withhold
+	}
+	return give
 }
 
 // facts are those of the settings.
@@ -96,7 +120,7 @@ func (s Settings) facts() Facts {
 func (a *Access) Settings(ctx context.Context) (Settings, error) { return a.settings(ctx, a.db) }
 
 func (a *Access) settings(ctx context.Context, db bun.IDB) (Settings, error) {
-	s := Settings{Fixed: a.office != (ops.Office{}), RecordingDays: defaultRecordingDays, LogMonths: defaultLogMonths}
+	s := Settings{Fixed: a.office != (ops.Office{}), RecordingDays: defaultRecordingDays, LogMonths: defaultLogMonths, CustomerDays: defaultCustomerDays}
 	var err error
 	if s.Office, err = a.officeIn(ctx, db); err != nil {
 		return Settings{}, err
@@ -110,6 +134,7 @@ func (a *Access) settings(ctx context.Context, db bun.IDB) (Settings, error) {
 		return Settings{}, fmt.Errorf("settings: %w", err)
 	}
 	s.Languages, s.RecordingDays, s.LogMonths, s.Logo = strings.Fields(row.Languages), row.RecordingDays, row.LogMonths, row.LogoHash
+	s.WithholdRecording, s.CustomerDays = row.CustomerRecording == withhold, row.CustomerDays
 	return s, nil
 }
 
@@ -159,6 +184,8 @@ func (a *Access) noteSettings(ctx context.Context, tx bun.Tx, by Account, before
 		{"languages", strings.Join(before.Languages, " "), strings.Join(after.Languages, " ")},
 		{"recording_days", strconv.Itoa(before.RecordingDays), strconv.Itoa(after.RecordingDays)},
 		{"log_months", strconv.Itoa(before.LogMonths), strconv.Itoa(after.LogMonths)},
+		{"customer_recording", before.CustomerRecording(), after.CustomerRecording()},
+		{"customer_days", strconv.Itoa(before.CustomerDays), strconv.Itoa(after.CustomerDays)},
 	} {
 		if f.before == f.after {
 			continue
@@ -171,9 +198,11 @@ func (a *Access) noteSettings(ctx context.Context, tx bun.Tx, by Account, before
 }
 
 func storeSettings(ctx context.Context, tx bun.Tx, s Settings) error {
-	row := settingsRow{ID: officeID, Languages: strings.Join(s.Languages, " "), RecordingDays: s.RecordingDays, LogMonths: s.LogMonths, ChangedAt: time.Now()}
+	row := settingsRow{ID: officeID, Languages: strings.Join(s.Languages, " "), RecordingDays: s.RecordingDays, LogMonths: s.LogMonths,
+		CustomerRecording: s.CustomerRecording(), CustomerDays: s.CustomerDays, ChangedAt: time.Now()}
 	_, err := tx.NewInsert().Model(&row).On("CONFLICT (id) DO UPDATE").Set("languages = EXCLUDED.languages").
-		Set("recording_days = EXCLUDED.recording_days").Set("log_months = EXCLUDED.log_months").Set("changed_at = EXCLUDED.changed_at").Exec(ctx)
+		Set("recording_days = EXCLUDED.recording_days").Set("log_months = EXCLUDED.log_months").Set("changed_at = EXCLUDED.changed_at").
+		Set("customer_recording = EXCLUDED.customer_recording").Set("customer_days = EXCLUDED.customer_days").Exec(ctx)
 	if err != nil {
 		return fmt.Errorf("settings: %w", err)
 	}
@@ -184,7 +213,7 @@ func storeSettings(ctx context.Context, tx bun.Tx, s Settings) error {
 type Change struct {
 	At            time.Time
 	Account       string // name at that time
-	What          string // setup, name, phone, controller, privacy_contact, languages, recording_days, log_months, logo, texts, restored
+	What          string // setup, name, phone, controller, privacy_contact, languages, recording_days, log_months, customer_recording, customer_days, logo, texts, restored
 	Before, After string
 }
 
@@ -220,13 +249,15 @@ func (a *Access) noteChange(ctx context.Context, tx bun.Tx, by Account, what, be
 type settingsRow struct {
 	bun.BaseModel `bun:"table:office_settings"`
 
-	ID            string `bun:",pk"`
-	Languages     string
-	RecordingDays int
-	LogMonths     int
-	Logo          string
-	LogoHash      string
-	ChangedAt     time.Time
+	ID                string `bun:",pk"`
+	Languages         string
+	RecordingDays     int
+	LogMonths         int
+	Logo              string
+	LogoHash          string
+	CustomerRecording string
+	CustomerDays      int
+	ChangedAt         time.Time
 }
 
 type changeRow struct {

@@ -43,6 +43,8 @@ func entryOf(l numbered) *entryRow {
 		row.SID, row.ByID = leaf.SID.String(), leaf.By
 	case translog.Share:
 		row.SID, row.ByID, row.What, row.Body = leaf.SID.String(), leaf.By, leaf.To, leaf.Body.String()
+	case translog.Revoke:
+		row.SID, row.ByID, row.Body = leaf.SID.String(), leaf.By, leaf.Body.String()
 	case translog.Access:
 		row.SID, row.ByID, row.What, row.Body = leaf.SID.String(), leaf.By, leaf.How, leaf.Body.String()
 	case translog.Hold:

@@ -47,8 +47,11 @@ type Config struct {
 	Witness WitnessConfig // who signs log and recordings; none is allowed
 	// Retention is how many days recordings are kept.
 	Retention func(context.Context) (days int, err error)
-	Logger    *slog.Logger
-	Now       func() time.Time // nil: time.Now
+	// Copies is whether customers get the recording, and for how many days their link
+	// works. nil: they do not.
+	Copies func(context.Context) (give bool, days int, err error)
+	Logger *slog.Logger
+	Now    func() time.Time // nil: time.Now
 }
 
 // Evidence is safe for concurrent use.
@@ -127,7 +130,7 @@ func (e *Evidence) run(ctx context.Context) {
 		case <-tick.C:
 			err = e.beat(ctx)
 		case <-poll.C:
-			err = errors.Join(e.takePolicies(ctx), e.drain(ctx), e.proveAnew(ctx))
+			err = errors.Join(e.takePolicies(ctx), e.drain(ctx), e.proveAnew(ctx), e.clearShares(ctx))
 		case <-e.wake:
 			err = e.drain(ctx)
 		}

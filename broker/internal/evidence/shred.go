@@ -67,6 +67,9 @@ func (e *Evidence) shredHere(ctx context.Context, sid translog.ID, row *erasureR
 			return fmt.Errorf("evidence: erasure: %w", err)
 		}
 	}
+	if err := e.destroyShares(sid, ""); err != nil {
+		return fmt.Errorf("evidence: erasure: %w", err)
+	}
 	if err := e.keepProof(ctx, sid, false); err != nil {
 		return err
 	}

@@ -142,6 +142,10 @@ func (e *Evidence) Segment(ctx context.Context, by access.Account, grant, id str
 	if err != nil {
 		return nil, time.Time{}, err
 	}
+	return e.openSegment(s)
+}
+
+func (e *Evidence) openSegment(s segment) (io.ReadSeekCloser, time.Time, error) {
 	f, err := os.Open(e.path(s))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, time.Time{}, ErrNotFound

@@ -166,16 +166,20 @@ func (m *Manager) append(ctx context.Context, r row, what logged) error {
 	if err := m.addSegment(ctx, r, what); err != nil {
 		return err
 	}
-	rating, ok := what.data.(protocol.Rating)
-	if !ok {
-		return nil
+	rating, rated := what.data.(protocol.Rating)
+	if rated {
+		r.Stars = rating.Stars
 	}
-	r.Stars = rating.Stars
 	office, err := m.config.Office(ctx)
 	if err != nil {
 		return err
 	}
-	m.feed.publish(r.public(office))
+	if c := m.copies.get(r.ID); c != nil {
+		m.keepLog(c, r.public(office))
+	}
+	if rated {
+		m.feed.publish(r.public(office))
+	}
 	return nil
 }
 

@@ -91,6 +91,7 @@ func noise(code protocol.EventCode) bool {
 // logCopy is the customer's copy of one session's log.
 type logCopy struct {
 	technician Technician // never changes
+	segment    int        // of the recording, in which it began; never changes
 
 	mu      sync.Mutex
 	entries []LogEntry
@@ -99,6 +100,7 @@ type logCopy struct {
 	since   time.Time // it begins here, not with the session; zero if it is whole
 	until   time.Time // when it goes; zero while the session goes on
 	rating  protocol.Rating
+	keys    []promised // of the customer's own copies
 }
 
 // add takes an event that is on the evidence. What does not fit pushes older

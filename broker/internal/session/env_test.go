@@ -65,6 +65,7 @@ type env struct {
 	log      bytes.Buffer
 	logMu    sync.Mutex
 	config   Config
+	withhold bool // the office gives customers the log alone
 	m        *Manager
 }
 
@@ -88,12 +89,13 @@ func newEnv(t testing.TB, change ...func(*Config)) *env {
 	t.Cleanup(func() { must(0, e.media.Close())(t) })
 	_, e.logKey, _ = ed25519.GenerateKey(nil)
 	anchor := must(global.Open(t.Context(), global.Config{Database: e.db, Folder: filepath.Join(t.TempDir(), "log"), Recordings: e.evidence, Origin: "test.example/evidence",
-		Key: e.logKey, Policies: t.TempDir(), Keys: func() (translog.Keys, error) { return translog.Keys{}, nil }, Retention: func(context.Context) (int, error) { return 90, nil }, Logger: slog.New(slog.DiscardHandler), Readers: func(context.Context) ([]recordings.Recipient, error) {
+		Key: e.logKey, Policies: t.TempDir(), Keys: func() (translog.Keys, error) { return translog.Keys{}, nil }, Retention: func(context.Context) (int, error) { return 90, nil }, Copies: func(context.Context) (bool, int, error) { return !e.withhold, 7, nil }, Logger: slog.New(slog.DiscardHandler), Readers: func(context.Context) ([]recordings.Recipient, error) {
 			return []recordings.Recipient{e.identity.Recipient()}, nil
 		}}))(t)
 	t.Cleanup(func() { must(0, anchor.Close())(t) })
 	e.config = Config{
 		Global:   anchor,
+		Copies:   anchor,
 		Database: e.db, Media: e.media, Evidence: e.evidence, Origin: "https://test.example",
 		Recipients: func(context.Context, Technician) (Recipients, error) {
 			return Recipients{Stanzas: recordings.Alone(recordings.ClassAuditor, e.identity.Recipient())}, nil

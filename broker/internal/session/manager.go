@@ -54,6 +54,7 @@ type Config struct {
 	Office    func(context.Context) (protocol.Person, error)                     // Office and Phone
 	Terms     func(ctx context.Context, language string) (protocol.Terms, error) // in the language that fits best
 	Global    GlobalLog                                                          // what recordings are anchored to
+	Copies    Copies                                                             // customers' copies; nil: there are none
 	LogKey    ed25519.PrivateKey                                                 // closes what a crash left open
 	Derive    func(purpose string) []byte                                        // keys of the broker, 32 bytes each
 	Log       *slog.Logger
@@ -272,7 +273,7 @@ func (m *Manager) newSession(by Technician, person protocol.Person, r row, recip
 	if err != nil {
 		return nil, err
 	}
-	written.copy = &logCopy{technician: by}
+	written.copy = &logCopy{technician: by, segment: segment}
 	if segment > 0 {
 		written.copy.since = written.started.UTC()
 	}

@@ -119,6 +119,7 @@ type memory struct {
 	Terms    string             `json:"terms"` // version
 	System   string             `json:"system"`
 	Joined   bool               `json:"joined"`
+	Copies   []promisedJSON     `json:"copies,omitempty"`
 	// EndedFrom is the state in which a session ended whose evidence does not say
 	// so yet.
 	EndedFrom protocol.State `json:"ended_from,omitempty"`
@@ -148,7 +149,7 @@ func (s *session) remember() {
 		return
 	}
 	text := memory{Consents: s.consents, Epoch: s.epoch, Named: s.named, Accepted: s.accepted,
-		Terms: s.terms.Version, System: s.system, Joined: s.joined}.text()
+		Terms: s.terms.Version, System: s.system, Joined: s.joined, Copies: s.evidence.copy.rememberCopies()}.text()
 	if text == s.row.Memory {
 		return
 	}
@@ -173,6 +174,7 @@ func (s *session) suspend() {
 	s.note(protocol.EventSuspended, nil)
 	s.remember()
 	s.suspended = true
+	s.keepCopies()
 	if err := s.evidence.close(); err != nil {
 		s.manager.config.Log.Error("recording is not closed", slog.String("session", s.id), slog.Any("error", err))
 	}
@@ -209,6 +211,12 @@ func (m *Manager) revive(ctx context.Context, r row, last completed) error {
 	s.consents, s.epoch, s.named, s.accepted = mem.Consents, mem.Epoch, mem.Named, mem.Accepted
 	s.terms.Version, s.system, s.joined = mem.Terms, mem.System, mem.Joined
 	s.steps = r.steps()
+	if m.config.Copies != nil {
+		if err := s.evidence.copy.recallCopies(mem.Copies); err != nil {
+			return errors.Join(err, s.evidence.close())
+		}
+	}
+	m.keepKeys(s.evidence, s.evidence.now()+m.config.Limits.Joining+m.timeLeft(r))
 	s.noteOpen = r.Note != "" // a crash may have come before it was on the evidence
 	if err := s.write(logged{protocol.EventResumed, map[string]any{"state": r.State, "technician": person, "profile": by.Profile.Name,
 		"consents": s.consents}}); err != nil {

@@ -379,6 +379,7 @@ func (s *session) close() {
 	if err := s.commit(protocol.CommandClose, logged{protocol.EventClosed, nil}); err != nil {
 		s.giveUp(protocol.StateClosed, err)
 	}
+	s.keepCopies()
 	if err := s.evidence.close(); err != nil {
 		s.manager.config.Log.Error("recording is not closed", slog.String("session", s.id), slog.Any("error", err))
 	}

@@ -62,9 +62,9 @@ func (w *Web) auditRoutes() map[string]http.Handler {
 		"/audit/sessions/{id}/view":         w.staff(w.auditAction(backToRecording), w.auditAction(w.view)),
 		"/audit/sessions/{id}/play":         w.staff(w.auditAction(w.play), nil),
 		"/audit/sessions/{id}/files":        w.staff(w.auditAction(w.showFiles), nil),
-		"/audit/sessions/{id}/segments/{n}": w.accounts.LoadSession(w.methods(w.auditAction(w.giveSegment), nil)), // over a slow line
-		"/audit/sessions/{id}/index/{n}":    w.accounts.LoadSession(w.methods(w.auditAction(w.giveIndex), nil)),
-		"/audit/sessions/{id}/records/{n}":  w.accounts.LoadSession(w.methods(w.auditAction(w.giveRecords), nil)),
+		"/audit/sessions/{id}/segments/{n}": w.accounts.LoadSession(w.methods(w.auditAction(w.giveAudited(serveWhole)), nil)), // over a slow line
+		"/audit/sessions/{id}/index/{n}":    w.accounts.LoadSession(w.methods(w.auditAction(w.giveAudited(w.serveIndex)), nil)),
+		"/audit/sessions/{id}/records/{n}":  w.accounts.LoadSession(w.methods(w.auditAction(w.giveAudited(w.serveRecords)), nil)),
 		"/audit/sessions/{id}/bags/{n}":     w.staff(w.auditAction(w.giveBag), nil),
 		"/audit/sessions/{id}/proof":        w.staff(w.auditAction(w.giveProof), nil),
 	}

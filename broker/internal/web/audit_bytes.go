@@ -30,18 +30,12 @@ const (
 	downloads  = 30 * time.Minute
 )
 
-// segmentOf opens the segment that the address names. The connection may take
-// longer than that of a page: recordings are large.
-func (w *Web) segmentOf(rw http.ResponseWriter, r *http.Request, by access.Account) (io.ReadSeekCloser, time.Time, int, error) {
-	n, err := segmentNumber(r)
-	if err != nil {
-		return nil, time.Time{}, 0, err
-	}
-	f, changed, err := w.evidence.Segment(r.Context(), by, grantOf(r), r.PathValue("id"), n)
-	// A connection that cannot have deadlines is a test's recorder.
-	_ = http.NewResponseController(rw).SetWriteDeadline(time.Now().Add(downloads))
-	return f, changed, n, err
-}
+// opener opens the bytes of the segment that the address names, and says when they
+// changed last.
+type opener func(r *http.Request, n int) (io.ReadSeekCloser, time.Time, error)
+
+// server serves an opened segment, or what is asked for of it.
+type server func(rw http.ResponseWriter, r *http.Request, f io.ReadSeeker, changed time.Time) error
 
 func segmentNumber(r *http.Request) (int, error) {
 	n, err := strconv.Atoi(r.PathValue("n"))
@@ -51,32 +45,62 @@ func segmentNumber(r *http.Request) (int, error) {
 	return n, nil
 }
 
-// giveSegment serves a segment, or the part that a range request asks for.
-func (w *Web) giveSegment(rw http.ResponseWriter, r *http.Request, by access.Account) error {
-	f, changed, n, err := w.segmentOf(rw, r, by)
+// serveSegment opens and serves. The connection may take longer than that of a
+// page: recordings are large.
+func serveSegment(rw http.ResponseWriter, r *http.Request, open opener, serve server) error {
+	n, err := segmentNumber(r)
+	if err != nil {
+		return err
+	}
+	f, changed, err := open(r, n)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
-	h := rw.Header()
-	h.Set("Content-Type", "application/octet-stream")
+	// A connection that cannot have deadlines is a test's recorder.
+	_ = http.NewResponseController(rw).SetWriteDeadline(time.Now().Add(downloads))
+	rw.Header().Set("Content-Type", "application/octet-stream")
+	return serve(rw, r, f, changed)
+}
+
+// giveAudited serves a segment to an auditor.
+func (w *Web) giveAudited(serve server) func(http.ResponseWriter, *http.Request, access.Account) error {
+	return func(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+		return serveSegment(rw, r, func(r *http.Request, n int) (io.ReadSeekCloser, time.Time, error) {
+			return w.evidence.Segment(r.Context(), by, grantOf(r), r.PathValue("id"), n)
+		}, serve)
+	}
+}
+
+// giveBytes serves a segment to who watches a copy or share.
+func (w *Web) giveBytes(open opener, serve server) action {
+	return func(rw http.ResponseWriter, r *http.Request) error {
+		if err := serveSegment(rw, r, open, serve); err != nil {
+			return w.sharedProblem(rw, err)
+		}
+		return nil
+	}
+}
+
+// serveWhole serves a segment, or the part that a range request asks for.
+func serveWhole(rw http.ResponseWriter, r *http.Request, f io.ReadSeeker, changed time.Time) error {
 	if r.Header.Get("Range") == "" {
-		h.Set("Content-Disposition", `attachment; filename="`+downloadName(r.PathValue("id"), fmt.Sprintf("-%d.rec", n))+`"`)
+		rw.Header().Set("Content-Disposition", `attachment; filename="`+downloadName(r.PathValue("id"), "-"+r.PathValue("n")+".rec")+`"`)
 	}
 	http.ServeContent(rw, r, "", changed, f)
 	return nil
 }
 
-// giveIndex serves the headers of a segment's records, one behind the other: 32
+// serveIndex serves the headers of a segment's records, one behind the other: 32
 // bytes each, from which all offsets follow. The player learns so what lies where
 // without the contents.
-func (w *Web) giveIndex(rw http.ResponseWriter, r *http.Request, by access.Account) error {
-	return w.giveWalk(rw, r, by, func(header []byte, _ int64) (bool, bool) { return true, false })
+func (w *Web) serveIndex(rw http.ResponseWriter, r *http.Request, f io.ReadSeeker, _ time.Time) error {
+	return w.serveWalk(rw, r, f, func(header []byte, _ int64) (bool, bool) { return true, false })
 }
 
-// giveRecords serves the whole records of the tracks that the query names, as they
+// serveRecords serves the whole records of the tracks that the query names, as they
 // stand in the file. The picture's are asked for by range, where they are shown.
-func (w *Web) giveRecords(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+func (w *Web) serveRecords(rw http.ResponseWriter, r *http.Request, f io.ReadSeeker, _ time.Time) error {
 	var wanted [256]bool
 	for name := range strings.SplitSeq(r.URL.Query().Get("tracks"), ",") {
 		n, err := strconv.ParseUint(name, 10, 8)
@@ -86,7 +110,7 @@ func (w *Web) giveRecords(rw http.ResponseWriter, r *http.Request, by access.Acc
 		wanted[n] = true
 	}
 	left := int64(maxApart)
-	return w.giveWalk(rw, r, by, func(header []byte, length int64) (bool, bool) {
+	return w.serveWalk(rw, r, f, func(header []byte, length int64) (bool, bool) {
 		const data = 1
 		if header[4] != data || !wanted[header[5]] || left < recordHeader+length {
 			return false, false
@@ -96,15 +120,9 @@ func (w *Web) giveRecords(rw http.ResponseWriter, r *http.Request, by access.Acc
 	})
 }
 
-func (w *Web) giveWalk(rw http.ResponseWriter, r *http.Request, by access.Account, choose func(header []byte, length int64) (head, body bool)) error {
-	f, _, _, err := w.segmentOf(rw, r, by)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	rw.Header().Set("Content-Type", "application/octet-stream")
+func (w *Web) serveWalk(rw http.ResponseWriter, r *http.Request, f io.ReadSeeker, choose func(header []byte, length int64) (head, body bool)) error {
 	out := bufio.NewWriterSize(rw, 64<<10)
-	err = walkRecords(f, out, choose)
+	err := walkRecords(f, out, choose)
 	if err == nil {
 		err = out.Flush()
 	}

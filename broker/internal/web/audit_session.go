@@ -36,6 +36,7 @@ type recordingPage struct {
 	UnlockHow string
 	Keys      []playKey
 	Decisions bool // there are pages of retention and holds
+	Shares    bool // there is a page of copies and shares
 }
 
 type partRow struct {
@@ -95,7 +96,7 @@ func (w *Web) recordingOf(r *http.Request, by access.Account, p *page) (recordin
 	if err != nil {
 		return recordingPage{}, rec, err
 	}
-	data := recordingPage{Account: by, Row: rowOf(p, rec.Summary), ID: id, Max: maxReason, Verdict: stripOf(p, verdict), Decisions: w.decisions != nil}
+	data := recordingPage{Account: by, Row: rowOf(p, rec.Summary), ID: id, Max: maxReason, Verdict: stripOf(p, verdict), Decisions: w.decisions != nil, Shares: w.shares != nil}
 	if !rec.Until.IsZero() {
 		data.Until = day(p, rec.Until.UTC())
 	}

@@ -22,7 +22,8 @@ type endedPage struct {
 	Rated      bool // it stands on the evidence
 	Thanks     bool // it was sent with the page before this one
 	MaxWords   int
-	RatingNote string // what was wrong with it
+	RatingNote string     // what was wrong with it
+	Copy       *copyOffer // nil: there is no private link
 }
 
 // Stars lists what can be chosen.
@@ -40,6 +41,9 @@ func (w *Web) showEnd(rw http.ResponseWriter, r *http.Request, id string, s prot
 
 func (w *Web) ended(rw http.ResponseWriter, r *http.Request, id string, s protocol.Session, data *endedPage) error {
 	p := w.newPage(r, "portal.end.title")
+	if started(s) || byBrowser(s) {
+		data.Copy = w.offerOf(s.ID, true)
+	}
 	data.Session, data.MaxWords = s, protocol.MaxRatingWords
 	data.Reported = s.EndReason == protocol.EndReported || r.URL.Query().Get("reported") != ""
 	data.CanReport = !data.Reported && s.EndReason != protocol.EndKeyExpired

@@ -3,6 +3,7 @@ package web_test
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"io"
 	"io/fs"
 	"log/slog"
@@ -44,8 +45,10 @@ type desk struct {
 	reported []string
 	logs     map[string]session.Log
 	ratings  map[string]int
-	opened   map[string]bool // by the way that the help program shows
-	language string          // that the agent is told
+	opened   map[string]bool                                            // by the way that the help program shows
+	language string                                                     // that the agent is told
+	copies   func(id string, key session.CopyKey) (session.Copy, error) // nil: none are promised
+	guesses  int                                                        // wrong ones
 }
 
 type kept struct {
@@ -61,9 +64,13 @@ func newDesk() *desk {
 
 // issue makes a session whose key is key.
 func (d *desk) issue(key protocol.SessionKey, technician protocol.Person) string {
+	return d.issueAs(rand.Text(), key, technician)
+}
+
+// issueAs makes a session of a certain id.
+func (d *desk) issueAs(id string, key protocol.SessionKey, technician protocol.Person) string {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	id := rand.Text()
 	var secret [16]byte
 	rand.Read(secret[:])
 	d.keys[key] = id
@@ -222,6 +229,28 @@ func (d *desk) Log(ctx context.Context, id string) (session.Log, error) {
 		return log, session.ErrNoLog
 	}
 	return log, nil
+}
+
+func (d *desk) OfferCopy(_ context.Context, id string, key session.CopyKey) (session.Copy, error) {
+	if d.copies == nil {
+		return session.Copy{}, session.ErrNotNow
+	}
+	return d.copies(id, key)
+}
+
+func (d *desk) Guess(_ context.Context, _ string, try func() error) error {
+	d.mu.Lock()
+	err := d.redeem
+	d.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	if err = try(); errors.Is(err, session.ErrKey) {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		d.guesses++
+	}
+	return err
 }
 
 func (d *desk) OpenLog(ctx context.Context, ticket string) (string, error) {

@@ -26,6 +26,8 @@ type settingsPage struct {
 	Fixed     bool   // the office stands in the configuration
 	Office    []input
 	Kept      []input
+	Copies    []option // whether customers get the recording
+	CopyDays  []input
 	Languages choices
 	LogoError string
 	Version   string // of the texts, in force
@@ -127,7 +129,8 @@ func (w *Web) showSettings(rw http.ResponseWriter, r *http.Request, by access.Ac
 // formOf is a form that says these settings.
 func formOf(s access.Settings) url.Values {
 	form := url.Values{"office.name": {s.Office.Name}, "office.phone": {s.Office.Phone}, "office.controller": {s.Office.Controller},
-		"office.privacy_contact": {s.Office.PrivacyContact}, "recording_days": {strconv.Itoa(s.RecordingDays)}, "log_months": {strconv.Itoa(s.LogMonths)}}
+		"office.privacy_contact": {s.Office.PrivacyContact}, "recording_days": {strconv.Itoa(s.RecordingDays)}, "log_months": {strconv.Itoa(s.LogMonths)},
+		"customer_recording": {s.CustomerRecording()}, "customer_days": {strconv.Itoa(s.CustomerDays)}}
 	for _, tag := range s.Languages {
 		form.Set("languages", "some")
 		form.Set("language."+tag, "on")
@@ -155,6 +158,10 @@ func (w *Web) settingsForm(rw http.ResponseWriter, r *http.Request, by access.Ac
 			field("office.controller", "settings.controller", "text", 200, false), field("office.privacy_contact", "setup.office.privacy_contact", "text", 200, false)}
 	}
 	data.Kept = []input{field("recording_days", "settings.recording_days", "number", 4, true), field("log_months", "settings.log_months", "number", 3, true)}
+	for _, what := range []string{"give", "withhold"} {
+		data.Copies = append(data.Copies, option{what, p.T("settings.customer_recording." + what), form.Get("customer_recording") == what})
+	}
+	data.CopyDays = []input{field("customer_days", "settings.customer_days", "number", 2, true)}
 	data.Languages = w.languageChoices(p, form, problems["languages"])
 	v, err := w.legal.current(r.Context(), p.Office)
 	if err != nil {
@@ -218,6 +225,8 @@ func (w *Web) said(p *page, what, value string) string {
 			names = append(names, w.named(p, tag))
 		}
 		return strings.Join(names, ", ")
+	case what == "customer_recording" && p.Has("settings.customer_recording."+value):
+		return p.T("settings.customer_recording." + value)
 	case value == "" && what != "setup":
 		return p.T("settings.changes.empty")
 	case what == "logo":
@@ -312,6 +321,12 @@ func (w *Web) settingsFrom(p *page, form url.Values, before access.Settings) (ac
 		return n
 	}
 	s.RecordingDays, s.LogMonths = number("recording_days"), number("log_months")
+	if form.Has("customer_recording") { // else this form asks nothing of it
+		s.WithholdRecording = form.Get("customer_recording") != "give"
+		if s.CustomerDays = number("customer_days"); s.CustomerDays == 0 {
+			s.CustomerDays = -1
+		}
+	}
 	if !s.Fixed {
 		s.Office = ops.Office{Name: form.Get("office.name"), Phone: form.Get("office.phone"), Controller: form.Get("office.controller"),
 			PrivacyContact: form.Get("office.privacy_contact")}
@@ -343,6 +358,8 @@ func (w *Web) settingsFrom(p *page, form url.Values, before access.Settings) (ac
 			problems[invalid.Field], probe.RecordingDays = p.T("settings.error.recording_days"), 1
 		case "log_months":
 			problems[invalid.Field], probe.LogMonths = p.T("settings.error.log_months"), 1
+		case "customer_days":
+			problems[invalid.Field], probe.CustomerDays = p.T("settings.error.customer_days"), 1
 		default:
 			problems[invalid.Field] = invalid.Reason
 			return s, problems
@@ -356,6 +373,7 @@ func (w *Web) differences(p *page, before, after access.Settings) []difference {
 		{"name", before.Office.Name, after.Office.Name}, {"phone", before.Office.Phone, after.Office.Phone},
 		{"controller", before.Office.Controller, after.Office.Controller}, {"privacy_contact", before.Office.PrivacyContact, after.Office.PrivacyContact},
 		{"recording_days", strconv.Itoa(before.RecordingDays), strconv.Itoa(after.RecordingDays)}, {"log_months", strconv.Itoa(before.LogMonths), strconv.Itoa(after.LogMonths)},
+		{"customer_recording", before.CustomerRecording(), after.CustomerRecording()}, {"customer_days", strconv.Itoa(before.CustomerDays), strconv.Itoa(after.CustomerDays)},
 		{"languages", strings.Join(before.Languages, " "), strings.Join(after.Languages, " ")},
 	} {
 		if f.before != f.after {

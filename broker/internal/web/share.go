@@ -27,6 +27,7 @@ type sharePage struct {
 	Joined     bool        // the help program is still to be fetched or started
 	Live       bool        // the list below goes on by itself
 	Later      []heading
+	Copy       *copyOffer // nil: there is no private link
 }
 
 // heading is what the page is called once the session has come to State.
@@ -45,7 +46,7 @@ type offer struct {
 }
 
 func (w *Web) showShare(rw http.ResponseWriter, r *http.Request, id string, s protocol.Session) error {
-	data := &sharePage{Session: s, Technician: s.Technician, Joined: s.State == protocol.StateJoined}
+	data := &sharePage{Copy: w.offerOf(s.ID, false), Session: s, Technician: s.Technician, Joined: s.State == protocol.StateJoined}
 	title := "portal.share.title"
 	later := []heading{{protocol.StateWaiting, "portal.waiting.title"}, {protocol.StateActive, "portal.active.title"}}
 	for i, h := range later {

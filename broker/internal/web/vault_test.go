@@ -23,11 +23,12 @@ type vault struct {
 	folder  string
 	auditor recordings.Identity // recordings are encrypted for it
 	keys    translog.Keys
+	give    bool // customers the recording
 }
 
 func withVault(t testing.TB) option {
 	return func(c *web.Config, h *house) {
-		v := &vault{h: h, folder: t.TempDir(), auditor: newIdentity(t)}
+		v := &vault{h: h, folder: t.TempDir(), auditor: newIdentity(t), give: true}
 		_, key, err := ed25519.GenerateKey(nil)
 		if err == nil {
 			v.keys = translog.Keys{Log: []ed25519.PublicKey{key.Public().(ed25519.PublicKey)}}
@@ -38,6 +39,7 @@ func withVault(t testing.TB) option {
 					return append(readers, v.auditor.Recipient()), err
 				},
 				Keys:      func() (translog.Keys, error) { return v.keys, nil },
+				Copies:    func(context.Context) (bool, int, error) { return v.give, 7, nil },
 				Retention: func(context.Context) (int, error) { return 90, nil }})
 		}
 		if err != nil {
@@ -48,7 +50,7 @@ func withVault(t testing.TB) option {
 				t.Error(err)
 			}
 		})
-		c.Evidence, c.Decisions, c.Receipts, h.vault = v, v, v.Receipt, v
+		c.Evidence, c.Decisions, c.Receipts, c.Copies, c.Shares, h.vault = v, v, v.Receipt, v, v, v
 	}
 }
 

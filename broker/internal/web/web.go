@@ -56,6 +56,12 @@ type Sessions interface {
 	// Log returns the customer's copy of the log; session.ErrNoLog if there is
 	// none any more.
 	Log(ctx context.Context, id string) (session.Log, error)
+	// OfferCopy gives a customer's browser the link to a copy; session.ErrNotNow once
+	// the session is over, session.ErrNotAllowed after too many.
+	OfferCopy(ctx context.Context, id string, key session.CopyKey) (session.Copy, error)
+	// Guess lets try decide what only who has a secret can show: it returns
+	// session.ErrKey for a wrong one, which counts as a wrong key does.
+	Guess(ctx context.Context, address string, try func() error) error
 	// OpenLog uses the way to the log that the help program showed up, and
 	// returns its session; session.ErrKey if it does not work.
 	OpenLog(ctx context.Context, ticket string) (id string, err error)
@@ -99,15 +105,18 @@ type Office struct {
 	LogMonths     int      // how long logs are kept
 	Languages     []string // in which the pages are offered; none: every one
 	Logo          string   // names the picture at /logo; "": none
+	CopyDays      int      // how long a customer's private link works
+	CopyWithheld  bool     // it leads to the log alone
 }
 
 // OfficeOf is what the pages say of an office with these settings.
 func OfficeOf(s access.Settings) Office {
 	return Office{Name: s.Office.Name, Phone: s.Office.Phone, Controller: s.Office.Controller, DPO: s.Office.PrivacyContact,
-		RecordingDays: s.RecordingDays, LogMonths: s.LogMonths, Languages: s.Languages, Logo: s.Logo}
+		RecordingDays: s.RecordingDays, LogMonths: s.LogMonths, Languages: s.Languages, Logo: s.Logo,
+		CopyDays: s.CustomerDays, CopyWithheld: s.WithholdRecording}
 }
 
-// Config is what New needs. Every field but Evidence, AuditorKeys, Policies, Custody, Rewraps, Decisions, People, Receipts, Console, Style, Agents and Logger is required.
+// Config is what New needs. Every field but Evidence, AuditorKeys, Policies, Custody, Rewraps, Decisions, People, Receipts, Shares, Copies, Console, Style, Agents and Logger is required.
 type Config struct {
 	Sessions Sessions
 	Accounts Accounts
@@ -127,6 +136,8 @@ type Config struct {
 	// Receipts gives what the global log says of a session, evidence.ErrUnknown if
 	// nothing; nil: there are no receipts.
 	Receipts func(ctx context.Context, session string) ([]byte, error)
+	Shares   Shares // of a session's page of copies and shares; nil: there is none
+	Copies   Copies // behind customers' private links; nil: there are none
 	// Office is asked for each page, because set-up fills it in.
 	Office func(context.Context) (Office, error)
 	Legal  *Legal
@@ -160,6 +171,8 @@ type Web struct {
 	decisions   Decisions // nil: there are no pages of trail and retention
 	people      func(context.Context) ([]access.Account, error)
 	receipts    func(ctx context.Context, session string) ([]byte, error)
+	shares      Shares // nil: there is no page of them
+	copies      Copies // nil: there are no private links
 	office      func(context.Context) (Office, error)
 	texts       *lang.Catalog
 	publicURL   string
@@ -199,7 +212,7 @@ func New(c Config) (*Web, error) {
 	mac := hmac.New(sha256.New, c.CookieKey)
 	mac.Write([]byte("consento customer cookie v1"))
 	w := &Web{
-		sessions: c.Sessions, accounts: c.Accounts, setup: c.Setup, settings: c.Settings, evidence: c.Evidence, auditorKeys: c.AuditorKeys, policies: c.Policies, custody: c.Custody, rewraps: c.Rewraps, decisions: c.Decisions, people: c.People, receipts: c.Receipts, office: c.Office, texts: c.Texts,
+		sessions: c.Sessions, accounts: c.Accounts, setup: c.Setup, settings: c.Settings, evidence: c.Evidence, auditorKeys: c.AuditorKeys, policies: c.Policies, custody: c.Custody, rewraps: c.Rewraps, decisions: c.Decisions, people: c.People, receipts: c.Receipts, shares: c.Shares, copies: c.Copies, office: c.Office, texts: c.Texts,
 		publicURL: base,
 		legal:     c.Legal,
 		cookies:   customerCookies{key: mac.Sum(nil), now: time.Now},
@@ -286,6 +299,16 @@ func (w *Web) routes() http.Handler {
 			}
 		}
 		for path, h := range w.auditRoutes() {
+			mux.Handle(path, h)
+		}
+	}
+	if w.copies != nil {
+		for path, h := range w.copyRoutes() {
+			mux.Handle(path, h)
+		}
+	}
+	if w.shares != nil {
+		for path, h := range w.shareRoutes() {
 			mux.Handle(path, h)
 		}
 	}

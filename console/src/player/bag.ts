@@ -12,7 +12,7 @@ interface Part {
   body: string;
 }
 
-interface Stanza {
+export interface Stanza {
   class: string;
   parts: Part[];
 }
@@ -42,7 +42,7 @@ async function openPart(part: Part, identity: Identity, info: string, additional
  * Problems: foreign_key when no identity is named, second_key when a way needs one
  * more, wrong_bag when none of the keys is accepted.
  */
-async function openStanzas(
+export async function openStanzas(
   stanzas: Stanza[],
   identities: readonly Identity[],
   info: string,
@@ -125,6 +125,10 @@ export class TrackKeys {
   constructor(sid: string, contentKey: Bytes) {
     this.#sid = sid;
     this.#contentKey = contentKey;
+  }
+
+  covers(): boolean {
+    return true;
   }
 
   of(track: number, minute: number): Promise<CryptoKey> {

@@ -56,11 +56,16 @@ export async function readPair(file: string): Promise<Pair> {
   const key = await readIdentity(lines.length === 1 ? (lines[0] ?? "") : "");
   if (key.kem !== Kem.p256) throw new Problem("no_identity");
   try {
-    const taken = await crypto.subtle.importKey("pkcs8", concat(bare, key.bytes), curve, true, ["deriveBits"]);
-    return { pkcs8: new Uint8Array(await crypto.subtle.exportKey("pkcs8", taken)), publicKey: await publicOf(taken) };
+    return await pairOf(key.bytes);
   } catch {
     throw new Problem("no_identity");
   }
+}
+
+/** pairOf makes a pair of a private key of 32 bytes; it throws for what is none. */
+export async function pairOf(secret: Bytes): Promise<Pair> {
+  const key = await crypto.subtle.importKey("pkcs8", concat(bare, secret), curve, true, ["deriveBits"]);
+  return { pkcs8: new Uint8Array(await crypto.subtle.exportKey("pkcs8", key)), publicKey: await publicOf(key) };
 }
 
 async function publicOf(key: CryptoKey): Promise<Bytes> {

@@ -4,6 +4,7 @@
 import { by, dataOf } from "./element";
 import { type About, json, save, video, xml } from "./export";
 import type { Identity } from "./identity";
+import { byBag } from "./keys";
 import { Problem } from "./problem";
 import { Recording } from "./recording";
 import { Server } from "./server";
@@ -25,7 +26,7 @@ interface Play {
 const play = dataOf<Play>("play-data");
 speak(play.texts);
 
-const server = new Server(play.id);
+const server = new Server(`/audit/sessions/${play.id}/`);
 const problem = by("problem");
 const theatre = new Theatre(trouble);
 let identities: Identity[] = [];
@@ -53,7 +54,7 @@ async function open(more: () => Promise<Identity>): Promise<void> {
   try {
     const identity = await more();
     identities = [...identities.filter((i) => i.id !== identity.id), identity];
-    recording = await Recording.open(server, play.id, play.segments.filter((s) => s.bag).map((s) => s.number), identities);
+    recording = await Recording.open(server, play.id, play.segments.filter((s) => s.bag).map((s) => s.number), byBag(identities));
     unlock.done();
     touched = Date.now();
     await theatre.open(recording);

@@ -2,7 +2,7 @@
 // what happened.
 
 import type { Bytes } from "./bytes";
-import type { Identity } from "./identity";
+import type { Way } from "./keys";
 import { Problem } from "./problem";
 import { Flag, type Header, Track } from "./record";
 import { isInit, type Item, Segment } from "./segment";
@@ -50,9 +50,9 @@ export class Recording {
   }
 
   /** open reads indexes, events and the forms of the picture; the picture itself stays where it is. */
-  static async open(server: Server, id: string, numbers: readonly number[], identities: readonly Identity[]): Promise<Recording> {
+  static async open(server: Server, id: string, numbers: readonly number[], way: Way): Promise<Recording> {
     const segments: Segment[] = [];
-    for (const n of numbers) segments.push(await Segment.open(server, id, n, identities));
+    for (const n of numbers) segments.push(await Segment.open(server, id, n, way));
     const first = segments[0];
     if (first === undefined) throw new Problem("malformed");
     for (const s of segments) s.shift = Math.max(0, s.open.started - first.open.started);
@@ -67,9 +67,24 @@ export class Recording {
     return r;
   }
 
+  /** told is a recording of which there is the log alone; started is ms since 1970. */
+  static told(id: string, started: number): Recording {
+    const r = new Recording(id, []);
+    r.#started = started;
+    return r;
+  }
+
+  /** tell adds what is known from elsewhere than the recording. */
+  tell(happenings: readonly Happening[]): void {
+    this.happenings = [...this.happenings, ...happenings].sort((a, b) => a.at - b.at);
+    this.length = Math.max(this.length, ...happenings.map((h) => h.at));
+  }
+
+  #started = 0;
+
   /** started is the wall clock at time 0, ms since 1970. */
   get started(): number {
-    return this.segments[0]?.open.started ?? 0;
+    return this.segments[0]?.open.started ?? this.#started;
   }
 
   /** damaged are the records that did not open, in order. */

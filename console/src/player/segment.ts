@@ -1,8 +1,7 @@
 // One segment of a recording: its index at once, its contents when they are wanted.
 
-import { openBag, TrackKeys } from "./bag";
 import { type Bytes, concat } from "./bytes";
-import type { Identity } from "./identity";
+import type { Keys, Way } from "./keys";
 import { Problem } from "./problem";
 import { Flag, type Header, headerSize, Kind, maxOpen, type Open, parseHeader, parseIndex, parseOpen, Track } from "./record";
 import type { Server } from "./server";
@@ -26,29 +25,33 @@ export class Segment {
   readonly number: number;
   shift = 0; // ms by which this segment's times are late
   readonly #server: Server;
-  readonly #keys: TrackKeys;
+  readonly #keys: Keys;
 
   readonly open: Open;
   readonly headers: Header[];
 
-  private constructor(server: Server, open: Open, headers: Header[], contentKey: Bytes) {
+  private constructor(server: Server, open: Open, headers: Header[], keys: Keys) {
     this.#server = server;
     this.open = open;
     this.headers = headers;
-    this.#keys = new TrackKeys(open.sid, contentKey);
+    this.#keys = keys;
     this.number = open.segment;
-    this.video = headers.filter((h) => h.kind === Kind.data && h.track === Track.video);
+    this.video = headers.filter((h) => h.kind === Kind.data && h.track === Track.video && this.#covers(h));
   }
 
-  /** open reads the index and the first record, and opens the key bag. */
-  static async open(server: Server, id: string, number: number, identities: readonly Identity[]): Promise<Segment> {
-    const [index, bag] = await Promise.all([server.index(number), server.bag(number)]);
+  /** open reads the index and the first record, and goes the way to the keys. */
+  static async open(server: Server, id: string, number: number, way: Way): Promise<Segment> {
+    const [index, keys] = await Promise.all([server.index(number), server.keys(way.from, number)]);
     const headers = parseIndex(index);
     const first = headers[0];
     if (first === undefined || first.length > maxOpen) throw new Problem("malformed");
     const open = parseOpen(await server.range(number, headerSize, headerSize + first.length));
     if (open.sid !== id || open.segment !== number) throw new Problem("malformed");
-    return new Segment(server, open, headers, await openBag(bag, open, identities));
+    return new Segment(server, open, headers, await way.open(keys, open));
+  }
+
+  #covers(h: Header): boolean {
+    return this.#keys.covers(h.track, Math.floor(h.at / 60_000));
   }
 
   /** end is the time up to which anything is known of this segment, ms of the session. */
@@ -60,6 +63,7 @@ export class Segment {
   async tracks(...tracks: number[]): Promise<Item[]> {
     const wanted = this.headers.filter((h) => h.kind === Kind.data && tracks.includes(h.track));
     if (wanted.length === 0) return [];
+    if (!wanted.some((h) => this.#covers(h))) return [];
     const b = await this.#server.records(this.number, tracks);
     const items: Promise<Item | null>[] = [];
     let at = 0;
@@ -67,7 +71,7 @@ export class Segment {
       if (at + headerSize > b.length) break;
       const h = parseHeader(b, at, known.offset);
       if (h.index !== known.index || h.length !== known.length || at + headerSize + h.length > b.length) throw new Problem("malformed");
-      items.push(this.#decrypt(h, b.slice(at + headerSize, at + headerSize + h.length)));
+      if (this.#covers(h)) items.push(this.#decrypt(h, b.slice(at + headerSize, at + headerSize + h.length)));
       at += headerSize + h.length;
     }
     return (await Promise.all(items)).filter((i) => i !== null);

@@ -6,8 +6,9 @@ import { Problem } from "./problem";
 export class Server {
   readonly #base: string;
 
-  constructor(id: string) {
-    this.#base = `/audit/sessions/${id}/`;
+  /** base is the address below which the recording is served, with a slash at its end. */
+  constructor(base: string) {
+    this.#base = base;
   }
 
   async #get(path: string, range?: [number, number]): Promise<Response> {
@@ -18,6 +19,7 @@ export class Server {
       throw new Problem("network");
     }
     if (r.status === 403) throw new Problem("grant");
+    if (r.status === 410) throw new Problem("over");
     if (!r.ok || (range !== undefined && r.status !== 206)) throw new Problem(r.status === 416 ? "malformed" : "network");
     return r;
   }
@@ -40,7 +42,11 @@ export class Server {
   /** range is the file from one byte up to another. */
   range = (segment: number, from: number, to: number): Promise<Bytes> => this.#bytes(`segments/${segment}`, [from, to]);
 
-  bag = async (segment: number): Promise<string> => (await this.#get(`bags/${segment}`)).text();
+  /** keys is what the way to the keys begins with: a key bag or a share. */
+  keys = async (from: "bags" | "shares", segment: number): Promise<string> => (await this.#get(`${from}/${segment}`)).text();
+
+  /** log is the customer's log of a segment, sealed. */
+  log = async (segment: number): Promise<string> => (await this.#get(`log/${segment}`)).text();
 
   /** state puts an export on the log before it begins. */
   async state(how: "export", reason: string): Promise<void> {

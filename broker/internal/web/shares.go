@@ -1,0 +1,132 @@
+package web
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"consento/broker/internal/access"
+	"consento/broker/internal/evidence"
+	"consento/broker/internal/ops"
+)
+
+// Shares is what the page of a session's copies and shares asks. Every method
+// checks the right of who asks.
+type Shares interface {
+	Shares(ctx context.Context, by access.Account, session string) ([]evidence.Share, error)
+	Revoke(ctx context.Context, by access.Account, id, why string) error
+}
+
+func (w *Web) shareRoutes() map[string]http.Handler {
+	return map[string]http.Handler{
+		"/audit/sessions/{id}/shares": w.staff(w.trailAction(w.showShares), w.trailAction(w.revokeShare)),
+	}
+}
+
+// sharesPage is the data of the template "audit-shares".
+type sharesPage struct {
+	Account access.Account
+	ID      string
+	Said    string
+	Wrong   string
+	Pick    string // the share that was to be ended
+	Reason  string // as it was typed
+	Max     int
+	Rows    []shareRow
+}
+
+// shareRow is one copy or share in words.
+type shareRow struct {
+	ID, To, What, Made, Until, State string
+	Open                             bool
+}
+
+func (w *Web) showShares(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+	return w.sharesOf(rw, r, by, http.StatusOK, sharesPage{})
+}
+
+func (w *Web) sharesOf(rw http.ResponseWriter, r *http.Request, by access.Account, status int, data sharesPage) error {
+	p := w.newPage(r, "audit.shares.title")
+	id := r.PathValue("id")
+	all, err := w.shares.Shares(r.Context(), by, id)
+	if err != nil {
+		return err
+	}
+	data.Account, data.ID, data.Max = by, id, maxReason
+	if r.URL.Query().Get("said") == "revoked" {
+		data.Said = p.T("audit.shares.revoked")
+	}
+	if data.Wrong != "" {
+		data.Wrong = p.T(data.Wrong)
+		p.Error = data.Wrong
+	}
+	for _, s := range all {
+		data.Rows = append(data.Rows, shareRowOf(p, s, time.Now()))
+	}
+	p.Data = data
+	return w.show(rw, status, "audit-shares", p)
+}
+
+func shareRowOf(p *page, s evidence.Share, now time.Time) shareRow {
+	row := shareRow{ID: s.ID, What: whatIsShared(p, s), Made: p.T("audit.shares.made", "time", minute(p, s.Made)), Until: p.T("audit.shares.until", "time", minute(p, s.Until))}
+	switch s.Kind {
+	case evidence.ToCustomer:
+		row.To = p.T("audit.shares.customer")
+	case evidence.ToTeam:
+		row.To = p.T("audit.shares.team", "name", isolate(s.ToName))
+	default:
+		row.To = isolate(s.ToName)
+	}
+	if s.ByName != "" {
+		row.Made += " " + p.T("audit.shares.by", "name", isolate(s.ByName))
+	}
+	switch err := s.Over(now); {
+	case err == nil:
+		row.State, row.Open = p.T("audit.shares.state.open"), true
+	case errors.Is(err, evidence.ErrRevoked):
+		row.State = p.T("audit.shares.state.revoked", "name", isolate(s.RevokedBy))
+	case errors.Is(err, evidence.ErrShredded):
+		row.State = p.T("audit.shares.state.erased")
+	default:
+		row.State = p.T("audit.shares.state.expired")
+	}
+	return row
+}
+
+// whatIsShared names tracks and, of what an auditor shared, the time.
+func whatIsShared(p *page, s evidence.Share) string {
+	if len(s.Tracks) == 0 {
+		return p.T("audit.shares.log_only")
+	}
+	var names []string
+	for _, t := range s.Tracks {
+		names = append(names, p.T("audit.track."+strconv.Itoa(t)))
+	}
+	what := strings.Join(names, ", ")
+	if s.Kind != evidence.ToCustomer {
+		what += " " + p.T("audit.range", "from", clockOf(s.From), "to", clockOf(s.Upto))
+	}
+	return what
+}
+
+// revokeShare ends a copy or share.
+func (w *Web) revokeShare(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+	values, err := form(r)
+	if err != nil {
+		return err
+	}
+	pick := limited(values.Get("share"), 32)
+	reason, err := ops.CleanLine(values.Get("reason"), maxReason)
+	if err != nil || len([]rune(reason)) < 3 {
+		return w.sharesOf(rw, r, by, http.StatusUnprocessableEntity, sharesPage{Wrong: "audit.why.wrong", Pick: pick, Reason: limited(values.Get("reason"), 4*maxReason)})
+	}
+	if err := w.shares.Revoke(r.Context(), by, pick, reason); err != nil {
+		return err
+	}
+	http.Redirect(rw, r, "/audit/sessions/"+url.PathEscape(r.PathValue("id"))+"/shares?said=revoked", http.StatusSeeOther)
+	return nil
+}
