@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -123,6 +124,18 @@ func TestVectors(t *testing.T) {
 	}
 	bag, err := ReadBag(DefaultBag(path))
 	must(t, err)
+	// The same key, wrapped by a browser for another team.
+	browser, err := ReadBag(filepath.Join(vectorsDir, "browser.key"))
+	must(t, err)
+	for _, pair := range [][]string{{"auditor2", "dpo"}, {"escrow1", "escrow2"}, {"escrow1", "escrow3"}, {"escrow2", "escrow3"}} {
+		key, err := browser.open(known.Open, []Identity{ids[pair[0]], ids[pair[1]]})
+		if must(t, err); hex.EncodeToString(key[:]) != want.CEK {
+			t.Errorf("%v: %x", pair, key)
+		}
+		if _, err := browser.open(known.Open, []Identity{ids[pair[1]]}); !errors.Is(err, ErrMoreKeys) {
+			t.Errorf("%s alone: %v", pair[1], err)
+		}
+	}
 	root, err := hex.DecodeString(want.Roots["first"].Public)
 	must(t, err)
 	chain, err := ReadPolicies(vectorsDir, root)

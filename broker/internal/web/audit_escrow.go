@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"time"
 
 	"consento/broker/internal/access"
@@ -83,7 +84,7 @@ func (w *Web) escrowState(set access.EscrowSet) string {
 	current, ok := w.policies.Policy()
 	named := keyNames(current.Escrow)
 	switch {
-	case len(set.Keys) > 0 && (!ok || len(named) != 3 || keyNames(set.Keys)[0] != named[0]):
+	case len(set.Keys) > 0 && !slices.Equal(keyNames(set.Keys), named):
 		return "printed"
 	case ok && len(named) == 3:
 		return "named"

@@ -439,3 +439,132 @@ func TestCustodyPagesInChromium(t *testing.T) {
 		})
 	}
 }
+
+// TestRootChangesInChromium: a new auditors' key counts when the one before signs too;
+// dual control, rules for teams; and a browser that knows the key sees that another
+// took its place, or that a policy is not as it was signed.
+func TestRootChangesInChromium(t *testing.T) {
+	s := newSafe(t)
+	_, dino := auditing(t, s.h, "dino@esempio.example")
+	b := newChromium(t, s.h, "en")
+	b.signIn(dino.Email, "/audit/", ".steps")
+	one, two := s.kept(dino, "One"), s.kept(dino, "Two")
+	first := b.makeRoot(func(string) {})
+	b.showChanges()
+	if !evaluate[bool](b, `document.querySelector("#review-warn").checkVisibility()`) {
+		t.Error("nobody warns that there are no emergency keys")
+	}
+	b.sign()
+	s.same(first)
+
+	// Two together; a rule of its own for one team; what makes no sense is told.
+	refused := func(words string) {
+		t.Helper()
+		b.click("#draft > .actions .primary")
+		b.until(fmt.Sprintf(`document.querySelector("#draft [data-said]:not([hidden])")?.textContent.includes(%q)`, words))
+	}
+	b.open("/audit/policy", "#draft:not([hidden])")
+	b.tick("#rule-1-"+two.Recipient().ID(), false)
+	b.tick("#rule-1-dual", true)
+	refused("choose 2 to 12 keys")
+	b.tick("#rule-1-"+two.Recipient().ID(), true)
+	b.click("#rule-add")
+	b.until(`document.activeElement?.id === "rule-2-name"`)
+	b.tick("#rule-2-"+one.Recipient().ID(), true)
+	refused("for the same team")
+	b.do(chromedp.SetValue("#rule-2-name", "A<b"))
+	refused("at most 100 characters")
+	b.do(chromedp.SetValue("#rule-2-name", "Città & Co"))
+	refused("at most 100 characters")
+	b.do(chromedp.SetValue("#rule-2-name", "Città 𝄞"), chromedp.SetValue("#rule-2-territory", "Südtirol"))
+	words := strings.Join(b.showChanges(), "\n")
+	for _, part := range []string{"every team: only two keys together open.", "New rule for Città 𝄞, Südtirol.", "Città 𝄞, Südtirol: " + dino.Name + ": One (" + one.Recipient().ID() + ") may read."} {
+		if !strings.Contains(words, part) {
+			t.Errorf("%q lacks %q", words, part)
+		}
+	}
+	b.sign()
+	signed := s.same(first)
+	if len(signed.Teams) != 2 || !signed.Teams[0].Dual || signed.Teams[1].Name != "Città 𝄞" || signed.Teams[1].Territory != "Südtirol" {
+		t.Errorf("%+v", signed.Teams)
+	}
+
+	// Another key, from a file, signs nothing alone.
+	_, second, err := ed25519.GenerateKey(nil)
+	s.check(err)
+	der, err := x509.MarshalPKCS8PrivateKey(second)
+	s.check(err)
+	file := filepath.Join(t.TempDir(), "root")
+	s.check(os.WriteFile(file, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), 0o600))
+	b.open("/audit/policy", "#draft:not([hidden])")
+	b.tick("#customer", false)
+	b.showChanges()
+	evaluate[bool](b, `(s => { s.value = ""; return s.dispatchEvent(new Event("change")); })(document.querySelector("#root-sign-key"))`)
+	b.click("#sign .primary")
+	b.until(`document.querySelector("#sign [data-said]:not([hidden])")?.textContent.includes("Choose the file")`)
+	b.do(chromedp.SetUploadFiles("#root-sign-file", []string{file}))
+	b.click("#sign .primary")
+	b.until(`document.querySelector("#root-before-passphrase") && document.querySelector("#sign [data-said]:not([hidden])")?.textContent.includes("the one before has to sign too")`)
+	public := hex.EncodeToString(second.Public().(ed25519.PublicKey))
+	if !strings.Contains(b.text("#changes"), "The auditors’ key changes to "+public) {
+		t.Errorf("the changes are %s", b.text("#changes"))
+	}
+	b.do(chromedp.SetValue("#root-before-passphrase", rootPassphrase))
+	b.click("#sign .primary")
+	b.until(`location.search === "?said=taken" && document.querySelector(".notice.good")`)
+	signed, _ = s.Policy()
+	again, err := signed.Policy.Sign(second, first)
+	s.check(err)
+	if signed.Number != 3 || signed.Customer || !bytes.Equal(again.Bytes(), signed.Bytes()) {
+		t.Errorf("policy %d:\n%s\nours\n%s", signed.Number, signed.Bytes(), again.Bytes())
+	}
+	if code, out := s.verify("policy", "show", s.policies); code != 0 || !strings.Contains(out, public) {
+		t.Errorf("consento-verify policy show: %d\n%s", code, out)
+	}
+
+	// The root key of policy 4 changes elsewhere: this browser knows the one of 3.
+	b.until(`document.querySelector("#draft:not([hidden])")`)
+	if evaluate[bool](b, `document.querySelector("#root-other").checkVisibility()`) {
+		t.Error("the key that this browser signed with is called another's")
+	}
+	_, third, err := ed25519.GenerateKey(nil)
+	s.check(err)
+	next := signed.Policy
+	next.Number, next.Prev, next.Root = 4, signed.Hash(), third.Public().(ed25519.PublicKey)
+	fourth, err := next.Sign(third, second)
+	s.check(err)
+	_, err = s.AddPolicy(t.Context(), dino, fourth.Bytes())
+	s.check(err)
+	b.open("/audit/policy", "#root-other:not([hidden])")
+	s.record("Service desk")
+	fourth, _ = s.Policy()
+	next = fourth.Policy
+	next.Number, next.Prev, next.Customer = 5, fourth.Hash(), true
+	next.Teams = next.Teams[:1]
+	next.Teams[0].Recipients = append(next.Teams[0].Recipients, newIdentity(t).Recipient())
+	fifth, err := next.Sign(third, nil)
+	s.check(err)
+	_, err = s.AddPolicy(t.Context(), dino, fifth.Bytes())
+	s.check(err)
+
+	// Nothing is wrapped for a policy whose root key nobody compared.
+	b.open("/audit/rewrap", "#root-other:not([hidden])")
+	for _, id := range []recordings.Identity{one, two} {
+		secret, err := id.Secret()
+		s.check(err)
+		name := filepath.Join(t.TempDir(), "identity")
+		s.check(os.WriteFile(name, []byte(secret), 0o600))
+		evaluate[bool](b, `document.querySelector("#unlock details").open = true`)
+		b.do(chromedp.SetUploadFiles("#identity", []string{name}))
+		b.until(`document.querySelector("#work:not([hidden])") && !document.querySelector("#unlock button").disabled`)
+		if id.Recipient().ID() == one.Recipient().ID() {
+			b.click("#go")
+			b.until(`document.querySelector("#problem:not([hidden])")?.textContent.includes("Compare the auditors’ key first")`)
+			b.click("#compared-root")
+			b.click("#go")
+			b.until(`document.querySelector("#left-closed:not([hidden])")`) // one key of two
+		}
+	}
+	b.click("#go")
+	b.until(`document.querySelector("#said").textContent === "1 of 1 wrapped anew. That is all."`)
+}

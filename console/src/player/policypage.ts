@@ -6,7 +6,7 @@ import { type Draft, readDraft, showDraft } from "./draft";
 import { by, dataOf, make } from "./element";
 import { save } from "./export";
 import { passphraseProblem, unwrapSecret, wrapSecret } from "./identity";
-import { rememberRoot } from "./pin";
+import { knownRoot, rememberRoot } from "./pin";
 import { type Change, changes, checkPolicy, idOf, type Policy, readPolicy, signPolicy, type SignedPolicy } from "./policyfile";
 import { Problem } from "./problem";
 import { makeRoot, readRoot, type Root, rootFile, type Signer, signerOf, takeRoot } from "./rootkey";
@@ -186,6 +186,8 @@ void (async () => {
     refuse(draft, problem);
     return;
   }
+  const known = knownRoot();
+  by("root-other").hidden = current === null || known === null || known === current.policy.root;
   await showDraft(data, current?.policy ?? null);
   draft.hidden = false;
 })();
