@@ -93,11 +93,20 @@ func (e *Evidence) complete(bag recordings.Bag, team, territory string) error {
 	if err := p.Allows(bag); err != nil {
 		return fmt.Errorf("%w: %w", ErrBag, err)
 	}
-	stanzas, err := p.Stanzas(team, territory)
+	want, err := waysOf(p.Policy, team, territory)
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrBag, err)
 	}
-	var want, have []string
+	if !hasWays(bag, want, p.Customer) {
+		return ErrBag
+	}
+	return nil
+}
+
+// waysOf lists the ways to the key that a policy wants for a team and territory.
+func waysOf(p recordings.Policy, team, territory string) ([]string, error) {
+	stanzas, err := p.Stanzas(team, territory)
+	var want []string
 	for _, s := range stanzas {
 		var ids []string
 		for _, r := range s.To {
@@ -105,17 +114,23 @@ func (e *Evidence) complete(bag recordings.Bag, team, territory string) error {
 		}
 		want = append(want, way(s.Class, ids))
 	}
+	slices.Sort(want)
+	return want, err
+}
+
+// hasWays says whether a bag has exactly these ways and, where it may, the customer's.
+func hasWays(bag recordings.Bag, want []string, customer bool) bool {
+	var have []string
+	customers := 0
 	for _, s := range bag.Stanzas() {
 		if s.Class != recordings.ClassCustomer {
 			have = append(have, way(s.Class, s.IDs))
+		} else if customers++; !customer || customers > 1 || len(s.IDs) != 1 {
+			return false
 		}
 	}
-	slices.Sort(want)
 	slices.Sort(have)
-	if !slices.Equal(want, have) {
-		return ErrBag
-	}
-	return nil
+	return slices.Equal(want, have)
 }
 
 func way(class recordings.Class, ids []string) string {
