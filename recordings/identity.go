@@ -44,7 +44,8 @@ func NewIdentity() (Identity, error) { return newIdentity(kemP256) }
 
 // NewHybridIdentity makes a key pair for HPKE over ML-KEM-768 and P-256 together,
 // which holds against quantum computers as well: for keys that lie long (escrow)
-// and for who reads with the stand-alone program. No browser opens with it.
+// and for who reads with the stand-alone program. Browsers open with it only where
+// recordings are wrapped anew.
 func NewHybridIdentity() (Identity, error) { return newIdentity(kemHybrid) }
 
 func newIdentity(kem int) (Identity, error) {
