@@ -205,7 +205,7 @@ func TestCopyInChromium(t *testing.T) {
 	for what, name := range map[string]string{"#save button[value=json]": c.id + ".json", "#save-video": c.id + ".mp4", `#save a[download]`: "consento-" + c.terms.ID.String()[:8] + ".proof"} {
 		b.click(what)
 		var data []byte
-		until(t, func() bool {
+		until(t, "the copy is saved", func() bool {
 			var err error
 			data, err = os.ReadFile(filepath.Join(downloads, name))
 			return err == nil && len(data) > 0
