@@ -55,6 +55,7 @@ type erasureRow struct {
 	Approved    bool
 	Here        int64 // keys destroyed on this machine
 	Done        int64 // and at every witness
+	Purged      int64 // files deleted
 }
 
 // decisionBody is what is sealed beside holds and erasures.

@@ -28,7 +28,7 @@ import (
 // heartbeat is how often the log tells of the sessions that live.
 const heartbeat = 30 * time.Second
 
-// Config is what Open needs. Every field but Witness and Now is required.
+// Config is what Open needs. Every field but Witness, MinFree and Now is required.
 type Config struct {
 	Database   *bun.DB            // migrated
 	Folder     string             // of the global log
@@ -45,6 +45,7 @@ type Config struct {
 	// Keys are the public keys that verdicts rest on: of the log and of witnesses.
 	Keys    func() (translog.Keys, error)
 	Witness WitnessConfig // who signs log and recordings; none is allowed
+	MinFree int64         // bytes that must be free for a session to start, as pages say it
 	// Retention is how many days recordings are kept.
 	Retention func(context.Context) (days int, err error)
 	// Copies is whether customers get the recording, and for how many days their link

@@ -26,6 +26,7 @@ type segmentRow struct {
 	Bytes   uint64
 	Tracks  uint64  // bit n: track n has content
 	Shred   *uint64 // leaf of the destruction of its key bag
+	Purged  *uint64 // leaf of the deletion of its file
 }
 
 func (r segmentRow) name() (segment, error) {
@@ -115,6 +116,11 @@ func takeLeaf(ctx context.Context, tx bun.Tx, l numbered) error {
 			Where("sid = ?", id.String()).Where("segment = ?", segment).Exec(ctx)
 		return err
 	}
+	set := func(id translog.ID, segment int, column string) error {
+		_, err := tx.NewUpdate().Model((*segmentRow)(nil)).Set("? = ?", bun.Ident(column), l.number).
+			Where("sid = ?", id.String()).Where("segment = ?", segment).Exec(ctx)
+		return err
+	}
 	switch leaf := l.leaf.(type) {
 	case translog.Opened:
 		_, err := tx.NewInsert().Model(&segmentRow{SID: leaf.SID.String(), Segment: leaf.Segment, Opened: l.number}).On("CONFLICT DO NOTHING").Exec(ctx)
@@ -124,9 +130,9 @@ func takeLeaf(ctx context.Context, tx bun.Tx, l numbered) error {
 	case translog.Recovered:
 		return end(leaf.SID, leaf.Segment, leaf.Bytes)
 	case translog.Shred:
-		_, err := tx.NewUpdate().Model((*segmentRow)(nil)).Set("shred = ?", l.number).
-			Where("sid = ?", leaf.SID.String()).Where("segment = ?", leaf.Segment).Exec(ctx)
-		return err
+		return set(leaf.SID, leaf.Segment, "shred")
+	case translog.Purge:
+		return set(leaf.SID, leaf.Segment, "purged")
 	}
 	return nil
 }

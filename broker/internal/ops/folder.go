@@ -155,6 +155,16 @@ func freeBytes(path string) (uint64, error) {
 	return st.Bavail * uint64(st.Bsize), nil
 }
 
+// Disk tells of the disk that path is on: the bytes that this process may still
+// write, and all there are.
+func Disk(path string) (free, total int64, err error) {
+	var st unix.Statfs_t
+	if err := unix.Statfs(path, &st); err != nil {
+		return 0, 0, &fs.PathError{Op: "statfs", Path: path, Err: err}
+	}
+	return int64(st.Bavail) * int64(st.Bsize), int64(st.Blocks) * int64(st.Bsize), nil
+}
+
 // Serve takes the folder for the one broker that serves from it. The returned
 // function gives it back; the end of the process does so too, kill -9 included.
 // It fails with ErrInUse when another process has it.

@@ -11,6 +11,7 @@ import (
 // Decisions is what the pages of retention, holds and deletion ask. Every method
 // checks the right of who asks; none tells anything of the content of a session.
 type Decisions interface {
+	Storage(ctx context.Context, by access.Account) (evidence.Storage, error)
 	Due(ctx context.Context, by access.Account) ([]evidence.Summary, error)
 	Held(ctx context.Context, by access.Account) ([]evidence.Subject, error)
 	Erasures(ctx context.Context, by access.Account) ([]evidence.Erasure, error)
@@ -24,6 +25,7 @@ type Decisions interface {
 func (w *Web) decisionRoutes() map[string]http.Handler {
 	return map[string]http.Handler{
 		"/audit/retention":           w.staff(w.trailAction(w.showRetention), w.trailAction(w.changeRetention)),
+		"/audit/storage":             w.staff(w.trailAction(w.showStorage), nil),
 		"/audit/retention/by-number": w.staff(w.trailAction(findSubject), nil),
 		"/audit/retention/{id}":      w.staff(w.trailAction(w.showSubject), nil),
 		"/audit/retention/{id}/hold": w.staff(w.trailAction(backToSubject), w.trailAction(w.changeHold)),
@@ -43,7 +45,7 @@ func dutiesOf(a access.Account) []dutyLink {
 		links = append(links, dutyLink{"/settings", "settings.title"})
 	}
 	if access.Can(a, access.ReadTrail, access.Scope{}) {
-		links = append(links, dutyLink{"/audit/retention", "audit.nav.retention"}, dutyLink{"/audit/trail", "audit.nav.trail"},
+		links = append(links, dutyLink{"/audit/retention", "audit.nav.retention"}, dutyLink{"/audit/storage", "audit.nav.storage"}, dutyLink{"/audit/trail", "audit.nav.trail"},
 			dutyLink{"/audit/keys", "audit.nav.keys"})
 	}
 	return links

@@ -24,7 +24,7 @@ func TestDecisionsAreForTwoRoles(t *testing.T) {
 	people["technician"] = h.visitor(t)
 	people["technician"].post("/signin", "email", "tech@esempio.example", "password", goodPassword)
 	for who, p := range people {
-		for _, path := range []string{"/audit/trail", "/audit/trail/sealed/" + strings.Repeat("1", 64), "/audit/retention", "/audit/retention/" + id, "/audit/retention/by-number?id=" + id} {
+		for _, path := range []string{"/audit/trail", "/audit/trail/sealed/" + strings.Repeat("1", 64), "/audit/storage", "/audit/retention", "/audit/retention/" + id, "/audit/retention/by-number?id=" + id} {
 			if got := p.get(path); got.StatusCode != http.StatusForbidden || strings.Contains(got.text, "Anna Rossi") {
 				t.Errorf("%s reads %s: %d", who, path, got.StatusCode)
 			}

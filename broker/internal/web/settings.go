@@ -35,6 +35,7 @@ type settingsPage struct {
 	Texts     []textsState
 	Versions  []versionLine
 	Changes   []changeLine
+	Storage   *storageSummary // nil: it is not known here
 }
 
 // input is one field of a form, its words in the page's language.
@@ -185,6 +186,9 @@ func (w *Web) settingsForm(rw http.ResponseWriter, r *http.Request, by access.Ac
 		}
 		data.Versions = append(data.Versions, versionLine{ID: v.ID, When: minute(p, v.Made), Author: author, InForce: v.ID == data.Version,
 			Why: p.T("settings.versions.why."+v.Why, "about", w.named(p, v.About))})
+	}
+	if data.Storage, err = w.storageFor(r.Context(), p, by); err != nil {
+		return err
 	}
 	changes, err := w.settings.Changes(r.Context(), listed)
 	if err != nil {
