@@ -11,40 +11,13 @@ import (
 	"testing"
 	"time"
 
-	"golang.org/x/sys/unix"
+	"consento/recordings/disktest"
 )
-
-// smallDisk mounts a file system of some bytes.
-func smallDisk(t *testing.T, bytes int) string {
-	t.Helper()
-	dir := t.TempDir()
-	if err := unix.Mount("tmpfs", dir, "tmpfs", 0, "size="+strconv.Itoa(bytes)); err != nil {
-		t.Skipf("a small file system cannot be mounted here (not root, or a container): %v", err)
-	}
-	t.Cleanup(func() { must(t, unix.Unmount(dir, unix.MNT_DETACH)) })
-	return dir
-}
-
-// fill takes all room that is left.
-func fill(t *testing.T, dir string) {
-	t.Helper()
-	f, err := os.Create(filepath.Join(dir, "filler"))
-	must(t, err)
-	defer f.Close()
-	for {
-		if _, err := f.Write(make([]byte, 4096)); err != nil {
-			if !isFull(err) {
-				t.Fatal(err)
-			}
-			return
-		}
-	}
-}
 
 // TestFullDisk: the content is refused, the last events and the final seal fit.
 func TestFullDisk(t *testing.T) {
 	s := newSetup(t)
-	s.conf.Dir = smallDisk(t, 6<<20)
+	s.conf.Dir = disktest.New(t, 6<<20)
 	w := s.create(t)
 	body := bytes.Repeat([]byte("v"), 60_000)
 	var err error
@@ -58,7 +31,7 @@ func TestFullDisk(t *testing.T) {
 	if !errors.Is(err, ErrNoSpace) || errors.Is(err, ErrFailed) {
 		t.Fatalf("after %d records: %v", written, err)
 	}
-	fill(t, s.conf.Dir) // whoever else shares the disk
+	disktest.Fill(t, s.conf.Dir, 0) // whoever else shares the disk
 	if err := w.Append(TrackVideo, 0, 0, 0, body); !errors.Is(err, ErrNoSpace) {
 		t.Errorf("more content: %v", err)
 	}
@@ -85,7 +58,7 @@ func TestFullDisk(t *testing.T) {
 // is closed or dies there; no announced head is lost.
 func TestFullDiskAtAnyMoment(t *testing.T) {
 	s := newSetup(t)
-	s.conf.Dir = smallDisk(t, 6<<20)
+	s.conf.Dir = disktest.New(t, 6<<20)
 	pub, key := newLogKey(t)
 	died, refused := 0, 0
 	for n := range 100 {
@@ -95,7 +68,7 @@ func TestFullDiskAtAnyMoment(t *testing.T) {
 		filled, until := rand.IntN(12), rand.IntN(40)
 		for i := range filled + until {
 			if i == filled {
-				fill(t, s.conf.Dir)
+				disktest.Fill(t, s.conf.Dir, 0)
 			}
 			at := time.Duration(i) * time.Second
 			err := w.Append(TrackVideo, 0, at, 0, make([]byte, 1+rand.IntN(90_000)))
@@ -131,7 +104,7 @@ func TestFullDiskAtAnyMoment(t *testing.T) {
 		if rep.Verdict != Unanchored {
 			t.Fatalf("moment %d: %v, %v", n, rep.Verdict, rep.Fault)
 		}
-		for _, name := range []string{w.Path(), DefaultBag(w.Path()), filepath.Join(s.conf.Dir, "filler")} {
+		for _, name := range []string{w.Path(), DefaultBag(w.Path()), filepath.Join(s.conf.Dir, disktest.Filler)} {
 			if err := os.Remove(name); err != nil && !errors.Is(err, os.ErrNotExist) {
 				t.Fatal(err)
 			}
@@ -143,9 +116,9 @@ func TestFullDiskAtAnyMoment(t *testing.T) {
 // TestReserveRunsOut: even the reserve ends; its closing part takes the seal.
 func TestReserveRunsOut(t *testing.T) {
 	s := newSetup(t)
-	s.conf.Dir = smallDisk(t, 4<<20)
+	s.conf.Dir = disktest.New(t, 4<<20)
 	w := s.create(t)
-	fill(t, s.conf.Dir)
+	disktest.Fill(t, s.conf.Dir, 0)
 	var err error
 	n := 0
 	for ; err == nil && n < 100; n++ {
@@ -169,9 +142,9 @@ func TestReserveRunsOut(t *testing.T) {
 // TestSpaceComesBack: content is taken again when there is room.
 func TestSpaceComesBack(t *testing.T) {
 	s := newSetup(t)
-	s.conf.Dir = smallDisk(t, 8<<20)
+	s.conf.Dir = disktest.New(t, 8<<20)
 	w := s.create(t)
-	fill(t, s.conf.Dir)
+	disktest.Fill(t, s.conf.Dir, 0)
 	body := make([]byte, 600_000)
 	var err error
 	for n := 0; err == nil && n < 20; n++ {
@@ -180,7 +153,7 @@ func TestSpaceComesBack(t *testing.T) {
 	if !errors.Is(err, ErrNoSpace) {
 		t.Fatal(err)
 	}
-	must(t, os.Remove(filepath.Join(s.conf.Dir, "filler")))
+	must(t, os.Remove(filepath.Join(s.conf.Dir, disktest.Filler)))
 	must(t, w.Append(TrackVideo, 0, 0, 0, body))
 	_, err = w.Close()
 	must(t, err)
@@ -189,12 +162,12 @@ func TestSpaceComesBack(t *testing.T) {
 // TestNoRoomToBegin: a session whose evidence cannot be written does not start.
 func TestNoRoomToBegin(t *testing.T) {
 	s := newSetup(t)
-	s.conf.Dir = smallDisk(t, 1<<20)
-	fill(t, s.conf.Dir)
+	s.conf.Dir = disktest.New(t, 1<<20)
+	disktest.Fill(t, s.conf.Dir, 0)
 	if _, err := Create(s.conf); !errors.Is(err, ErrNoSpace) {
 		t.Errorf("%v", err)
 	}
-	must(t, os.Remove(filepath.Join(s.conf.Dir, "filler")))
+	must(t, os.Remove(filepath.Join(s.conf.Dir, disktest.Filler)))
 	if left, err := os.ReadDir(s.conf.Dir); err != nil || len(left) > 0 {
 		t.Errorf("left behind: %v", left)
 	}

@@ -7,9 +7,8 @@ import (
 	"path/filepath"
 	"testing"
 
-	"golang.org/x/sys/unix"
-
 	"consento/recordings"
+	"consento/recordings/disktest"
 )
 
 // TestFullMirror: it says so, keeps what it has, and goes on when there is room.
@@ -18,10 +17,8 @@ func TestFullMirror(t *testing.T) {
 	p := newPlace(t, o)
 	p.stop()
 	rec := filepath.Join(p.root, "rec")
-	if err := unix.Mount("tmpfs", rec, "tmpfs", 0, "size=65536"); err != nil {
-		t.Skipf("a small file system cannot be mounted here (not root, or a container): %v", err)
-	}
-	t.Cleanup(func() { p.stop(); ok(t, unix.Unmount(rec, unix.MNT_DETACH)) })
+	disktest.At(t, rec, 64<<10)
+	t.Cleanup(func() { p.stop() }) // before the disk goes
 	p.start(t)
 	l := o.uplink(t, p.client(t), p.key.Public().(ed25519.PublicKey))
 	l.run(t)
@@ -33,7 +30,7 @@ func TestFullMirror(t *testing.T) {
 	if s := l.Status(); s.Lag == 0 {
 		t.Errorf("%+v", s)
 	}
-	ok(t, unix.Mount("tmpfs", rec, "tmpfs", unix.MS_REMOUNT, "size=8388608"))
+	disktest.Resize(t, rec, 8<<20)
 	must(w.Close())(t)
 	l.Closed(segmentOf(w))
 	eventually(t, "it goes on", func() bool { return l.ended(segmentOf(w)) })

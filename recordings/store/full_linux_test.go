@@ -7,19 +7,14 @@ import (
 	"path/filepath"
 	"testing"
 
-	"golang.org/x/sys/unix"
-
 	"consento/recordings"
+	"consento/recordings/disktest"
 )
 
 // TestFullDisk: an append that does not fit leaves nothing, and the next one that
 // fits goes on.
 func TestFullDisk(t *testing.T) {
-	root := t.TempDir()
-	if err := unix.Mount("tmpfs", root, "tmpfs", 0, "size=1048576"); err != nil {
-		t.Skipf("a small file system cannot be mounted here (not root, or a container): %v", err)
-	}
-	t.Cleanup(func() { must(t, unix.Unmount(root, unix.MNT_DETACH)) })
+	root := disktest.New(t, 1<<20)
 	f := open(t, root, nil)
 	ctx := t.Context()
 	must(t, f.Append(ctx, "a", 0, []byte("first")))

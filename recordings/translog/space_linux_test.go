@@ -4,49 +4,19 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"consento/recordings/disktest"
 )
-
-// smallDisk mounts a file system of some bytes.
-func smallDisk(t *testing.T, bytes int) string {
-	t.Helper()
-	dir := t.TempDir()
-	if err := unix.Mount("tmpfs", dir, "tmpfs", 0, "size="+strconv.Itoa(bytes)); err != nil {
-		t.Skipf("a small file system cannot be mounted here (not root, or a container): %v", err)
-	}
-	t.Cleanup(func() { must(t, unix.Unmount(dir, unix.MNT_DETACH)) })
-	return dir
-}
-
-// fill takes the room of a disk but for some pages.
-func fill(t *testing.T, dir string, pages int) {
-	t.Helper()
-	f, err := os.Create(filepath.Join(dir, "filler"))
-	must(t, err)
-	defer f.Close()
-	size := int64(0)
-	for {
-		n, err := f.Write(make([]byte, 4096))
-		size += int64(n)
-		if err != nil {
-			if !errors.Is(err, unix.ENOSPC) {
-				t.Fatal(err)
-			}
-			break
-		}
-	}
-	must(t, f.Truncate(max(0, size-int64(pages)*4096)))
-}
 
 // TestFullDisk runs the disk full at 120 different moments of a commit: an Add that
 // failed is not in the log, one that was announced stays, and with room again the
 // log goes on.
 func TestFullDisk(t *testing.T) {
-	root := smallDisk(t, 8<<20)
+	root := disktest.New(t, 8<<20)
 	refused := 0
 	for n := range 120 {
 		dir := filepath.Join(root, "log")
@@ -58,7 +28,7 @@ func TestFullDisk(t *testing.T) {
 		}
 		add(t, l, leaves...)
 		known := []Checkpoint{l.Checkpoint()}
-		fill(t, root, n%40)
+		disktest.Fill(t, root, n%40*4096)
 		for k := range 60 {
 			size := l.Size()
 			if _, err := l.Add(t.Context(), leaves[:1+k%50]...); err != nil {
@@ -80,7 +50,7 @@ func TestFullDisk(t *testing.T) {
 				t.Fatalf("disk %d: %v", n, err)
 			}
 		}
-		must(t, os.Remove(filepath.Join(root, "filler")))
+		must(t, os.Remove(filepath.Join(root, disktest.Filler)))
 		if err != nil {
 			l, err = Open(dir, testConfig())
 			must(t, err)

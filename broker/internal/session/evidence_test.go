@@ -7,14 +7,12 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"testing"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"consento/protocol"
 	"consento/recordings"
+	"consento/recordings/disktest"
 )
 
 func TestNoSessionWithoutEvidence(t *testing.T) {
@@ -335,21 +333,10 @@ func TestEndOnAFullDisk(t *testing.T) {
 // until free is called.
 func smallDisk(t *testing.T) (dir string, fill func() (free func())) {
 	t.Helper()
-	dir = t.TempDir()
-	if err := unix.Mount("tmpfs", dir, "tmpfs", 0, "size="+strconv.Itoa(6<<20)); err != nil {
-		t.Skipf("a small file system cannot be mounted here: %v", err)
-	}
-	t.Cleanup(func() { must(0, unix.Unmount(dir, unix.MNT_DETACH))(t) })
+	dir = disktest.New(t, 6<<20)
 	return dir, func() func() {
-		name := filepath.Join(dir, "filler")
-		filler := must(os.Create(name))(t)
-		for {
-			if _, err := filler.Write(make([]byte, 4096)); err != nil {
-				break
-			}
-		}
-		must(0, filler.Close())(t)
-		return func() { must(0, os.Remove(name))(t) }
+		disktest.Fill(t, dir, 0)
+		return func() { must(0, os.Remove(filepath.Join(dir, disktest.Filler)))(t) }
 	}
 }
 
