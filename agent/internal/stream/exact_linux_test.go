@@ -115,16 +115,33 @@ func TestExactAtRest(t *testing.T) {
 // An end does not wait for the exact picture in the making.
 func TestExactAbandoned(t *testing.T) {
 	_, src := openDisplay(t, 1920, 1080)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
 	r := newReceiver(t)
-	s, stop := start(t, src, r)
+	m := &moments{Source: src, receiver: r}
+	looks := 0 // at a picture that is sharp already: the first begins the exact one
+	m.at = func(now moment) {
+		switch {
+		case now == captured && m.sharp:
+			looks++
+		case now == resting && looks > 0:
+			cancel()
+		}
+	}
+	s, err := stream.New(stream.Config{Source: m, Sender: m, OnFrame: func(f stream.FrameInfo) {
+		if f.Exact {
+			t.Error("an exact picture after the end")
+		}
+		m.sharp = sharp(f)
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
 	s.SetCrisp(true)
-	r.next(sharp)
-	if err := stop(); !errors.Is(err, context.Canceled) {
+	if err := s.Run(ctx); !errors.Is(err, context.Canceled) {
 		t.Error(err)
 	}
-	for len(r.frames) > 0 {
-		if f := <-r.frames; f.Exact {
-			t.Error("an exact picture before a rest")
-		}
+	if looks != 1 {
+		t.Errorf("%d looks at a sharp picture", looks)
 	}
 }

@@ -265,6 +265,9 @@ func (s *Stream) Run(ctx context.Context) error {
 			case <-s.key:
 				r.plan.keyWanted = true
 			case <-r.tried():
+				if err := ctx.Err(); err != nil {
+					return err
+				}
 				if err := r.arrive(ctx); err != nil {
 					return err
 				}

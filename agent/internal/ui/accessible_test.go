@@ -82,19 +82,24 @@ func (r reader) lines() []string {
 	return lines
 }
 
-// until waits until the tree has a line, and prints the tree then.
-func (r reader) until(want string) error {
+// until waits until the tree has these lines, and prints it then.
+func (r reader) until(want ...string) error {
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
-	var lines []string
-	for range 200 {
-		if lines = r.lines(); slices.Contains(lines, want) {
+	late := time.After(patience)
+	for {
+		lines := r.lines()
+		missing := slices.DeleteFunc(slices.Clone(want), func(w string) bool { return slices.Contains(lines, w) })
+		if len(missing) == 0 {
 			fmt.Println(strings.Join(lines, "\n"))
 			return nil
 		}
-		<-tick.C
+		select {
+		case <-tick.C:
+		case <-late:
+			return fmt.Errorf("no %q in:\n%s", missing, strings.Join(lines, "\n"))
+		}
 	}
-	return fmt.Errorf("no %q in:\n%s", want, strings.Join(lines, "\n"))
 }
 
 // longWho is a sentence that the bar has to shorten, and a screen reader reads whole.
@@ -115,15 +120,23 @@ func accessibleTree(kit Toolkit) error {
 	text := languages["en"]
 
 	late := text.question
-	late.Timeout = 20 * time.Second
-	if err := r.during(func(ctx context.Context) error { _, err := u.Ask(ctx, late); return err }, "push button: "+late.MoreTime); err != nil {
+	late.Timeout = warnTime
+	if err := r.during(func(ctx context.Context) error { _, err := u.Ask(ctx, late); return err }, "push button: "+late.MoreTime,
+		"dialog: "+late.Title, "heading: "+late.Heading, "label: "+late.Who.Name, "push button: "+late.Refuse+" [focused]", "push button: "+late.Accept); err != nil {
 		return err
 	}
 	if err := r.during(func(ctx context.Context) error { _, _, err := u.Prompt(ctx, text.prompt); return err }, "text: "+text.prompt.Label+" [focused]"); err != nil {
 		return err
 	}
-	first := text.choose.Choices.List[0].Label
-	if err := r.during(func(ctx context.Context) error { _, _, err := u.Choose(ctx, text.choose); return err }, "radio button: "+first); err != nil {
+	var choices []string
+	for _, c := range text.choose.Choices.List {
+		name := c.Label
+		if c.Note != "" {
+			name += " " + c.Note
+		}
+		choices = append(choices, "radio button: "+name)
+	}
+	if err := r.during(func(ctx context.Context) error { _, _, err := u.Choose(ctx, text.choose); return err }, choices...); err != nil {
 		return err
 	}
 	text.bar.Who = longWho
@@ -131,7 +144,7 @@ func accessibleTree(kit Toolkit) error {
 	if err != nil {
 		return err
 	}
-	if err := r.until("push button: " + text.bar.End); err != nil {
+	if err := r.until("push button: "+text.bar.End, "push button: "+text.bar.Pause, "push button: "+text.bar.Change, "label: "+text.bar.Who); err != nil {
 		return err
 	}
 	r.walk(r.desktop(), 0, func(a accessible, role, name string) {
@@ -142,18 +155,18 @@ func accessibleTree(kit Toolkit) error {
 	select {
 	case <-bar.Ended():
 		fmt.Println("ended by the screen reader")
-	case <-time.After(5 * time.Second):
+	case <-time.After(patience):
 		return errors.Join(err, errors.New("the red X does nothing"))
 	}
 	return err
 }
 
-// during shows a window until the tree has a line.
-func (r reader) during(show func(context.Context) error, want string) error {
+// during shows a window until the tree has these lines.
+func (r reader) during(show func(context.Context) error, want ...string) error {
 	ctx, stop := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- show(ctx) }()
-	err := r.until(want)
+	err := r.until(want...)
 	stop()
 	if shown := <-done; !errors.Is(shown, context.Canceled) {
 		err = errors.Join(err, shown)

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"image"
 	"strconv"
-	"strings"
 	"testing"
 	"time"
 
@@ -98,11 +97,11 @@ func TestBarStaysAboveAFullScreenWindow(t *testing.T) {
 		s.click(end(b))
 		select {
 		case <-b.Ended():
-		case <-time.After(5 * time.Second):
+		case <-time.After(patience):
 			s.Fatal("the red X does nothing")
 		}
 		b.Close()
-		if out, _ := xdotool(s.display, "search", "--onlyvisible", "--name", "^"+languages["en"].bar.Title+"$"); strings.Contains(out, id) {
+		if visible(s.display, languages["en"].bar.Title) == id {
 			s.Error("bar is still there")
 		}
 	})
@@ -151,7 +150,7 @@ func TestBarByKeyboard(t *testing.T) {
 			s.keys(key)
 			select {
 			case <-b.Ended():
-			case <-time.After(5 * time.Second):
+			case <-time.After(patience):
 				s.Errorf("%s does nothing", key)
 			}
 			b.Close()

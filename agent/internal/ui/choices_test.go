@@ -110,44 +110,46 @@ func TestUnusableChoices(t *testing.T) {
 func TestBarButtons(t *testing.T) {
 	onStage(t, func(s stage) {
 		text := languages["en"].bar
-		b, _ := s.showBar(text)
+		b, id := s.showBar(text)
+		heard := func(c <-chan struct{}) bool {
+			select {
+			case <-c:
+				return true
+			default:
+				return false
+			}
+		}
 		pressed := func(what string, c <-chan struct{}, press func()) {
 			s.Helper()
 			press()
-			eventually(s, what, func() bool {
-				select {
-				case <-c:
-					return true
-				default:
-					return false
-				}
-			})
+			eventually(s, what, func() bool { return heard(c) })
 		}
 		settle(s, s.display)
 		r := b.Bounds()
 		y := r.Min.Y + r.Dy()/2
 		// From the right: the red X, change, pause.
-		seen := map[string]bool{}
 		for x := r.Max.X - 140; x > r.Max.X-330; x -= 24 {
 			s.click(image.Pt(x, y))
-			settle(s, s.display)
-			select {
-			case <-b.Pauses():
-				seen["pause"] = true
-			case <-b.Changes():
-				seen["change"] = true
-			default:
-			}
 		}
-		if len(seen) != 2 || isClosed(b.Ended()) {
-			s.Errorf("pressed %v, ended %v", seen, isClosed(b.Ended()))
+		var pause, change bool
+		eventually(s, "both buttons are pressed", func() bool {
+			pause, change = pause || heard(b.Pauses()), change || heard(b.Changes())
+			return pause && change
+		})
+		settle(s, s.display)
+		if isClosed(b.Ended()) {
+			s.Error("ended by another button")
 		}
 		text.Pause = languages["en"].bar.End + "?"
 		if err := b.Update(text); err != nil {
 			s.Fatal(err)
 		}
 		if s.u.Toolkit() == Drawn {
+			r = b.Bounds()
 			s.click(image.Pt(r.Min.X+20, y))
+			eventually(s, "keyboard at the bar", func() bool { return s.u.desktop.hasFocus(window(s, id)) })
+			heard(b.Pauses()) // presses from before
+			heard(b.Changes())
 			pressed("pause by keyboard", b.Pauses(), func() { s.keys("Left", "Left", "Return") })
 			pressed("change by keyboard", b.Changes(), func() { s.keys("Tab", "space") })
 			pressed("the end by keyboard", b.Ended(), func() { s.keys("Tab", "Return") })

@@ -28,12 +28,15 @@ func open(t testing.TB, cfg Config) *UI {
 	return u
 }
 
+// patience is how long a test waits for what has to come: machines are busy.
+const patience = 60 * time.Second
+
 // eventually asks again and again until it is so.
 func eventually(t testing.TB, what string, ok func() bool) {
 	t.Helper()
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
-	deadline := time.After(10 * time.Second)
+	deadline := time.After(patience)
 	for !ok() {
 		select {
 		case <-tick.C:
@@ -93,10 +96,19 @@ func find(t testing.TB, display, title string) string {
 	t.Helper()
 	var id string
 	eventually(t, "window "+title, func() bool {
-		out, err := xdotool(display, "search", "--onlyvisible", "--name", "^"+strings.NewReplacer("?", `\?`).Replace(title)+"$")
-		id, _, _ = strings.Cut(strings.TrimSpace(out), "\n")
-		return err == nil && id != ""
+		id = visible(display, title)
+		return id != ""
 	})
+	return id
+}
+
+// visible is the number of a visible window with that title, "" if there is none.
+func visible(display, title string) string {
+	out, err := xdotool(display, "search", "--onlyvisible", "--name", "^"+strings.NewReplacer("?", `\?`).Replace(title)+"$")
+	if err != nil {
+		return ""
+	}
+	id, _, _ := strings.Cut(strings.TrimSpace(out), "\n")
 	return id
 }
 
@@ -125,6 +137,27 @@ func (e eye) picture(t testing.TB) []byte {
 		t.Fatal(err)
 	}
 	return r.Data
+}
+
+// inked tells whether something is drawn in a part of the screen: not all of it has
+// one colour.
+func (e eye) inked(t testing.TB, r image.Rectangle) bool {
+	t.Helper()
+	r = r.Intersect(image.Rectangle{Max: e.size})
+	if r.Empty() {
+		return false
+	}
+	pix, n := e.picture(t), 0
+	at := func(x, y int) []byte { return pix[4*(y*e.size.X+x):][:3] }
+	ground := at(r.Min.X, r.Min.Y)
+	for y := r.Min.Y; y < r.Max.Y; y++ {
+		for x := r.Min.X; x < r.Max.X; x++ {
+			if !bytes.Equal(at(x, y), ground) {
+				n++
+			}
+		}
+	}
+	return n > 500
 }
 
 // settle waits until the screen looks the same for a while; a spinner may go on turning.

@@ -48,7 +48,7 @@ func TestLostDisplayIsAnError(t *testing.T) {
 	for _, kit := range kits(t) {
 		t.Run(kit.String(), func(t *testing.T) {
 			display, server := xtest.ServerProcess(t, 1024, 600, 24)
-			ctx, stop := context.WithTimeout(t.Context(), 20*time.Second)
+			ctx, stop := context.WithTimeout(t.Context(), 2*patience)
 			defer stop()
 			cmd := play(ctx, "lost display", display, kit)
 			var out bytes.Buffer
@@ -139,7 +139,7 @@ func BenchmarkFirstWindow(b *testing.B) {
 // TestAccessibleTree reads the windows as a screen reader does, over AT-SPI on a bus of its own.
 func TestAccessibleTree(t *testing.T) {
 	display := xtest.Server(t, 1024, 600)
-	ctx, stop := context.WithTimeout(t.Context(), 60*time.Second)
+	ctx, stop := context.WithTimeout(t.Context(), 3*patience)
 	defer stop()
 	cmd := play(ctx, "accessible", display, GTK, "dbus-run-session", "--")
 	cmd.Env = append(cmd.Env, "NO_AT_BRIDGE=0", "XDG_RUNTIME_DIR="+t.TempDir())

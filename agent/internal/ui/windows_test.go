@@ -6,9 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"image"
-	"os/exec"
 	"runtime"
-	"strings"
+	"strconv"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -60,10 +60,12 @@ func (s stage) ask(ctx context.Context, q Question) <-chan result {
 }
 
 // ready waits until the window with that title has the keyboard.
-func (s stage) ready(title string) string {
+func (s stage) ready(title string) (id string) {
 	s.Helper()
-	id := find(s, s.display, title)
-	eventually(s, "keyboard at "+title, func() bool { return s.u.desktop.hasFocus(window(s, id)) })
+	eventually(s, "keyboard at "+title, func() bool {
+		id = visible(s.display, title)
+		return id != "" && s.u.desktop.hasFocus(window(s, id))
+	})
 	return id
 }
 
@@ -80,7 +82,7 @@ func (s stage) get(done <-chan result) result {
 	select {
 	case r := <-done:
 		return r
-	case <-time.After(10 * time.Second):
+	case <-time.After(patience):
 		s.Fatal("no answer")
 		panic("unreachable")
 	}
@@ -91,7 +93,7 @@ func (s stage) insist(done <-chan result, press func()) result {
 	s.Helper()
 	again := time.NewTicker(settleTime / 2)
 	defer again.Stop()
-	for range 40 {
+	for range patience / settleTime {
 		press()
 		select {
 		case r := <-done:
@@ -102,11 +104,10 @@ func (s stage) insist(done <-chan result, press func()) result {
 	return s.get(done)
 }
 
-// gone checks that no window of that title is left.
+// gone checks that no window of that title is left: at once, not a moment later.
 func (s stage) gone(title string) {
 	s.Helper()
-	out, _ := xdotool(s.display, "search", "--onlyvisible", "--name", "^"+strings.ReplaceAll(title, "?", `\?`)+"$")
-	if strings.TrimSpace(out) != "" {
+	if visible(s.display, title) != "" {
 		s.Errorf("window %q is still there", title)
 	}
 }
@@ -147,9 +148,13 @@ func TestAnswersByMouse(t *testing.T) {
 			want Answer
 		}{{0.28, 0.87, Refused}, {0.72, 0.87, Accepted}} {
 			done := s.ask(s.Context(), q)
-			r := place(s, s.display, s.ready(q.Title))
-			at := r.Min.Add(image.Pt(int(c.x*float64(r.Dx())), int(c.y*float64(r.Dy()))))
-			if r := s.insist(done, func() { s.click(at) }); r.answer != c.want || r.err != nil {
+			id := s.ready(q.Title)
+			press := func() { // wherever the window manager has it by now
+				if r := place(s, s.display, id); !r.Empty() {
+					s.click(r.Min.Add(image.Pt(int(c.x*float64(r.Dx())), int(c.y*float64(r.Dy())))))
+				}
+			}
+			if r := s.insist(done, press); r.answer != c.want || r.err != nil {
 				s.Errorf("at %v: %v %v, want %v", c.x, r.answer, r.err, c.want)
 			}
 		}
@@ -217,15 +222,34 @@ func TestTimeoutAndMoreTime(t *testing.T) {
 		// Real time, and the only test that waits for it: the window is drawn by a
 		// process of its own under a real X server, which no bubble of synctest
 		// holds. The warning is there from the start.
-		q.Timeout = 3 * time.Second
-		done := s.ask(s.Context(), q)
-		s.keys("shift+Tab", "Return") // from the refusing button back to the one for more time
-		r := s.get(done)
-		if r.answer != TimedOut || r.err != nil {
-			s.Fatalf("%v %v", r.answer, r.err)
+		q.Timeout = time.Second
+		start := time.Now()
+		if a, err := s.u.Ask(s.Context(), q); a != TimedOut || err != nil {
+			s.Fatalf("%v %v", a, err)
 		}
-		if r.after < q.Timeout+50*time.Millisecond {
-			s.Errorf("timed out after %v although there was more time", r.after)
+		if after := time.Since(start); after < q.Timeout {
+			s.Errorf("timed out after %v", after)
+		}
+		s.gone(q.Title)
+
+		// The seconds that are left become fewer, until more are asked for.
+		var left atomic.Int64
+		q.Timeout = warnTime
+		q.Warning = func(seconds int) string { left.Store(int64(seconds)); return strconv.Itoa(seconds) }
+		done := s.ask(s.Context(), q)
+		all := int64(warnTime / time.Second)
+		eventually(s, "time passes", func() bool { return left.Load() < all })
+		before := left.Load()
+		s.keys("shift+Tab", "Return") // from the refusing button back to the one for more time
+		eventually(s, "more time", func() bool {
+			now := left.Load()
+			more := now > before
+			before = now
+			return more
+		})
+		s.keys("Escape")
+		if r := s.get(done); r.answer != Refused || r.err != nil {
+			s.Errorf("%v %v", r.answer, r.err)
 		}
 		s.gone(q.Title)
 	})
@@ -293,7 +317,7 @@ func TestPrompt(t *testing.T) {
 				if r.err != nil || r.s != c.want || r.ok != c.ok {
 					s.Errorf("%q %v: %q %v %v", c.typed, c.keys, r.s, r.ok, r.err)
 				}
-			case <-time.After(10 * time.Second):
+			case <-time.After(patience):
 				s.Fatalf("%q %v: no reply", c.typed, c.keys)
 			}
 		}
@@ -314,7 +338,7 @@ func TestNotice(t *testing.T) {
 				if err != nil {
 					s.Errorf("%s: %v", key, err)
 				}
-			case <-time.After(10 * time.Second):
+			case <-time.After(patience):
 				s.Fatalf("%s: still there", key)
 			}
 			s.gone(n.Title)
@@ -354,7 +378,7 @@ func TestProgress(t *testing.T) {
 		s.keys("Return")
 		select {
 		case <-p.Cancelled():
-		case <-time.After(10 * time.Second):
+		case <-time.After(patience):
 			s.Error("not cancelled")
 		}
 		if err := p.Close(); err != nil {
@@ -386,7 +410,7 @@ func TestLinks(t *testing.T) {
 				if url != q.Links[1].URL {
 					t.Errorf("opened %s", url)
 				}
-			case <-time.After(10 * time.Second):
+			case <-time.After(patience):
 				t.Fatal("nothing opened")
 			}
 			eventually(t, "the address", func() bool { return !bytes.Equal(dial(t, display).picture(t), before) })
@@ -411,9 +435,7 @@ func TestNothingIsLeft(t *testing.T) {
 		for range 20 {
 			round()
 		}
-		if n := runtime.NumGoroutine(); n > goroutines+3 {
-			s.Errorf("%d goroutines, %d before", n, goroutines)
-		}
+		eventually(s, fmt.Sprintf("not more than the %d goroutines before", goroutines), func() bool { return runtime.NumGoroutine() <= goroutines+3 })
 		if g, ok := s.u.kit.(*gtk); ok {
 			left := -1
 			if err := g.do(func() { left = len(g.handlers) + len(g.open) }); err != nil || left != 0 {
@@ -447,6 +469,7 @@ func TestSpeak(t *testing.T) {
 	for _, kit := range kits(t) {
 		t.Run(kit.String(), func(t *testing.T) {
 			display := xtest.Server(t, 1024, 600)
+			e := dial(t, display)
 			draw := func(u *UI) []byte {
 				ctx, stop := context.WithCancel(t.Context())
 				done := make(chan struct{})
@@ -454,12 +477,11 @@ func TestSpeak(t *testing.T) {
 					defer close(done)
 					u.Notice(ctx, Notice{Title: "Consento", Heading: "直刃骨", Body: "直刃骨", OK: "OK"})
 				}()
-				find(t, display, "Consento")
+				id := find(t, display, "Consento")
+				// Drawn, and with the keyboard at its button, which shows.
+				eventually(t, "keyboard at the notice", func() bool { return u.desktop.hasFocus(window(t, id)) && e.inked(t, place(t, display, id)) })
 				settle(t, display)
-				picture, err := exec.Command("import", "-display", display, "-window", "root", "rgb:-").Output()
-				if err != nil {
-					t.Fatalf("import: %v", err)
-				}
+				picture := e.picture(t)
 				stop()
 				<-done
 				return picture
