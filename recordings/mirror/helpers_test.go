@@ -23,7 +23,20 @@ import (
 	"consento/recordings/translog"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { goleak.VerifyTestMain(patient{m}) }
+
+// patience bounds every wait of these tests.
+const patience = 2 * time.Minute
+
+// patient waits for goroutines that are about to end.
+type patient struct{ *testing.M }
+
+func (m patient) Run() int {
+	code := m.M.Run()
+	for end := time.Now().Add(patience); code == 0 && goleak.Find() != nil && time.Now().Before(end); { // Find waits a little each time
+	}
+	return code
+}
 
 const (
 	testOrigin = "office.example/evidence"
@@ -52,7 +65,7 @@ func eventually(t testing.TB, what string, holds func() bool) {
 	t.Helper()
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
-	late := time.After(time.Minute)
+	late := time.After(patience)
 	for !holds() {
 		select {
 		case <-tick.C:

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -20,7 +21,20 @@ import (
 	"consento/recordings/translog"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { goleak.VerifyTestMain(patient{m}) }
+
+// patience bounds every wait of these tests.
+const patience = 2 * time.Minute
+
+// patient waits for goroutines that are about to end.
+type patient struct{ *testing.M }
+
+func (m patient) Run() int {
+	code := m.M.Run()
+	for end := time.Now().Add(patience); code == 0 && goleak.Find() != nil && time.Now().Before(end); { // Find waits a little each time
+	}
+	return code
+}
 
 func must[T any](v T, err error) func(testing.TB) T {
 	return func(t testing.TB) T {
@@ -37,8 +51,15 @@ type env struct {
 	db       *bun.DB
 	config   Config
 	identity recordings.Identity
-	readers  []recordings.Recipient
+	mu       sync.Mutex
+	readers  []recordings.Recipient // guarded by mu: Evidence asks while it runs
 	e        *Evidence
+}
+
+func (n *env) read(by ...recordings.Recipient) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.readers = by
 }
 
 func newEnv(t testing.TB) *env {
@@ -50,7 +71,11 @@ func newEnv(t testing.TB) *env {
 	must(0, err)(t)
 	n.readers = []recordings.Recipient{n.identity.Recipient()}
 	n.config = Config{Database: n.db, Folder: filepath.Join(t.TempDir(), "log"), Recordings: t.TempDir(), Origin: "test.example/evidence", Key: key,
-		Readers: func(context.Context) ([]recordings.Recipient, error) { return n.readers, nil }, Policies: t.TempDir(), Keys: func() (translog.Keys, error) { return translog.Keys{}, nil }, Retention: func(context.Context) (int, error) { return 90, nil }, Logger: slog.New(slog.DiscardHandler)}
+		Readers: func(context.Context) ([]recordings.Recipient, error) {
+			n.mu.Lock()
+			defer n.mu.Unlock()
+			return n.readers, nil
+		}, Policies: t.TempDir(), Keys: func() (translog.Keys, error) { return translog.Keys{}, nil }, Retention: func(context.Context) (int, error) { return 90, nil }, Logger: slog.New(slog.DiscardHandler)}
 	n.open(t)
 	t.Cleanup(func() { must(0, n.e.Close())(t) })
 	return n
@@ -190,13 +215,13 @@ func TestLogSetBack(t *testing.T) {
 // sealed, and nowhere else.
 func TestTrail(t *testing.T) {
 	n := newEnv(t)
-	n.readers = nil
+	n.read()
 	must(0, ops.NoteAct(t.Context(), n.db, "account.added", "", map[string]any{"email": "anna@example.org"}))(t)
 	must(0, n.e.drain(t.Context()))(t)
 	if n.last(t).Kind() == translog.KindAdmin {
 		t.Error("an act that nobody can read is on the log")
 	}
-	n.readers = []recordings.Recipient{n.identity.Recipient()}
+	n.read(n.identity.Recipient())
 	must(0, n.e.drain(t.Context()))(t)
 	admin, ok := n.last(t).(translog.Admin)
 	if !ok || admin.What != "account.added" || admin.By != ops.ByCommand {

@@ -113,10 +113,12 @@ func TestPolicyLeft(t *testing.T) {
 	s, other := newSigner(t), newSigner(t)
 	to := n.identity.Recipient()
 	first := s.next(t, nil, to)
+	must(0, n.e.Close())(t)
 	must(LeavePolicy(n.config.Policies, first.Bytes()))(t)
 	if has := must(HasPolicy(n.config.Policies))(t); has {
 		t.Error("it counts before the log has it")
 	}
+	n.open(t)
 	must(0, n.e.takePolicies(t.Context()))(t)
 	if has := must(HasPolicy(n.config.Policies))(t); !has {
 		t.Error("it does not count")
@@ -134,8 +136,8 @@ func TestPolicyLeft(t *testing.T) {
 	}
 	// A crash between leaf and file: it counts after the next start, with one leaf.
 	second := s.next(t, nil, to)
-	must(LeavePolicy(n.config.Policies, second.Bytes()))(t)
 	must(n.e.add(t.Context(), translog.Policy{Number: 2, Hash: second.Hash(), Prev: second.Prev, Root: translog.Hash(second.Root)}))(t)
+	must(LeavePolicy(n.config.Policies, second.Bytes()))(t)
 	size = n.e.Checkpoint().Size
 	n.reopen(t)
 	if p, _ := n.e.Policy(); p.Number != 2 || n.e.Checkpoint().Size != size {

@@ -51,7 +51,8 @@ type witnesses struct {
 	bags     *store.Folder      // of the own one; nil: none
 	clients  []*mirror.Client
 
-	files sync.Mutex // of countersignatures
+	files   sync.Mutex // of countersignatures
+	telling sync.Mutex // of the states that the log was told
 
 	mu     sync.Mutex
 	signed map[segment]map[string][]byte // by name of the witness
@@ -172,6 +173,8 @@ func (w *witnesses) close() error {
 
 // tellWitnesses puts on the log who stays behind, and who is back.
 func (e *Evidence) tellWitnesses(ctx context.Context) error {
+	e.witnesses.telling.Lock()
+	defer e.witnesses.telling.Unlock()
 	for _, w := range e.witnesses.all {
 		status := w.uplink.Status()
 		state := ""

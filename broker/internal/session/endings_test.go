@@ -31,7 +31,11 @@ func TestEndings(t *testing.T) {
 			[]protocol.State{issued, ending, closed}, []protocol.EventCode{protocol.EventIssued, protocol.EventEnded, protocol.EventClosed}, false},
 		"nobody fetches the agent": {Limits{Joining: 30 * time.Millisecond}, func(t *testing.T, e *env) *play { return e.issue(t).redeem(t) }, protocol.EndLimit, "broker",
 			[]protocol.State{issued, joined, ending, closed}, []protocol.EventCode{protocol.EventRedeemed, protocol.EventEnded}, false},
-		"longest session": {Limits{Active: 30 * time.Millisecond, Removal: 30 * time.Millisecond}, func(t *testing.T, e *env) *play { return e.active(t) }, protocol.EndLimit, "broker",
+		"longest session": {Limits{Active: 30 * time.Millisecond, Removal: 30 * time.Millisecond}, func(t *testing.T, e *env) *play {
+			p := e.waiting(t).terms(t)
+			must(0, p.answer(t, protocol.ConsentGiven))(t)
+			return p // which may be over already
+		}, protocol.EndLimit, "broker",
 			[]protocol.State{issued, joined, waiting, active, ending, closed}, []protocol.EventCode{protocol.EventConsentGiven, protocol.EventEnded, protocol.EventRemovalUnknown, protocol.EventClosed}, true},
 		"name not confirmed": {Limits{}, func(t *testing.T, e *env) *play {
 			p := e.issue(t).redeem(t)

