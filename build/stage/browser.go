@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -20,8 +21,9 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// patience is how long a page has for what is expected of it.
-const patience = 30 * time.Second
+// patience is how long a page has for what is expected of it: machines are slow,
+// and busy with other tests.
+const patience = 60 * time.Second
 
 // Browser is a real Chromium window on a screen.
 type Browser struct {
@@ -157,8 +159,19 @@ func (b *Browser) do(steps ...chromedp.Action[chromedp.Void]) error {
 	return chromedp.Do(ctx, steps...)
 }
 
-// Open goes to an address.
-func (b *Browser) Open(url string) error { return b.do(chromedp.Navigate(url)) }
+// Open goes to an address. Where a network came or went on this machine meanwhile,
+// Chromium gives up what it was loading, and is asked again.
+func (b *Browser) Open(url string) error {
+	ctx, cancel := context.WithTimeout(b.ctx, patience)
+	defer cancel()
+	for {
+		err := chromedp.Do(ctx, chromedp.Navigate(url))
+		var given *chromedp.LoadError
+		if !errors.As(err, &given) || !strings.Contains(given.ErrorText, "ERR_NETWORK_CHANGED") {
+			return err
+		}
+	}
+}
 
 // Before runs a script in each page that is opened from now on, before its own.
 func (b *Browser) Before(script string) error {
@@ -168,25 +181,59 @@ func (b *Browser) Before(script string) error {
 	}))
 }
 
-// Click presses the button or link that a CSS selector finds, once it is there.
+// rest waits until what a CSS selector finds can be pressed and stays where it is,
+// and returns that place.
+func (b *Browser) rest(selector string) (at []float64, err error) {
+	ctx, cancel := context.WithTimeout(b.ctx, patience)
+	defer cancel()
+	var last placed
+	err = Until(ctx, selector, func() bool {
+		before := last.At
+		now, err := chromedp.Run(ctx, chromedp.Evaluate[placed](place(selector)))
+		if err != nil { // the page is being left
+			now = placed{Why: err.Error()}
+		}
+		last = now
+		return len(now.At) == 2 && slices.Equal(before, now.At)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("%w: %s", err, last.Why)
+	}
+	return last.At, nil
+}
+
+// Click presses the button or link that a CSS selector finds, once it can be
+// pressed.
 func (b *Browser) Click(selector string) error {
-	if err := b.do(chromedp.Click(selector)); err != nil {
+	at, err := b.rest(selector)
+	if err == nil {
+		err = b.do(chromedp.MouseClickXY(at[0], at[1]))
+	}
+	if err != nil {
 		return fmt.Errorf("click %s: %w; the page says: %s", selector, err, b.Says())
 	}
 	return nil
 }
 
-// Type types into the field that a CSS selector finds.
+// Type types into the field that a CSS selector finds, once it can be used.
 func (b *Browser) Type(selector, text string) error {
-	if err := b.do(chromedp.SendKeys(selector, text)); err != nil {
+	_, err := b.rest(selector)
+	if err == nil {
+		err = b.do(chromedp.SendKeys(chromedp.CSS(selector), text))
+	}
+	if err != nil {
 		return fmt.Errorf("type into %s: %w; the page says: %s", selector, err, b.Says())
 	}
 	return nil
 }
 
-// Choose chooses a file in the field that a CSS selector finds.
+// Choose chooses a file in the field that a CSS selector finds, once the page's
+// scripts can hear of it.
 func (b *Browser) Choose(selector, file string) error {
-	if err := b.do(chromedp.SetUploadFiles(selector, []string{file})); err != nil {
+	if err := b.Until("the page is whole", `document.readyState === "complete"`); err != nil {
+		return err
+	}
+	if err := b.do(chromedp.SetUploadFiles(chromedp.CSS(selector), []string{file})); err != nil {
 		return fmt.Errorf("choose a file in %s: %w; the page says: %s", selector, err, b.Says())
 	}
 	return nil
@@ -220,7 +267,7 @@ func (b *Browser) Key(keys string) error { return b.do(chromedp.KeyEvent(keys)) 
 func (b *Browser) Text(selector string) (string, error) {
 	ctx, cancel := context.WithTimeout(b.ctx, patience)
 	defer cancel()
-	text, err := chromedp.Run(ctx, chromedp.TextContent(selector))
+	text, err := chromedp.Run(ctx, chromedp.TextContent(chromedp.CSS(selector)))
 	if err != nil {
 		return "", fmt.Errorf("text of %s: %w; the page says: %s", selector, err, b.Says())
 	}
@@ -237,8 +284,10 @@ func (b *Browser) Says() string {
 }
 
 // Eval runs an expression in the page, a promise is awaited.
-func Eval[T any](b *Browser, script string) (T, error) {
-	ctx, cancel := context.WithTimeout(b.ctx, 2*patience)
+func Eval[T any](b *Browser, script string) (T, error) { return evalWithin[T](b, patience, script) }
+
+func evalWithin[T any](b *Browser, limit time.Duration, script string) (T, error) {
+	ctx, cancel := context.WithTimeout(b.ctx, limit)
 	defer cancel()
 	return chromedp.Run(ctx, chromedp.Evaluate[T](script, chromedp.EvalAwaitPromise))
 }

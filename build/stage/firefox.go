@@ -6,8 +6,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -121,8 +123,10 @@ func (f *Firefox) address(r *os.File) (string, error) {
 }
 
 func (f *Firefox) connect(address string) error {
+	ctx, cancel := context.WithTimeout(f.ctx, patience)
+	defer cancel()
 	var err error
-	if f.socket, _, err = websocket.Dial(f.ctx, address+"/session", nil); err != nil {
+	if f.socket, _, err = websocket.Dial(ctx, address+"/session", nil); err != nil {
 		return err
 	}
 	f.socket.SetReadLimit(64 << 20)
@@ -254,28 +258,27 @@ func (f *Firefox) Until(what, expression string) error {
 	return nil
 }
 
-// Click presses what a CSS selector finds with the pointer, once it is there.
+// Click presses what a CSS selector finds with the pointer, once it can be pressed
+// and stays where it is.
 func (f *Firefox) Click(selector string) error {
-	place := fmt.Sprintf(`(() => {
-		const e = document.querySelector(%q);
-		if (e === null || e.getClientRects().length === 0) return null;
-		e.scrollIntoView({block: "center", behavior: "instant"});
-		const r = e.getBoundingClientRect();
-		return [Math.round(r.x + r.width / 2), Math.round(r.y + r.height / 2)];
-	})()`, selector)
-	if err := f.Until("there is "+selector, place+" !== null"); err != nil {
-		return err
+	ctx, cancel := context.WithTimeout(f.ctx, patience)
+	defer cancel()
+	var last placed
+	err := Until(ctx, selector, func() bool {
+		before := last.At
+		var now placed
+		if err := f.eval(place(selector), &now); err != nil { // the page is being left
+			now = placed{Why: err.Error()}
+		}
+		last = now
+		return len(now.At) == 2 && slices.Equal(before, now.At)
+	})
+	if err != nil {
+		return fmt.Errorf("click %s: %w: %s; the page says: %s", selector, err, last.Why, f.Says())
 	}
-	var at []int
-	if err := f.eval(place, &at); err != nil {
-		return err
-	}
-	if len(at) != 2 {
-		return fmt.Errorf("click %s: it is gone; the page says: %s", selector, f.Says())
-	}
-	_, err := f.call("input.performActions", map[string]any{"context": f.context, "actions": []any{map[string]any{
+	_, err = f.call("input.performActions", map[string]any{"context": f.context, "actions": []any{map[string]any{
 		"type": "pointer", "id": "mouse", "actions": []any{
-			map[string]any{"type": "pointerMove", "x": at[0], "y": at[1], "origin": "viewport"},
+			map[string]any{"type": "pointerMove", "x": int(math.Round(last.At[0])), "y": int(math.Round(last.At[1])), "origin": "viewport"},
 			map[string]any{"type": "pointerDown", "button": 0}, map[string]any{"type": "pointerUp", "button": 0},
 		}}}})
 	return err

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"image"
+	"image/draw"
 	"image/png"
 	"io"
 	"math"
@@ -15,6 +16,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // Frame is what a <video> shows now, pixel by pixel at its own size.
@@ -59,13 +61,13 @@ func (b *Browser) Play(files ...string) ([]float64, error) {
 	if err := tab.Open("file://" + name); err != nil {
 		return nil, err
 	}
-	return Eval[[]float64](tab, `(async () => {
+	return evalWithin[[]float64](tab, time.Duration(1+len(files))*patience, `(async () => {
 		const play = (video) => new Promise((resolve, reject) => {
 			const failed = (why) => reject(new Error(video.src + ": " + why + ": " + (video.error ? video.error.message : "")));
 			video.onerror = () => failed("video");
 			const seek = (to) => new Promise((done) => { video.onseeked = done; video.currentTime = to; });
 			const ready = () => new Promise((done) => video.readyState >= 2 ? done() : (video.onloadeddata = done));
-			setTimeout(() => failed("took too long"), 20000);
+			setTimeout(() => failed("took too long"), 60000);
 			// A video of a moment is over before play() has said that it plays.
 			const over = (e) => { if (e.name !== "AbortError" || !video.ended) throw e; };
 			ready().then(() => video.play()).catch(over).then(() => seek(video.duration * 0.9)).then(() => seek(video.duration * 0.2))
@@ -166,24 +168,35 @@ func Below(y int) func(image.Rectangle) image.Rectangle {
 	return func(r image.Rectangle) image.Rectangle { r.Min.Y += y; return r }
 }
 
+// Pixels is a picture with its pixels at hand, opaque: one by one they take seconds
+// under the race detector.
+func Pixels(img image.Image) *image.RGBA {
+	if rgba, ok := img.(*image.RGBA); ok && rgba.Rect.Min == (image.Point{}) {
+		return rgba
+	}
+	rgba := image.NewRGBA(image.Rectangle{Max: img.Bounds().Size()})
+	draw.Draw(rgba, rgba.Rect, img, img.Bounds().Min, draw.Src)
+	return rgba
+}
+
 // PSNR compares the luma (BT.601) of two pictures of one size, in dB; 99 for
 // equal ones, 0 for different sizes. Part chooses what is compared, nil all.
 func PSNR(a, b image.Image, part func(image.Rectangle) image.Rectangle) float64 {
-	if a.Bounds().Size() != b.Bounds().Size() {
+	p, q := Pixels(a), Pixels(b)
+	if p.Rect != q.Rect {
 		return 0
 	}
-	r := image.Rectangle{Max: a.Bounds().Size()}
+	r := p.Rect
 	if part != nil {
 		r = part(r)
 	}
-	luma := func(i image.Image, x, y int) float64 {
-		red, green, blue, _ := i.At(i.Bounds().Min.X+x, i.Bounds().Min.Y+y).RGBA()
-		return (0.299*float64(red) + 0.587*float64(green) + 0.114*float64(blue)) / 257
+	luma := func(pix []byte) float64 {
+		return 0.299*float64(pix[0]) + 0.587*float64(pix[1]) + 0.114*float64(pix[2])
 	}
 	sum := 0.0
 	for y := r.Min.Y; y < r.Max.Y; y++ {
 		for x := r.Min.X; x < r.Max.X; x++ {
-			d := luma(a, x, y) - luma(b, x, y)
+			d := luma(p.Pix[p.PixOffset(x, y):]) - luma(q.Pix[q.PixOffset(x, y):])
 			sum += d * d
 		}
 	}

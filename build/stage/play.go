@@ -8,7 +8,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"time"
 )
 
 // SignIn signs the technician in; the console is open then.
@@ -16,27 +15,48 @@ func (b *Browser) SignIn(broker *Broker) error { return b.SignInAs(broker, Techn
 
 // SignInAs is SignIn for another account.
 func (b *Browser) SignInAs(broker *Broker, email string) error {
-	if err := b.Open(broker.URL + "/console/"); err != nil {
-		return err
+	for {
+		if err := b.Open(broker.URL + "/console/"); err != nil {
+			return err
+		}
+		if err := b.Type("#email", email); err != nil {
+			return err
+		}
+		if err := b.Type("#password", TechnicianPassword); err != nil {
+			return err
+		}
+		if err := b.Click(`form[action="/signin"] button`); err != nil {
+			return err
+		}
+		const connected = `document.querySelector('button.new-session:not([disabled]):not([aria-disabled="true"])')`
+		if err := b.Until("console is connected", connected+" || "+networkChanged); err != nil {
+			return err
+		}
+		if again, err := Eval[bool](b, networkChanged); err != nil || !again {
+			return err
+		}
 	}
-	if err := b.Type("#email", email); err != nil {
-		return err
-	}
-	if err := b.Type("#password", TechnicianPassword); err != nil {
-		return err
-	}
-	if err := b.Click(`form[action="/signin"] button`); err != nil {
-		return err
-	}
-	return b.Until("console is connected", `document.querySelector('button.new-session:not([disabled]):not([aria-disabled="true"])')`)
 }
 
-// NewSession presses New session and reads the key.
+// networkChanged is true on what Chromium shows in place of a page when a network
+// came or went on this machine meanwhile.
+const networkChanged = `document.body.innerText.includes("ERR_NETWORK_CHANGED")`
+
+// NewSession presses New session and reads the key. That of an older session may
+// still be shown when the button is pressed.
 func (b *Browser) NewSession() (string, error) {
+	const key = `(document.querySelector('[data-testid="session-key"]')?.textContent.trim() ?? "")`
+	before, err := Eval[string](b, key)
+	if err != nil {
+		return "", err
+	}
 	if err := b.Click(`button.new-session`); err != nil {
 		return "", err
 	}
-	return b.Text(`[data-testid="session-key"]`)
+	if err := b.Until("a new key", fmt.Sprintf(`![%q, ""].includes(%s)`, before, key)); err != nil {
+		return "", err
+	}
+	return Eval[string](b, key)
 }
 
 // EnterKey types the key on the portal, as people do: lower case and a dash.
@@ -206,5 +226,5 @@ func Bin() (string, error) {
 
 // Briefly bounds one step of a play.
 func Briefly(ctx context.Context) (context.Context, context.CancelFunc) {
-	return context.WithTimeout(ctx, 30*time.Second)
+	return context.WithTimeout(ctx, patience)
 }

@@ -133,12 +133,17 @@ func (s *Screen) Window(ctx context.Context, text string) (string, error) {
 	return id, err
 }
 
-// NoWindow waits until no window has a title that holds text.
+// NoWindow waits until no window has a title that holds text. Twice in a row: a
+// search fails, too, when some window goes away under it.
 func (s *Screen) NoWindow(ctx context.Context, text string) error {
+	none := 0
 	return Until(ctx, "no window "+text, func() bool {
 		_, err := s.xdotool(ctx, "search", "--onlyvisible", "--name", text)
 		var exit *exec.ExitError
-		return errors.As(err, &exit)
+		if none++; !errors.As(err, &exit) {
+			none = 0
+		}
+		return none == 2
 	})
 }
 
@@ -168,19 +173,23 @@ func (s *Screen) Accept(ctx context.Context, title string) error {
 	return s.insist(ctx, window)
 }
 
-// insist presses Return again while this very window stays: on a busy machine
-// the dialog may have counted its first half second late.
+// insist presses Return again while this very window stays and has the keyboard: on
+// a busy machine the dialog may have counted its first half second late. What comes
+// after it is not answered.
 func (s *Screen) insist(ctx context.Context, window string) error {
 	there := func() bool {
 		_, err := s.xdotool(ctx, "getwindowname", window)
 		return err == nil
 	}
-	for range 5 {
+	for range 20 {
 		patient, cancel := context.WithTimeout(ctx, 3*time.Second)
 		err := Until(patient, "answer taken", func() bool { return !there() })
 		cancel()
 		if err == nil {
 			return nil
+		}
+		if !s.hasKeyboard(ctx, window) {
+			continue
 		}
 		if err := s.Press(ctx, "Return"); err != nil {
 			return err
@@ -238,13 +247,9 @@ func (s *Screen) PressIn(ctx context.Context, window string, keys ...string) err
 // focused waits until a window has the keyboard. Where another one keeps it, as a
 // second dialog may that opened later, it is clicked on, as a person would do.
 func (s *Screen) focused(ctx context.Context, window string) error {
-	has := func() bool {
-		out, err := s.xdotool(ctx, "getwindowfocus")
-		return err == nil && out == window
-	}
-	for range 6 {
+	for range 12 {
 		patient, cancel := context.WithTimeout(ctx, 5*time.Second)
-		err := Until(patient, "focus", has)
+		err := Until(patient, "focus", func() bool { return s.hasKeyboard(ctx, window) })
 		cancel()
 		if err == nil {
 			return nil
@@ -254,6 +259,11 @@ func (s *Screen) focused(ctx context.Context, window string) error {
 		}
 	}
 	return errors.New("another window keeps the keyboard")
+}
+
+func (s *Screen) hasKeyboard(ctx context.Context, window string) bool {
+	out, err := s.xdotool(ctx, "getwindowfocus")
+	return err == nil && out == window
 }
 
 func pause(ctx context.Context, d time.Duration) error {
@@ -297,6 +307,21 @@ func (s *Screen) Bounds(ctx context.Context, window string) (image.Rectangle, er
 		}
 	}
 	return image.Rect(x, y, x+w, y+h), nil
+}
+
+// AtRest is Bounds once they stay as they are: a window that says something else is
+// laid out anew a moment later.
+func (s *Screen) AtRest(ctx context.Context, window string) (r image.Rectangle, err error) {
+	same := 0
+	err = Until(ctx, "window at rest", func() bool {
+		now, err := s.Bounds(ctx, window)
+		if same++; err != nil || now != r {
+			same = 0
+		}
+		r = now
+		return same == 5
+	})
+	return r, err
 }
 
 // Resize gives a window another size, as dragging its corner does.

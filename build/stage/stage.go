@@ -330,7 +330,7 @@ func (b *Broker) Start(ctx context.Context) error {
 func (b *Broker) Kill() { b.running().kill() }
 
 // Stop ends the broker as an operator does.
-func (b *Broker) Stop() error { return b.running().stop(20 * time.Second) }
+func (b *Broker) Stop() error { return b.running().stop(patience) }
 
 // PID is the broker's process id.
 func (b *Broker) PID() int { return b.running().cmd.Process.Pid }
