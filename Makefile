@@ -40,7 +40,7 @@ test: agents lint
 	go test -race -timeout 25m $$(go list ./... | grep -v -e /console/e2e -e /build/stage)
 	cd build/foreign && go test -race ./...
 	@# By themselves: they make networks, and browsers elsewhere drop what they load when a network comes or goes.
-	go test -race -timeout 25m -p 1 ./build/stage ./console/e2e
+	go test -race -timeout 60m -p 1 ./build/stage ./console/e2e
 
 # demo plays one whole attended session and leaves pictures and evidence in ./demo.
 demo: agents

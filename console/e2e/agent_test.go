@@ -12,7 +12,7 @@ import (
 
 // An agent that cannot start says why, leaves nothing, and ends with its code.
 func TestAgentThatCannotStart(t *testing.T) {
-	o := &office{t: t, ctx: t.Context(), dir: t.TempDir()}
+	o := &office{t: t, ctx: t.Context(), dir: folder(t)}
 	bin, err := stage.Bin()
 	o.must(err)
 	o.broker, err = stage.NewBroker(o.ctx, bin, o.dir)

@@ -1,7 +1,7 @@
 package console_test
 
 import (
-	"strings"
+	"fmt"
 
 	"consento/build/stage"
 )
@@ -34,12 +34,8 @@ func (o *office) audits(b *stage.Browser, email, password string) {
 	o.must(b.Until("the picture", `(v => v && v.videoWidth > 0 && v.readyState >= 2)(document.querySelector("#theatre:not([hidden]) video"))`))
 	o.must(painted(b))
 	o.shot("14-player", b)
-	said, err := b.Text("#events")
-	o.must(err)
 	for _, want := range []string{"made the session key", "The customer accepted the terms of use", "The customer allowed: seeing the screen", "The customer ended it"} {
-		if !strings.Contains(said, want) {
-			o.t.Errorf("the list lacks %q: %s", want, said)
-		}
+		o.must(b.Until("the list has "+want, fmt.Sprintf(`document.querySelector("#events").textContent.includes(%q)`, want)))
 	}
 	if unknown, err := stage.Eval[string](b, `[...document.querySelectorAll("#events button")].filter(e => e.textContent.includes(e.dataset.code)).map(e => e.dataset.code).join(" ")`); err != nil || unknown != "" {
 		o.t.Errorf("without words: %s, %v", unknown, err)

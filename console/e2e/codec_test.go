@@ -34,15 +34,23 @@ func TestConsoleWithoutAV1(t *testing.T) {
 	o.act("VP9 for all, and back", func(o *office) {
 		agent := o.share()
 		o.must(o.same("as AV1", func() (image.Image, error) { return o.console.Frame(remote) }))
+		o.must(o.console.Key("q"))
+		decodes := func(codec string) {
+			o.t.Helper()
+			o.must(o.console.Until("the first decodes "+codec, `document.querySelector(".figures-body").textContent.includes("`+codec+`")`))
+		}
+		decodes("AV1")
 		old := o.browser(o.technician, "en-US")
 		o.must(old.Before(withoutAV1))
 		o.must(old.SignIn(o.broker))
 		o.open(old)
 		o.must(old.Until("picture", `document.querySelector('`+remote+`').videoWidth === 1280`))
 		o.must(o.same("without AV1", func() (image.Image, error) { return old.Frame(remote) }))
+		decodes("VP9")
 		o.must(o.same("of the first, as VP9", func() (image.Image, error) { return o.console.Frame(remote) }))
 		old.Close()
 		terminal := o.moves("busy")
+		decodes("AV1")
 		o.more(10)
 		terminal.Kill()
 		o.must(o.same("as AV1 again", func() (image.Image, error) { return o.console.Frame(remote) }))

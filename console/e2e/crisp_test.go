@@ -3,10 +3,8 @@ package console_test
 import (
 	"fmt"
 	"image"
-	"image/color"
 	"strings"
 	"testing"
-	"time"
 
 	"consento/build/stage"
 	"consento/protocol"
@@ -14,13 +12,14 @@ import (
 
 // differ counts the pixels below the agent's bar that are not the same.
 func differ(a, b image.Image) int {
-	if a.Bounds().Size() != b.Bounds().Size() {
+	p, q := stage.Pixels(a), stage.Pixels(b)
+	if p.Rect != q.Rect {
 		return -1
 	}
 	n := 0
-	for y := shared; y < a.Bounds().Dy(); y++ {
-		for x := range a.Bounds().Dx() {
-			if color.RGBAModel.Convert(a.At(a.Bounds().Min.X+x, a.Bounds().Min.Y+y)) != color.RGBAModel.Convert(b.At(b.Bounds().Min.X+x, b.Bounds().Min.Y+y)) {
+	for y := shared; y < p.Rect.Dy(); y++ {
+		for x := range p.Rect.Dx() {
+			if p.RGBAAt(x, y) != q.RGBAAt(x, y) {
 				n++
 			}
 		}
@@ -38,7 +37,10 @@ func TestCrisp(t *testing.T) {
 		o.must(page.Open("data:text/html,<body style='margin:0;background:%23f4e2c8'>" + strings.Repeat("<p style='margin:4px;color:%2306c'>The quick <b style='color:%23a00'>brown</b> fox 0123456789", 40)))
 		plain := 0
 		o.must(o.until("the picture is sharp", func() error {
-			screen, seen := o.both()
+			screen, seen, err := o.both()
+			if err != nil {
+				return err
+			}
 			if db := stage.PSNR(screen, seen, stage.Below(shared)); db < 35 {
 				return fmt.Errorf("%.1f dB", db)
 			}
@@ -52,7 +54,10 @@ func TestCrisp(t *testing.T) {
 		o.must(o.console.Until("pressed", `document.querySelector('[data-testid="crisp"]').getAttribute("aria-pressed") === "true"`))
 		var screen image.Image
 		o.must(o.until("the picture is exact", func() error {
-			s, seen := o.both()
+			s, seen, err := o.both()
+			if err != nil {
+				return err
+			}
 			if n := differ(s, seen); n != 0 {
 				return fmt.Errorf("%d pixels differ", n)
 			}
@@ -77,26 +82,20 @@ func TestCrisp(t *testing.T) {
 }
 
 // both are the customer's screen and what the technician sees of it.
-func (o *office) both() (screen, seen image.Image) {
-	o.t.Helper()
-	screen, err := o.customer.Picture(o.ctx)
-	o.must(err)
+func (o *office) both() (screen, seen image.Image, err error) {
+	if screen, err = o.customer.Picture(o.ctx); err != nil {
+		return nil, nil, err
+	}
 	seen, err = o.console.Frame(remote)
-	o.must(err)
-	return screen, seen
+	return screen, seen, err
 }
 
-// until asks again and again, as long as a page has for what is expected of it.
+// until asks again and again, as long as the act lasts, and tells what was wrong last.
 func (o *office) until(what string, ok func() error) error {
 	o.t.Helper()
-	end := time.Now().Add(60 * time.Second)
-	for {
-		err := ok()
-		if err == nil || time.Now().After(end) {
-			if err != nil {
-				err = fmt.Errorf("%s: %w", what, err)
-			}
-			return err
-		}
+	var last error
+	if err := stage.Until(o.ctx, what, func() bool { last = ok(); return last == nil }); err != nil {
+		return fmt.Errorf("%w: %w", err, last)
 	}
+	return nil
 }

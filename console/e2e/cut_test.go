@@ -2,7 +2,6 @@ package console_test
 
 import (
 	"testing"
-	"time"
 
 	"consento/build/stage"
 	"consento/protocol"
@@ -18,18 +17,18 @@ func TestCutNetworks(t *testing.T) {
 	agent := o.share()
 	text := o.terminal()
 	o.must(text.write(40))
-	o.settled(38, time.Minute)
+	o.settled(38)
 	o.act("until the broker misses the agent", func(o *office) {
 		network.Shape(stage.Link{Loss: 1})
 		o.must(o.console.Until("away", `document.querySelector('[data-away="true"]')`))
 		o.must(text.write(40))
 		network.Shape(stage.Link{})
-		o.t.Logf("the new text was seen %v after the network was back", o.settled(38, time.Minute))
+		o.t.Logf("the new text was seen %v after the network was back", o.settled(38))
 	})
 	o.act("another address", func(o *office) {
 		o.must(network.Move(o.ctx))
 		o.must(text.write(40))
-		o.t.Logf("the new text was seen after %v", o.settled(38, time.Minute))
+		o.t.Logf("the new text was seen after %v", o.settled(38))
 	})
 	o.must(o.console.Click(`[data-testid="end-session"]`))
 	o.over(agent, 0, before)
@@ -55,7 +54,7 @@ func (o *office) consoleIsCut(ours *stage.Network, text *terminal) {
 	o.must(text.write(40))
 	ours.Shape(stage.Link{})
 	o.must(o.console.Until("connected again", lineIs+`"online"`))
-	o.t.Logf("the new text was seen %v after that", o.settled(28, time.Minute))
+	o.t.Logf("the new text was seen %v after that", o.settled(28))
 	o.must(o.console.Until("nothing over the picture any more", notice+` === null`))
 }
 
@@ -63,7 +62,7 @@ func (o *office) consoleIsCut(ours *stage.Network, text *terminal) {
 func (o *office) consoleMoves(ours *stage.Network, text *terminal) {
 	o.must(ours.Move(o.ctx))
 	o.must(text.write(40))
-	o.t.Logf("the new text was seen after %v", o.settled(28, 2*time.Minute))
+	o.t.Logf("the new text was seen after %v", o.settled(28))
 	o.must(o.console.Until("connected again", lineIs+`"online"`))
 }
 
@@ -79,7 +78,7 @@ func (o *office) pageIsCut(theirs *stage.Network, text *terminal) {
 	theirs.Shape(stage.Link{})
 	o.must(o.page.Until("the page is back", away))
 	o.must(o.console.Until("the console knows", `document.querySelector('[data-away="true"]') === null`))
-	o.t.Logf("the new text was seen %v after that", o.settled(28, time.Minute))
+	o.t.Logf("the new text was seen %v after that", o.settled(28))
 }
 
 // pageMoves: the customer's computer gets another address. The picture finds its way
@@ -87,7 +86,7 @@ func (o *office) pageIsCut(theirs *stage.Network, text *terminal) {
 func (o *office) pageMoves(theirs *stage.Network, text *terminal) {
 	o.must(theirs.Move(o.ctx))
 	o.must(text.write(40))
-	o.t.Logf("the new text was seen after %v", o.settled(28, 2*time.Minute))
+	o.t.Logf("the new text was seen after %v", o.settled(28))
 	o.press("pause")
 	o.tells(protocol.SharingPaused)
 	o.press("resume")

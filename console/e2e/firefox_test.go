@@ -14,8 +14,6 @@ func (o *office) inFirefox(f *stage.Firefox) {
 	o.t.Helper()
 	key := o.issue()
 	o.must(f.Open(o.broker.URL + "/k/" + key))
-	// A font that comes late moves the button away from under a click.
-	o.must(f.Until("page is whole", `document.readyState === "complete" && document.fonts.status === "loaded"`))
 	for _, press := range []string{`form[action="/key"] button`, `form[action="/session/name"] button[value="yes"]`, `[data-do="accept"]`, `[data-do="share"]`} {
 		o.must(f.Click(press))
 	}

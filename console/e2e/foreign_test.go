@@ -28,7 +28,7 @@ import (
 // TestForeignBrokers puts servers at the office's address that know all that is
 // public about it, and more: the agent tells none of them its key.
 func TestForeignBrokers(t *testing.T) {
-	o := &office{t: t, ctx: t.Context(), dir: t.TempDir()}
+	o := &office{t: t, ctx: t.Context(), dir: folder(t)}
 	bin, err := stage.Bin()
 	o.must(err)
 	o.broker, err = stage.NewBroker(o.ctx, bin, o.dir)

@@ -34,20 +34,9 @@ func (o *office) coloured(title string, c color.NRGBA, geometry string) *stage.P
 // changes it a little.
 func like(img image.Image, c color.NRGBA) (n int) {
 	near := func(a, b uint8) bool { return max(a, b)-min(a, b) < 56 }
-	if rgba, ok := img.(*image.RGBA); ok { // a thousand times in a recording
-		for p := rgba.Pix; len(p) >= 4; p = p[4:] {
-			if near(p[0], c.R) && near(p[1], c.G) && near(p[2], c.B) {
-				n++
-			}
-		}
-		return n
-	}
-	for y := img.Bounds().Min.Y; y < img.Bounds().Max.Y; y++ {
-		for x := img.Bounds().Min.X; x < img.Bounds().Max.X; x++ {
-			at := color.NRGBAModel.Convert(img.At(x, y)).(color.NRGBA)
-			if near(at.R, c.R) && near(at.G, c.G) && near(at.B, c.B) {
-				n++
-			}
+	for p := stage.Pixels(img).Pix; len(p) >= 4; p = p[4:] { // a thousand times in a recording
+		if near(p[0], c.R) && near(p[1], c.G) && near(p[2], c.B) {
+			n++
 		}
 	}
 	return n
@@ -181,12 +170,13 @@ func (o *office) leaksNothing(e evidence) {
 	}
 }
 
-// bar presses a button of the agent's bar.
+// bar presses a button of the agent's bar, once the bar stays where it is: its width
+// follows what it says.
 func (o *office) bar(button string) {
 	o.t.Helper()
 	id, err := o.customer.Window(o.ctx, "Consento – barra")
 	o.must(err)
-	r, err := o.customer.Bounds(o.ctx, id)
+	r, err := o.customer.AtRest(o.ctx, id)
 	o.must(err)
 	x := map[string]int{"pause": 290, "change": 200, "end": 20}[button]
 	o.must(o.customer.Click(o.ctx, image.Pt(r.Max.X-x, (r.Min.Y+r.Max.Y)/2)))

@@ -20,13 +20,13 @@ import (
 // TestStranger goes the README's way: from the one-time link to the saved log of a
 // session with oneself, in one browser, and opens the recording as the auditor.
 func TestStranger(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), 6*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 12*time.Minute)
 	defer cancel()
 	bin, err := stage.Bin()
 	if err != nil {
 		t.Fatal(err)
 	}
-	o := &office{t: t, ctx: ctx, dir: t.TempDir()}
+	o := &office{t: t, ctx: ctx, dir: folder(t)}
 	if o.broker, err = stage.NewEmptyBroker(ctx, bin, o.dir); err != nil {
 		t.Fatal(err)
 	}
