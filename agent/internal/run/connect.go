@@ -98,14 +98,8 @@ func (s *Session) join(ctx context.Context, broker *url.URL) (code int, problem 
 
 func (s *Session) promptKey(ctx context.Context, wrong string) (string, bool) {
 	s.hideProgress()
-	body := ""
-	if !s.Office.Prepared {
-		body = s.Texts.T("agent.unprepared")
-	}
 	for {
-		key, ok, err := s.UI.Prompt(ctx, ui.Prompt{Title: s.Texts.T("agent.key.title"), Heading: s.Texts.T("agent.key.heading"), Body: body,
-			Label: s.Texts.T("agent.key.label"), Hint: s.Texts.T("agent.key.hint"), Error: wrong,
-			Continue: s.Texts.T("agent.key.continue"), Cancel: s.Texts.T("agent.key.cancel")})
+		key, ok, err := s.UI.Prompt(ctx, s.keyPrompt(wrong))
 		if err != nil || !ok {
 			return "", false
 		}
@@ -115,6 +109,17 @@ func (s *Session) promptKey(ctx context.Context, wrong string) (string, bool) {
 		}
 		wrong = s.Texts.T("agent.error.key")
 	}
+}
+
+// keyPrompt asks for the key; wrong says what was wrong with the one before.
+func (s *Session) keyPrompt(wrong string) ui.Prompt {
+	p := ui.Prompt{Title: s.Texts.T("agent.key.title"), Heading: s.Texts.T("agent.key.heading"),
+		Label: s.Texts.T("agent.key.label"), Hint: s.Texts.T("agent.key.hint"), Error: wrong,
+		Continue: s.Texts.T("agent.key.continue"), Cancel: s.Texts.T("agent.key.cancel")}
+	if !s.Office.Prepared {
+		p.Body = s.Texts.T("agent.unprepared")
+	}
+	return p
 }
 
 // tryJoin sends one join and waits for its answer.

@@ -291,6 +291,22 @@ func (s *Session) confirmName(ctx context.Context) *ending {
 
 func (s *Session) acceptTerms(ctx context.Context) *ending {
 	s.hideProgress()
+	answer, over := s.ask(ctx, s.termsQuestion())
+	if over != nil {
+		return over
+	}
+	s.said.terms = &protocol.TermsAnswer{Version: s.joined.Terms.Version, Accepted: answer == ui.Accepted}
+	if err := s.say(ctx, s.said.terms); err != nil {
+		return lost()
+	}
+	if answer != ui.Accepted {
+		return &ending{reason: protocol.EndTermsDeclined, told: true, code: ExitRefused}
+	}
+	return nil
+}
+
+// termsQuestion shows the terms of use.
+func (s *Session) termsQuestion() ui.Question {
 	t := s.joined.Technician
 	q := ui.Question{
 		Title: s.Texts.T("agent.terms.title"), Heading: s.Texts.T("agent.terms.heading"), Who: s.who(),
@@ -304,18 +320,7 @@ func (s *Session) acceptTerms(ctx context.Context) *ending {
 	if !s.Office.Prepared {
 		q.Body += "\n\n" + s.Texts.T("agent.unprepared")
 	}
-	answer, over := s.ask(ctx, q)
-	if over != nil {
-		return over
-	}
-	s.said.terms = &protocol.TermsAnswer{Version: s.joined.Terms.Version, Accepted: answer == ui.Accepted}
-	if err := s.say(ctx, s.said.terms); err != nil {
-		return lost()
-	}
-	if answer != ui.Accepted {
-		return &ending{reason: protocol.EndTermsDeclined, told: true, code: ExitRefused}
-	}
-	return nil
+	return q
 }
 
 // recording checks that the recording stands on the office's global log.

@@ -39,6 +39,29 @@ func TestLastWindow(t *testing.T) {
 	}
 }
 
+// TestUnpreparedSaysSo: a program that no office prepared, which reaches this computer's
+// broker only, says so where the key is asked for and at the terms, in every language.
+func TestUnpreparedSaysSo(t *testing.T) {
+	texts, err := lang.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tag := range texts.Tags() {
+		words := texts.Match(tag)
+		for _, prepared := range []bool{false, true} {
+			s := &Session{Config: Config{Office: trust.Office{Prepared: prepared}}, Texts: words}
+			if _, err := s.Office.Choose("https://localhost:8443"); !prepared && err != nil {
+				t.Fatal(err) // it would not come to these windows
+			}
+			for window, body := range map[string]string{"key": s.keyPrompt("").Body, "terms": s.termsQuestion().Body} {
+				if says := strings.Contains(body, words.T("agent.unprepared")); says == prepared || strings.Contains(body, "⟨") {
+					t.Errorf("%s, %s, prepared %t: %q", tag, window, prepared, body)
+				}
+			}
+		}
+	}
+}
+
 // TestJoinedIsIsolated: what the broker says about people stands in any sentence;
 // an address of the log that is not the broker's is not offered.
 func TestJoinedIsIsolated(t *testing.T) {
