@@ -23,7 +23,7 @@ import (
 
 // Config of a server. All but Keep, Now is required.
 type Config struct {
-	Store    *store.Folder
+	Store    store.Store
 	Replica  *translog.Replica
 	Cosigner *translog.Cosigner
 	Key      ed25519.PrivateKey  // countersigns heads; that of Cosigner

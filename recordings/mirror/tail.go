@@ -19,7 +19,7 @@ const maxTails = 512
 
 // tails are the ends of recordings, each for one caller at a time.
 type tails struct {
-	store   *store.Folder
+	store   store.Store
 	logKeys []ed25519.PublicKey
 
 	mu   sync.Mutex
@@ -77,7 +77,7 @@ func (t *tail) report() recordings.Report {
 // load reads the recording when its end is not known. What a crash left behind the
 // last seal was never acknowledged and is taken back; anything else that does not
 // verify is left for people to look at.
-func (t *tail) load(ctx context.Context, s *store.Folder, logKeys []ed25519.PublicKey) error {
+func (t *tail) load(ctx context.Context, s store.Store, logKeys []ed25519.PublicKey) error {
 	if t.f != nil {
 		return nil
 	}
@@ -106,7 +106,11 @@ func (t *tail) load(ctx context.Context, s *store.Folder, logKeys []ed25519.Publ
 	if rep.Verdict == recordings.Tampered || info.Sealed {
 		return fmt.Errorf("the copy of %s does not verify: %v", t.name, rep.Fault)
 	}
-	if err := s.TakeBack(ctx, t.name, rep.SealedBytes); err != nil {
+	torn, ok := s.(store.TakesBack)
+	if !ok {
+		return fmt.Errorf("the copy of %s does not end with a seal, and its store takes nothing back", t.name)
+	}
+	if err := torn.TakeBack(ctx, t.name, rep.SealedBytes); err != nil {
 		return err
 	}
 	if f, err = follow(ctx, s, t.name, opts); err != nil {
@@ -116,7 +120,7 @@ func (t *tail) load(ctx context.Context, s *store.Folder, logKeys []ed25519.Publ
 	return nil
 }
 
-func scan(ctx context.Context, s *store.Folder, name string, opts recordings.ScanOptions) (recordings.Report, error) {
+func scan(ctx context.Context, s store.Store, name string, opts recordings.ScanOptions) (recordings.Report, error) {
 	r, err := s.Open(ctx, name, 0)
 	if err != nil {
 		return recordings.Report{}, err
@@ -125,7 +129,7 @@ func scan(ctx context.Context, s *store.Folder, name string, opts recordings.Sca
 	return recordings.Scan(r, opts)
 }
 
-func follow(ctx context.Context, s *store.Folder, name string, opts recordings.ScanOptions) (*recordings.Follower, error) {
+func follow(ctx context.Context, s store.Store, name string, opts recordings.ScanOptions) (*recordings.Follower, error) {
 	f := recordings.NewFollower(opts)
 	r, err := s.Open(ctx, name, 0)
 	if err != nil {
@@ -138,7 +142,7 @@ func follow(ctx context.Context, s *store.Folder, name string, opts recordings.S
 
 // add verifies what follows and appends it. After an error nothing is known of the
 // end any more, and it is read again.
-func (t *tail) add(ctx context.Context, s *store.Folder, b []byte) (err error) {
+func (t *tail) add(ctx context.Context, s store.Store, b []byte) (err error) {
 	defer func() {
 		if err != nil {
 			t.f = nil

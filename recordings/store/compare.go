@@ -8,10 +8,8 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
-	"path/filepath"
+	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"consento/recordings"
@@ -31,7 +29,7 @@ const (
 // Finding is something about a store that is not as the log has it.
 type Finding struct {
 	Grade Grade
-	Store string // its folder
+	Store string // name of its [Place]
 	Name  string // of the recording
 	Text  string
 }
@@ -58,12 +56,13 @@ type expected struct {
 	closed *translog.Closed  // a recovered one too
 	at     time.Time         // of its last leaf
 	purged bool
+	shred  time.Time // of its key bag; zero: not destroyed
 }
 
-// Compare checks folders of recordings against the log: each recording that the log
+// Compare checks places of recordings against the log: each recording that the log
 // has is in each of them, byte for byte, and no other. The log is taken as true:
 // [translog.Audit] checked it. size is that of the checkpoint that was audited.
-func Compare(ctx context.Context, log fs.FS, size uint64, logKeys []ed25519.PublicKey, dirs ...string) (Comparison, error) {
+func Compare(ctx context.Context, log fs.FS, size uint64, logKeys []ed25519.PublicKey, places ...Place) (Comparison, error) {
 	want, end, err := expectations(ctx, log, size)
 	if err != nil {
 		return Comparison{}, err
@@ -77,9 +76,9 @@ func Compare(ctx context.Context, log fs.FS, size uint64, logKeys []ed25519.Publ
 			c.Live++
 		}
 	}
-	for _, dir := range dirs {
-		if err := c.folder(ctx, dir, want, end, logKeys); err != nil {
-			return c, err
+	for _, p := range places {
+		if err := c.place(ctx, p, want, end, logKeys); err != nil {
+			return c, fmt.Errorf("%s: %w", p.Name(), err)
 		}
 	}
 	slices.SortStableFunc(c.Findings, func(a, b Finding) int { return int(a.Grade) - int(b.Grade) })
@@ -133,128 +132,129 @@ func expectations(ctx context.Context, log fs.FS, size uint64) (map[string]*expe
 			of(l.SID, l.Segment).closed = &translog.Closed{SID: l.SID, Segment: l.Segment, N: l.N, Root: l.Root, Bytes: l.Bytes, SHA256: l.SHA256}
 		case translog.Purge:
 			of(l.SID, l.Segment).purged = true
+		case translog.Shred:
+			of(l.SID, l.Segment).shred = at
 		}
 	}
 	return want, end, nil
 }
 
-func (c *Comparison) folder(ctx context.Context, dir string, want map[string]*expected, end time.Time, logKeys []ed25519.PublicKey) error {
-	entries, err := os.ReadDir(dir)
+func (c *Comparison) place(ctx context.Context, p Place, want map[string]*expected, end time.Time, logKeys []ed25519.PublicKey) error {
+	there, err := p.Recordings(ctx)
 	if err != nil {
 		return err
 	}
-	for _, e := range entries {
-		if strings.HasSuffix(e.Name(), ".rec") && want[e.Name()] == nil {
-			c.find(Unverifiable, dir, e.Name(), "the log does not know it: it was put there, or the log ends before it")
+	for _, name := range there {
+		if want[name] == nil {
+			c.find(Unverifiable, p.Name(), name, "the log does not know it: it was put there, or the log ends before it")
 		}
 	}
-	var names []string
-	for name := range want {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	for _, name := range names {
+	for _, name := range slices.Sorted(maps.Keys(want)) {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if err := c.one(dir, name, want[name], end, logKeys); err != nil {
+		if err := c.one(ctx, p, name, want[name], end, logKeys); err != nil {
 			return err
 		}
 	}
-	return nil
+	return c.versions(ctx, p, want)
 }
 
 // one compares one recording. What is missing can still be on its way for a while;
 // later than that no crash and no lag explains it.
-func (c *Comparison) one(dir, name string, w *expected, end time.Time, logKeys []ed25519.PublicKey) error {
-	path := filepath.Join(dir, name)
+func (c *Comparison) one(ctx context.Context, p Place, name string, w *expected, end time.Time, logKeys []ed25519.PublicKey) error {
 	behind := Tampered
 	if end.Sub(w.at) < patience {
 		behind = Incomplete
 	}
-	st, err := os.Lstat(path)
-	if errors.Is(err, fs.ErrNotExist) {
+	rep, size, sum, err := scan(ctx, p, name, recordings.ScanOptions{LogKeys: logKeys})
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
 		if !w.purged {
-			c.find(behind, dir, name, "the log has it, and it is not here")
+			c.find(behind, p.Name(), name, "the log has it, and it is not here")
 		}
 		return nil
-	}
-	if err != nil {
-		return err
-	}
-	if !st.Mode().IsRegular() {
-		c.find(Unverifiable, dir, name, "it is no file")
+	case errors.Is(err, errNoFile):
+		c.find(Unverifiable, p.Name(), name, "it is no file")
 		return nil
-	}
-	rep, err := recordings.ScanFile(path, recordings.ScanOptions{LogKeys: logKeys})
-	if err != nil {
+	case err != nil:
 		return err
-	}
-	if rep.Verdict == recordings.Tampered {
-		c.find(Tampered, dir, name, "%v", rep.Fault)
+	case rep.Verdict == recordings.Tampered:
+		c.find(Tampered, p.Name(), name, "%v", rep.Fault)
 		return nil
 	}
 	if o := w.opened; o.Key != (translog.Hash{}) && rep.Seals > 0 && (o.Key != translog.Hash(rep.Open.Key) || o.Commit != translog.Hash(rep.Open.Commit)) {
-		c.find(Tampered, dir, name, "the log has another opening of it: it was recorded anew")
+		c.find(Tampered, p.Name(), name, "the log has another opening of it: it was recorded anew")
 		return nil
 	}
 	if w.closed == nil {
-		return c.live(dir, name, w, behind, logKeys)
+		return c.live(ctx, p, name, w, rep, behind, logKeys)
 	}
 	switch {
-	case uint64(st.Size()) < w.closed.Bytes:
-		c.find(behind, dir, name, "%d of %d bytes are here", st.Size(), w.closed.Bytes)
-		return nil
-	}
-	sum, err := fileSum(path)
-	if err != nil {
-		return err
-	}
-	if uint64(st.Size()) != w.closed.Bytes || sum != w.closed.SHA256 {
-		c.find(Tampered, dir, name, "the log has another end of it")
-		return nil
-	}
-	if w.purged {
+	case uint64(size) < w.closed.Bytes:
+		c.find(behind, p.Name(), name, "%d of %d bytes are here", size, w.closed.Bytes)
+	case uint64(size) != w.closed.Bytes || sum != w.closed.SHA256:
+		c.find(Tampered, p.Name(), name, "the log has another end of it")
+	case w.purged:
 		c.Kept++ // nobody can read it; a mirror keeps it until its own time is over
-		return nil
+	default:
+		c.Whole++
 	}
-	c.Whole++
 	return nil
 }
 
 // live checks that a recording that has no end yet went through what was announced.
-func (c *Comparison) live(dir, name string, w *expected, behind Grade, logKeys []ed25519.PublicKey) error {
-	rep, err := recordings.ScanFile(filepath.Join(dir, name), recordings.ScanOptions{LogKeys: logKeys})
-	if err != nil {
-		return err
-	}
+func (c *Comparison) live(ctx context.Context, p Place, name string, w *expected, rep recordings.Report, behind Grade, logKeys []ed25519.PublicKey) error {
 	var short uint64
+	var heads []recordings.Head
 	for _, h := range w.heads {
 		if h.N > rep.Head.N {
 			short = max(short, h.N)
-			continue
+		} else {
+			heads = append(heads, h)
 		}
-		known, err := recordings.ScanFile(filepath.Join(dir, name), recordings.ScanOptions{LogKeys: logKeys, Known: []recordings.Head{h}})
+	}
+	if len(heads) > 0 {
+		known, _, _, err := scan(ctx, p, name, recordings.ScanOptions{LogKeys: logKeys, Known: heads})
 		if err != nil {
 			return err
 		}
 		if known.Verdict == recordings.Tampered {
-			c.find(Tampered, dir, name, "%v", known.Fault)
+			c.find(Tampered, p.Name(), name, "%v", known.Fault)
 			return nil
 		}
 	}
 	if short > 0 {
-		c.find(behind, dir, name, "it ends at record %d, and the log has its head at %d", rep.Head.N, short)
+		c.find(behind, p.Name(), name, "it ends at record %d, and the log has its head at %d", rep.Head.N, short)
 	}
 	return nil
 }
 
-func fileSum(path string) (sum translog.Hash, err error) {
-	f, err := os.Open(path)
+// scan reads a recording once: what is wrong with it, its bytes and their hash.
+func scan(ctx context.Context, p Place, name string, opts recordings.ScanOptions) (rep recordings.Report, size int64, sum translog.Hash, err error) {
+	in, err := p.Open(ctx, name)
 	if err != nil {
-		return sum, err
+		return rep, 0, sum, err
 	}
-	h := sha256.New()
-	_, err = io.Copy(h, f)
-	return translog.Hash(h.Sum(nil)), errors.Join(err, f.Close())
+	defer in.Close()
+	hash := sha256.New()
+	counted := &counter{r: io.TeeReader(in, hash)}
+	if rep, err = recordings.Scan(counted, opts); err != nil {
+		return rep, 0, sum, err
+	}
+	if _, err := io.Copy(io.Discard, counted); err != nil {
+		return rep, 0, sum, err
+	}
+	return rep, counted.n, translog.Hash(hash.Sum(nil)), nil
+}
+
+type counter struct {
+	r io.Reader
+	n int64
+}
+
+func (c *counter) Read(b []byte) (int, error) {
+	n, err := c.r.Read(b)
+	c.n += int64(n)
+	return n, err
 }

@@ -68,12 +68,21 @@ type Store interface {
 	Stat(ctx context.Context, name string) (Info, error)
 	// Open reads from an offset to the end that the object has now.
 	Open(ctx context.Context, name string, from int64) (io.ReadCloser, error)
-	// List goes through all objects in the order of their names.
+	// List goes through all objects in the order of their names. Until may be zero
+	// for sealed ones too, where a store would have to be asked for each.
 	List(ctx context.Context) iter.Seq2[Info, error]
 	// Remove deletes a sealed object after its retention.
 	Remove(ctx context.Context, name string) error
 
 	Bags
+}
+
+// TakesBack is a store in which a crash can leave a part of an append that was never
+// acknowledged.
+type TakesBack interface {
+	// TakeBack cuts what lies behind the first size bytes. Only who verified contents
+	// can know that it may.
+	TakeBack(ctx context.Context, name string, size int64) error
 }
 
 // Bags are the key bags of a store. Names are those of bags (".key").
@@ -85,6 +94,10 @@ type Bags interface {
 	// [ErrChanged].
 	ReplaceBag(ctx context.Context, name string, old [sha256.Size]byte, bag []byte) error
 	// RemoveBag destroys a bag. One that is gone already is no error.
+	//
+	// Errors: [ErrRetained] from a store that locks bags for a short while: it gives
+	// the bag out no more, renews its lock no more, and destroys it when the lock is
+	// over. Repeat until nil: only then it is gone.
 	RemoveBag(ctx context.Context, name string) error
 	// ListBags goes through the names in their order.
 	ListBags(ctx context.Context) iter.Seq2[string, error]

@@ -36,7 +36,10 @@ type Folder struct {
 	busy map[string]chan struct{} // names that somebody changes; closed when done
 }
 
-var _ Store = (*Folder)(nil)
+var (
+	_ Store     = (*Folder)(nil)
+	_ TakesBack = (*Folder)(nil)
+)
 
 // OpenFolder opens a store, or begins it. bags must lie outside dir, so that no
 // write-once storage or backup of dir ever holds one. now may be nil.
@@ -195,8 +198,7 @@ func (f *Folder) write(name string, at int64, b []byte, begin bool) error {
 	return err
 }
 
-// TakeBack cuts what a crash left of an append that was never acknowledged, behind
-// the first size bytes. Only who verified contents can know that.
+// TakeBack implements [TakesBack].
 func (f *Folder) TakeBack(ctx context.Context, name string, size int64) error {
 	release, err := f.alone(ctx, name)
 	if err != nil {

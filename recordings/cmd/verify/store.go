@@ -14,7 +14,7 @@ import (
 
 type storeCheck struct {
 	Log    string   `arg:"" help:"Folder of the log."`
-	Stores []string `arg:"" name:"store" help:"Folders of recordings: the office's, and the copy of the mirror."`
+	Stores []string `arg:"" name:"store" help:"Folders of recordings: the office's, the copy of the mirror, what consento-witness fetch took from a store (with its versions.json)."`
 	Bags   []string `placeholder:"DIR" help:"Folders of key bags; by default those in the stores, and the folder bags beside a witness's."`
 	Old    []string `placeholder:"FILE" help:"As for log."`
 	Policy string   `placeholder:"KEYS" help:"Folder of public keys: the log's (log.pub) and its witnesses' (witness-NAME.pub)."`
@@ -37,7 +37,11 @@ func (c *storeCheck) Run(out io.Writer, code *int) error {
 	if err != nil {
 		return failure{exitUsage, err}
 	}
-	cmp, err := store.Compare(context.Background(), os.DirFS(c.Log), point.Size, keys.Log, c.Stores...)
+	var places []store.Place
+	for _, dir := range c.Stores {
+		places = append(places, store.Dir(dir))
+	}
+	cmp, err := store.Compare(context.Background(), os.DirFS(c.Log), point.Size, keys.Log, places...)
 	if err != nil {
 		return failure{exitUsage, err}
 	}

@@ -77,7 +77,7 @@ func (v *verdict) add(code int, format string, args ...any) {
 }
 
 func (v *verdict) compare(f folder, size uint64, keys translog.Keys) error {
-	cmp, err := store.Compare(context.Background(), os.DirFS(f.path("log")), size, keys.Log, f.path("rec"))
+	cmp, err := store.Compare(context.Background(), os.DirFS(f.path("log")), size, keys.Log, store.Dir(f.path("rec")))
 	if err != nil {
 		return err
 	}
