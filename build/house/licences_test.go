@@ -17,7 +17,7 @@ import (
 var update = flag.Bool("update", false, "write build/THIRD-PARTY.md anew")
 
 // shipped are the programs that go to offices, customers and auditors.
-var shipped = map[string]string{"broker": "./broker", "agent": "./agent", "verify": "./recordings/cmd/verify"}
+var shipped = map[string]string{"broker": "./broker", "agent": "./agent", "verify": "./recordings/cmd/verify", "witness": "./recordings/cmd/witness"}
 
 // allowedLicences is what may ship, by SPDX identifier. No GPL, no AGPL; LGPL only
 // loaded at run time, so never in here.

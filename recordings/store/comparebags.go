@@ -2,7 +2,9 @@ package store
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
+	"io"
 	"io/fs"
 	"maps"
 	"os"
@@ -33,10 +35,27 @@ func BagDir(dir string) (string, error) {
 	return "", nil
 }
 
-// CompareBags checks folders of key bags against the log, as [Compare] does
+// BagPlace is where key bags lie that are compared with the log.
+type BagPlace interface {
+	Name() string
+	// Bags are the names of all that lies there.
+	Bags(ctx context.Context) ([]string, error)
+	// BagSum is the SHA-256 of one. Errors: fs.ErrNotExist.
+	BagSum(ctx context.Context, name string) (translog.Hash, error)
+}
+
+// Bags implements [BagPlace].
+func (d Dir) Bags(context.Context) ([]string, error) { return names(string(d)) }
+
+// BagSum implements [BagPlace].
+func (d Dir) BagSum(_ context.Context, name string) (translog.Hash, error) {
+	return fileSum(filepath.Join(string(d), name))
+}
+
+// CompareBags checks places of key bags against the log, as [Compare] does
 // recordings: each segment has the bag that the log named last, and none whose keys
 // were destroyed. Whole counts bags; Purged those that are gone by a decision.
-func CompareBags(ctx context.Context, log fs.FS, size uint64, dirs ...string) (Comparison, error) {
+func CompareBags(ctx context.Context, log fs.FS, size uint64, places ...BagPlace) (Comparison, error) {
 	want, end, err := wantedBags(ctx, log, size)
 	if err != nil {
 		return Comparison{}, err
@@ -47,8 +66,8 @@ func CompareBags(ctx context.Context, log fs.FS, size uint64, dirs ...string) (C
 			c.Purged++
 		}
 	}
-	for _, dir := range dirs {
-		if err := c.bagFolder(ctx, dir, want, end); err != nil {
+	for _, p := range places {
+		if err := c.bagPlace(ctx, p, want, end); err != nil {
 			return c, err
 		}
 	}
@@ -91,11 +110,12 @@ func wantedBags(ctx context.Context, log fs.FS, size uint64) (map[string]wantedB
 	return want, end, nil
 }
 
-func (c *Comparison) bagFolder(ctx context.Context, dir string, want map[string]wantedBag, end time.Time) error {
-	all, err := names(dir)
+func (c *Comparison) bagPlace(ctx context.Context, p BagPlace, want map[string]wantedBag, end time.Time) error {
+	all, err := p.Bags(ctx)
 	if err != nil {
 		return err
 	}
+	dir := p.Name()
 	for _, name := range all {
 		// The bag from before a re-wrapping is kept as long as the other.
 		of, older := strings.CutSuffix(name, ".before")
@@ -115,7 +135,7 @@ func (c *Comparison) bagFolder(ctx context.Context, dir string, want map[string]
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if err := c.oneBag(dir, name, want[name], end); err != nil {
+		if err := c.oneBag(ctx, p, name, want[name], end); err != nil {
 			return err
 		}
 	}
@@ -131,8 +151,9 @@ func late(w wantedBag, end time.Time) Grade {
 	return Tampered
 }
 
-func (c *Comparison) oneBag(dir, name string, w wantedBag, end time.Time) error {
-	sum, err := fileSum(filepath.Join(dir, name))
+func (c *Comparison) oneBag(ctx context.Context, p BagPlace, name string, w wantedBag, end time.Time) error {
+	dir := p.Name()
+	sum, err := p.BagSum(ctx, name)
 	missing := errors.Is(err, fs.ErrNotExist)
 	if err != nil && !missing {
 		return err
@@ -157,4 +178,14 @@ func (c *Comparison) oneBag(dir, name string, w wantedBag, end time.Time) error 
 		c.find(Tampered, dir, name, "the log has another key bag: this one lets others read, or nobody")
 	}
 	return nil
+}
+
+func fileSum(path string) (sum translog.Hash, err error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return sum, err
+	}
+	h := sha256.New()
+	_, err = io.Copy(h, f)
+	return translog.Hash(h.Sum(nil)), errors.Join(err, f.Close())
 }

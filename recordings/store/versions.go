@@ -2,8 +2,6 @@ package store
 
 import (
 	"context"
-	"maps"
-	"slices"
 	"strings"
 	"time"
 )
@@ -21,6 +19,7 @@ type Listing struct {
 
 // Object is one key with all its versions.
 type Object struct {
+	Key      string    `json:"key"`            // in the store
 	Name     string    `json:"name"`           // of the recording or bag
 	Part     string    `json:"part,omitempty"` // of the recording: where it begins
 	Versions []Version `json:"versions"`       // the newest first
@@ -30,6 +29,7 @@ type Object struct {
 type Version struct {
 	ID     string    `json:"id"`
 	At     time.Time `json:"at"`
+	Newest bool      `json:"newest,omitempty"` // what who names no version gets
 	Marker bool      `json:"marker,omitempty"`
 	Size   int64     `json:"size,omitempty"`
 	Mode   string    `json:"mode,omitempty"`   // of its lock: COMPLIANCE or GOVERNANCE
@@ -62,19 +62,8 @@ func (c *Comparison) versions(ctx context.Context, p Place, want map[string]*exp
 			c.object(p, o, Governance, l.At)
 		}
 	}
-	has := map[string]bool{}
 	for _, o := range l.Bags {
-		w := want[strings.TrimSuffix(o.Name, ".key")+".rec"]
-		has[o.Name] = true
-		c.bag(p, o, w, l.At)
-	}
-	if len(l.Bags) == 0 {
-		return nil // bags are kept elsewhere
-	}
-	for _, name := range slices.Sorted(maps.Keys(want)) {
-		if bag := strings.TrimSuffix(name, ".rec") + ".key"; !has[bag] && want[name].shred.IsZero() && l.At.Sub(want[name].at) > patience {
-			c.find(Incomplete, p.Name(), bag, "no key bag, and the log knows of no decision to destroy it")
-		}
+		c.bag(p, o, want[strings.TrimSuffix(strings.TrimSuffix(o.Name, ".key"), ".before")+".rec"], l.At)
 	}
 	return nil
 }
@@ -122,12 +111,12 @@ func (c *Comparison) lock(p Place, name string, v Version, mode string, now time
 	}
 }
 
-// bag judges a key bag: an older version is what a re-wrap replaced, a marker is on
-// what was destroyed by a decision.
+// bag judges what locks and hides a key bag; [CompareBags] knows which of them have to
+// be there. An older version is what a re-wrap replaced, a marker is on what was
+// destroyed by a decision.
 func (c *Comparison) bag(p Place, o Object, w *expected, now time.Time) {
 	if w == nil || len(o.Versions) == 0 {
-		c.find(Unverifiable, p.Name(), o.Name, "the log knows no recording that it opens")
-		return
+		return // of a session that never began
 	}
 	newest := o.Versions[0]
 	switch {
@@ -135,19 +124,17 @@ func (c *Comparison) bag(p Place, o Object, w *expected, now time.Time) {
 		c.find(Tampered, p.Name(), o.Name, "a delete marker of %s was put over it, and the log knows of no decision to destroy it", stamp(newest.At))
 	case newest.Marker:
 		for _, v := range o.Versions[1:] {
-			if !v.Marker && v.Until.Add(patience).Before(now) && now.Sub(w.shred) > week {
+			if !v.Marker && v.Until.Add(week).Before(now) && now.Sub(w.shred) > week {
 				c.find(Incomplete, p.Name(), o.Name, "it was to be destroyed by a decision of %s, and its version of %s is still there, unlocked", stamp(w.shred), stamp(v.At))
 			}
 		}
-	case w.shred.IsZero():
-		// The lock is renewed, so what it was written with is no measure.
-		if newest.Broken != "" {
-			c.find(Unverifiable, p.Name(), o.Name, "what locks it could not be read: %s", newest.Broken)
-		} else if newest.Mode == "" || newest.Until.Before(now) {
-			c.find(Incomplete, p.Name(), o.Name, "nothing locks it: no witness renewed its lock")
-		}
-	case now.Sub(w.shred) > week:
-		c.find(Incomplete, p.Name(), o.Name, "it was to be destroyed by a decision of %s, and is still there", stamp(w.shred))
+	case !w.shred.IsZero():
+		// That it is still there is said of it already.
+	case newest.Broken != "":
+		c.find(Unverifiable, p.Name(), o.Name, "what locks it could not be read: %s", newest.Broken)
+	case newest.Mode == "" || newest.Until.Before(now):
+		// Its lock is renewed, so what it was written with is no measure.
+		c.find(Incomplete, p.Name(), o.Name, "nothing locks it: no witness renewed its lock")
 	}
 }
 

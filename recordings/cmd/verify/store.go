@@ -73,7 +73,11 @@ func (c *storeCheck) bags(size uint64) (store.Comparison, []string, error) {
 			}
 		}
 	}
-	found, err := store.CompareBags(context.Background(), os.DirFS(c.Log), size, folders...)
+	var places []store.BagPlace
+	for _, dir := range folders {
+		places = append(places, store.Dir(dir))
+	}
+	found, err := store.CompareBags(context.Background(), os.DirFS(c.Log), size, places...)
 	return found, folders, err
 }
 

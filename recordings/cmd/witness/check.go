@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"slices"
 	"strings"
@@ -53,7 +54,7 @@ func (c *check) Run(out io.Writer, code *int) error {
 	}
 	if v.worst != exitTampered {
 		if err := v.compare(f, rep.Checkpoint.Size, keys); err != nil {
-			return failure{exitUsage, err}
+			return coded(err)
 		}
 	}
 	*code = v.worst
@@ -77,11 +78,20 @@ func (v *verdict) add(code int, format string, args ...any) {
 }
 
 func (v *verdict) compare(f folder, size uint64, keys translog.Keys) error {
-	cmp, err := store.Compare(context.Background(), os.DirFS(f.path("log")), size, keys.Log, store.Dir(f.path("rec")))
+	var place store.Place = store.Dir(f.path("rec"))
+	var bagPlace store.BagPlace = store.Dir(f.path("bags"))
+	bucket, err := f.bucket(context.Background(), slog.New(slog.DiscardHandler))
 	if err != nil {
 		return err
 	}
-	bags, err := store.CompareBags(context.Background(), os.DirFS(f.path("log")), size, f.path("bags"))
+	if bucket != nil {
+		place, bagPlace = bucket.Place(), bucket.Place()
+	}
+	cmp, err := store.Compare(context.Background(), os.DirFS(f.path("log")), size, keys.Log, place)
+	if err != nil {
+		return err
+	}
+	bags, err := store.CompareBags(context.Background(), os.DirFS(f.path("log")), size, bagPlace)
 	if err != nil {
 		return err
 	}

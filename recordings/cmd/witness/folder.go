@@ -28,7 +28,7 @@ import (
 //	tls.crt tls.key the certificate                  token          that the broker shows
 //	origin          name of the log, once known      state          last checkpoint that it signed
 //	rec/            copies of recordings             bags/          of key bags
-//	log/            copy of the log
+//	log/            copy of the log                  s3.toml        if there: rec and bags lie in this bucket
 type folder string
 
 func (f folder) path(name ...string) string {

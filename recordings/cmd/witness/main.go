@@ -31,6 +31,7 @@ type commands struct {
 	Init    initialise       `cmd:"" help:"Make keys, certificate and token of a new witness."`
 	Serve   serve            `cmd:"" help:"Take recordings and log of a broker, and sign them."`
 	Check   check            `cmd:"" help:"Verify everything that was taken. Also while it serves."`
+	Fetch   fetch            `cmd:"" help:"Copy recordings out of the bucket into a folder, with all that it says of versions and locks, for consento-verify store."`
 	Version kong.VersionFlag `help:"Print the version."`
 }
 

@@ -13,11 +13,13 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"sync"
 	"syscall"
 	"time"
 
 	"consento/recordings/mirror"
 	"consento/recordings/store"
+	"consento/recordings/store/s3store"
 	"consento/recordings/translog"
 )
 
@@ -40,8 +42,8 @@ func (c *serve) Run(out io.Writer) error {
 	defer stop()
 	logger := slog.New(slog.NewTextHandler(os.Stderr, nil))
 	w := &witness{dir: folder(c.Dir), keep: time.Duration(c.Keep) * 24 * time.Hour, log: logger}
-	if err := w.open(c.LogKey); err != nil {
-		return failure{exitUsage, errors.Join(err, w.close())}
+	if err := w.open(ctx, c.LogKey); err != nil {
+		return coded(errors.Join(err, w.close()))
 	}
 	err := w.serve(ctx, c.Listen, out)
 	if err = errors.Join(err, w.close()); err != nil {
@@ -60,7 +62,8 @@ type witness struct {
 	logKeys []ed25519.PublicKey
 	token   string
 	tls     *tls.Config
-	store   *store.Folder
+	store   store.Store
+	bucket  *s3store.Store // the same; nil for a folder
 	handler http.Handler
 	closers []io.Closer
 }
@@ -73,8 +76,8 @@ func (w *witness) close() error {
 	return errors.Join(errs...)
 }
 
-func (w *witness) open(logKey string) error {
-	var err error
+// open makes ready what serve needs.
+func (w *witness) open(ctx context.Context, logKey string) (err error) {
 	if w.name, err = w.dir.line("name"); errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("no witness was made in %s: consento-witness init", w.dir)
 	} else if err != nil {
@@ -98,10 +101,18 @@ func (w *witness) open(logKey string) error {
 		return err
 	}
 	// The store first: its lock keeps a second process away from everything else.
-	if w.store, err = store.OpenFolder(w.dir.path("rec"), w.dir.path("bags"), nil); err != nil {
+	folder, err := store.OpenFolder(w.dir.path("rec"), w.dir.path("bags"), nil)
+	if err != nil {
 		return err
 	}
-	w.closers = append(w.closers, w.store)
+	w.store, w.closers = folder, append(w.closers, folder)
+	if w.bucket, err = w.dir.bucket(ctx, w.log); err != nil {
+		return err
+	}
+	if w.bucket != nil {
+		w.store = w.bucket
+		w.log.Info("recordings and bags are kept in a bucket", slog.String("bucket", w.bucket.Name()))
+	}
 	if w.logKeys, err = w.dir.logKeys(logKey); err != nil {
 		return err
 	}
@@ -167,6 +178,13 @@ func (w *witness) serve(ctx context.Context, listen string, out io.Writer) error
 	}
 	if _, err := fmt.Fprintf(out, "ready https://%s\n", l.Addr()); err != nil {
 		return errors.Join(err, l.Close())
+	}
+	if w.bucket != nil {
+		guarding, stop := context.WithCancel(ctx)
+		var guard sync.WaitGroup
+		guard.Go(func() { w.bucket.Guard(guarding) })
+		defer guard.Wait()
+		defer stop()
 	}
 	failed := make(chan error, 1)
 	go func() { failed <- server.Serve(tls.NewListener(limited(l), w.tls)) }()

@@ -26,6 +26,8 @@ type Subject struct {
 	// Pass lets time pass, for retention; nil where the clock cannot be moved.
 	Pass func(time.Duration)
 	Many int // how many objects a long list has
+	// BagLock: bags are locked for a few seconds, and go when that is over.
+	BagLock bool
 }
 
 // Run tests stores that begin makes, each empty.
@@ -289,10 +291,36 @@ func bags(t *testing.T, s Subject) {
 			t.Errorf("%v", names)
 		}
 	}
-	must(t, s.RemoveBag(ctx, bagName))
+	err = s.RemoveBag(ctx, bagName)
+	if s.BagLock {
+		refused(t, "remove what is locked", err, store.ErrRetained)
+		_, err = s.Reopen(t).Bag(ctx, bagName)
+		refused(t, "removed, and locked", err, fs.ErrNotExist)
+		err = unlocked(t, s)
+	}
+	must(t, err)
 	must(t, s.RemoveBag(ctx, bagName))
 	_, err = s.Reopen(t).Bag(ctx, bagName)
 	refused(t, "removed", err, fs.ErrNotExist)
+}
+
+// unlocked removes a bag as soon as its lock is over.
+func unlocked(t *testing.T, s Subject) error {
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	limit, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	for {
+		err := s.RemoveBag(limit, bagName)
+		if !errors.Is(err, store.ErrRetained) {
+			return err
+		}
+		select {
+		case <-limit.Done():
+			return err
+		case <-tick.C:
+		}
+	}
 }
 
 // bagRace: of two re-wraps of one bag one wins, and the other learns of it.
