@@ -21,15 +21,15 @@ import (
 	"consento/recordings/translog"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(patient{m}) }
+func TestMain(m *testing.M) { goleak.VerifyTestMain(unhurried{m}) }
 
 // patience bounds every wait of these tests.
 const patience = 2 * time.Minute
 
-// patient waits for goroutines that are about to end.
-type patient struct{ *testing.M }
+// unhurried waits for goroutines that are about to end.
+type unhurried struct{ *testing.M }
 
-func (m patient) Run() int {
+func (m unhurried) Run() int {
 	code := m.M.Run()
 	for end := time.Now().Add(patience); code == 0 && goleak.Find() != nil && time.Now().Before(end); { // Find waits a little each time
 	}
