@@ -172,7 +172,7 @@ func (b *broker) compose(ctx context.Context, secrets *ops.Secrets) error {
 	}
 	b.evidence, err = evidence.Open(ctx, evidence.Config{Database: b.db, Folder: b.folder.Log(), Recordings: b.folder.Evidence(), Origin: origin,
 		Key: secrets.LogKey(), Readers: b.access.TrailReaders, Policies: b.folder.Keys(), PolicyChanged: sign, Retention: b.retention, Copies: b.copies,
-		Keys: b.evidenceKeys, Witness: witness, MinFree: int64(b.config.Evidence.MinFree), Logger: b.log})
+		Keys: b.evidenceKeys, Witness: witness, MinFree: int64(b.config.Evidence.MinFree), PurgeAfter: time.Duration(b.config.Evidence.PurgeAfter), Logger: b.log})
 	if err != nil {
 		return err
 	}

@@ -161,6 +161,7 @@ func (s *verifier) checkCosig(body []byte) string {
 	}
 	for _, h := range s.heads {
 		if h.Same(c.Head) {
+			s.rep.Cosigned++
 			s.rep.Cosignatures = latest(s.rep.Cosignatures, c, maxCosigs)
 			return ""
 		}

@@ -72,6 +72,7 @@ type Report struct {
 	RecoveryChecked bool
 
 	Tracks       map[Track]TrackReport
+	Cosigned     uint64        // COSIG records, all of them
 	Cosignatures []Cosignature // the last few; whom to trust is the caller's to know
 
 	edge   tree // of the good records

@@ -29,6 +29,7 @@ type proven struct {
 	how    string
 	known  []recordings.Head
 	gone   string // why the contents cannot be read any more
+	purged bool   // its file was deleted by a decision
 	bags   map[translog.Hash]bool
 	bag    translog.Hash // the newest
 }
@@ -36,8 +37,15 @@ type proven struct {
 func newAnchor(p translog.Proof, keys translog.Keys) *anchor {
 	a := &anchor{sid: p.SID, segments: map[int]*proven{}, shown: map[int]bool{}}
 	a.report, a.wrong = p.Verify(keys)
+	decided := translog.NewKeyBags()
 	for _, l := range a.report.Leaves {
+		decided.Add(l.Index, l.Leaf, l.Time)
 		a.take(l.Leaf)
+	}
+	for n := range a.segments {
+		if a.wrong == nil && decided.Of(translog.Segment{SID: a.sid, Segment: n}).Undue {
+			a.wrong = fmt.Errorf("segment %d: its keys were destroyed, or its file deleted, without the decision of two roles", n)
+		}
 	}
 	return a
 }
@@ -85,7 +93,8 @@ func (a *anchor) take(l translog.Leaf) {
 	case translog.Shred:
 		a.segment(l.Segment).gone = "its keys were destroyed by a decision that the log holds"
 	case translog.Purge:
-		a.segment(l.Segment).gone = "it was deleted by a decision that the log holds"
+		p := a.segment(l.Segment)
+		p.gone, p.purged = "it was deleted by a decision that the log holds", true
 	}
 }
 
@@ -189,11 +198,19 @@ func (c *Case) whole() {
 	if w := a.report.Witnesses; len(w) > 0 && !slices.ContainsFunc(w, func(c translog.Cosignature) bool { return c.Witness != translog.EmbeddedWitness }) {
 		c.remarks = append(c.remarks, "the only witness runs inside the broker: it proves nothing against whoever runs that machine")
 	}
-	var missing []int
+	var missing, purged []int
 	for n, p := range a.segments {
+		if !a.shown[n] && p.purged {
+			purged = append(purged, n)
+			continue
+		}
 		if !a.shown[n] && p.opened != nil && (len(c.parts) == 0 || n >= c.parts[0].Report.Open.Segment) {
 			missing = append(missing, n)
 		}
+	}
+	slices.Sort(purged)
+	for _, n := range purged {
+		c.reason(Unverifiable, "purged", n, fmt.Sprintf("segment %d was deleted after an auditor and the data-protection officer had its keys destroyed; the log holds how it began and ended, and that decision", n), nil)
 	}
 	slices.Sort(missing)
 	for _, n := range missing {

@@ -90,6 +90,10 @@ func (c *Case) Scan(path, bag string) error {
 	return c.Add(path, bag, report)
 }
 
+// Anchored says whether there is a proof, which knows what became of a segment whose
+// file is gone.
+func (c *Case) Anchored() bool { return c.proof != nil }
+
 // LogKeys may have closed what a crash interrupted.
 func (c *Case) LogKeys() []ed25519.PublicKey { return c.keys.Log }
 

@@ -28,7 +28,7 @@ import (
 // heartbeat is how often the log tells of the sessions that live.
 const heartbeat = 30 * time.Second
 
-// Config is what Open needs. Every field but Witness, MinFree and Now is required.
+// Config is what Open needs. Every field but PurgeAfter, Witness, MinFree and Now is required.
 type Config struct {
 	Database   *bun.DB            // migrated
 	Folder     string             // of the global log
@@ -46,6 +46,9 @@ type Config struct {
 	Keys    func() (translog.Keys, error)
 	Witness WitnessConfig // who signs log and recordings; none is allowed
 	MinFree int64         // bytes that must be free for a session to start, as pages say it
+	// PurgeAfter is how long after the keys of a session were destroyed its files,
+	// which nobody can read, are deleted; 0: never.
+	PurgeAfter time.Duration
 	// Retention is how many days recordings are kept.
 	Retention func(context.Context) (days int, err error)
 	// Copies is whether customers get the recording, and for how many days their link
@@ -129,7 +132,7 @@ func (e *Evidence) run(ctx context.Context) {
 			}
 			return
 		case <-tick.C:
-			err = e.beat(ctx)
+			err = errors.Join(e.beat(ctx), e.purge(ctx))
 		case <-poll.C:
 			err = errors.Join(e.takePolicies(ctx), e.drain(ctx), e.proveAnew(ctx), e.clearShares(ctx))
 		case <-e.wake:

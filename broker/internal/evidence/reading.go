@@ -91,6 +91,7 @@ type Segment struct {
 	Final    bool // closed by its last seal
 	Bag      bool // the key bag is there
 	Shredded bool
+	Purged   bool // its file is deleted too
 }
 
 // Hold keeps a recording from deletion.

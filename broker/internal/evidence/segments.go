@@ -109,7 +109,7 @@ func (e *Evidence) Closed(ctx context.Context, path string) error {
 	if r := report.Recovered; r != nil {
 		leaves = append(leaves, translog.Recovered{SID: s.id, Segment: s.number, N: report.Head.N, Root: report.Head.Root, Bytes: size, SHA256: sum, Reason: "crash"})
 	} else {
-		leaves = append(leaves, translog.Closed{SID: s.id, Segment: s.number, N: report.Head.N, Root: report.Head.Root, Bytes: size, SHA256: sum})
+		leaves = append(leaves, translog.Closed{SID: s.id, Segment: s.number, N: report.Head.N, Root: report.Head.Root, Bytes: size, SHA256: sum, Cosigned: report.Cosigned})
 	}
 	if _, err = e.add(ctx, leaves...); err != nil {
 		return err

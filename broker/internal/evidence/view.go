@@ -205,7 +205,7 @@ func (e *Evidence) Session(ctx context.Context, by access.Account, id string) (R
 	r.Bytes = 0
 	for _, row := range rows {
 		path := e.path(segment{sid, row.Segment})
-		part := Segment{Number: row.Segment, Bytes: int64(row.Bytes), Final: row.Closed != nil, Shredded: row.Shred != nil}
+		part := Segment{Number: row.Segment, Bytes: int64(row.Bytes), Final: row.Closed != nil, Shredded: row.Shred != nil, Purged: row.Purged != nil}
 		if info, err := os.Stat(path); err == nil {
 			part.Bytes = info.Size() // it may still grow
 		}

@@ -72,6 +72,9 @@ type MediaConfig struct {
 type EvidenceConfig struct {
 	MinFree Size     `toml:"min_free"` // below it no new session starts
 	MaxLag  Duration `toml:"max_lag"`  // no new session starts when every witness is further behind; 0s: never mind
+	// PurgeAfter is how long after the keys of a session were destroyed everywhere its
+	// files, which nobody can read any more, are deleted; 0s: never.
+	PurgeAfter Duration `toml:"purge_after"`
 }
 
 // WitnessConfig is a second place of the evidence, run by others than the broker's
@@ -113,7 +116,7 @@ func DefaultConfig() Config {
 		Data:     "data",
 		Log:      LogConfig{Level: "info", Format: "text"},
 		Session:  SessionConfig{MaxDuration: Duration(8 * time.Hour), Return: Duration(10 * time.Minute)},
-		Evidence: EvidenceConfig{MinFree: 1 << 30, MaxLag: Duration(15 * time.Minute)},
+		Evidence: EvidenceConfig{MinFree: 1 << 30, MaxLag: Duration(15 * time.Minute), PurgeAfter: Duration(30 * 24 * time.Hour)},
 	}
 }
 
@@ -271,6 +274,9 @@ func (c Config) Validate() error {
 	}
 	if d := time.Duration(c.Evidence.MaxLag); d != 0 && (d < time.Minute || d > 7*24*time.Hour) {
 		return fail("evidence.max_lag", "%s is not between 1m and 168h, nor 0s", d)
+	}
+	if d := time.Duration(c.Evidence.PurgeAfter); d != 0 && (d < time.Hour || d > 10*365*24*time.Hour) {
+		return fail("evidence.purge_after", "%s is not between 1h and 87600h, nor 0s", d)
 	}
 	seen := map[string]bool{}
 	for _, w := range c.Witness {

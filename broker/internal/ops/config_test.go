@@ -40,7 +40,7 @@ func TestExampleConfigParses(t *testing.T) {
 	if all.Listen != d.Listen || all.Data != d.Data || all.Log != d.Log || all.Session != d.Session || all.Evidence != d.Evidence || all.TLS != d.TLS || len(all.Media.Addresses) != 0 {
 		t.Fatalf("the example says %+v, the defaults are %+v", all, d)
 	}
-	for _, key := range []string{"listen", "public_url", "data", "certificate", "key", "name", "phone", "controller", "privacy_contact", "level", "format", "max_duration", "addresses", "min_free", "max_lag"} {
+	for _, key := range []string{"listen", "public_url", "data", "certificate", "key", "name", "phone", "controller", "privacy_contact", "level", "format", "max_duration", "addresses", "min_free", "max_lag", "purge_after"} {
 		if !strings.Contains(strings.Join(lines, "\n"), "\n"+key+" = ") {
 			t.Errorf("the example does not show %s", key)
 		}
@@ -163,6 +163,7 @@ func TestValidate(t *testing.T) {
 		"witness on a path":      {witnessWith(func(w *WitnessConfig) { w.Name = "../x" }), "witness"},
 		"witness without a pin":  {witnessWith(func(w *WitnessConfig) { w.Pin = "" }), "witness"},
 		"witness without token":  {witnessWith(func(w *WitnessConfig) { w.TokenFile = "" }), "witness"},
+		"purge in minutes":       {func(c *Config) { c.Evidence.PurgeAfter = Duration(time.Minute) }, "evidence.purge_after"},
 		"no reserve":             {func(c *Config) { c.Evidence.MinFree = 0 }, "evidence.min_free"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -14,9 +14,6 @@ import (
 // grantCookie carries the grant of one session; its path keeps it to that session.
 const grantCookie = "__Secure-consento-viewing"
 
-// maxReason bounds the reason of a viewing, in characters.
-const maxReason = 300
-
 // recordingPage is the data of the templates "audit-session", "audit-play" and
 // "audit-files".
 type recordingPage struct {
@@ -43,6 +40,7 @@ type partRow struct {
 	Number               int
 	Size                 string
 	Final, Bag, Shredded bool
+	Purged               bool
 }
 
 // verdictStrip is a verdict in words.
@@ -96,7 +94,7 @@ func (w *Web) recordingOf(r *http.Request, by access.Account, p *page) (recordin
 	if err != nil {
 		return recordingPage{}, rec, err
 	}
-	data := recordingPage{Account: by, Row: rowOf(p, rec.Summary), ID: id, Max: maxReason, Verdict: stripOf(p, verdict), Decisions: w.decisions != nil, Shares: w.shares != nil}
+	data := recordingPage{Account: by, Row: rowOf(p, rec.Summary), ID: id, Max: evidence.MaxReason, Verdict: stripOf(p, verdict), Decisions: w.decisions != nil, Shares: w.shares != nil}
 	if !rec.Until.IsZero() {
 		data.Until = day(p, rec.Until.UTC())
 	}
@@ -104,7 +102,7 @@ func (w *Web) recordingOf(r *http.Request, by access.Account, p *page) (recordin
 		data.Holds = append(data.Holds, p.T("audit.hold", "name", isolate(h.By), "date", day(p, h.Since.UTC())))
 	}
 	for _, s := range rec.Parts {
-		data.Parts = append(data.Parts, partRow{Number: s.Number, Size: sizeOf(s.Bytes), Final: s.Final, Bag: s.Bag, Shredded: s.Shredded})
+		data.Parts = append(data.Parts, partRow{Number: s.Number, Size: sizeOf(s.Bytes), Final: s.Final, Bag: s.Bag, Shredded: s.Shredded, Purged: s.Purged})
 		data.Readable = data.Readable || s.Bag && !s.Shredded
 	}
 	return data, rec, nil
@@ -170,14 +168,14 @@ func (w *Web) view(rw http.ResponseWriter, r *http.Request, by access.Account) e
 	if !slices.Contains(ViewWays(), how) {
 		return errForm
 	}
-	reason, err := ops.CleanLine(values.Get("reason"), maxReason)
+	reason, err := ops.CleanLine(values.Get("reason"), evidence.MaxReason)
 	if err != nil || len([]rune(reason)) < 3 {
 		p := w.newPage(r, "audit.session.title")
 		data, _, err := w.recordingOf(r, by, p)
 		if err != nil {
 			return err
 		}
-		data.Reason, data.Wrong = limited(values.Get("reason"), 4*maxReason), p.T("audit.why.wrong")
+		data.Reason, data.Wrong = limited(values.Get("reason"), 4*evidence.MaxReason), p.T("audit.why.wrong")
 		p.Error, p.Data = data.Wrong, data
 		return w.show(rw, http.StatusUnprocessableEntity, "audit-session", p)
 	}

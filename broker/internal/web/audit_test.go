@@ -90,7 +90,7 @@ func TestViewingIsStatedFirst(t *testing.T) {
 			t.Errorf("%s without a reason: %d", path, got.StatusCode)
 		}
 	}
-	for _, reason := range []string{"", "  ", "a", strings.Repeat("a", 301)} {
+	for _, reason := range []string{"", "  ", "a", strings.Repeat("a", 501)} {
 		if got := p.post(base+"/view", "how", "page", "reason", reason); got.StatusCode != http.StatusUnprocessableEntity {
 			t.Errorf("the reason %q: %d", reason, got.StatusCode)
 		}

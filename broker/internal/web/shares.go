@@ -56,7 +56,7 @@ func (w *Web) sharesOf(rw http.ResponseWriter, r *http.Request, by access.Accoun
 	if err != nil {
 		return err
 	}
-	data.Account, data.ID, data.Max = by, id, maxReason
+	data.Account, data.ID, data.Max = by, id, evidence.MaxReason
 	if r.URL.Query().Get("said") == "revoked" {
 		data.Said = p.T("audit.shares.revoked")
 	}
@@ -120,9 +120,9 @@ func (w *Web) revokeShare(rw http.ResponseWriter, r *http.Request, by access.Acc
 		return err
 	}
 	pick := limited(values.Get("share"), 32)
-	reason, err := ops.CleanLine(values.Get("reason"), maxReason)
+	reason, err := ops.CleanLine(values.Get("reason"), evidence.MaxReason)
 	if err != nil || len([]rune(reason)) < 3 {
-		return w.sharesOf(rw, r, by, http.StatusUnprocessableEntity, sharesPage{Wrong: "audit.why.wrong", Pick: pick, Reason: limited(values.Get("reason"), 4*maxReason)})
+		return w.sharesOf(rw, r, by, http.StatusUnprocessableEntity, sharesPage{Wrong: "audit.why.wrong", Pick: pick, Reason: limited(values.Get("reason"), 4*evidence.MaxReason)})
 	}
 	if err := w.shares.Revoke(r.Context(), by, pick, reason); err != nil {
 		return err

@@ -77,7 +77,11 @@ func (s *session) Run(out io.Writer, code *int) error {
 	}
 	readable := map[string]string{}
 	for _, p := range paths {
-		if err := c.Scan(p, s.bag(p)); err != nil {
+		err := c.Scan(p, s.bag(p))
+		if errors.Is(err, fs.ErrNotExist) && c.Anchored() {
+			continue // the proof says whether it was deleted by a decision
+		}
+		if err != nil {
 			return failure{exitUsage, err}
 		}
 		readable[p] = s.readable(p)
