@@ -48,10 +48,8 @@ func TestFullBags(t *testing.T) {
 	p := newPlace(t, o)
 	p.stop()
 	bags := filepath.Join(p.root, "bags")
-	if err := unix.Mount("tmpfs", bags, "tmpfs", 0, "size=4096"); err != nil {
-		t.Skipf("a small file system cannot be mounted here (not root, or a container): %v", err)
-	}
-	t.Cleanup(func() { p.stop(); ok(t, unix.Unmount(bags, unix.MNT_DETACH)) })
+	disktest.At(t, bags, 4096)
+	t.Cleanup(func() { p.stop() }) // before the disk goes
 	p.start(t)
 	l := o.uplink(t, p.client(t), p.key.Public().(ed25519.PublicKey))
 	l.c.BagDir = o.dir
@@ -66,7 +64,7 @@ func TestFullBags(t *testing.T) {
 		t.Errorf("%v, %+v", full, l.Status())
 	}
 	l.run(t)
-	ok(t, unix.Mount("tmpfs", bags, "tmpfs", unix.MS_REMOUNT, "size=8388608"))
+	disktest.Resize(t, bags, 8<<20)
 	eventually(t, "all of them", func() bool { return l.Status().Bags == 0 })
 	n := 0
 	for _, err := range p.client(t).Bags(t.Context()) {
