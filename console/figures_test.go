@@ -80,6 +80,8 @@ func TestFigures(t *testing.T) {
 		{protocol.Network{Limit: protocol.LimitNone, RoundTrip: 30}, "1", "good: The customer's network bears"},
 		{protocol.Network{Limit: protocol.LimitCustomer, Rate: 900, RoundTrip: 90, Loss: 1}, "1", "fair: The customer's network is slow"},
 		{protocol.Network{Limit: protocol.LimitCustomer, Rate: 200, RoundTrip: 190, Parts: true}, "1", "poor: The customer's network is very slow"},
+		{protocol.Network{Limit: protocol.LimitCustomer, Rate: 4000, RoundTrip: 90, Parts: true}, "1", "fair: The customer's network is slow"},
+		{protocol.Network{Limit: protocol.LimitNone, RoundTrip: 900}, "1", "poor: The way to the customer is long"},
 		{protocol.Network{Limit: protocol.LimitNone, Loss: 20}, "1", "poor: Much is lost on the customer's way"},
 		{protocol.Network{Limit: protocol.LimitViewers, Rate: 700}, "1", "fair: The way to those who watch"},
 		{protocol.Network{Limit: protocol.LimitNone, Encode: 140, CPU: 60, Quantizer: 40}, "2", "fair: The customer's computer is slow in making"},

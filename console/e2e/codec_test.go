@@ -70,12 +70,7 @@ func TestConsoleWithoutAV1(t *testing.T) {
 		o.must(err)
 		e := o.newest(whole)
 		e.expect(o.t, protocol.EndTechnician, protocol.EventEnded)
-		codecs := map[string]string{}
-		for _, video := range e.videos {
-			codec, err := stage.Codec(o.ctx, video)
-			o.must(err)
-			codecs[filepath.Base(video)] = codec
-		}
+		codecs := o.codecs(e)
 		if want := (map[string]string{"video.mp4": "av1", "video-2.mp4": "vp9", "video-3.mp4": "av1"}); !maps.Equal(codecs, want) {
 			o.t.Errorf("recorded as %v", codecs)
 		}
@@ -97,5 +92,22 @@ func TestShareWithoutAV1(t *testing.T) {
 		o.must(o.same("of the first, as VP9", func() (image.Image, error) { return o.console.Frame(remote) }))
 		o.press("end")
 		o.must(o.console.State("Closed"))
+		e := o.newest(whole)
+		e.expect(o.t, protocol.EndCustomer, protocol.EventScreenShown, protocol.EventViewerJoined, protocol.EventEnded, protocol.EventClosed)
+		if codecs := o.codecs(e); codecs["video.mp4"] != "av1" || codecs["video-2.mp4"] != "vp9" {
+			o.t.Errorf("recorded as %v", codecs)
+		}
 	})
+}
+
+// codecs are those of a recording's videos, by file.
+func (o *office) codecs(e evidence) map[string]string {
+	o.t.Helper()
+	codecs := map[string]string{}
+	for _, video := range e.videos {
+		codec, err := stage.Codec(o.ctx, video)
+		o.must(err)
+		codecs[filepath.Base(video)] = codec
+	}
+	return codecs
 }

@@ -46,12 +46,14 @@ const (
 )
 
 // consoleIsCut: the technician watches, and the network is gone. The console says so,
-// and comes back by itself to what the customer's screen shows by then.
-func (o *office) consoleIsCut(ours *stage.Network, text *terminal) {
+// and comes back by itself to what the customer's screen shows by then. Another one
+// goes on meanwhile.
+func (o *office) consoleIsCut(ours *stage.Network, text *terminal, other *stage.Browser) {
 	ours.Shape(stage.Link{Loss: 1})
 	o.must(o.console.Until("the console says so", lineIs+`"lost" && `+notice+`.textContent.includes("Connection to the service lost")`))
 	o.picture("cut", o.technician)
 	o.must(text.write(40))
+	o.settledIn(other, 28)
 	ours.Shape(stage.Link{})
 	o.must(o.console.Until("connected again", lineIs+`"online"`))
 	o.t.Logf("the new text was seen %v after that", o.settled(28))

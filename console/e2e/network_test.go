@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"image"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -104,6 +106,12 @@ func (w *terminal) write(lines int) error {
 // make bench: here other programs take their share of the machine.
 func (o *office) settled(db float64) time.Duration {
 	o.t.Helper()
+	return o.settledIn(o.console, db)
+}
+
+// settledIn is the same for another console.
+func (o *office) settledIn(console *stage.Browser, db float64) time.Duration {
+	o.t.Helper()
 	began := time.Now()
 	last := 0.0
 	ctx, cancel := context.WithTimeout(o.ctx, 2*time.Minute)
@@ -113,7 +121,7 @@ func (o *office) settled(db float64) time.Duration {
 		if err != nil {
 			return false
 		}
-		ours, err := o.console.Frame(`[data-testid="remote-screen"]`)
+		ours, err := console.Frame(`[data-testid="remote-screen"]`)
 		if err != nil {
 			return false
 		}
@@ -140,6 +148,33 @@ func (o *office) scrolled(text *terminal, times int) time.Duration {
 	return time.Since(began)
 }
 
+// Parts of the statistics panel.
+const (
+	technicians = 0 // network
+	customers   = 1
+)
+
+// isTold goes on writing lines until the panel says this of the connection, and the
+// status bar beside the picture that it is poor.
+func (o *office) isTold(text *terminal, part int, words string) {
+	o.t.Helper()
+	seen, said := -1, ""
+	patient, cancel := context.WithTimeout(o.ctx, 90*time.Second)
+	defer cancel()
+	err := stage.Until(patient, "the console says: "+words, func() bool {
+		if now, err := frames(o.console); err == nil && now != seen {
+			seen = now
+			o.must(text.write(1))
+		}
+		said, _ = stage.Eval[string](o.console, fmt.Sprintf(`[...document.querySelectorAll(".verdict")][%d].textContent + " " + document.querySelector(".quality").dataset.level`, part))
+		return strings.Contains(said, words) && strings.HasSuffix(said, " poor")
+	})
+	if err != nil {
+		o.picture("not-told", o.technician)
+		o.t.Fatalf("%v; it says: %s", err, said)
+	}
+}
+
 // TestPoorNetworks: whatever the customer's network is like, the picture comes,
 // becomes what the customer sees, gets sharp, and is recorded whole.
 func TestPoorNetworks(t *testing.T) {
@@ -150,22 +185,27 @@ func TestPoorNetworks(t *testing.T) {
 	network.Shape(stage.Link{Rate: 1_000_000, Delay: 10 * time.Millisecond})
 	o.show()
 	o.page.Close()
+	o.must(o.console.Key("q"))
 	text := o.terminal()
 	for _, c := range []struct {
 		name     string
 		link     stage.Link
-		pictures int // of motion
+		pictures int    // of motion
+		says     string // the console, meanwhile
 	}{
-		{"1 Mbit/s", stage.Link{Rate: 1_000_000, Delay: 10 * time.Millisecond}, 20},
-		{"300 kbit/s, 200 ms", stage.Link{Rate: 300_000, Delay: 200 * time.Millisecond}, 20},
-		{"5 % loss", stage.Link{Delay: 20 * time.Millisecond, Loss: 0.05}, 20},
-		{"20 % loss", stage.Link{Delay: 20 * time.Millisecond, Loss: 0.2}, 20},
+		{"1 Mbit/s", stage.Link{Rate: 1_000_000, Delay: 10 * time.Millisecond}, 20, "The customer's network is very slow"},
+		{"300 kbit/s, 200 ms", stage.Link{Rate: 300_000, Delay: 200 * time.Millisecond}, 20, "The customer's network is very slow"},
+		{"5 % loss", stage.Link{Delay: 20 * time.Millisecond, Loss: 0.05}, 20, ""},
+		{"20 % loss", stage.Link{Delay: 20 * time.Millisecond, Loss: 0.2}, 20, "Much is lost on the customer's way"},
 		// Without loss: what is still missing when a session ends is not recorded.
-		{"2 s", stage.Link{Delay: 2 * time.Second}, 3},
+		{"2 s", stage.Link{Delay: 2 * time.Second}, 3, "The way to the customer is long"},
 	} {
 		o.act(c.name, func(o *office) {
 			network.Shape(c.link)
 			motion := o.scrolled(text, c.pictures)
+			if c.says != "" {
+				o.isTold(text, customers, c.says)
+			}
 			behind := o.settled(30)
 			sharp := o.settled(40)
 			o.t.Logf("%d pictures of motion in %v, then readable after %v, sharp after another %v", c.pictures, motion, behind, sharp)
@@ -190,7 +230,7 @@ func TestPoorNetworks(t *testing.T) {
 		recorded, err := stage.LastFrame(o.ctx, e.video)
 		o.must(err)
 		if db := stage.PSNR(last, recorded, stage.Below(70)); db < 38 {
-			o.t.Errorf("the recording's last frame is at %.1f dB", db)
+			o.t.Errorf("the recording's last frame is at %.1f dB, after %.1f s; %+v", db, e.length, e.events)
 		}
 	})
 }
@@ -217,8 +257,27 @@ func TestPoorNetworksOfBrowsers(t *testing.T) {
 		motion := o.scrolled(text, 20)
 		o.t.Logf("20 pictures of motion in %v, readable after %v", motion, o.settled(28))
 	})
+	// Somebody else watches over a good network, with a browser that has no AV1.
+	quick := o.browser(o.screen(image.Pt(1440, 900), "quick"), "en-US")
+	o.must(quick.Before(withoutAV1))
+	o.must(quick.SignIn(o.broker))
+	o.open(quick)
+	o.act("the technician's, beside a quick one", func(o *office) {
+		o.must(text.write(60))
+		o.scrolled(text, 3)
+		o.settledIn(quick, 28)
+		o.settled(28)
+	})
+	o.act("what the technician is told", func(o *office) {
+		o.must(o.console.Key("q"))
+		ours.Shape(stage.Link{Delay: 300 * time.Millisecond})
+		o.isTold(text, technicians, "What you see is clearly late")
+		ours.Shape(stage.Link{Delay: 20 * time.Millisecond, Loss: 0.2})
+		o.isTold(text, technicians, "Much of the picture is lost on the way to you")
+	})
 	ours.Shape(stage.Link{})
-	o.act("the technician's is cut", func(o *office) { o.consoleIsCut(ours, text) })
+	o.act("the technician's is cut", func(o *office) { o.consoleIsCut(ours, text, quick) })
+	quick.Close()
 	o.act("the technician's address changes", func(o *office) { o.consoleMoves(ours, text) })
 	o.act("the customer's is cut", func(o *office) { o.pageIsCut(theirs, text) })
 	o.act("the customer's address changes", func(o *office) { o.pageMoves(theirs, text) })
@@ -229,4 +288,8 @@ func TestPoorNetworksOfBrowsers(t *testing.T) {
 	e.expect(t, protocol.EndTechnician, protocol.EventConsentGiven, protocol.EventScreenShown, protocol.EventViewerLeft, protocol.EventAgentAway, protocol.EventAgentReturned,
 		protocol.EventAgentReturned, protocol.EventScreenPaused, protocol.EventScreenShown, protocol.EventEnded, protocol.EventClosed)
 	e.seen(t)
+	codecs := slices.Collect(maps.Values(o.codecs(e)))
+	if !slices.Contains(codecs, "vp9") || !slices.Contains(codecs, "av1") {
+		t.Errorf("recorded as %q", codecs)
+	}
 }

@@ -7,7 +7,7 @@ import type { Stats } from "./stats";
 export interface Verdict {
   level: "good" | "fair" | "poor" | "none";
   text: "network.good" | "network.slow" | "network.late" | "network.loss" | "network.loss_high" | "network.gone" | "network.none"
-    | "customer.none" | "customer.good" | "customer.slow" | "customer.parts" | "customer.loss" | "customer.viewers"
+    | "customer.none" | "customer.good" | "customer.slow" | "customer.parts" | "customer.late" | "customer.loss" | "customer.viewers"
     | "encoder.good" | "encoder.rest" | "encoder.decode" | "encoder.keys" | "encoder.none" | "encoder.slow"
     | "screen.now" | "screen.still" | "screen.old" | "screen.none";
 }
@@ -17,6 +17,9 @@ const slow = 150;
 const late = 400;
 const someLoss = 0.02;
 const muchLoss = 0.08;
+
+/** A link of less, in kbit/s, is very slow: a page of text takes seconds. */
+const verySlow = 1_500;
 
 /** A frame that takes longer to decode is not shown in time, in ms. */
 const slowDecode = 30;
@@ -49,8 +52,11 @@ export function network(stats: Stats | null, lost: boolean): Verdict {
 export function customer(said: Network | undefined): Verdict {
   if (said === undefined) return { level: "none", text: "customer.none" };
   if (said.loss / 100 > muchLoss) return { level: "poor", text: "customer.loss" };
+  const narrow = said.limit === "customer";
+  if (narrow && said.parts && said.rate < verySlow) return { level: "poor", text: "customer.parts" };
+  if (said.round_trip > late) return { level: "poor", text: "customer.late" };
   if (said.limit === "viewers") return { level: "fair", text: "customer.viewers" };
-  if (said.limit === "customer") return said.parts ? { level: "poor", text: "customer.parts" } : { level: "fair", text: "customer.slow" };
+  if (narrow) return { level: "fair", text: "customer.slow" };
   return { level: "good", text: "customer.good" };
 }
 

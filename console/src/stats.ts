@@ -29,6 +29,7 @@ export interface Reading {
   decodeTime: number; // seconds
   received: number; // packets
   lost: number;
+  asked: number; // how often for packets that did not come
   bytes: number;
   keyFrames: number;
 }
@@ -36,6 +37,9 @@ export interface Reading {
 /** Over how many readings loss is counted, and key frames. One comes a second. */
 const lossReadings = 5;
 const keyReadings = 60;
+
+/** How long a browser waits until it asks once more for a packet, in ms. */
+const askedEvery = 100;
 
 /**
  * readStats reads a report. before holds the readings so far, the newest last;
@@ -56,6 +60,7 @@ export function readStats(report: RTCStatsReport, before: readonly Reading[]): R
     decodeTime: video.totalDecodeTime ?? 0,
     received: video.packetsReceived ?? 0,
     lost: video.packetsLost ?? 0,
+    asked: video.nackCount ?? 0,
     bytes: video.bytesReceived ?? 0,
     keyFrames: video.keyFramesDecoded ?? 0,
   };
@@ -64,12 +69,15 @@ export function readStats(report: RTCStatsReport, before: readonly Reading[]): R
   const seconds = (reading.at - last.at) / 1000;
   const frames = reading.frames - last.frames;
   const since = before.at(-lossReadings) ?? before[0] ?? last;
-  // Packets that were sent again count as received: never less than none is lost.
-  const lost = Math.max(0, reading.lost - since.lost);
+  const trip = pair?.currentRoundTripTime === undefined ? null : pair.currentRoundTripTime * 1000;
+  // A packet that was sent again counts as received, and so loss that is made good
+  // shows only in how often was asked. On a long way that is done again meanwhile.
+  const again = (reading.asked - since.asked) / Math.max(1, (trip ?? 0) / askedEvery);
+  const lost = Math.max(0, reading.lost - since.lost, again);
   const all = lost + Math.max(0, reading.received - since.received);
   const minute = before.at(-keyReadings) ?? before[0] ?? last;
   reading.stats = {
-    roundTrip: pair?.currentRoundTripTime === undefined ? null : pair.currentRoundTripTime * 1000,
+    roundTrip: trip,
     loss: all > 0 ? lost / all : null,
     bitrate: ((reading.bytes - last.bytes) * 8) / seconds,
     path: pathOf(report, pair),
