@@ -12,6 +12,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/chromedp/cdproto/browser"
@@ -29,7 +31,11 @@ const patience = 60 * time.Second
 type Browser struct {
 	ctx    context.Context
 	cancel func()
+	acts   atomic.Int32
 }
+
+// Acts is how often somebody has clicked or typed something in this tab.
+func (b *Browser) Acts() int { return int(b.acts.Load()) }
 
 // Browser opens a window for a person with this language. It trusts the
 // broker's own authority, as the office's computers do, and nothing else. Flags
@@ -132,7 +138,19 @@ func (b *Browser) Freeze() (thaw func() error, err error) {
 	return freeze(process.Pid)
 }
 
-// Closed reports whether Close was called.
+// Kill kills the browser with all its processes by SIGKILL: its pages have no last word.
+func (b *Browser) Kill() error {
+	family, err := family(chromedp.FromContext(b.ctx).Browser.Process().Pid)
+	for _, p := range family {
+		if killed := syscall.Kill(p, syscall.SIGKILL); !errors.Is(killed, syscall.ESRCH) {
+			err = errors.Join(err, killed)
+		}
+	}
+	b.cancel()
+	return err
+}
+
+// Closed reports whether Close or Kill was called.
 func (b *Browser) Closed() bool { return b.ctx.Err() != nil }
 
 // NewTab opens an empty tab beside this one and in front of it.
@@ -205,6 +223,7 @@ func (b *Browser) rest(selector string) (at []float64, err error) {
 // Click presses the button or link that a CSS selector finds, once it can be
 // pressed.
 func (b *Browser) Click(selector string) error {
+	b.acts.Add(1)
 	at, err := b.rest(selector)
 	if err == nil {
 		err = b.do(chromedp.MouseClickXY(at[0], at[1]))
@@ -217,6 +236,7 @@ func (b *Browser) Click(selector string) error {
 
 // Type types into the field that a CSS selector finds, once it can be used.
 func (b *Browser) Type(selector, text string) error {
+	b.acts.Add(1)
 	_, err := b.rest(selector)
 	if err == nil {
 		err = b.do(chromedp.SendKeys(chromedp.CSS(selector), text))
@@ -261,7 +281,10 @@ func (b *Browser) Tab(open func() error) (*Browser, error) {
 }
 
 // Key presses a key in the page.
-func (b *Browser) Key(keys string) error { return b.do(chromedp.KeyEvent(keys)) }
+func (b *Browser) Key(keys string) error {
+	b.acts.Add(1)
+	return b.do(chromedp.KeyEvent(keys))
+}
 
 // Text returns the text of an element, once it is there.
 func (b *Browser) Text(selector string) (string, error) {

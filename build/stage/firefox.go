@@ -43,6 +43,8 @@ user_pref("network.connectivity-service.enabled", false);
 user_pref("toolkit.telemetry.reportingpolicy.firstRun", false);
 user_pref("media.peerconnection.ice.loopback", true);
 user_pref("media.peerconnection.ice.obfuscate_host_addresses", false);
+user_pref("browser.download.folderList", 2);
+user_pref("browser.download.alwaysOpenPanel", false);
 `
 
 // Firefox opens a window for a person with this language. Preferences are lines of
@@ -52,7 +54,7 @@ func (s *Screen) Firefox(ctx context.Context, language string, preferences ...st
 	if err != nil {
 		return nil, err
 	}
-	lines := firefoxPreferences + fmt.Sprintf("user_pref(\"intl.accept_languages\", %q);\n", language) + strings.Join(preferences, "\n") + "\n"
+	lines := firefoxPreferences + fmt.Sprintf("user_pref(\"intl.accept_languages\", %q);\nuser_pref(\"browser.download.dir\", %q);\n", language, filepath.Join(s.Home, "Downloads")) + strings.Join(preferences, "\n") + "\n"
 	if err := os.WriteFile(filepath.Join(profile, "user.js"), []byte(lines), 0o600); err != nil {
 		return nil, err
 	}
@@ -256,6 +258,28 @@ func (f *Firefox) Until(what, expression string) error {
 		return fmt.Errorf("%w; the page says: %s", err, f.Says())
 	}
 	return nil
+}
+
+// Text is the text of an element, once it is there.
+func (f *Firefox) Text(selector string) (string, error) {
+	if err := f.Until("there is "+selector, fmt.Sprintf("document.querySelector(%q) !== null", selector)); err != nil {
+		return "", err
+	}
+	var text string
+	err := f.eval(fmt.Sprintf("document.querySelector(%q).textContent.trim()", selector), &text)
+	return text, err
+}
+
+// FetchAgent downloads the program with one click, and returns the terminal command
+// that the page shows for it.
+func (f *Firefox) FetchAgent(ctx context.Context, s *Screen) (command string, err error) {
+	if err := f.Click("a[download]"); err != nil {
+		return "", err
+	}
+	if err := s.downloaded(ctx); err != nil {
+		return "", err
+	}
+	return f.Text("#command code")
 }
 
 // Click presses what a CSS selector finds with the pointer, once it can be pressed

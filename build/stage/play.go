@@ -85,14 +85,23 @@ func (b *Browser) FetchAgent(ctx context.Context, s *Screen) (command string, er
 	if err := b.Click("a[download]"); err != nil {
 		return "", err
 	}
-	err = Until(ctx, "download", func() bool {
-		files, err := filepath.Glob(filepath.Join(s.Home, "Downloads", "consento-*"))
-		return err == nil && len(files) == 1 && !strings.HasSuffix(files[0], ".crdownload")
-	})
-	if err != nil {
+	if err := s.downloaded(ctx); err != nil {
 		return "", err
 	}
 	return b.Text("#command code")
+}
+
+// downloaded waits until the program lies whole in the folder. While it comes,
+// Chromium gives it another name, and Firefox keeps an empty file in its place.
+func (s *Screen) downloaded(ctx context.Context) error {
+	return Until(ctx, "download", func() bool {
+		files, err := filepath.Glob(filepath.Join(s.Home, "Downloads", "*"))
+		if err != nil || len(files) != 1 || !strings.HasPrefix(filepath.Base(files[0]), "consento-") || strings.HasSuffix(files[0], ".crdownload") {
+			return false
+		}
+		info, err := os.Stat(files[0])
+		return err == nil && info.Size() > 0
+	})
 }
 
 // Agent is a running agent.
@@ -164,6 +173,9 @@ func (a *Agent) Kill() { a.proc.kill() }
 
 // Freeze stops the agent, as a computer that sleeps does, until thaw is called.
 func (a *Agent) Freeze() (thaw func() error, err error) { return freeze(a.proc.cmd.Process.Pid) }
+
+// Hold stops the agent for a moment, until let is called.
+func (a *Agent) Hold() (let func() error, err error) { return hold(a.proc.cmd.Process.Pid) }
 
 // PID is the agent's process id.
 func (a *Agent) PID() int { return a.proc.cmd.Process.Pid }

@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -27,7 +28,12 @@ type Screen struct {
 
 	mu    sync.Mutex
 	procs []*process
+	acts  atomic.Int32
 }
+
+// Acts is how often somebody has clicked, typed, or answered a dialog, which is one
+// act, on this screen; what was done in a browser it counts for itself.
+func (s *Screen) Acts() int { return int(s.acts.Load()) }
 
 // NewScreen starts a screen of that size. Home is made if there is none.
 func NewScreen(ctx context.Context, size image.Point, home string) (*Screen, error) {
@@ -149,12 +155,18 @@ func (s *Screen) NoWindow(ctx context.Context, text string) error {
 
 // Press presses keys, one after the other, in the window that has the keyboard.
 func (s *Screen) Press(ctx context.Context, keys ...string) error {
+	s.acts.Add(1)
+	return s.press(ctx, keys...)
+}
+
+func (s *Screen) press(ctx context.Context, keys ...string) error {
 	_, err := s.xdotool(ctx, append([]string{"key", "--delay", "40"}, keys...)...)
 	return err
 }
 
 // Write types text into the window that has the keyboard.
 func (s *Screen) Write(ctx context.Context, text string) error {
+	s.acts.Add(1)
 	_, err := s.xdotool(ctx, "type", "--delay", "40", text)
 	return err
 }
@@ -191,7 +203,7 @@ func (s *Screen) insist(ctx context.Context, window string) error {
 		if !s.hasKeyboard(ctx, window) {
 			continue
 		}
-		if err := s.Press(ctx, "Return"); err != nil {
+		if err := s.press(ctx, "Return"); err != nil { // the same act
 			return err
 		}
 	}
@@ -279,6 +291,7 @@ func pause(ctx context.Context, d time.Duration) error {
 
 // Click presses the left button at a place of the screen.
 func (s *Screen) Click(ctx context.Context, at image.Point) error {
+	s.acts.Add(1)
 	_, err := s.xdotool(ctx, "mousemove", "--sync", fmt.Sprint(at.X), fmt.Sprint(at.Y), "click", "1")
 	return err
 }

@@ -53,8 +53,16 @@ func (p *process) kill() {
 // for a sleep.
 const nap = 13 * time.Second
 
-// freeze stops a process and all its children, and returns what lets them run again.
+// freeze stops a process and all its children, and returns what lets them run again,
+// after a nap at least.
 func freeze(pid int) (thaw func() error, err error) {
+	rested := time.NewTimer(nap)
+	thaw, err = hold(pid)
+	return func() error { <-rested.C; return thaw() }, err
+}
+
+// hold is freeze without a nap.
+func hold(pid int) (thaw func() error, err error) {
 	family, err := family(pid)
 	if err != nil {
 		return nil, err
@@ -68,8 +76,7 @@ func freeze(pid int) (thaw func() error, err error) {
 		}
 		return failed
 	}
-	rested := time.NewTimer(nap)
-	return func() error { <-rested.C; return send(syscall.SIGCONT) }, send(syscall.SIGSTOP)
+	return func() error { return send(syscall.SIGCONT) }, send(syscall.SIGSTOP)
 }
 
 // family lists a process and all that descend from it (proc_pid_stat(5)).

@@ -24,21 +24,35 @@ func (o *office) seesAndEnds(agent *stage.Agent, before []string) evidence {
 	return o.newest(whole)
 }
 
-// brokerKilledAtTheQuestion: the question stays on the screen, and the answer
-// counts when the broker is there again.
-func brokerKilledAtTheQuestion(o *office) {
+// brokerKilledAtEachStep: terms and question stay on the screen, and the answers count
+// when the broker is there again. One that is killed before the agent has said that it
+// is gone closes the session when it starts.
+func brokerKilledAtEachStep(o *office) {
 	before := o.files()
 	agent := o.agent()
-	o.must(o.customer.Accept(o.ctx, "Consento – condizioni"))
-	_, err := o.customer.Window(o.ctx, "Consento – mostrare")
-	o.must(err)
-	o.broker.Kill()
-	o.must(o.customer.Accept(o.ctx, "Consento – mostrare"))
-	o.must(o.broker.Start(o.ctx))
+	for _, window := range []string{"Consento – condizioni", "Consento – mostrare"} {
+		_, err := o.customer.Window(o.ctx, window)
+		o.must(err)
+		o.broker.Kill()
+		o.must(o.customer.Accept(o.ctx, window))
+		o.must(o.broker.Start(o.ctx))
+	}
 	o.must(o.console.State("Active"))
-	e := o.seesAndEnds(agent, before)
-	e.expect(o.t, protocol.EndTechnician, protocol.EventConsentAsked, protocol.EventResumed, protocol.EventAgentReturned,
-		protocol.EventConsentGiven, protocol.EventEnded, protocol.EventRemoved, protocol.EventClosed)
+	o.must(o.console.Until("picture", `document.querySelector('[data-testid="remote-screen"]').videoWidth === 1280`))
+	o.must(o.same("the technician's picture", func() (image.Image, error) { return o.console.Frame(`[data-testid="remote-screen"]`) }))
+	let, err := agent.Hold() // before it can say anything
+	o.must(err)
+	o.must(o.console.Click(`[data-testid="end-session"]`))
+	o.must(o.console.State("Ending"))
+	o.broker.Kill()
+	o.must(let())
+	o.must(o.broker.Start(o.ctx))
+	o.over(agent, 0, before)
+	o.must(o.console.State("Closed"))
+	e := o.newest(whole)
+	e.expect(o.t, protocol.EndTechnician, protocol.EventTermsShown, protocol.EventResumed, protocol.EventAgentReturned, protocol.EventTermsAccepted,
+		protocol.EventConsentAsked, protocol.EventResumed, protocol.EventAgentReturned, protocol.EventConsentGiven, protocol.EventEnded, protocol.EventClosed)
+	e.seen(o.t)
 }
 
 // brokerKilled: the picture comes back by itself, and one chain of evidence holds

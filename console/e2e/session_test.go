@@ -208,6 +208,9 @@ func (o *office) over(agent *stage.Agent, code int, left []string) {
 	o.clean(left)
 }
 
+// acts is how often the customer has clicked, typed or answered so far.
+func (o *office) acts() int { return o.page.Acts() + o.customer.Acts() }
+
 // files lists what lies in the customer's home, but for the browser's own.
 func (o *office) files() []string {
 	o.t.Helper()
@@ -216,7 +219,7 @@ func (o *office) files() []string {
 		if err != nil {
 			return nil // it went away while we looked: it is not left
 		}
-		if d.IsDir() && strings.HasPrefix(d.Name(), ".browser-") || strings.HasPrefix(d.Name(), ".org.chromium") {
+		if d.IsDir() && slices.ContainsFunc([]string{".browser-", ".firefox-", ".mozilla"}, func(own string) bool { return strings.HasPrefix(d.Name(), own) }) || strings.HasPrefix(d.Name(), ".org.chromium") {
 			if d.IsDir() {
 				return filepath.SkipDir
 			}
@@ -257,6 +260,7 @@ type evidence struct {
 // logged is one event of the log.
 type logged struct {
 	Code string         `json:"code"`
+	At   int64          `json:"at_ms"`
 	Data map[string]any `json:"data"`
 }
 
@@ -458,10 +462,10 @@ func TestSession(t *testing.T) {
 		e := o.newest(whole)
 		e.expect(o.t, protocol.EndCustomer, protocol.EventConsentGiven, protocol.EventEnded, protocol.EventRemoved, protocol.EventClosed)
 	})
-	o.act("console closed and opened again", func(o *office) {
+	o.act("console killed and opened again", func(o *office) {
 		before := o.files()
 		agent := o.share()
-		o.console.Close()
+		o.must(o.console.Kill())
 		again := o.browser(o.technician, "it-IT")
 		o.must(again.SignIn(o.broker))
 		o.must(again.Click(`.session-list button.row[data-state="Active"]`))
@@ -472,6 +476,10 @@ func TestSession(t *testing.T) {
 		o.over(agent, 0, before)
 		o.must(again.State("Closed"))
 		again.Close()
+		e := o.newest(whole)
+		e.expect(o.t, protocol.EndTechnician, protocol.EventViewerJoined, protocol.EventConsentGiven, protocol.EventViewerLeft, protocol.EventViewerJoined,
+			protocol.EventEnded, protocol.EventRemoved, protocol.EventClosed)
+		e.seen(o.t)
 	})
 	o.console = o.browser(o.technician, "en-US")
 	o.must(o.console.SignIn(o.broker))
@@ -487,15 +495,33 @@ func TestSession(t *testing.T) {
 		o.clean(before)
 		o.newest(whole).expect(o.t, protocol.EndAgentLost, protocol.EventTermsShown, protocol.EventEnded, protocol.EventRemovalUnknown)
 	})
-	o.act("ended by the customer on the portal", func(o *office) {
+	o.act("agent killed at the question", func(o *office) {
+		before := o.files()
+		agent := o.agent()
+		o.must(o.customer.Accept(o.ctx, "Consento – condizioni"))
+		_, err := o.customer.Window(o.ctx, "Consento – mostrare")
+		o.must(err)
+		agent.Kill()
+		o.must(o.console.State("Closed"))
+		o.words("body", "vanished")
+		o.must(o.page.Until("the customer is told", `document.querySelector(".reason").textContent.length > 0`))
+		o.must(o.customer.NoWindow(o.ctx, "Consento – "))
+		o.clean(before)
+		o.newest(whole).expect(o.t, protocol.EndAgentLost, protocol.EventConsentAsked, protocol.EventAgentAway, protocol.EventEnded, protocol.EventRemovalUnknown, protocol.EventClosed)
+	})
+	o.act("ended by the customer on the portal, and killed in its last window", func(o *office) {
 		before := o.files()
 		agent := o.agent()
 		o.must(o.customer.Accept(o.ctx, "Consento – condizioni"))
 		_, err := o.customer.Window(o.ctx, "Consento – mostrare")
 		o.must(err)
 		o.must(o.page.Click(`form[action="/session/stop"] button`))
-		o.over(agent, 0, before)
-		o.must(o.console.State("Closed"))
+		_, err = o.customer.Window(o.ctx, "Consento – rimosso")
+		o.must(err)
+		o.must(o.console.State("Closed")) // told while the window is read
+		agent.Kill()
+		o.must(o.customer.NoWindow(o.ctx, "Consento – "))
+		o.clean(before)
 		o.newest(whole).expect(o.t, protocol.EndCustomer, protocol.EventConsentAsked, protocol.EventEnded, protocol.EventRemoved)
 	})
 	o.act("agent killed", func(o *office) {
@@ -508,7 +534,7 @@ func TestSession(t *testing.T) {
 		o.newest(whole).expect(o.t, protocol.EndAgentLost, protocol.EventConsentGiven, protocol.EventEnded,
 			protocol.EventRemovalUnknown, protocol.EventClosed)
 	})
-	o.act("broker killed at the question", brokerKilledAtTheQuestion)
+	o.act("broker killed at the terms, at the question, and while it ends", brokerKilledAtEachStep)
 	o.act("broker killed", brokerKilled)
 	o.act("broker stopped for good", brokerStopped)
 	o.act("computer asleep", agentSleeps)
@@ -517,8 +543,11 @@ func TestSession(t *testing.T) {
 // tenSeconds shows ten seconds of a busy screen, and compares what the
 // technician sees, and what is recorded, with what is on the customer's screen.
 func tenSeconds(o *office) {
-	before := o.files()
+	before, acts := o.files(), o.acts()
 	agent := o.share()
+	if n := o.acts() - acts; n > 6 { // key, continue, yes, get, accept, show
+		o.t.Errorf("the customer did %d things to show the screen", n)
+	}
 	// Ten seconds at least, and until enough of it was seen.
 	enough := filepath.Join(o.t.TempDir(), "enough")
 	terminal, err := o.customer.Start("xterm", "-geometry", "120x40+40+60", "-e", "bash", "-c",
@@ -538,6 +567,8 @@ func tenSeconds(o *office) {
 	if stage.Until(patient, "the bar is masked", func() bool { masked = o.barIsMasked(); return masked == nil }) != nil {
 		o.must(masked)
 	}
+	at := image.Pt(700, 500)
+	o.pointer(at)
 	screen, err := o.customer.Picture(o.ctx)
 	o.must(err)
 	o.must(o.console.Click(`[data-testid="end-session"]`))
@@ -550,11 +581,44 @@ func tenSeconds(o *office) {
 	if e.length < 10 {
 		o.t.Errorf("the video lasts %.1f s", e.length)
 	}
+	if !e.pointed(at) {
+		o.t.Errorf("the pointer was never at %v on the evidence", at)
+	}
 	picture, err := stage.LastFrame(o.ctx, e.video)
 	o.must(err)
 	if psnr := stage.PSNR(screen, picture, stage.Below(shared)); psnr < 35 {
 		o.t.Errorf("the last picture of the recording differs from the screen: %.1f dB", psnr)
 	}
+}
+
+// pointer moves the customer's pointer and waits until the console draws it there.
+func (o *office) pointer(at image.Point) {
+	o.t.Helper()
+	o.must(o.customer.Move(o.ctx, at))
+	o.must(o.console.Until(fmt.Sprint("the pointer is at ", at), fmt.Sprintf(`(() => {
+		const cursor = document.querySelector('.stage[data-shown="true"] canvas.cursor');
+		const video = document.querySelector('[data-testid="remote-screen"]').getBoundingClientRect();
+		const box = cursor.getBoundingClientRect();
+		const x = (box.left - video.left) * 1280 / video.width, y = (box.top - video.top) * 1280 / video.width;
+		return !cursor.hidden && x <= %[1]d + 1 && x > %[1]d - 24 && y <= %[2]d + 1 && y > %[2]d - 24; // its tip lies within it
+	})()`, at.X, at.Y)))
+}
+
+// pointed reports whether the evidence has the pointer at a place, and its shape.
+func (e evidence) pointed(at image.Point) bool {
+	was := false
+	for _, event := range e.events {
+		if event.Code == string(protocol.EventCursorShape) { // a new shape is told with its place
+			was = was || event.Data["x"] == float64(at.X) && event.Data["y"] == float64(at.Y)
+		}
+		if points, ok := event.Data["points"].([]any); ok && event.Code == string(protocol.EventCursorMoved) {
+			for _, p := range points { // time, x, y
+				place, ok := p.([]any)
+				was = was || ok && len(place) == 3 && place[1] == float64(at.X) && place[2] == float64(at.Y)
+			}
+		}
+	}
+	return was && slices.Contains(e.codes, string(protocol.EventCursorShape))
 }
 
 // barIsMasked checks that the agent's own bar is not in the picture: its place

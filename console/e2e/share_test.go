@@ -245,6 +245,24 @@ func TestShareFromBrowser(t *testing.T) {
 		e.expect(o.t, protocol.EndCustomer, protocol.EventScreenShown, protocol.EventEnded, protocol.EventClosed)
 		e.seen(o.t)
 	})
+	o.page = o.browser(o.customer, "it-IT", wholeScreen)
+	o.act("browser killed", func(o *office) {
+		before := o.acts()
+		o.toTheScreen()
+		if n := o.acts() - before; n > 4 {
+			o.t.Errorf("the customer did %d things to share", n)
+		}
+		terminal := o.moves("busy")
+		defer terminal.Kill()
+		o.more(10)
+		o.must(o.page.Kill())
+		o.must(o.console.Until("the console says so", `document.querySelector('[data-away="true"]')`))
+		o.must(o.console.State("Closed"))
+		o.words("body", "vanished")
+		e := o.newest(whole)
+		e.expect(o.t, protocol.EndAgentLost, protocol.EventScreenShown, protocol.EventAgentAway, protocol.EventEnded, protocol.EventClosed)
+		e.seen(o.t)
+	})
 }
 
 // TestShareOneWindow: only the window, also when its size changes, and an offer

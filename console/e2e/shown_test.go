@@ -1,6 +1,7 @@
 package console_test
 
 import (
+	"context"
 	"fmt"
 	"image"
 	"image/color"
@@ -17,6 +18,9 @@ import (
 var (
 	green  = color.NRGBA{G: 0xa0, B: 0x40, A: 0xff}
 	secret = color.NRGBA{R: 0xff, B: 0xff, A: 0xff}
+	// Of the menu and the dialog of a program that has them.
+	blue = color.NRGBA{R: 0x20, G: 0x50, B: 0xe0, A: 0xff}
+	gold = color.NRGBA{R: 0xe0, G: 0xb0, B: 0x20, A: 0xff}
 )
 
 // terminal opens a terminal of one colour, which xterm's own menu is not.
@@ -46,7 +50,9 @@ func like(img image.Image, c color.NRGBA) (n int) {
 // in it that must never be there.
 func (o *office) sees(what string, ok func(image.Image) bool) {
 	o.t.Helper()
-	o.must(stage.Until(o.ctx, what, func() bool {
+	patient, cancel := context.WithTimeout(o.ctx, 90*time.Second)
+	defer cancel()
+	o.must(stage.Until(patient, what, func() bool {
 		img, err := o.console.Frame(remote)
 		if err != nil {
 			return false
@@ -66,12 +72,12 @@ func (o *office) tells(state protocol.SharingState) {
 }
 
 // TestShowOneProgram: one program out of several is shown and recorded, with its
-// menu, and nothing of the one that lies above it; then another is chosen, the
+// menu and its dialog, and nothing of the one that lies above it; then another is chosen, the
 // picture pauses, and the program closes.
 func TestShowOneProgram(t *testing.T) {
 	o := newOffice(t)
 	o.act("one program, another one, pause", func(o *office) {
-		shown := o.coloured("shown", green, "60x20+100+120")
+		shown := o.editor("shown")
 		defer shown.Kill()
 		other := o.coloured("secret", secret, "70x24+250+200")
 		defer other.Kill()
@@ -98,6 +104,9 @@ func TestShowOneProgram(t *testing.T) {
 			o.must(o.customer.Command(o.ctx, "xdotool", "windowmove", window, fmt.Sprint(at.X), fmt.Sprint(at.Y)).Run())
 			o.sees("the program all the time", func(img image.Image) bool { return like(img, green) > 10_000 })
 		}
+
+		o.opensMenu()
+		o.opensDialog()
 
 		// The customer pauses, and goes on.
 		o.bar("pause")
@@ -150,13 +159,109 @@ func TestShowOneProgram(t *testing.T) {
 		e := o.newest(whole)
 		e.expect(o.t, protocol.EndTechnician, protocol.EventConsentGiven, protocol.EventScreenShown, protocol.EventScreenPaused,
 			protocol.EventScreenShown, protocol.EventScreenMuted, protocol.EventScreenShown, protocol.EventScreenLocked, protocol.EventScreenShown, protocol.EventScreenStopped, protocol.EventScreenShown, protocol.EventEnded, protocol.EventClosed)
-		o.leaksNothing(e)
+		menu, dialog := 0, 0
+		o.everyFrame(e, func(img *image.RGBA) {
+			menu, dialog = max(menu, like(img, blue)), max(dialog, like(img, gold))
+		})
+		if menu < menuSize || dialog < dialogSize {
+			o.t.Errorf("at most %d pixels of the menu and %d of the dialog are recorded", menu, dialog)
+		}
 	})
 	o.act("one monitor, unplugged, of another size, and the whole screen of another size", oneMonitor)
 }
 
+// Pixels that the editor's menu and dialog have at least.
+const (
+	menuSize   = 4_000
+	dialogSize = 20_000
+)
+
+// editor opens a program that has a menu and a dialog, each of a colour of its own.
+func (o *office) editor(title string) *stage.Program {
+	o.t.Helper()
+	hex := func(c color.NRGBA) string { return fmt.Sprintf("#%02x%02x%02x", c.R, c.G, c.B) }
+	// Without borders: windows inside have theirs painted by the server, and nobody can
+	// have them painted anew.
+	p, err := o.customer.Start("xedit", "-title", title, "-geometry", "560x400+100+120", "-xrm", "*borderWidth: 0", "-xrm", "*background: "+hex(green),
+		"-xrm", "*SimpleMenu*background: "+hex(blue), "-xrm", "*SimpleMenu*foreground: "+hex(blue), "-xrm", "*search*background: "+hex(gold))
+	o.must(err)
+	_, err = o.customer.Window(o.ctx, title)
+	o.must(err)
+	return p
+}
+
+// inEditor is a place in the editor's text, where its menu opens.
+var inEditor = image.Pt(300, 420)
+
+// opensMenu opens the menu of the program that is shown, which is part of the picture,
+// also where another program's window covers it.
+func (o *office) opensMenu() {
+	o.t.Helper()
+	o.must(o.customer.Activate(o.ctx, "shown"))
+	do := func(args ...string) { o.t.Helper(); o.must(o.customer.Command(o.ctx, "xdotool", args...).Run()) }
+	do("mousemove", "--sync", fmt.Sprint(inEditor.X), fmt.Sprint(inEditor.Y), "keydown", "ctrl", "mousedown", "1")
+	o.sees("the menu", func(img image.Image) bool { return like(img, blue) > menuSize })
+	o.picture("menu-customer", o.customer)
+	o.picture("menu", o.technician)
+	cover := o.covers(blue)
+	o.sees("the menu under the other", func(img image.Image) bool { return like(img, blue) > menuSize })
+	cover.Kill()
+	do("mousemove", "--sync", "20", "700", "mouseup", "1", "keyup", "ctrl")
+	o.sees("no menu any more", func(img image.Image) bool { return like(img, blue) == 0 })
+}
+
+// opensDialog is the same for the dialog.
+func (o *office) opensDialog() {
+	o.t.Helper()
+	editor, err := o.customer.Window(o.ctx, "shown")
+	o.must(err)
+	o.must(o.customer.Click(o.ctx, inEditor)) // it listens where the pointer is
+	o.must(o.customer.PressIn(o.ctx, editor, "ctrl+s"))
+	_, err = o.customer.Window(o.ctx, "^search$")
+	o.must(err)
+	o.sees("the dialog", func(img image.Image) bool { return like(img, gold) > dialogSize })
+	cover := o.covers(gold)
+	o.sees("the dialog under the other", func(img image.Image) bool { return like(img, gold) > dialogSize })
+	o.picture("dialog-customer", o.customer)
+	o.picture("dialog", o.technician)
+	cover.Kill()
+}
+
+// covers opens a notification of another program in front of everything, the shown
+// program with it, and waits until nothing of that colour is seen on the customer's
+// screen.
+func (o *office) covers(c color.NRGBA) *stage.Program {
+	o.t.Helper()
+	hex := fmt.Sprintf("#%02x%02x%02x", secret.R, secret.G, secret.B)
+	p, err := o.customer.Start("xterm", "-T", "notification", "-xrm", "XTerm.overrideRedirect: true", "-bg", hex, "-fg", hex, "-cr", hex, "-geometry", "100x32+90+130", "-e", "cat")
+	o.must(err)
+	o.must(stage.Until(o.ctx, "the notification covers the program", func() bool {
+		img, err := o.customer.Picture(o.ctx)
+		return err == nil && exactly(img, secret) > 200_000 && exactly(img, c) == 0
+	}))
+	return p
+}
+
+// exactly counts the pixels of a picture that are of that very colour.
+func exactly(img image.Image, c color.NRGBA) (n int) {
+	for y := img.Bounds().Min.Y; y < img.Bounds().Max.Y; y++ {
+		for x := img.Bounds().Min.X; x < img.Bounds().Max.X; x++ {
+			if color.NRGBAModel.Convert(img.At(x, y)) == c {
+				n++
+			}
+		}
+	}
+	return n
+}
+
 // leaksNothing looks at every frame of a recording for the other program.
 func (o *office) leaksNothing(e evidence) {
+	o.t.Helper()
+	o.everyFrame(e, func(*image.RGBA) {})
+}
+
+// everyFrame is leaksNothing that shows each frame.
+func (o *office) everyFrame(e evidence, visit func(*image.RGBA)) {
 	o.t.Helper()
 	began := time.Now()
 	for _, video := range e.videos {
@@ -164,6 +269,7 @@ func (o *office) leaksNothing(e evidence) {
 			if n := like(img, secret); n > 0 {
 				o.t.Fatalf("%s has %d pixels of another program", video, n)
 			}
+			visit(img)
 		})
 		o.must(err)
 		o.t.Logf("%s: %d frames without the other program, looked at in %v", filepath.Base(video), n, time.Since(began).Round(time.Second))
