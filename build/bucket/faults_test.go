@@ -17,9 +17,8 @@ import (
 	"testing"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"consento/recordings"
+	"consento/recordings/disktest"
 	"consento/recordings/store"
 	"consento/recordings/store/s3store"
 )
@@ -284,11 +283,7 @@ func TestLies(t *testing.T) {
 
 // TestFull: a store without space says so, and takes the same again later.
 func TestFull(t *testing.T) {
-	dir := t.TempDir()
-	if err := unix.Mount("tmpfs", dir, "tmpfs", 0, "size=6291456"); err != nil {
-		t.Skipf("a small file system cannot be mounted here (not root, or a container): %v", err)
-	}
-	t.Cleanup(func() { must(t, unix.Unmount(dir, unix.MNT_DETACH)) })
+	dir := disktest.New(t, 6<<20)
 	g := newGateway(t, dir)
 	g.bucket(t, "full")
 	s := open(t, g.config("full"))
