@@ -13,6 +13,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -284,12 +285,12 @@ func TestCustodyInChromium(t *testing.T) {
 		t.Fatal("Eva reads already: this test would prove nothing")
 	}
 	second, goOn := make(chan struct{}), make(chan struct{})
-	taken := 0
+	var taken atomic.Int32
 	s.inTheWay(func(r *http.Request) {
 		if r.Method != http.MethodPost || !number.MatchString(filepath.Base(r.URL.Path)) || !strings.HasPrefix(r.URL.Path, "/audit/rewrap/") {
 			return
 		}
-		if taken++; taken == 2 {
+		if taken.Add(1) == 2 {
 			close(second)
 			<-goOn
 		}

@@ -32,6 +32,10 @@ const problem = by("problem");
 let identities: Identity[] = [];
 let stopped = true;
 
+/** How long unlocked keys stay while nothing is done, in ms. */
+const idle = 15 * 60_000;
+let touched = Date.now();
+
 function tell(e: unknown): void {
   const sentence = e === null ? "" : e instanceof Problem ? say(`audit.js.${e.code}`, e.values) : say("audit.js.malformed");
   problem.textContent = sentence;
@@ -178,4 +182,9 @@ if (data.total > 0) {
   });
   by("stop").addEventListener("click", () => (stopped = true));
 }
+for (const event of ["pointermove", "keydown", "pointerdown"]) addEventListener(event, () => (touched = Date.now()), { passive: true });
+setInterval(() => {
+  if (!stopped) touched = Date.now();
+  if (identities.length > 0 && Date.now() - touched > idle) location.reload(); // which forgets them
+}, 10_000);
 addEventListener("pageshow", (e) => e.persisted && location.reload()); // keys do not come back with the page
