@@ -139,8 +139,10 @@ type recordingsPage struct {
 	Rows       []recordingRow
 	Page       int
 	Steps      []guardStep // what auditors have to set up; none: it is done
-	Newer      string      // addresses of the pages beside this one, "" none
-	Older      string
+	// Unguarded: recordings are made that nobody reads once the auditors' keys are lost.
+	Unguarded bool
+	Newer     string // addresses of the pages beside this one, "" none
+	Older     string
 }
 
 type option struct {
@@ -196,6 +198,7 @@ func (w *Web) listRecordings(rw http.ResponseWriter, r *http.Request, by access.
 	for _, s := range found.Sessions {
 		data.Rows = append(data.Rows, rowOf(p, s))
 	}
+	data.Unguarded = w.unguarded()
 	if data.Steps, err = w.guardSteps(r, by, p); err != nil {
 		return err
 	}

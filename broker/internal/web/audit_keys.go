@@ -14,6 +14,7 @@ type keysPage struct {
 	Keys    []keyRow
 	Keep    keysData
 	Policy  bool // there is a page of who may read
+	Escrow  bool // and one of the printed keys
 	// Unguarded: recordings are made that nobody reads once the auditors' keys are lost.
 	Unguarded bool
 }
@@ -40,7 +41,7 @@ func (w *Web) keysPage(rw http.ResponseWriter, r *http.Request, by access.Accoun
 	if err != nil {
 		return err
 	}
-	data := keysPage{Account: by, Said: said, Policy: w.policies != nil, Unguarded: w.unguarded(), Keep: keysData{Keys: []playKey{}, Texts: p.All("audit.js.")}}
+	data := keysPage{Account: by, Said: said, Policy: w.policies != nil, Escrow: w.custody != nil, Unguarded: w.unguarded(), Keep: keysData{Keys: []playKey{}, Texts: p.All("audit.js.")}}
 	for _, k := range keys {
 		data.Keys = append(data.Keys, keyRow{ID: k.ID, Name: k.Name, PublicKey: k.PublicKey, Made: minute(p, k.Made)})
 		data.Keep.Keys = append(data.Keep.Keys, playKey{ID: k.ID, Name: k.Name, Wrapped: k.Wrapped})

@@ -104,15 +104,16 @@ func TestPolicyPageInBrowser(t *testing.T) {
 			b := newChromium(t, h, language)
 			b.open("/signin?next=/audit/policy", "#email")
 			b.signInWith("dino@esempio.example", goodPassword)
-			b.until(`location.pathname === "/audit/policy" && document.querySelector("#policy")`)
+			b.until(`location.pathname === "/audit/policy" && document.querySelector("#draft:not([hidden])")`)
 			b.glance("policy-none")
 			file := filepath.Join(t.TempDir(), "1.policy")
 			if err := os.WriteFile(file, firstPolicy(t).Bytes(), 0o600); err != nil {
 				t.Fatal(err)
 			}
 			b.do(chromedp.SetUploadFiles("#policy", []string{file}))
-			b.click(".card .primary")
-			b.until(`document.querySelector("dl.facts")`)
+			evaluate[bool](b, `document.querySelector("#bring").closest("details").open = true`)
+			b.click("#bring button")
+			b.until(`document.querySelector("dl.facts") && document.querySelector("#draft:not([hidden])")`)
 			b.look("policy")
 		})
 	}

@@ -277,14 +277,14 @@ func TestNoEscrowIsSaid(t *testing.T) {
 	administrator := signedIn(t, s.h, access.Administrator, "Carla Neri", "carla@esempio.example")
 	const warning, steps = "No emergency keys yet", "What you still have to set up"
 	p.get("/audit/").shows(t, steps, `href="/audit/escrow"`)
-	for path, who := range map[string]*person{"/audit/keys": p, "/audit/policy": p, "/settings": administrator} {
+	for path, who := range map[string]*person{"/audit/": p, "/audit/keys": p, "/audit/policy": p, "/settings": administrator} {
 		who.get(path).shows(t, warning)
 	}
 	signed := firstPolicy(t)
 	if _, err := s.AddPolicy(t.Context(), auditor, signed.Bytes()); err != nil {
 		t.Fatal(err)
 	}
-	for path, who := range map[string]*person{"/audit/keys": p, "/audit/policy": p, "/settings": administrator} {
+	for path, who := range map[string]*person{"/audit/": p, "/audit/keys": p, "/audit/policy": p, "/settings": administrator} {
 		who.get(path).hides(t, warning)
 	}
 	p.get("/audit/escrow").shows(t, "names three emergency keys")
