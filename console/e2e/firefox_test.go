@@ -53,7 +53,7 @@ func programFromFirefox(o *office, f *stage.Firefox) {
 	o.must(f.Until("thanked", `document.querySelector(".rating .notice.good") !== null && `+settledPage))
 	o.picture("rated", o.customer)
 	o.must(o.console.Until("the stars", `document.querySelector(".ended .stars")?.textContent.startsWith("★★★★")`))
-	o.must(f.Click(`a[href="/session/log"]`))
+	o.must(f.Open(o.broker.URL + "/session/log"))
 	o.must(f.Until("the log", `location.pathname === "/session/log" && document.querySelector('tr[data-code="agent.removed"]') !== null && document.querySelector('tr[data-code="session.rated"], tr[data-code="consent.given"]') !== null`))
 	o.picture("log", o.customer)
 }

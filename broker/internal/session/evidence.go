@@ -90,14 +90,20 @@ func (e *evidence) moveCursor(u protocol.CursorUpdate, at time.Time) error {
 	return nil
 }
 
+// moved writes the cursor's way since the last time.
+func (e *evidence) moved() error {
+	if len(e.cursor) == 0 {
+		return nil
+	}
+	points := e.cursor
+	e.cursor = nil
+	return e.append(recordings.TrackMeta, protocol.EventCursorMoved, map[string]any{"points": points})
+}
+
 // second is called once a second: what was collected is written and sealed.
 func (e *evidence) second() error {
-	if len(e.cursor) > 0 {
-		points := e.cursor
-		e.cursor = nil
-		if err := e.append(recordings.TrackMeta, protocol.EventCursorMoved, map[string]any{"points": points}); err != nil {
-			return err
-		}
+	if err := e.moved(); err != nil {
+		return err
 	}
 	if err := e.video.Flush(e.now()); err != nil {
 		return err

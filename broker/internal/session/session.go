@@ -314,8 +314,13 @@ func (s *session) end(reason protocol.EndReason, by string) {
 // drainPatience bounds how long an end waits for frames that came before it.
 const drainPatience = time.Second
 
-// drain records the frames that came before the picture stopped.
+// drain records the frames that came before the picture stopped, and the cursor's way.
 func (s *session) drain() {
+	defer func() {
+		if !s.broken {
+			_ = s.evidence.moved() // if it fails, so does the end, which says so
+		}
+	}()
 	patience := time.NewTimer(drainPatience)
 	defer patience.Stop()
 	for flushed := s.room.Flushed(); flushed != nil || len(s.frames) > 0; {
