@@ -12,6 +12,7 @@ const (
 	EndSession       Action = "end_session"       // the red X
 	ReadEvidence     Action = "read_evidence"     // find, fetch and verify its recording
 	ReadTrail        Action = "read_trail"        // what administrators did and who read what
+	ReadShared       Action = "read_shared"       // what an auditor shared with oneself or one's team
 	DecideErasure    Action = "decide_erasure"    // ask for and decide on legal holds and erasures
 	SeeMetrics       Action = "see_metrics"       // health and figures of the service
 	ManageAccounts   Action = "manage_accounts"   // accounts, teams, profiles
@@ -21,7 +22,7 @@ const (
 
 // Actions lists the closed set.
 func Actions() []Action {
-	return []Action{IssueKey, ListSessions, ViewSession, EndSession, ReadEvidence, ReadTrail, DecideErasure, SeeMetrics, ManageAccounts, ManageOffice, ManageRecipients}
+	return []Action{IssueKey, ListSessions, ViewSession, EndSession, ReadEvidence, ReadTrail, ReadShared, DecideErasure, SeeMetrics, ManageAccounts, ManageOffice, ManageRecipients}
 }
 
 // Scope is the session that an action is about: whose it is. It is the zero Scope
@@ -67,6 +68,8 @@ func Can(a Account, action Action, s Scope) bool {
 		return a.Role == Auditor && inTerritory(a, s)
 	case ReadTrail:
 		return a.Role == Auditor || a.Role == DPO
+	case ReadShared:
+		return a.Role.assists()
 	case DecideErasure:
 		return a.Role == Auditor && inTerritory(a, s) || a.Role == DPO
 	case SeeMetrics:

@@ -12,8 +12,8 @@ func TestCan(t *testing.T) {
 	const own, team, other = 1, 2, 4
 	const all = own | team | other
 	want := map[Role]map[Action]int{
-		Technician:    {IssueKey: all, ListSessions: own, ViewSession: own, EndSession: own},
-		Lead:          {IssueKey: all, ListSessions: own | team, ViewSession: own | team, EndSession: own | team},
+		Technician:    {IssueKey: all, ListSessions: own, ViewSession: own, EndSession: own, ReadShared: all},
+		Lead:          {IssueKey: all, ListSessions: own | team, ViewSession: own | team, EndSession: own | team, ReadShared: all},
 		Auditor:       {ListSessions: own | team, ReadEvidence: own | team, ReadTrail: all, DecideErasure: own | team, ManageRecipients: all},
 		Administrator: {ListSessions: all, SeeMetrics: all, ManageAccounts: all, ManageOffice: all},
 		Maintainer:    {SeeMetrics: all},

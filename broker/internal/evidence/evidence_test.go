@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -54,6 +55,7 @@ type env struct {
 	mu       sync.Mutex
 	readers  []recordings.Recipient // guarded by mu: Evidence asks while it runs
 	e        *Evidence
+	ahead    atomic.Int64 // nanoseconds, of the office's clock
 }
 
 func (n *env) read(by ...recordings.Recipient) {
@@ -75,7 +77,7 @@ func newEnv(t testing.TB) *env {
 			n.mu.Lock()
 			defer n.mu.Unlock()
 			return n.readers, nil
-		}, Policies: t.TempDir(), Keys: func() (translog.Keys, error) { return translog.Keys{}, nil }, Retention: func(context.Context) (int, error) { return 90, nil }, Logger: slog.New(slog.DiscardHandler)}
+		}, Policies: t.TempDir(), Now: func() time.Time { return time.Now().Add(time.Duration(n.ahead.Load())) }, Keys: func() (translog.Keys, error) { return translog.Keys{}, nil }, Retention: func(context.Context) (int, error) { return 90, nil }, Logger: slog.New(slog.DiscardHandler)}
 	n.open(t)
 	t.Cleanup(func() { must(0, n.e.Close())(t) })
 	return n

@@ -31,9 +31,7 @@ func (n *env) copy(t testing.TB, session string) promised {
 }
 
 // clock lets the office's time be another.
-func (n *env) clock(ahead time.Duration) {
-	n.e.config.Now = func() time.Time { return time.Now().Add(ahead) }
-}
+func (n *env) clock(ahead time.Duration) { n.ahead.Store(int64(ahead)) }
 
 func gives(give bool) func(context.Context) (bool, int, error) {
 	return func(context.Context) (bool, int, error) { return give, 7, nil }

@@ -30,10 +30,12 @@ type recordingPage struct {
 	Max      int
 	Play     playData
 	// What the template "unlock" says, and the keys that it offers.
-	UnlockHow string
-	Keys      []playKey
-	Decisions bool // there are pages of retention and holds
-	Shares    bool // there is a page of copies and shares
+	UnlockHow   string
+	Keys        []playKey
+	Decisions   bool     // there are pages of retention and holds
+	Shares      bool     // there is a page of copies and shares
+	Whom        []option // whom a part can be shared with; none: there is no form
+	ShareTracks []option
 }
 
 type partRow struct {
@@ -239,6 +241,15 @@ func (w *Web) play(rw http.ResponseWriter, r *http.Request, by access.Account) e
 		data.Play.Segments = append(data.Play.Segments, playSegment{Number: s.Number, Bytes: s.Bytes, Bag: s.Bag && !s.Shredded})
 	}
 	data.UnlockHow, data.Keys = p.T("audit.play.unlock_how"), data.Play.Keys
+	if w.sharing != nil {
+		if data.Whom, err = w.addresseesOf(r, p); err != nil {
+			return err
+		}
+		for t := range 7 {
+			name := strconv.Itoa(t)
+			data.ShareTracks = append(data.ShareTracks, option{name, p.T("audit.track." + name), t == videoTrack || t == 6})
+		}
+	}
 	p.Data = data
 	rw.Header().Set("Content-Security-Policy", consolePolicy)
 	return w.show(rw, http.StatusOK, "audit-play", p)

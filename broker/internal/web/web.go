@@ -116,7 +116,7 @@ func OfficeOf(s access.Settings) Office {
 		CopyDays: s.CustomerDays, CopyWithheld: s.WithholdRecording}
 }
 
-// Config is what New needs. Every field but Evidence, AuditorKeys, Policies, Custody, Rewraps, Decisions, People, Receipts, Shares, Copies, Console, Style, Agents and Logger is required.
+// Config is what New needs. Every field but Evidence, AuditorKeys, Policies, Custody, Rewraps, Decisions, People, Receipts, Shares, Sharing, Copies, Console, Style, Agents and Logger is required.
 type Config struct {
 	Sessions Sessions
 	Accounts Accounts
@@ -136,8 +136,9 @@ type Config struct {
 	// Receipts gives what the global log says of a session, evidence.ErrUnknown if
 	// nothing; nil: there are no receipts.
 	Receipts func(ctx context.Context, session string) ([]byte, error)
-	Shares   Shares // of a session's page of copies and shares; nil: there is none
-	Copies   Copies // behind customers' private links; nil: there are none
+	Shares   Shares  // of a session's page of copies and shares; nil: there is none
+	Sharing  Sharing // of parts of sessions with technicians; nil: there is none
+	Copies   Copies  // behind customers' private links; nil: there are none
 	// Office is asked for each page, because set-up fills it in.
 	Office func(context.Context) (Office, error)
 	Legal  *Legal
@@ -171,8 +172,9 @@ type Web struct {
 	decisions   Decisions // nil: there are no pages of trail and retention
 	people      func(context.Context) ([]access.Account, error)
 	receipts    func(ctx context.Context, session string) ([]byte, error)
-	shares      Shares // nil: there is no page of them
-	copies      Copies // nil: there are no private links
+	shares      Shares  // nil: there is no page of them
+	sharing     Sharing // nil: nothing is shared with technicians
+	copies      Copies  // nil: there are no private links
 	office      func(context.Context) (Office, error)
 	texts       *lang.Catalog
 	publicURL   string
@@ -212,7 +214,7 @@ func New(c Config) (*Web, error) {
 	mac := hmac.New(sha256.New, c.CookieKey)
 	mac.Write([]byte("consento customer cookie v1"))
 	w := &Web{
-		sessions: c.Sessions, accounts: c.Accounts, setup: c.Setup, settings: c.Settings, evidence: c.Evidence, auditorKeys: c.AuditorKeys, policies: c.Policies, custody: c.Custody, rewraps: c.Rewraps, decisions: c.Decisions, people: c.People, receipts: c.Receipts, shares: c.Shares, copies: c.Copies, office: c.Office, texts: c.Texts,
+		sessions: c.Sessions, accounts: c.Accounts, setup: c.Setup, settings: c.Settings, evidence: c.Evidence, auditorKeys: c.AuditorKeys, policies: c.Policies, custody: c.Custody, rewraps: c.Rewraps, decisions: c.Decisions, people: c.People, receipts: c.Receipts, shares: c.Shares, sharing: c.Sharing, copies: c.Copies, office: c.Office, texts: c.Texts,
 		publicURL: base,
 		legal:     c.Legal,
 		cookies:   customerCookies{key: mac.Sum(nil), now: time.Now},
@@ -304,6 +306,11 @@ func (w *Web) routes() http.Handler {
 	}
 	if w.copies != nil {
 		for path, h := range w.copyRoutes() {
+			mux.Handle(path, h)
+		}
+	}
+	if w.sharing != nil {
+		for path, h := range w.sharedRoutes() {
 			mux.Handle(path, h)
 		}
 	}

@@ -127,6 +127,11 @@ export class TrackKeys {
     this.#contentKey = contentKey;
   }
 
+  /** contentKey is what all of them are derived from. */
+  get contentKey(): Bytes {
+    return this.#contentKey;
+  }
+
   covers(): boolean {
     return true;
   }

@@ -8,6 +8,7 @@ import { byBag } from "./keys";
 import { Problem } from "./problem";
 import { Recording } from "./recording";
 import { Server } from "./server";
+import { Sharing } from "./sharing";
 import { Theatre } from "./theatre";
 import { type LockedKey, Unlock } from "./unlock";
 import { clock, say, speak } from "./words";
@@ -71,6 +72,8 @@ function lock(sentence: string): void {
   unlock.form.hidden = false;
   tell(sentence);
 }
+
+if (document.getElementById("share") !== null) new Sharing(play.id, () => recording, trouble);
 
 const unlock = new Unlock(play.keys, open);
 by("lock").addEventListener("click", () => lock(""));

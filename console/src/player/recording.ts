@@ -34,6 +34,12 @@ export interface Hole {
   readonly to: number;
 }
 
+/** A form of the picture that holds when what was shared begins: stream and initialisation segment. */
+export interface Form {
+  readonly segment: number;
+  readonly body: Bytes;
+}
+
 export class Recording {
   readonly streams = new Map<number, Piece[]>();
   happenings: Happening[] = [];
@@ -50,14 +56,14 @@ export class Recording {
   }
 
   /** open reads indexes, events and the forms of the picture; the picture itself stays where it is. */
-  static async open(server: Server, id: string, numbers: readonly number[], way: Way): Promise<Recording> {
+  static async open(server: Server, id: string, numbers: readonly number[], way: Way, forms: readonly Form[] = []): Promise<Recording> {
     const segments: Segment[] = [];
     for (const n of numbers) segments.push(await Segment.open(server, id, n, way));
     const first = segments[0];
     if (first === undefined) throw new Problem("malformed");
     for (const s of segments) s.shift = Math.max(0, s.open.started - first.open.started);
     const r = new Recording(id, segments);
-    await Promise.all([r.#read(), r.#picture()]);
+    await Promise.all([r.#read(), r.#picture(forms)]);
     for (const [i, s] of segments.entries()) {
       const next = segments[i + 1];
       const begins = next === undefined ? Infinity : next.shift + Math.min(...next.headers.filter((h) => h.kind === 1).map((h) => h.at));
@@ -92,24 +98,36 @@ export class Recording {
     return this.segments.flatMap((s) => s.damaged.map((header) => ({ segment: s.number, header, at: header.at + s.shift })));
   }
 
+  /** formsAt are the forms that hold at a time, for who is not given what comes before. */
+  async formsAt(at: number): Promise<Form[]> {
+    const forms: Form[] = [];
+    for (const s of this.segments) {
+      const last = new Map<number, Bytes>();
+      for (const i of await s.read(s.video.filter((h) => isInit(h) && h.at + s.shift < at))) last.set(i.body[0] ?? 0, i.body);
+      for (const body of last.values()) forms.push({ segment: s.number, body });
+    }
+    return forms;
+  }
+
   async #read(): Promise<void> {
     const all = (await Promise.all(this.segments.map((s) => s.tracks(Track.control, Track.events, Track.chat, Track.meta)))).flat().map(happeningOf);
     this.meta = all.filter((h) => h.code.startsWith("cursor."));
     this.happenings = all.filter((h) => !h.code.startsWith("cursor."));
   }
 
-  async #picture(): Promise<void> {
+  async #picture(known: readonly Form[]): Promise<void> {
     for (const s of this.segments) {
       const inits = await s.read(s.video.filter(isInit));
       const forms = new Map(inits.map((i) => [i.header.index, i.body]));
-      const ids = new Set(inits.map((i) => i.body[0] ?? 0));
+      const before = known.filter((f) => f.segment === s.number);
+      const ids = new Set([...inits.map((i) => i.body[0] ?? 0), ...before.map((f) => f.body[0] ?? 0)]);
       const only = ids.size === 1 ? [...ids][0] : undefined;
       // Which of several streams a fragment is of stands inside: they are read once.
       const owner = new Map<number, number>();
       if (only === undefined) for (const i of await s.read(s.video)) owner.set(i.header.index, i.body[0] ?? 0);
-      const form = new Map<number, Bytes>();
+      const form = new Map<number, Bytes>(before.map((f) => [f.body[0] ?? 0, f.body.slice(1)]));
       const here = new Map<number, Piece[]>();
-      const broken = new Set<number>(); // streams that wait for a key frame
+      const broken = new Set<number>(before.map((f) => f.body[0] ?? 0)); // streams that wait for a key frame
       for (const h of s.video) {
         const id = only ?? owner.get(h.index);
         if (id === undefined) {
@@ -126,13 +144,13 @@ export class Recording {
         if (broken.has(id)) {
           if ((h.flags & Flag.key) === 0) continue; // cannot be decoded without what is missing
           broken.delete(id);
-        } else if (last !== undefined) last.end = Math.max(last.end, at); // it stayed until this one
+        } else if (last !== undefined) last.end = s.known(last.header, Math.max(last.end, at)); // it stayed until this one
         pieces.push({ segment: s, header: h, at, end: at + h.duration, key: (h.flags & Flag.key) !== 0, init: current });
         here.set(id, pieces);
       }
       for (const [id, pieces] of here) {
         const last = pieces.at(-1);
-        if (last !== undefined && !broken.has(id)) last.end = Math.max(last.end, s.end);
+        if (last !== undefined && !broken.has(id)) last.end = s.known(last.header, Math.max(last.end, s.end));
         this.streams.set(id, [...(this.streams.get(id) ?? []), ...pieces]);
       }
     }

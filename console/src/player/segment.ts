@@ -1,10 +1,12 @@
 // One segment of a recording: its index at once, its contents when they are wanted.
 
 import { type Bytes, concat } from "./bytes";
+import { TrackKeys } from "./bag";
 import type { Keys, Way } from "./keys";
 import { Problem } from "./problem";
 import { Flag, type Header, headerSize, Kind, maxOpen, type Open, parseHeader, parseIndex, parseOpen, Track } from "./record";
 import type { Server } from "./server";
+import { makeShare, type ShareTerms } from "./share";
 
 /** An Item is one decrypted record. */
 export interface Item {
@@ -50,8 +52,21 @@ export class Segment {
     return new Segment(server, open, headers, await way.open(keys, open));
   }
 
+  /** share gives a part of this segment to whoever has the secret of a link; only who opened the key bag can. */
+  share(terms: ShareTerms, secret: Bytes): Promise<string> {
+    if (!(this.#keys instanceof TrackKeys)) throw new Problem("foreign_key");
+    return makeShare(this.#keys.contentKey, this.open, terms, secret);
+  }
+
   #covers(h: Header): boolean {
     return this.#keys.covers(h.track, Math.floor(h.at / 60_000));
+  }
+
+  /** known is the time, at most until, up to which there are keys behind a record without a break; ms of the session. */
+  known(h: Header, until: number): number {
+    let minute = Math.floor(h.at / 60_000);
+    while ((minute + 1) * 60_000 + this.shift < until && this.#keys.covers(h.track, minute + 1)) minute++;
+    return Math.min(until, (minute + 1) * 60_000 + this.shift);
   }
 
   /** end is the time up to which anything is known of this segment, ms of the session. */

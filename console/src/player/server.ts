@@ -45,6 +45,13 @@ export class Server {
   /** keys is what the way to the keys begins with: a key bag or a share. */
   keys = async (from: "bags" | "shares", segment: number): Promise<string> => (await this.#get(`${from}/${segment}`)).text();
 
+  /** forms are what a share has besides keys, encrypted; null where there are none. */
+  forms = async (): Promise<string | null> => {
+    const r = await fetch(`${this.#base}forms`).catch(() => null);
+    if (r === null || (!r.ok && r.status !== 404)) throw new Problem("network");
+    return r.ok ? r.text() : null;
+  };
+
   /** log is the customer's log of a segment, sealed. */
   log = async (segment: number): Promise<string> => (await this.#get(`log/${segment}`)).text();
 

@@ -8,6 +8,7 @@ import type { Identity } from "./identity";
 import type { Keys, Way } from "./keys";
 import { Problem } from "./problem";
 import type { Open } from "./record";
+import type { Form } from "./recording";
 
 const minuteMs = 60_000;
 const most = 64 << 10; // tracks times minutes
@@ -107,6 +108,7 @@ export async function openShare(text: string, open: Open, by: ShareKey, now: num
   if ("secret" in by) {
     if (s.stanzas.length > 0) throw new Problem("foreign_key");
     keys = await decrypt(s, await expand32(by.secret, utf8(info)));
+    if (keys === null) throw new Problem("wrong_secret");
   } else {
     await openStanzas(s.stanzas, [by.identity], info, (z, p) => `${z.class} ${p.id}`, async (raw) => (keys = await decrypt(s, raw)) !== null);
   }
@@ -116,6 +118,29 @@ export async function openShare(text: string, open: Open, by: ShareKey, now: num
 
 /** byShare is the way into a recording for who was given a share. */
 export const byShare = (key: ShareKey): Way => ({ from: "shares", open: (text, open) => openShare(text, open, key, Date.now()) });
+
+/** lockForms encrypts what else a share has, under the secret of its link. */
+export async function lockForms(id: string, forms: readonly Form[], secret: Bytes): Promise<string> {
+  const nonce = crypto.getRandomValues(new Uint8Array(12));
+  const key = await crypto.subtle.importKey("raw", await expand32(secret, utf8(formsInfo(id))), "AES-GCM", false, ["encrypt"]);
+  const text = JSON.stringify(forms.map((f) => ({ segment: f.segment, body: base64(f.body) })));
+  return base64(concat(nonce, new Uint8Array(await crypto.subtle.encrypt({ name: "AES-GCM", iv: nonce }, key, utf8(text)))));
+}
+
+/** openForms is the reverse. */
+export async function openForms(id: string, text: string, secret: Bytes): Promise<Form[]> {
+  const b = unbase64(text) ?? new Uint8Array(0);
+  const key = await crypto.subtle.importKey("raw", await expand32(secret, utf8(formsInfo(id))), "AES-GCM", false, ["decrypt"]);
+  try {
+    const plain = await crypto.subtle.decrypt({ name: "AES-GCM", iv: b.slice(0, 12) }, key, b.slice(12));
+    const list = JSON.parse(new TextDecoder().decode(plain)) as { segment: number; body: string }[];
+    return list.map((f) => ({ segment: f.segment, body: unbase64(f.body) ?? new Uint8Array(0) }));
+  } catch {
+    throw new Problem("wrong_secret");
+  }
+}
+
+const formsInfo = (id: string) => `consento-share-forms/v1 ${id}`;
 
 /** What is shared of a segment; times are ms of the segment, made wider to whole minutes. */
 export interface ShareTerms {

@@ -1,0 +1,246 @@
+package web
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"consento/broker/internal/access"
+	"consento/broker/internal/evidence"
+	"consento/broker/internal/ops"
+)
+
+// Sharing is what the pages ask of what auditors share with technicians. Every
+// method checks who asks: the addressee, as their account is now.
+type Sharing interface {
+	MakeShare(ctx context.Context, by access.Account, session string, n evidence.NewShare) (evidence.Share, error)
+	SharedWith(ctx context.Context, by access.Account) ([]evidence.Share, error)
+	Shared(ctx context.Context, by access.Account, id string) (evidence.Share, error)
+	// OpenShared states the viewing: it is on the log before OpenShared returns.
+	OpenShared(ctx context.Context, by access.Account, id string) (evidence.Share, string, error)
+	SharedSegment(ctx context.Context, by access.Account, grant, id string, n int) (io.ReadSeekCloser, time.Time, error)
+	SharedKeys(ctx context.Context, by access.Account, grant, id string, n int) ([]byte, error)
+	SharedForms(ctx context.Context, by access.Account, grant, id string) ([]byte, error)
+}
+
+// sharedCookie carries the grant of one share; its path keeps it to that share.
+const sharedCookie = "__Secure-consento-shared"
+
+func (w *Web) sharedRoutes() map[string]http.Handler {
+	segment := func(serve server) http.Handler {
+		return w.accounts.LoadSession(w.methods(w.sharedAction(func(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+			return w.giveBytes(func(r *http.Request, n int) (io.ReadSeekCloser, time.Time, error) {
+				return w.sharing.SharedSegment(r.Context(), by, sharedGrant(r), r.PathValue("id"), n)
+			}, serve)(rw, r)
+		}), nil))
+	}
+	return map[string]http.Handler{
+		"/audit/sessions/{id}/share": w.staff(w.auditAction(backToRecording), w.auditAction(w.makeShare)),
+		"/shared":                    w.staff(w.sharedAction(w.listShared), nil),
+		"/shared/{id}":               w.staff(w.sharedAction(w.showShared), nil),
+		"/shared/{id}/open":          w.staff(redirectTo("/shared"), w.sharedAction(w.openShared)),
+		"/shared/{id}/segments/{n}":  segment(serveWhole),
+		"/shared/{id}/index/{n}":     segment(w.serveIndex),
+		"/shared/{id}/records/{n}":   segment(w.serveRecords),
+		"/shared/{id}/shares/{n}":    w.staff(w.sharedAction(w.giveSharedKeys), nil),
+		"/shared/{id}/forms":         w.staff(w.sharedAction(w.giveSharedForms), nil),
+	}
+}
+
+// sharedAction is action for technicians.
+func (w *Web) sharedAction(do func(http.ResponseWriter, *http.Request, access.Account) error) action {
+	return func(rw http.ResponseWriter, r *http.Request) error {
+		account, ok := access.Current(r)
+		if ok && access.Can(account, access.ReadShared, access.Scope{}) {
+			return do(rw, r, account)
+		}
+		p := w.newPage(r, "shared.forbidden")
+		data := forbiddenPage{SignedIn: ok, SignIn: "/signin?next=" + url.QueryEscape(r.URL.Path), Body: p.T("shared.nobody")}
+		if ok {
+			data.Body = p.T("settings.signed_in", "name", isolate(account.Name))
+		}
+		p.Data = data
+		return w.show(rw, http.StatusForbidden, "settings-forbidden", p)
+	}
+}
+
+// addresseesOf lists whom a part of a session can be shared with: technicians and
+// their teams, as the form posts them.
+func (w *Web) addresseesOf(r *http.Request, p *page) ([]option, error) {
+	if w.people == nil {
+		return nil, nil
+	}
+	accounts, err := w.people(r.Context())
+	if err != nil {
+		return nil, err
+	}
+	var people, teams []option
+	known := map[string]bool{}
+	for _, a := range accounts {
+		if !access.Can(a, access.ReadShared, access.Scope{}) {
+			continue
+		}
+		people = append(people, option{Value: evidence.ToAccount + ":" + a.ID, Label: a.Name + ", " + a.Team})
+		if a.Team != "" && !known[a.Team] {
+			known[a.Team] = true
+			teams = append(teams, option{Value: evidence.ToTeam + ":" + a.Team, Label: p.T("audit.shares.team", "name", a.Team)})
+		}
+	}
+	return append(people, teams...), nil
+}
+
+// makeShare takes what an auditor's browser shares.
+func (w *Web) makeShare(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+	values, err := form(r)
+	if err != nil {
+		return err
+	}
+	offered, err := w.addresseesOf(r, w.newPage(r, "audit.play.title"))
+	if err != nil {
+		return err
+	}
+	n := evidence.NewShare{}
+	for _, o := range offered {
+		if o.Value == values.Get("whom") {
+			n.Kind, n.To, _ = strings.Cut(o.Value, ":")
+			n.ToName = n.To
+			if n.Kind == evidence.ToAccount {
+				n.ToName = o.Label
+			}
+		}
+	}
+	var files []string
+	from, ferr := strconv.Atoi(values.Get("from"))
+	upto, uerr := strconv.Atoi(values.Get("to"))
+	if n.Why, err = ops.CleanLine(values.Get("why"), maxReason); err != nil || ferr != nil || uerr != nil || upto > 1<<20 || from < 0 ||
+		json.Unmarshal([]byte(values.Get("files")), &files) != nil {
+		return errForm
+	}
+	n.From, n.Upto = time.Duration(from)*time.Minute, time.Duration(upto)*time.Minute
+	for _, f := range files {
+		n.Files = append(n.Files, []byte(f))
+	}
+	if forms := values.Get("forms"); forms != "" {
+		n.Forms = []byte(forms)
+	}
+	s, err := w.sharing.MakeShare(r.Context(), by, r.PathValue("id"), n)
+	switch {
+	case errors.Is(err, evidence.ErrShare), errors.Is(err, evidence.ErrReason):
+		return answer(rw, http.StatusUnprocessableEntity, map[string]string{"problem": "share"})
+	case errors.Is(err, evidence.ErrDecided), errors.Is(err, evidence.ErrShredded):
+		return answer(rw, http.StatusConflict, map[string]string{"problem": "moved"})
+	case err != nil:
+		return err
+	}
+	return answer(rw, http.StatusOK, map[string]string{"id": s.ID})
+}
+
+// sharedPage is the data of the templates "shared" and "shared-list".
+type sharedPage struct {
+	Account access.Account
+	Rows    []sharedRow
+	Row     sharedRow
+	Wrong   string // why it does not open
+	Play    sharedPlay
+}
+
+type sharedRow struct {
+	ID, Started, Technician, Team, By, What, Until, State string
+	Open                                                  bool
+}
+
+type sharedPlay struct {
+	ID       string            `json:"id"`
+	Session  string            `json:"session"`
+	Segments []copyPart        `json:"segments"`
+	Texts    map[string]string `json:"texts"`
+}
+
+func sharedRowOf(p *page, s evidence.Share) sharedRow {
+	row := shareRowOf(p, s, time.Now())
+	return sharedRow{ID: s.ID, Started: minute(p, s.Started), Technician: s.Technician, Team: s.Team, By: row.Made, What: row.What, Until: row.Until, State: row.State, Open: row.Open}
+}
+
+func (w *Web) listShared(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+	p := w.newPage(r, "shared.title")
+	all, err := w.sharing.SharedWith(r.Context(), by)
+	if err != nil {
+		return err
+	}
+	data := sharedPage{Account: by}
+	for _, s := range all {
+		data.Rows = append(data.Rows, sharedRowOf(p, s))
+	}
+	p.Data = data
+	return w.show(rw, http.StatusOK, "shared-list", p)
+}
+
+func (w *Web) showShared(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+	p := w.newPage(r, "shared.one.title")
+	s, err := w.sharing.Shared(r.Context(), by, r.PathValue("id"))
+	data := sharedPage{Account: by}
+	status := http.StatusOK
+	switch {
+	case errors.Is(err, evidence.ErrNotFound):
+		data.Wrong, status = p.T("shared.wrong"), http.StatusNotFound
+	case errors.Is(err, evidence.ErrHeld):
+		data.Wrong, status = p.T("shared.held"), http.StatusForbidden
+	case errors.Is(err, evidence.ErrExpired), errors.Is(err, evidence.ErrRevoked), errors.Is(err, evidence.ErrShredded):
+		data.Wrong, status = p.T("shared.over"), http.StatusGone
+	case err != nil:
+		return err
+	default:
+		data.Row = sharedRowOf(p, s)
+		data.Play = sharedPlay{ID: s.ID, Session: s.Session, Segments: []copyPart{}, Texts: playerTexts(p)}
+		for _, part := range s.Parts {
+			data.Play.Segments = append(data.Play.Segments, copyPart{part.Number, part.Keys, false})
+		}
+	}
+	p.Data = data
+	rw.Header().Set("Content-Security-Policy", consolePolicy)
+	return w.show(rw, status, "shared", p)
+}
+
+func (w *Web) openShared(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+	s, grant, err := w.sharing.OpenShared(r.Context(), by, r.PathValue("id"))
+	if err != nil {
+		return w.sharedProblem(rw, err)
+	}
+	http.SetCookie(rw, &http.Cookie{Name: sharedCookie, Value: grant, Path: "/shared/" + s.ID + "/", MaxAge: int(GrantTime.Seconds()),
+		Secure: true, HttpOnly: true, SameSite: http.SameSiteStrictMode})
+	rw.WriteHeader(http.StatusNoContent)
+	return nil
+}
+
+func sharedGrant(r *http.Request) string {
+	if c, err := r.Cookie(sharedCookie); err == nil {
+		return limited(c.Value, 128)
+	}
+	return ""
+}
+
+func (w *Web) giveSharedKeys(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+	n, err := segmentNumber(r)
+	if err != nil {
+		return err
+	}
+	b, err := w.sharing.SharedKeys(r.Context(), by, sharedGrant(r), r.PathValue("id"), n)
+	if err != nil {
+		return w.sharedProblem(rw, err)
+	}
+	return attach(rw, "application/json", "share.json", b)
+}
+
+func (w *Web) giveSharedForms(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+	b, err := w.sharing.SharedForms(r.Context(), by, sharedGrant(r), r.PathValue("id"))
+	if err != nil {
+		return w.sharedProblem(rw, err)
+	}
+	return attach(rw, "text/plain; charset=utf-8", "forms", b)
+}
