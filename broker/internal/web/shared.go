@@ -118,7 +118,7 @@ func (w *Web) makeShare(rw http.ResponseWriter, r *http.Request, by access.Accou
 	var files []string
 	from, ferr := strconv.Atoi(values.Get("from"))
 	upto, uerr := strconv.Atoi(values.Get("to"))
-	if n.Why, err = ops.CleanLine(values.Get("why"), maxReason); err != nil || ferr != nil || uerr != nil || upto > 1<<20 || from < 0 ||
+	if n.Why, err = ops.CleanLine(values.Get("why"), evidence.MaxReason); err != nil || ferr != nil || uerr != nil || upto > 1<<20 || from < 0 ||
 		json.Unmarshal([]byte(values.Get("files")), &files) != nil {
 		return errForm
 	}

@@ -108,7 +108,7 @@ export async function openShare(text: string, open: Open, by: ShareKey, now: num
   if ("secret" in by) {
     if (s.stanzas.length > 0) throw new Problem("foreign_key");
     keys = await decrypt(s, await expand32(by.secret, utf8(info)));
-    if (keys === null) throw new Problem("wrong_secret");
+    if (keys === null) throw new Problem("wrong_link");
   } else {
     await openStanzas(s.stanzas, [by.identity], info, (z, p) => `${z.class} ${p.id}`, async (raw) => (keys = await decrypt(s, raw)) !== null);
   }
@@ -136,7 +136,7 @@ export async function openForms(id: string, text: string, secret: Bytes): Promis
     const list = JSON.parse(new TextDecoder().decode(plain)) as { segment: number; body: string }[];
     return list.map((f) => ({ segment: f.segment, body: unbase64(f.body) ?? new Uint8Array(0) }));
   } catch {
-    throw new Problem("wrong_secret");
+    throw new Problem("wrong_link");
   }
 }
 

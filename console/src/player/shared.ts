@@ -42,7 +42,7 @@ async function open(): Promise<void> {
   tell("");
   const typed = link.value.trim();
   const secret = unbase64url32(typed.slice(typed.lastIndexOf("#") + 1));
-  if (secret === null) throw new Problem("wrong_secret");
+  if (secret === null) throw new Problem("wrong_link");
   const r = await fetch(`/shared/${page.id}/open`, { method: "POST" }).catch(() => null);
   if (r === null) throw new Problem("network");
   if (!r.ok) throw new Problem(r.status === 410 ? "over" : "grant");
