@@ -103,7 +103,7 @@ func TestBags(t *testing.T) {
 	recorder := must(os.ReadFile(first.bag))(t)
 	first.rewrap(t)
 	_ = l.Bag(t.Context(), first.segment) // the leaf may not be there yet
-	eventually(t, "wrapped anew", has(first))
+	eventually(t, "wrapped anew, and the answer here", func() bool { return has(first)() && l.Status().Bags == 0 })
 	if b := must(os.ReadFile(there(before(first.name()))))(t); !bytes.Equal(b, recorder) {
 		t.Error("the recorder's own bag is not kept")
 	}

@@ -10,6 +10,7 @@ import (
 	"iter"
 	"log/slog"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -105,10 +106,17 @@ func (k *keeper) decided(s translog.Segment, todo map[translog.Segment]bool, cou
 // destroy removes the bags whose destruction was decided.
 func (k *keeper) destroy(ctx context.Context) error {
 	var errs []error
+	there, err := k.there(ctx, len(k.gone))
+	if err != nil {
+		return err
+	}
 	for s := range k.gone {
 		name := recordings.BagName(recordings.SessionID(s.SID), s.Segment)
 		var failed []error
 		for _, n := range []string{name, before(name)} {
+			if there != nil && !there[n] {
+				continue // before this start
+			}
 			err := k.bags.RemoveBag(ctx, n)
 			if errors.Is(err, store.ErrRetained) { // nobody is given it, and its store destroys it itself
 				k.logger.Info("a key bag goes when its lock is over", slog.String("bag", n), slog.Any("reason", err))
@@ -125,14 +133,41 @@ func (k *keeper) destroy(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
+// few: so many are asked for one by one.
+const few = 16
+
+// there are the bags that there are, where many are asked for, as at a start, when
+// the log is read from its beginning; nil for few.
+func (k *keeper) there(ctx context.Context, n int) (map[string]bool, error) {
+	if n <= few {
+		return nil, nil
+	}
+	found := map[string]bool{}
+	for name, err := range k.bags.ListBags(ctx) {
+		if err != nil {
+			return nil, err
+		}
+		found[name] = true
+	}
+	return found, nil
+}
+
+// sweepMost recordings are tried in one sweep: a bucket is asked for each, and the
+// next sweep goes on with others.
+const sweepMost = 200
+
 // sweep deletes recordings that were purged and whose retention here is over, and
 // bags of sessions that never began.
 func (k *keeper) sweep(ctx context.Context) error {
 	var errs []error
+	tried := 0
 	for s := range k.purge {
 		if k.store == nil {
 			delete(k.purge, s)
 			continue
+		}
+		if tried++; tried > sweepMost {
+			break
 		}
 		err := k.store.Remove(ctx, recordings.SegmentName(recordings.SessionID(s.SID), s.Segment))
 		switch {
@@ -214,22 +249,35 @@ func (k *keeper) held(ctx context.Context, name string) (BagHeld, error) {
 	return BagHeld{name, sha256.Sum256(b)}, err
 }
 
+// asked at a time, of a store that has to be asked for each bag.
+const asked = 16
+
 func (k *keeper) list(ctx context.Context) iter.Seq2[BagHeld, error] {
 	return func(yield func(BagHeld, error) bool) {
+		var names []string
 		for name, err := range k.bags.ListBags(ctx) {
 			if err != nil {
 				yield(BagHeld{}, err)
 				return
 			}
-			if !bagName.MatchString(name) {
-				continue
+			if bagName.MatchString(name) {
+				names = append(names, name)
 			}
-			h, err := k.held(ctx, name)
-			if errors.Is(err, fs.ErrNotExist) {
-				continue // destroyed meanwhile
+		}
+		for some := range slices.Chunk(names, asked) {
+			held, errs := make([]BagHeld, len(some)), make([]error, len(some))
+			var all sync.WaitGroup
+			for i, name := range some {
+				all.Go(func() { held[i], errs[i] = k.held(ctx, name) })
 			}
-			if !yield(h, err) || err != nil {
-				return
+			all.Wait()
+			for i, err := range errs {
+				if errors.Is(err, fs.ErrNotExist) {
+					continue // destroyed meanwhile
+				}
+				if !yield(held[i], err) || err != nil {
+					return
+				}
 			}
 		}
 	}

@@ -70,6 +70,7 @@ type parts struct {
 
 type part struct {
 	offset, size int64
+	version      string // "": the newest
 }
 
 const maxOpen = 1024 // objects of which parts are remembered

@@ -163,7 +163,34 @@ func (p place) Open(ctx context.Context, name string) (io.ReadCloser, error) {
 			}
 		}
 	}
-	return p.s.Open(ctx, name, 0)
+	return p.live(ctx, name)
+}
+
+// live reads the parts of what is not closed.
+func (p place) live(ctx context.Context, name string) (io.ReadCloser, error) {
+	prefix := p.s.liveKey(name)
+	q := &sequence{s: p.s, ctx: ctx, name: name}
+	end := int64(0)
+	for o, err := range p.s.versions(ctx, prefix) {
+		if err != nil {
+			return nil, err
+		}
+		offset, err := strconv.ParseInt(strings.TrimPrefix(o.key, prefix), 10, 64)
+		if err != nil || offset != end {
+			break
+		}
+		for _, v := range slices.Backward(o.versions) {
+			if !v.Marker {
+				q.left = append(q.left, part{offset, v.Size, v.ID})
+				end += v.Size
+				break
+			}
+		}
+	}
+	if end == 0 {
+		return nil, fmt.Errorf("s3: %s: %w", name, fs.ErrNotExist)
+	}
+	return q, nil
 }
 
 func (p place) Bags(ctx context.Context) ([]string, error) {

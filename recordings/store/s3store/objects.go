@@ -173,7 +173,7 @@ func (s *Store) Append(ctx context.Context, name string, at int64, b []byte) err
 		}
 		p.locked = true
 	}
-	p.list, p.size = append(p.list, part{at, int64(len(b))}), at+int64(len(b))
+	p.list, p.size = append(p.list, part{offset: at, size: int64(len(b))}), at+int64(len(b))
 	s.remember(name, p)
 	return nil
 }
@@ -251,7 +251,7 @@ func (s *Store) parts(ctx context.Context, name string) (parts, error) {
 		if err != nil || offset != p.size {
 			break
 		}
-		p.list, p.size = append(p.list, part{offset, o.size}), p.size+o.size
+		p.list, p.size = append(p.list, part{offset: offset, size: o.size}), p.size+o.size
 	}
 	return p, nil
 }

@@ -28,7 +28,7 @@ func (s *Store) Open(ctx context.Context, name string, from int64) (io.ReadClose
 		return nil, store.OffsetError{Size: info.Size}
 	}
 	if info.Sealed {
-		p.list = []part{{0, info.Size}}
+		p.list = []part{{size: info.Size}}
 	}
 	for len(p.list) > 0 && p.list[0].offset+p.list[0].size <= from {
 		p.list = p.list[1:]
@@ -62,7 +62,7 @@ func (q *sequence) Read(b []byte) (int, error) {
 			key = q.s.recKey(q.name)
 		}
 		skip := max(0, q.from-next.offset)
-		now, err := q.s.get(q.ctx, key, "", skip)
+		now, err := q.s.get(q.ctx, key, next.version, skip)
 		if err != nil {
 			return 0, err
 		}

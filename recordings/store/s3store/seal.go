@@ -169,7 +169,7 @@ func (s *Store) same(ctx context.Context, name string, p parts) error {
 	for i, sealed := range []bool{true, false} {
 		in := &sequence{s: s, ctx: ctx, name: name, sealed: sealed, left: p.list}
 		if sealed {
-			in.left = []part{{0, p.size}}
+			in.left = []part{{size: p.size}}
 		}
 		hash := sha256.New()
 		_, err := io.Copy(hash, in)
