@@ -27,7 +27,7 @@ type Place interface {
 // the recordings: a [Listing] in JSON.
 const ListingFile = "versions.json"
 
-const maxListing = 1 << 30 // bytes of it
+const maxListing = 256 << 20 // bytes of it
 
 var errNoFile = errors.New("it is no file")
 

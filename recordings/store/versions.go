@@ -2,6 +2,9 @@ package store
 
 import (
 	"context"
+	"fmt"
+	"regexp"
+	"slices"
 	"strings"
 	"time"
 )
@@ -44,12 +47,25 @@ const (
 	Governance = "GOVERNANCE" // who has the right for it can
 )
 
+var offset = regexp.MustCompile(`^[0-9]{1,19}$`)
+
 // versions finds what contents do not show: hidden, overwritten, not locked.
 func (c *Comparison) versions(ctx context.Context, p Place, want map[string]*expected) error {
 	l, err := p.Listing(ctx)
 	if err != nil || l == nil {
 		return err
 	}
+	// The store, or whoever wrote the file, is not to be trusted with what is printed.
+	named := func(objects []Object) []Object {
+		return slices.DeleteFunc(objects, func(o Object) bool {
+			if ValidName(o.Name) && (o.Part == "" || offset.MatchString(o.Part)) {
+				return false
+			}
+			c.find(Unverifiable, p.Name(), fmt.Sprintf("%.120q", o.Name), "no recording is called so: it was put there")
+			return true
+		})
+	}
+	l.Recordings, l.Parts, l.Bags = named(l.Recordings), named(l.Parts), named(l.Bags)
 	closed := map[string]bool{}
 	for _, o := range l.Recordings {
 		closed[o.Name] = true
@@ -97,13 +113,13 @@ func (c *Comparison) object(p Place, o Object, mode string, now time.Time) {
 func (c *Comparison) lock(p Place, name string, v Version, mode string, now time.Time) {
 	switch {
 	case v.Broken != "":
-		c.find(Unverifiable, p.Name(), name, "what locks it could not be read: %s", v.Broken)
+		c.find(Unverifiable, p.Name(), name, "what locks it could not be read: %.200q", v.Broken)
 	case !v.Asked.IsZero() && v.Asked.Before(now):
 		// What it was locked for is over.
 	case v.Mode == "" || v.Until.IsZero():
 		c.find(Tampered, p.Name(), name, "nothing locks it")
 	case mode == Compliance && v.Mode != Compliance:
-		c.find(Tampered, p.Name(), name, "its lock is %s, which can be removed", v.Mode)
+		c.find(Tampered, p.Name(), name, "its lock is %.20q, which can be removed", v.Mode)
 	case v.Until.Before(v.Asked):
 		c.find(Tampered, p.Name(), name, "its lock was shortened: to %s from %s", stamp(v.Until), stamp(v.Asked))
 	case v.Asked.IsZero():
@@ -131,7 +147,7 @@ func (c *Comparison) bag(p Place, o Object, w *expected, now time.Time) {
 	case !w.shred.IsZero():
 		// That it is still there is said of it already.
 	case newest.Broken != "":
-		c.find(Unverifiable, p.Name(), o.Name, "what locks it could not be read: %s", newest.Broken)
+		c.find(Unverifiable, p.Name(), o.Name, "what locks it could not be read: %.200q", newest.Broken)
 	case newest.Mode == "" || newest.Until.Before(now):
 		// Its lock is renewed, so what it was written with is no measure.
 		c.find(Incomplete, p.Name(), o.Name, "nothing locks it: no witness renewed its lock")

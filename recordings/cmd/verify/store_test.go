@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/ed25519"
 	"crypto/sha256"
+	"encoding/json"
 	"errors"
 	"os"
 	"path/filepath"
@@ -12,6 +13,7 @@ import (
 	"time"
 
 	"consento/recordings"
+	"consento/recordings/store"
 	"consento/recordings/translog"
 )
 
@@ -110,6 +112,64 @@ func TestStore(t *testing.T) {
 	check("invented", exitUnverifiable, "does not know it")
 	must(t, os.Remove(invented))
 	check("mended", exitOK, "whole              6")
+
+	// What a store with versions and locks says, fetched into the folder.
+	at := now.Add(time.Hour)
+	good := store.Version{ID: "1", At: at, Newest: true, Mode: store.Compliance, Until: at.Add(time.Hour), Asked: at.Add(time.Hour)}
+	marker := store.Version{ID: "2", At: at, Newest: true, Marker: true}
+	with := func(change func(*store.Version)) store.Version { v := good; change(&v); return v }
+	listing := filepath.Join(second, store.ListingFile)
+	bagName := strings.TrimSuffix(names[1], ".rec") + ".key"
+	for _, c := range []struct {
+		what     string
+		versions []store.Version
+		want     int
+		says     string
+	}{
+		{"locked as it was told", []store.Version{good}, exitOK, "whole              6"},
+		{"locked for longer", []store.Version{with(func(v *store.Version) { v.Until = at.Add(5 * time.Hour) })}, exitOK, "whole              6"},
+		{"its time is over", []store.Version{with(func(v *store.Version) { v.Until, v.Asked = at.Add(-2*time.Hour), at.Add(-time.Hour) })}, exitOK, "whole              6"},
+		{"hidden", []store.Version{marker, good}, exitTampered, "a delete marker"},
+		{"only hidden is left", []store.Version{marker}, exitTampered, "no version of it is left"},
+		{"overwritten", []store.Version{good, good}, exitTampered, "it was overwritten: 2 versions"},
+		{"shortened", []store.Version{with(func(v *store.Version) { v.Until = at.Add(59 * time.Minute) })}, exitTampered, "its lock was shortened"},
+		{"not locked", []store.Version{with(func(v *store.Version) { v.Mode, v.Until = "", time.Time{} })}, exitTampered, "nothing locks it"},
+		{"weakened", []store.Version{with(func(v *store.Version) { v.Mode = store.Governance })}, exitTampered, "can be removed"},
+		{"an unknown kind of lock", []store.Version{with(func(v *store.Version) { v.Mode = "\x1b[2J" })}, exitTampered, `"\x1b[2J"`},
+		{"from somebody else", []store.Version{with(func(v *store.Version) { v.Asked = time.Time{} })}, exitUnverifiable, "not written by a witness"},
+		{"not said", []store.Version{with(func(v *store.Version) { v.Broken = "denied" })}, exitUnverifiable, "denied"},
+	} {
+		for kind, l := range map[string]store.Listing{
+			"recording": {At: at, Recordings: []store.Object{{Key: "k", Name: names[1], Versions: c.versions}}},
+			"part":      {At: at, Parts: []store.Object{{Key: "k", Name: names[1], Part: "0", Versions: c.versions}}},
+		} {
+			file, err := json.Marshal(l)
+			must(t, err)
+			must(t, os.WriteFile(listing, file, 0o600))
+			want, says := c.want, c.says
+			if kind == "part" && strings.Contains(says, "can be removed") {
+				want, says = exitOK, "" // what a part is locked with
+			}
+			if kind == "part" && strings.Contains(says, "x1b") {
+				continue
+			}
+			check(kind+" "+c.what, want, says)
+		}
+	}
+	for what, c := range map[string]struct {
+		listing string
+		want    int
+		says    string
+	}{
+		"a bag that is hidden without a decision": {`{"at":"` + at.Format(time.RFC3339) + `","bags":[{"name":"` + bagName + `","versions":[{"marker":true,"newest":true}]}]}`, exitTampered, "no decision"},
+		"a bag that nobody locks on":              {`{"at":"` + at.Format(time.RFC3339) + `","bags":[{"name":"` + bagName + `","versions":[{"newest":true}]}]}`, exitIncomplete, "renewed its lock"},
+		"a name for a terminal":                   {`{"recordings":[{"name":"\u001b[2J"}]}`, exitUnverifiable, `\x1b[2J`},
+		"not JSON":                                {`{`, exitUsage, ""},
+	} {
+		must(t, os.WriteFile(listing, []byte(c.listing), 0o600))
+		check(what, c.want, c.says)
+	}
+	must(t, os.Remove(listing))
 	must(t, log.Close())
 	check("key bags", exitOK, "none of the stores has any")
 	if _, _, code := verify(t, "store", filepath.Join(b.dir, "none"), first, "--policy", b.policy); code != exitUsage {
