@@ -9,7 +9,8 @@ type placed struct {
 }
 
 // place is an expression of a page: where what a CSS selector finds can be pressed,
-// as people see it. Before the first paint Chromium lets presses fall; scripts that
+// as people see it. Before the first paint Chromium lets presses fall (Firefox does
+// not, and tells of none where another window covers it); scripts that
 // are still to come would leave them without an answer, and fonts would move the
 // thing away from under the pointer. A page that goes on by itself (it has a list of
 // states) is never whole: its scripts, which wait for nothing, say that they are
@@ -20,7 +21,7 @@ func place(selector string) string {
 	const e = document.querySelector(%q);
 	if (e === null) return not("it is not there");
 	if (e.disabled || e.getAttribute("aria-disabled") === "true") return not("it is disabled");
-	if (performance.getEntriesByName("first-contentful-paint").length === 0) return not("nothing is painted yet");
+	if (navigator.userAgent.includes("Chrome") && performance.getEntriesByName("first-contentful-paint").length === 0) return not("nothing is painted yet");
 	if (document.readyState !== "complete") {
 		if (document.querySelector("ol.status") === null) return not("the page is " + document.readyState);
 		if (!document.documentElement.classList.contains("js")) return not("the page's script is still to come");
