@@ -23,6 +23,8 @@ import (
 	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
+
+	"consento/build/stage"
 )
 
 // browser is one Chromium with a page.
@@ -212,7 +214,7 @@ func (b *browser) frames() {
 // key presses keys as a person does.
 func (b *browser) key(keys string) {
 	b.t.Helper()
-	b.do(chromedp.KeyEvent(keys))
+	b.do(chromedp.KeyEvent(keys, stage.Raw))
 }
 
 // insert puts in a text at once, as from the clipboard.

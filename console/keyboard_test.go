@@ -93,7 +93,7 @@ func TestSessionByKeyboard(t *testing.T) {
 		p.change(scene(name, protocol.StateActive, now))
 		state(b, protocol.StateActive)
 		b.round(name + " active")
-		b.do(chromedp.KeyEvent(kb.Tab, chromedp.KeyModifiers(chromedp.ModifierShift)))
+		b.do(chromedp.KeyEvent(kb.Tab, stage.Raw, chromedp.KeyModifiers(chromedp.ModifierShift)))
 		b.focused(name + " active, back")
 		b.enter(name+" active", byID("end-session"))
 		e := p.wait("end_session")

@@ -8,6 +8,7 @@ import (
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
 
+	"consento/build/stage"
 	"consento/protocol"
 )
 
@@ -16,7 +17,7 @@ const palette = `document.querySelector("dialog.palette")`
 // ctrlK presses Ctrl+K.
 func ctrlK(b *browser) {
 	b.t.Helper()
-	b.do(chromedp.KeyEvent("k", chromedp.KeyModifiers(chromedp.ModifierCtrl)))
+	b.do(chromedp.KeyEvent("k", stage.Raw, chromedp.KeyModifiers(chromedp.ModifierCtrl)))
 }
 
 // TestPalette: every action by a few letters of its name, with the keyboard alone.
@@ -76,7 +77,7 @@ func TestPalette(t *testing.T) {
 	b.until("closed", `!`+palette+`.open`)
 	ctrlK(b)
 	b.until("new again", palette+`.open && `+palette+`.querySelector("input").value === ""`)
-	b.do(chromedp.KeyEvent(kb.ArrowDown))
+	b.do(chromedp.KeyEvent(kb.ArrowDown, stage.Raw))
 	b.until("second", palette+`.querySelectorAll("li")[1].getAttribute("aria-selected") === "true" && document.activeElement.getAttribute("aria-activedescendant") === "palette-1"`)
 	b.key("\x1b")
 	b.until("closed", `!`+palette+`.open`)

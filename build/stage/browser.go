@@ -283,7 +283,7 @@ func (b *Browser) Tab(open func() error) (*Browser, error) {
 // Key presses a key in the page.
 func (b *Browser) Key(keys string) error {
 	b.acts.Add(1)
-	return b.do(chromedp.KeyEvent(keys))
+	return b.do(chromedp.KeyEvent(keys, Raw))
 }
 
 // Text returns the text of an element, once it is there.

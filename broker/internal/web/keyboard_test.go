@@ -26,7 +26,7 @@ import (
 // keys presses keys as a person does.
 func (b *chromium) keys(keys string) {
 	b.t.Helper()
-	b.do(chromedp.KeyEvent(keys))
+	b.do(chromedp.KeyEvent(keys, stage.Raw))
 }
 
 // focused returns what has the keyboard, and fails unless a person sees it.
@@ -100,7 +100,7 @@ func (b *chromium) round() {
 	}
 	seen := map[string]bool{}
 	for range there {
-		b.do(chromedp.KeyEvent(kb.Tab, chromedp.KeyModifiers(chromedp.ModifierShift)))
+		b.do(chromedp.KeyEvent(kb.Tab, stage.Raw, chromedp.KeyModifiers(chromedp.ModifierShift)))
 		seen[b.focused().Name] = true
 	}
 	if len(seen) < 2 {
@@ -222,14 +222,14 @@ func TestSettingsByKeyboardInChromium(t *testing.T) {
 
 	b.open("/settings", ".settings")
 	b.tabTo(`[id="office.phone"]`)
-	b.do(chromedp.KeyEvent("a", chromedp.KeyModifiers(chromedp.ModifierCtrl)))
+	b.do(chromedp.KeyEvent("a", stage.Raw, chromedp.KeyModifiers(chromedp.ModifierCtrl)))
 	b.keys("+39 0471 333 333")
 	b.enter(`button[value=check]`)
 	b.until(`document.querySelector(".differences")`)
 	if stops := b.tabTo(`main a[href="/settings"]`); !slices.Equal(stops, []string{"step=save", "/settings"}) {
 		t.Errorf("stops of the question: %q", stops)
 	}
-	b.do(chromedp.KeyEvent(kb.Tab, chromedp.KeyModifiers(chromedp.ModifierShift)))
+	b.do(chromedp.KeyEvent(kb.Tab, stage.Raw, chromedp.KeyModifiers(chromedp.ModifierShift)))
 	b.focused()
 	b.keys(kb.Enter)
 	b.until(`location.pathname === "/settings" && document.querySelector("[role=status]")`)
@@ -245,7 +245,7 @@ func TestSettingsByKeyboardInChromium(t *testing.T) {
 	b.enter(`a[href="/settings/texts/en"]`)
 	b.until(`document.querySelector("#terms")`)
 	b.tabTo("#terms")
-	b.do(chromedp.KeyEvent("a", chromedp.KeyModifiers(chromedp.ModifierCtrl)))
+	b.do(chromedp.KeyEvent("a", stage.Raw, chromedp.KeyModifiers(chromedp.ModifierCtrl)))
 	b.keys("1. Help\rThe help of {office} is free.\r\r2. Questions\rCall {phone}.")
 	b.enter(`button[value=preview]`)
 	b.until(`document.querySelector("button[value=save]")`)
@@ -270,7 +270,7 @@ func TestPortalByKeyboardInChromium(t *testing.T) {
 	b.focused()
 	b.keys("222 2222" + kb.Enter)
 	b.until(`document.querySelector("[aria-invalid]") && document.activeElement.id === "key"`)
-	b.do(chromedp.KeyEvent("a", chromedp.KeyModifiers(chromedp.ModifierCtrl)))
+	b.do(chromedp.KeyEvent("a", stage.Raw, chromedp.KeyModifiers(chromedp.ModifierCtrl)))
 	b.keys("acd-efgh")
 	b.enter("button.primary")
 	b.until(`document.querySelector(".person")`)
@@ -345,7 +345,7 @@ func TestBrowserWayByKeyboardInChromium(t *testing.T) {
 	if stops := b.tabTo(`[data-do=decline]`); !slices.Equal(stops, []string{"accept", "decline"}) {
 		t.Errorf("after the terms: %q", stops)
 	}
-	b.do(chromedp.KeyEvent(kb.Tab, chromedp.KeyModifiers(chromedp.ModifierShift)))
+	b.do(chromedp.KeyEvent(kb.Tab, stage.Raw, chromedp.KeyModifiers(chromedp.ModifierShift)))
 	b.focused()
 	b.keys(kb.Enter)
 	b.at("ask") // and the keyboard went along
