@@ -292,7 +292,7 @@ func TestReasonsHaveWords(t *testing.T) {
 	if len(codes) < 12 {
 		t.Fatalf("codes %v: this test would prove nothing", codes)
 	}
-	given := map[string]bool{"{code}": true, "{segment}": true, "{record}": true, "{id}": true}
+	given := map[string]bool{"{code}": true, "{segment}": true, "{record}": true, "{id}": true, "{witness}": true}
 	for code := range codes {
 		key := "audit.reason." + code
 		en := texts.Match("en")

@@ -56,6 +56,7 @@ func (b *chromium) makeKey() recordings.Recipient {
 	b.do(chromedp.SetValue("#key-name", "Laptop"), chromedp.SetValue("#passphrase", passphrase), chromedp.SetValue("#passphrase-again", passphrase))
 	b.click("#make button")
 	b.until(`document.querySelector("[data-key]")`)
+	b.ready()
 	key, err := recordings.ParseRecipient(b.text("code.public"))
 	if err != nil {
 		b.t.Fatal(err)
