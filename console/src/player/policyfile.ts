@@ -2,7 +2,7 @@
 // names for whose sessions.
 
 import { hex, unhex, utf8 } from "./bytes";
-import { type Key, Kem, keyId, readRecipient, sha256 } from "./keytext";
+import { type Key, keyId, readRecipient, sha256 } from "./keytext";
 import { Problem } from "./problem";
 import { policyMessage, type Signer, verified } from "./rootkey";
 
@@ -138,6 +138,3 @@ export function changes(before: Policy | null, after: Policy): Change[] {
 
 /** idOf is the short name of a key that is given as text. */
 export const idOf = async (recipient: string): Promise<string> => keyId((await readRecipient(recipient)).bytes);
-
-/** opensInBrowsers tells whether a browser can open what is made for this key alone. */
-export const opensInBrowsers = async (recipient: string): Promise<boolean> => (await readRecipient(recipient)).kem === Kem.p256;
