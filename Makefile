@@ -6,10 +6,14 @@ VERSION ?= $(shell git describe --always --dirty 2>/dev/null || echo development
 LDFLAGS := -s -w -X main.version=$(VERSION)
 # The agent is downloaded for each session: it speaks HTTP/1.1 only, and C functions that nothing calls are left out.
 AGENT   := -tags nethttpomithttp2 -ldflags '$(LDFLAGS) -extldflags=-Wl,--gc-sections'
+# The auditor's tool: systems that it is built for, and how, always the same.
+TOOLS      := linux/amd64 linux/arm64 windows/amd64 windows/arm64 darwin/amd64 darwin/arm64
+TOOL_ENV   := CGO_ENABLED=0 GOFLAGS= GOEXPERIMENT= GOAMD64=v1 GOARM64=v8.0 GOFIPS140=off
+TOOL_FLAGS := -trimpath -buildvcs=false -ldflags '-s -w -buildid='
 URL     := https://localhost:8443
 
 .DEFAULT_GOAL := build
-.PHONY: run test demo bench lint build agents setup front clean fuzz dev
+.PHONY: run test demo bench lint build agents tools setup front clean fuzz dev
 
 # setup installs what is missing: Debian packages, npm packages by lock file.
 setup:
@@ -31,6 +35,17 @@ build: front
 agents: build
 	@mkdir -p bin/agents
 	@cp bin/consento-agent bin/agents/consento-agent-linux-amd64
+
+# tools builds the auditor's tool for other systems. Whoever builds the same source with the same Go gets the same
+# bytes (README), so nothing of this machine may go in: no version, no paths, no settings of the environment.
+tools:
+	@mkdir -p bin/tools
+	@set -e; for t in $(TOOLS); do \
+	  os=$${t%/*}; arch=$${t#*/}; suffix=; [ $$os != windows ] || suffix=.exe; \
+	  echo bin/tools/consento-verify-$$os-$$arch$$suffix; \
+	  env $(TOOL_ENV) GOOS=$$os GOARCH=$$arch go build $(TOOL_FLAGS) -o bin/tools/consento-verify-$$os-$$arch$$suffix ./recordings/cmd/verify; \
+	done
+	@cd bin/tools && sha256sum consento-verify-* | tee SHA256SUMS
 
 run: agents
 	bin/consento-broker agents prepare --data data --public-url $(URL) --in bin/agents --office Consento
