@@ -188,7 +188,7 @@ func (b *broker) compose(ctx context.Context, secrets *ops.Secrets) error {
 	space := ops.FolderCheck(b.folder.Evidence(), b.config.Evidence.MinFree)
 	b.sessions, err = session.New(ctx, session.Config{
 		Database: b.db, Media: b.media, Evidence: b.folder.Evidence(), Origin: b.url,
-		Recipients: b.recipients, Technician: b.technician, Space: space, Office: b.person,
+		Recipients: b.recipients, Kept: b.kept, Technician: b.technician, Space: space, Office: b.person,
 		Terms: func(ctx context.Context, language string) (protocol.Terms, error) {
 			office, err := b.office(ctx)
 			if err != nil {
@@ -353,6 +353,11 @@ func (b *broker) servePolicy(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	http.NotFound(w, r)
+}
+
+// kept is for how long recordings of this technician's sessions are kept.
+func (b *broker) kept(ctx context.Context, technician session.Technician) (string, int, error) {
+	return b.access.KeptFor(ctx, technician.Team)
 }
 
 func (b *broker) retention(ctx context.Context) (int, error) {

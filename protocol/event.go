@@ -7,7 +7,7 @@ type EventCode string
 
 // The event codes.
 const (
-	EventIssued           EventCode = "session.issued"            // technician, team, office, profile, expires, test
+	EventIssued           EventCode = "session.issued"            // technician, team, office, profile, expires, test, kept_days
 	EventRedeemed         EventCode = "key.redeemed"              // by: portal or agent
 	EventKeyRefused       EventCode = "ticket.refused"            // a second agent came with a ticket that was used
 	EventNameConfirmed    EventCode = "name.confirmed"            // by: portal or agent

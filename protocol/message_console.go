@@ -47,6 +47,7 @@ type Session struct {
 	AwayUntil  time.Time `json:"away_until,omitzero"` // when the session ends if the agent does not come back
 	Note       string    `json:"note,omitempty"`      // what the technician wrote: see Note
 	NotedAt    time.Time `json:"noted_at,omitzero"`   // when that was; zero: nothing was written
+	KeptDays   int       `json:"kept_days,omitempty"` // for how many days its recording is kept; 0: as the office's notice says
 	Stars      int       `json:"stars,omitempty"`     // 1 to 5, how the customer rated it; 0: not rated
 }
 

@@ -18,7 +18,7 @@ func (e *Evidence) Due(ctx context.Context, by access.Account) ([]Summary, error
 		return nil, fmt.Errorf("evidence: %w", err)
 	}
 	var rows []fact
-	err = visible(e.facts(&rows), by).Where("fact.ended > 0").Where("fact.ended < ?", e.config.Now().AddDate(0, 0, -days).UnixMilli()).
+	err = visible(e.facts(&rows), by).Where("fact.ended > 0").Where("fact.ended + (CASE WHEN fact.keep_days > 0 THEN fact.keep_days ELSE ? END) * ? < ?", days, dayMS, e.config.Now().UnixMilli()).
 		Where("NOT EXISTS (SELECT 1 FROM holds WHERE holds.sid = fact.id AND holds.released = 0)").
 		Where("NOT EXISTS (SELECT 1 FROM erasures WHERE erasures.sid = fact.id AND (erasures.decided = 0 OR erasures.approved))").
 		OrderExpr("fact.ended").Limit(PageSize).Scan(ctx)

@@ -154,6 +154,25 @@ func TestDue(t *testing.T) {
 	}
 }
 
+// TestDueByClass: each session is due when the period that it was promised is over.
+func TestDueByClass(t *testing.T) {
+	n := newEnv(t)
+	short, standard, long := n.session(t, "t1", "North desk", 9), n.session(t, "t2", "North desk", 10), n.session(t, "t3", "North desk", 11)
+	ended := time.Now().AddDate(0, 0, -20)
+	for id, days := range map[string]int{short: 14, standard: 0, long: 365} {
+		must(n.db.NewRaw("UPDATE sessions SET ended = ?, keep_days = ? WHERE id = ?", ended.UnixMilli(), days, id).Exec(t.Context()))(t)
+	}
+	due := must(n.e.Due(t.Context(), auditor))(t)
+	if len(due) != 1 || due[0].ID != short {
+		t.Errorf("%+v", due)
+	}
+	for id, days := range map[string]int{short: 14, standard: 90, long: 365} {
+		if s := must(n.e.Subject(t.Context(), dpo, id))(t); s.Until.UnixMilli() != ended.UTC().AddDate(0, 0, days).UnixMilli() {
+			t.Errorf("%d days: until %s", days, s.Until)
+		}
+	}
+}
+
 // TestTrailForAuditors: who reads the trail, and what it chooses.
 func TestTrailForAuditors(t *testing.T) {
 	n := newEnv(t)

@@ -29,12 +29,25 @@ type fact struct {
 	Ended        int64
 	EndReason    protocol.EndReason
 	Test         bool
+	Retention    string
+	KeepDays     int   // promised when it began; 0: as the settings say now
 	Verdict      State `bun:",scanonly"`
 	Held         bool  `bun:",scanonly"`
 }
 
 func (f fact) scope() access.Scope {
 	return access.Scope{Owner: f.TechnicianID, Team: f.Team, Territory: f.Territory}
+}
+
+// until is the end of its retention; zero while it goes on.
+func (f fact) until(days int) time.Time {
+	if f.KeepDays > 0 {
+		days = f.KeepDays
+	}
+	if f.Ended == 0 {
+		return time.Time{}
+	}
+	return moment(f.Ended).AddDate(0, 0, days)
 }
 
 // mayRead says whether an account reads the evidence of a session. Nobody opens

@@ -62,9 +62,7 @@ func (e *Evidence) subjects(ctx context.Context, facts ...fact) ([]Subject, erro
 	subjects := make([]Subject, len(facts))
 	for i, f := range facts {
 		subjects[i].Summary = summary(f, parts[f.ID])
-		if f.Ended > 0 {
-			subjects[i].Until = moment(f.Ended).AddDate(0, 0, days)
-		}
+		subjects[i].Until = f.until(days)
 	}
 	return subjects, nil
 }

@@ -221,9 +221,7 @@ func (e *Evidence) Session(ctx context.Context, by access.Account, id string) (R
 	if err != nil {
 		return Recording{}, fmt.Errorf("evidence: %w", err)
 	}
-	if !r.Ended.IsZero() {
-		r.Until = r.Ended.AddDate(0, 0, keep)
-	}
+	r.Until = f.until(keep)
 	return r, nil
 }
 

@@ -211,7 +211,7 @@ func (m *Manager) addSegment(ctx context.Context, r row, events ...logged) error
 	if err != nil {
 		return fmt.Errorf("session %s: %w", r.ID, err)
 	}
-	e, err := m.openEvidence(id, recipients, last.number+1, &last.head)
+	e, err := m.openEvidence(id, recipients, r.Retention, last.number+1, &last.head)
 	if err != nil {
 		return err
 	}
@@ -242,10 +242,10 @@ func (m *Manager) helper(ctx context.Context, r row) (Technician, error) {
 }
 
 // openEvidence begins a segment of a recording.
-func (m *Manager) openEvidence(id recordings.SessionID, recipients Recipients, segment int, continues *recordings.Head) (*evidence, error) {
+func (m *Manager) openEvidence(id recordings.SessionID, recipients Recipients, retention string, segment int, continues *recordings.Head) (*evidence, error) {
 	now := time.Now()
 	writer, err := recordings.Create(recordings.Config{Dir: m.config.Evidence, Session: id, Segment: segment, Continues: continues,
-		Origin: m.config.Origin, Started: now, Stanzas: recipients.Stanzas, Policy: recipients.Policy, Retention: "standard",
+		Origin: m.config.Origin, Started: now, Stanzas: recipients.Stanzas, Policy: recipients.Policy, Retention: retention,
 		Bagged: func() { m.config.Global.Bagged(context.Background(), id, segment) }})
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrEvidence, err)

@@ -39,6 +39,8 @@ type row struct {
 	Stars        int                `bun:"stars"`      // of the customer's rating, 0 if not rated
 	LogOpened    int64              `bun:"log_opened"` // when the log ticket was used
 	Test         bool               `bun:"test"`       // marked as a test
+	Retention    string             `bun:"retention"`  // class
+	KeepDays     int                `bun:"keep_days"`  // of the recording, as it was promised; 0: not known
 	Memory       string             `bun:"memory"`     // what a restarted broker needs: see memory
 }
 
@@ -204,7 +206,7 @@ func (r row) public(office protocol.Person) protocol.Session {
 		return time.UnixMilli(ms).UTC()
 	}
 	return protocol.Session{
-		ID: r.ID, State: r.State, EndReason: r.EndReason, Removed: r.Removed,
+		ID: r.ID, KeptDays: r.KeepDays, State: r.State, EndReason: r.EndReason, Removed: r.Removed,
 		Technician: protocol.Person{Name: r.Technician, Team: r.Team, Office: office.Office, Phone: office.Phone},
 		IssuedAt:   at(r.Issued), KeyExpires: at(r.KeyExpires), ActiveAt: at(r.Active), EndedAt: at(r.Ended),
 		Since: at(r.Ended), Reason: r.Reason, Stars: r.Stars, Test: r.Test, Note: r.Note, NotedAt: r.notedAt(),

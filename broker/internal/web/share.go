@@ -20,6 +20,7 @@ import (
 type sharePage struct {
 	Session    protocol.Session
 	Technician protocol.Person
+	KeptDays   int         // of the recording
 	Program    *offer      // nil when there is none to offer
 	NoProgram  string      // then: why, as a key of portal.program.none.*
 	Browser    *browserWay // nil when this browser is not the way
@@ -58,6 +59,9 @@ func (w *Web) showShare(rw http.ResponseWriter, r *http.Request, id string, s pr
 	p := w.newPage(r, title)
 	for _, h := range later {
 		data.Later = append(data.Later, heading{h.State, p.T(h.Title)})
+	}
+	if data.KeptDays = s.KeptDays; data.KeptDays == 0 {
+		data.KeptDays = p.Office.RecordingDays
 	}
 	p.Data = data
 	if data.Joined {

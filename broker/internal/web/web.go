@@ -89,6 +89,8 @@ type Settings interface {
 	ChangeSettings(ctx context.Context, by access.Account, s access.Settings) error
 	Logo(ctx context.Context) (access.Logo, error)
 	SetLogo(ctx context.Context, by access.Account, file []byte) error
+	Retention(ctx context.Context) (access.Retention, error)
+	ChangeRetention(ctx context.Context, by access.Account, r access.Retention) error
 	SaveTexts(ctx context.Context, by access.Account, base, language string, replaced, ours access.Texts) (access.TextsVersion, error)
 	RestoreTexts(ctx context.Context, by access.Account, base, older string, ours access.Texts) (access.TextsVersion, error)
 	TextsVersions(ctx context.Context, limit int) ([]access.TextsVersion, error)
@@ -283,6 +285,7 @@ func (w *Web) routes() http.Handler {
 		"/setup":                      w.brief(w.showSetup, w.completeSetup),
 		"/settings":                   w.staff(w.settingsAction(w.showSettings), w.settingsAction(w.changeSettings)),
 		"/settings/logo":              w.staff(redirectTo("/settings"), w.settingsAction(w.changeLogo)),
+		"/settings/retention":         w.staff(w.settingsAction(w.showKept), w.settingsAction(w.changeKept)),
 		"/settings/texts/{language}":  w.staff(w.settingsAction(w.editTexts), w.settingsAction(w.changeTexts)),
 		"/settings/restore/{version}": w.staff(w.settingsAction(w.askRestore), w.settingsAction(w.restoreTexts)),
 		"/console":                    w.brief(redirectTo("/console/"), nil),
