@@ -32,7 +32,7 @@ func TestLanguage(t *testing.T) {
 	bar, err := o.customer.Window(o.ctx, "Consento – セッションバー")
 	o.must(err)
 	o.picture("bar", o.customer)
-	r, err := o.customer.Bounds(o.ctx, bar)
+	r, err := o.customer.AtRest(o.ctx, bar)
 	o.must(err)
 	o.must(o.customer.Click(o.ctx, image.Pt(r.Max.X-20, (r.Min.Y+r.Max.Y)/2)))
 	const removed = "Consento – 削除しました"

@@ -15,8 +15,6 @@ import (
 func TestPurge(t *testing.T) {
 	n := newEnv(t)
 	must(0, n.e.Close())(t)
-	var ahead time.Duration
-	n.config.Now = func() time.Time { return time.Now().Add(ahead) }
 	n.config.PurgeAfter = 30 * 24 * time.Hour
 	n.open(t)
 	id, held := n.session(t, "t1", "North desk", 9), n.session(t, "t1", "North desk", 10)
@@ -33,7 +31,7 @@ func TestPurge(t *testing.T) {
 	if !exists(t, rec(id)) {
 		t.Fatal("deleted at once")
 	}
-	ahead = 31 * 24 * time.Hour
+	n.clock(31 * 24 * time.Hour)
 	must(0, n.e.purge(t.Context()))(t)
 	if exists(t, rec(id)) || exists(t, recordings.DefaultCosignatures(rec(id))) || !exists(t, rec(held)) {
 		t.Error("not the one that is due, or what is held")

@@ -154,7 +154,7 @@ func TestViewing(t *testing.T) {
 			t.Errorf("%s, bag: %v", name, err)
 		}
 	}
-	n.e.config.Now = func() time.Time { return time.Now().Add(grantTime + time.Minute) }
+	n.clock(grantTime + time.Minute)
 	if _, _, err := n.e.Segment(t.Context(), auditor, grant, a, 0); !errors.Is(err, ErrGrant) {
 		t.Errorf("too old: %v", err)
 	}
