@@ -551,20 +551,20 @@ func TestRootChangesInChromium(t *testing.T) {
 
 	// Nothing is wrapped for a policy whose root key nobody compared.
 	b.open("/audit/rewrap", "#root-other:not([hidden])")
-	for _, id := range []recordings.Identity{one, two} {
+	for n, id := range []recordings.Identity{one, two} {
 		secret, err := id.Secret()
 		s.check(err)
 		name := filepath.Join(t.TempDir(), "identity")
 		s.check(os.WriteFile(name, []byte(secret), 0o600))
 		evaluate[bool](b, `document.querySelector("#unlock details").open = true`)
 		b.do(chromedp.SetUploadFiles("#identity", []string{name}))
-		b.until(`document.querySelector("#work:not([hidden])") && !document.querySelector("#unlock button").disabled`)
+		b.until(fmt.Sprintf(`document.querySelector("#work:not([hidden])")?.dataset.keys === "%d"`, n+1))
 		if id.Recipient().ID() == one.Recipient().ID() {
 			b.click("#go")
 			b.until(`document.querySelector("#problem:not([hidden])")?.textContent.includes("Compare the auditors’ key first")`)
 			b.click("#compared-root")
 			b.click("#go")
-			b.until(`document.querySelector("#left-closed:not([hidden])")`) // one key of two
+			b.until(`document.querySelector("#left-closed:not([hidden])") && document.querySelector("#go:not([hidden])")`) // one key of two
 		}
 	}
 	b.click("#go")

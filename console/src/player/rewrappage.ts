@@ -118,6 +118,7 @@ async function work(): Promise<void> {
 function ready(more: readonly Identity[]): void {
   identities = [...identities.filter((i) => !more.some((m) => m.id === i.id)), ...more];
   by("work").hidden = false;
+  by("work").dataset["keys"] = String(identities.length);
   by("work-title").focus();
 }
 
