@@ -15,32 +15,43 @@ func (b *Browser) SignIn(broker *Broker) error { return b.SignInAs(broker, Techn
 
 // SignInAs is SignIn for another account.
 func (b *Browser) SignInAs(broker *Broker, email string) error {
-	for {
+	const (
+		signedOut = `document.querySelector("#email")`
+		connected = `document.querySelector('button.new-session:not([disabled]):not([aria-disabled="true"])')`
+		// What Chromium leaves of a page when a network came or went on this machine meanwhile.
+		lost = `(document.body.innerText.includes("ERR_NETWORK_CHANGED") || document.readyState === "complete" && document.querySelector("#console")?.childElementCount === 0)`
+	)
+	for range 5 {
 		if err := b.Open(broker.URL + "/console/"); err != nil {
 			return err
 		}
-		if err := b.Type("#email", email); err != nil {
+		if err := b.Until("the way in", signedOut+" || "+connected+" || "+lost); err != nil {
 			return err
 		}
-		if err := b.Type("#password", TechnicianPassword); err != nil {
+		asked, err := Eval[bool](b, signedOut+" !== null")
+		if err != nil {
 			return err
 		}
-		if err := b.Click(`form[action="/signin"] button`); err != nil {
+		if asked {
+			if err := b.Type("#email", email); err != nil {
+				return err
+			}
+			if err := b.Type("#password", TechnicianPassword); err != nil {
+				return err
+			}
+			if err := b.Click(`form[action="/signin"] button`); err != nil {
+				return err
+			}
+		}
+		if err := b.Until("console is connected", connected+" || "+lost); err != nil {
 			return err
 		}
-		const connected = `document.querySelector('button.new-session:not([disabled]):not([aria-disabled="true"])')`
-		if err := b.Until("console is connected", connected+" || "+networkChanged); err != nil {
-			return err
-		}
-		if again, err := Eval[bool](b, networkChanged); err != nil || !again {
+		if again, err := Eval[bool](b, lost); err != nil || !again {
 			return err
 		}
 	}
+	return errors.New("networks come and go all the time: the console is not loaded")
 }
-
-// networkChanged is true on what Chromium shows in place of a page when a network
-// came or went on this machine meanwhile.
-const networkChanged = `document.body.innerText.includes("ERR_NETWORK_CHANGED")`
 
 // NewSession presses New session and reads the key. That of an older session may
 // still be shown when the button is pressed.
