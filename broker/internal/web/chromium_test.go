@@ -133,6 +133,9 @@ func (b *chromium) visit(address string) {
 		default:
 			b.t.Fatalf("%s: %s", address, going.ErrorText)
 		}
+		if going.LoaderID == "" {
+			return // another place of the same document
+		}
 		there := before
 		until(b.t, "document of "+address, func() bool { there = b.document(); return there != before })
 		if there == going.LoaderID {

@@ -21,7 +21,6 @@ import (
 	"consento/recordings"
 
 	cdpbrowser "github.com/chromedp/cdproto/browser"
-	"github.com/chromedp/chromedp"
 )
 
 // course is a session that goes on, recorded and copied as package session does.
@@ -296,7 +295,7 @@ func TestCopyPagesInChromium(t *testing.T) {
 			h.desk.answer(nil)
 			_, account := auditing(t, h, "dino@esempio.example")
 			b.open("/signin?next=/audit/", "#email")
-			b.do(chromedp.SendKeys("#email", account.Email), chromedp.SendKeys("#password", goodPassword+"\r"))
+			b.signInWith(account.Email, goodPassword)
 			b.until(`location.pathname === "/audit/" && document.querySelector("h1")`)
 			b.open("/audit/sessions/"+c.id+"/shares", "[data-share]")
 			evaluate[bool](b, `document.querySelectorAll("details").forEach(d => d.open = true); true`)

@@ -62,7 +62,7 @@ func (b *chromium) signInAs(email, next, selector string) {
 	b.t.Helper()
 	command(b, network.ClearBrowserCookies, cdp.Empty{})
 	b.open("/signin?next="+next, "#email")
-	b.do(chromedp.SendKeys("#email", email), chromedp.SendKeys("#password", goodPassword+"\r"))
+	b.signInWith(email, goodPassword)
 	b.until(fmt.Sprintf(`location.pathname === %q && document.querySelector(%q)`, next, selector))
 }
 

@@ -9,8 +9,6 @@ import (
 	"consento/broker/internal/access"
 	"consento/broker/internal/evidence"
 	"consento/broker/internal/web"
-
-	"github.com/chromedp/chromedp"
 )
 
 // plight answers as package evidence would where disks and witnesses do badly.
@@ -117,7 +115,7 @@ func TestStorageInChromium(t *testing.T) {
 			b.send("/signout", 0)
 			b.until(`location.pathname === "/signin"`)
 			b.open("/signin?next=/settings", "#email")
-			b.do(chromedp.SendKeys("#email", "carla@esempio.example"), chromedp.SendKeys("#password", goodPassword+"\r"))
+			b.signInWith("carla@esempio.example", goodPassword)
 			b.until(`document.querySelector("#storage-title")`)
 			b.glance("38-settings-storage")
 		})
