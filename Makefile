@@ -38,7 +38,7 @@ agents: build
 
 # tools builds the auditor's tool for other systems. Whoever builds the same source with the same Go gets the same
 # bytes (README), so nothing of this machine may go in: no version, no paths, no settings of the environment.
-tools:
+tools: front
 	@mkdir -p bin/tools
 	@set -e; for t in $(TOOLS); do \
 	  os=$${t%/*}; arch=$${t#*/}; suffix=; [ $$os != windows ] || suffix=.exe; \

@@ -47,6 +47,8 @@ func options(dir string, minify bool) (api.BuildOptions, error) {
 			{InputPath: filepath.Join(src, "player", "offer.ts"), OutputPath: "offer"},
 			{InputPath: filepath.Join(src, "player", "copy.ts"), OutputPath: "copy"},
 			{InputPath: filepath.Join(src, "player", "shared.ts"), OutputPath: "shared"},
+			{InputPath: filepath.Join(src, "player", "view.ts"), OutputPath: "view"},
+			{InputPath: filepath.Join(src, "style", "view.css"), OutputPath: "view"},
 			{InputPath: filepath.Join(src, "style", "console.css"), OutputPath: "console"},
 			{InputPath: filepath.Join(src, "style", "base.css"), OutputPath: "base"},
 			{InputPath: filepath.Join(src, "index.html"), OutputPath: "index"},

@@ -75,7 +75,7 @@ func TestToolOnEverySystem(t *testing.T) {
 // and nothing of either folder is in them.
 func TestToolIsReproducible(t *testing.T) {
 	elsewhere := filepath.Join(t.TempDir(), "another", "place")
-	for _, folder := range []string{"recordings", "protocol"} {
+	for _, folder := range []string{"recordings", "protocol", "console"} {
 		copySources(t, folder, elsewhere)
 	}
 	for _, file := range []string{"go.mod", "go.sum"} {

@@ -35,6 +35,7 @@ type commands struct {
 	Store   storeCheck      `cmd:"" help:"Check the log, and stores of recordings against it. Needs no secret."`
 	Excerpt excerptCommands `cmd:"" help:"Check some records of a recording, or take them out."`
 	Open    open            `cmd:"" help:"Check a recording, decrypt it and export video, events and shell."`
+	View    view            `cmd:"" help:"Check a recording and watch it in a browser on this computer."`
 	Share   share           `cmd:"" help:"Let somebody read some tracks and minutes of a recording."`
 	Rewrap  rewrap          `cmd:"" help:"Make a key bag for those whom a newer policy names."`
 	Policy  policyCommands  `cmd:"" help:"Make, sign and show the policy that says who may read recordings."`
