@@ -184,7 +184,7 @@ func TestCheckCommand(t *testing.T) {
 		"ls -l":                                              true,
 		"bin/consento-broker account remove":                 false,
 		"bin/consento-broker serve --port 8443":              false,
-		"consento-verify view FILE":                          false,
+		"consento-verify watch FILE":                         false,
 		"consento-witness run":                               false,
 		"consento-agent --answer yes":                        false,
 		"consento-broker token add --data=D --no-one":        false,
