@@ -145,7 +145,7 @@ func TestStartedThroughALink(t *testing.T) {
 func TestWhatCannotBeRemovedIsNamed(t *testing.T) {
 	a := start(t, "consento-stuck", func(path string) {
 		if err := unix.Mount(path, path, "", unix.MS_BIND, ""); err != nil {
-			if os.Getenv("CI") != "" { // where everything is tested this is, too
+			if os.Getenv("CONSENTO_ALL") != "" { // where everything is tested this is, too
 				t.Fatal(err)
 			}
 			t.Skipf("nothing can be mounted here: %v", err)
