@@ -71,3 +71,9 @@ export function parseOpen(body: Bytes): Open {
     throw new Problem("malformed");
   }
 }
+
+/** A form of the picture that holds when what was shared begins: stream and initialisation segment. */
+export interface Form {
+  readonly segment: number;
+  readonly body: Bytes;
+}

@@ -4,7 +4,7 @@
 import type { Bytes } from "./bytes";
 import type { Way } from "./keys";
 import { Problem } from "./problem";
-import { Flag, type Header, Track } from "./record";
+import { Flag, type Form, type Header, Track } from "./record";
 import { isInit, type Item, Segment } from "./segment";
 import type { Server } from "./server";
 
@@ -32,12 +32,6 @@ export interface Happening {
 export interface Hole {
   readonly from: number;
   readonly to: number;
-}
-
-/** A form of the picture that holds when what was shared begins: stream and initialisation segment. */
-export interface Form {
-  readonly segment: number;
-  readonly body: Bytes;
 }
 
 export class Recording {

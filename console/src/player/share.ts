@@ -7,8 +7,7 @@ import { expand32 } from "./hpke";
 import type { Identity } from "./identity";
 import type { Keys, Way } from "./keys";
 import { Problem } from "./problem";
-import type { Open } from "./record";
-import type { Form } from "./recording";
+import type { Form, Open } from "./record";
 
 const minuteMs = 60_000;
 const most = 64 << 10; // tracks times minutes
