@@ -55,9 +55,9 @@ const nap = 13 * time.Second
 
 // freeze stops a process and all its children, and returns what lets them run again,
 // after a nap at least.
-func freeze(pid int) (thaw func() error, err error) {
+func freeze(pid int) (func() error, error) {
 	rested := time.NewTimer(nap)
-	thaw, err = hold(pid)
+	thaw, err := hold(pid)
 	return func() error { <-rested.C; return thaw() }, err
 }
 
