@@ -101,6 +101,9 @@ func TestBagsAreHandedOut(t *testing.T) {
 	}
 	told := map[string]bool{}
 	for i := size; i < n.e.Checkpoint().Size; i++ {
+		if _, ok := n.entry(t, i).(translog.Admin); ok {
+			continue // the trail follows in its own time
+		}
 		leaf, ok := n.entry(t, i).(translog.Access)
 		if !ok || leaf.How != "rewrap" || leaf.By != keyAuditor.ID || len(leaf.Tracks) != 0 {
 			t.Errorf("leaf %+v", n.entry(t, i))
