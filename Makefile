@@ -52,9 +52,9 @@ run: agents
 	bin/consento-broker serve --data data --listen 127.0.0.1:8443 --public-url $(URL)
 
 test: agents lint
-	go test -race -timeout 25m $$(go list ./... | grep -v -e /console/e2e -e /build/stage)
+	go test -race -timeout 40m $$(go list ./... | grep -v -e /console/e2e -e /build/stage)
 	cd build/foreign && go test -race ./...
-	cd build/bucket && go test -timeout 25m ./...
+	cd build/bucket && go test -timeout 40m ./...
 	@# By themselves: they make networks, and browsers elsewhere drop what they load when a network comes or goes.
 	go test -race -timeout 60m -p 1 ./build/stage ./console/e2e
 
