@@ -16,6 +16,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync"
@@ -32,22 +33,37 @@ type process struct {
 func launch(cmd *exec.Cmd) (*process, error) {
 	// The program must not outlive a test that was killed.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
-	if err := cmd.Start(); err != nil {
-		return nil, err
-	}
 	p := &process{cmd: cmd, done: make(chan struct{})}
+	started := make(chan error)
 	go func() {
+		// It would die with the thread that starts it, and a thread ends with a goroutine
+		// that holds it, see Network.dial.
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		err := cmd.Start()
+		started <- err
+		if err != nil {
+			return
+		}
 		defer close(p.done)
 		_ = cmd.Wait() // the exit code is in ProcessState
+		p.group()      // what it left behind
 	}()
-	return p, nil
+	return p, <-started
 }
 
 // kill ends the program and all it started, at once, and waits.
 func (p *process) kill() {
-	_ = syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL) // it may have ended
-	<-p.done
+	select {
+	case <-p.done: // its number may be another's by now
+	default:
+		p.group()
+		<-p.done
+	}
 }
+
+// group kills all that is in the program's process group.
+func (p *process) group() { _ = syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL) } // there may be nothing
 
 // nap is how long something frozen stays so at least: longer than what agents take
 // for a sleep.
