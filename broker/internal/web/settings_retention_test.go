@@ -64,7 +64,7 @@ func TestRetentionClassesInChromium(t *testing.T) {
 			signedIn(t, h, access.Administrator, "Carla Neri", "carla@esempio.example")
 			b := newChromium(t, h, language)
 			b.open("/signin?next=/settings", "#email")
-			b.do(chromedp.SendKeys("#email", "carla@esempio.example"), chromedp.SendKeys("#password", goodPassword+"\r"))
+			b.signInWith("carla@esempio.example", goodPassword)
 			b.until(`location.pathname === "/settings" && document.querySelector("a[href='/settings/retention']")`)
 			b.open("/settings/retention", "select[name=class]")
 			b.look("39-retention-classes")
