@@ -69,7 +69,8 @@ type viewing struct {
 	url   string
 	stop  func()
 	ended chan int
-	out   *bytes.Buffer // to be read when it has ended
+	out   *bytes.Buffer // to be read when all is said
+	said  chan struct{} // closed then
 }
 
 // watch shows a recording, and waits for the address of its page.
@@ -77,9 +78,10 @@ func (b *bench) watch(t *testing.T) *viewing {
 	t.Helper()
 	needsPlayer(t)
 	in, out := io.Pipe()
-	v := &viewing{ended: make(chan int, 1), out: &bytes.Buffer{}}
+	v := &viewing{ended: make(chan int, 1), out: &bytes.Buffer{}, said: make(chan struct{})}
 	found := make(chan string, 1)
 	go func() {
+		defer close(v.said)
 		address := regexp.MustCompile(`http://127\.0\.0\.1:\d+/[A-Z2-7]{26}/\n`)
 		chunk := make([]byte, 4096)
 		for {
@@ -171,6 +173,7 @@ func TestViewIsForWhoHasTheAddress(t *testing.T) {
 	if code := <-v.ended; code != exitUnverifiable {
 		t.Errorf("it ended with %d", code)
 	}
+	<-v.said
 	if !strings.Contains(v.out.String(), "UNVERIFIABLE") || !strings.Contains(v.out.String(), "ended ") {
 		t.Error(v.out.String())
 	}
