@@ -182,14 +182,8 @@ func (p *preparedAccount) insert(ctx context.Context, tx bun.Tx) error {
 			return err
 		}
 	}
-	result, err := tx.NewInsert().Model(&p.row).On("CONFLICT (email) DO NOTHING").Exec(ctx)
-	if err != nil {
+	if err := affect(ctx, tx.NewInsert().Model(&p.row).On("CONFLICT (email) DO NOTHING"), invalid("email", "taken", "%s has an account already", p.row.Email)); err != nil {
 		return err
-	}
-	if n, err := result.RowsAffected(); err != nil {
-		return err
-	} else if n == 0 {
-		return invalid("email", "taken", "%s has an account already", p.row.Email)
 	}
 	return ops.NoteAct(ctx, tx, "account.added", ops.ByCommand, map[string]any{"account": p.row.ID, "email": p.row.Email, "name": p.row.Name,
 		"role": p.row.Role, "team": p.row.Team, "territory": p.territory, "profile": p.row.Profile})
@@ -208,17 +202,8 @@ func ensureTeam(ctx context.Context, tx bun.Tx, name, territory string, level Le
 	if territory == "" {
 		return nil
 	}
-	result, err := tx.NewUpdate().Model((*teamRow)(nil)).Set("territory = ?", territory).
-		Where("name = ?", name).Where("territory IN ('', ?)", territory).Exec(ctx)
-	if err != nil {
-		return err
-	}
-	if n, err := result.RowsAffected(); err != nil {
-		return err
-	} else if n == 0 {
-		return invalid("territory", "other_territory", "the team %q belongs to another territory", name)
-	}
-	return nil
+	return affect(ctx, tx.NewUpdate().Model((*teamRow)(nil)).Set("territory = ?", territory).Where("name = ?", name).Where("territory IN ('', ?)", territory),
+		invalid("territory", "other_territory", "the team %q belongs to another territory", name))
 }
 
 // ByEmail finds an account by its e-mail in any spelling.

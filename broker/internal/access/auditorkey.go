@@ -80,14 +80,8 @@ func (a *Access) AddAuditorKey(ctx context.Context, by Account, n NewAuditorKey)
 		if count >= maxAuditorKeys {
 			return invalid("name", "too_many", "more than %d keys", maxAuditorKeys)
 		}
-		result, err := tx.NewInsert().Model(&row).On("CONFLICT (id) DO NOTHING").Exec(ctx)
-		if err != nil {
+		if err := affect(ctx, tx.NewInsert().Model(&row).On("CONFLICT (id) DO NOTHING"), invalid("public_key", "taken", "the key %s is kept already", row.ID)); err != nil {
 			return err
-		}
-		if added, err := result.RowsAffected(); err != nil {
-			return err
-		} else if added == 0 {
-			return invalid("public_key", "taken", "the key %s is kept already", row.ID)
 		}
 		return ops.NoteAct(ctx, tx, "auditor_key.added", by.ID, map[string]any{"key": row.ID, "name": row.Name})
 	})
@@ -104,14 +98,8 @@ func (a *Access) RemoveAuditorKey(ctx context.Context, by Account, id string) er
 		return ErrForbidden
 	}
 	err := a.db.RunInTx(ctx, nil, func(ctx context.Context, tx bun.Tx) error {
-		result, err := tx.NewDelete().Model((*auditorKeyRow)(nil)).Where("id = ?", id).Where("account_id = ?", by.ID).Exec(ctx)
-		if err != nil {
+		if err := affect(ctx, tx.NewDelete().Model((*auditorKeyRow)(nil)).Where("id = ?", id).Where("account_id = ?", by.ID), ErrNotFound); err != nil {
 			return err
-		}
-		if gone, err := result.RowsAffected(); err != nil {
-			return err
-		} else if gone == 0 {
-			return ErrNotFound
 		}
 		return ops.NoteAct(ctx, tx, "auditor_key.removed", by.ID, map[string]any{"key": id})
 	})

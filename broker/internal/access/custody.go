@@ -82,14 +82,8 @@ func (a *Access) RemoveRootKey(ctx context.Context, by Account, publicKey string
 		return ErrForbidden
 	}
 	err := a.db.RunInTx(ctx, nil, func(ctx context.Context, tx bun.Tx) error {
-		result, err := tx.NewDelete().Model((*rootKeyRow)(nil)).Where("account_id = ?", by.ID).Where("public_key = ?", publicKey).Exec(ctx)
-		if err != nil {
+		if err := affect(ctx, tx.NewDelete().Model((*rootKeyRow)(nil)).Where("account_id = ?", by.ID).Where("public_key = ?", publicKey), ErrNotFound); err != nil {
 			return err
-		}
-		if gone, err := result.RowsAffected(); err != nil {
-			return err
-		} else if gone == 0 {
-			return ErrNotFound
 		}
 		return ops.NoteAct(ctx, tx, "root_key.removed", by.ID, map[string]any{"key": publicKey})
 	})

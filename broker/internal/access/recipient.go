@@ -101,14 +101,8 @@ func (row *recipientRow) insert(ctx context.Context, tx bun.Tx) error {
 			return invalid("team", "unknown", "there is no team %q", row.Team)
 		}
 	}
-	result, err := tx.NewInsert().Model(row).On("CONFLICT (fingerprint) DO NOTHING").Exec(ctx)
-	if err != nil {
+	if err := affect(ctx, tx.NewInsert().Model(row).On("CONFLICT (fingerprint) DO NOTHING"), invalid("public_key", "taken", "the key %s is named already", row.Fingerprint)); err != nil {
 		return err
-	}
-	if n, err := result.RowsAffected(); err != nil {
-		return err
-	} else if n == 0 {
-		return invalid("public_key", "taken", "the key %s is named already", row.Fingerprint)
 	}
 	return ops.NoteAct(ctx, tx, "recipient.added", row.AddedBy, map[string]any{"recipient": row.ID, "key": row.Fingerprint, "name": row.Name,
 		"team": row.Team, "territory": row.Territory})

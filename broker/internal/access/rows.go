@@ -1,6 +1,8 @@
 package access
 
 import (
+	"context"
+	"database/sql"
 	"time"
 
 	"github.com/uptrace/bun"
@@ -59,4 +61,20 @@ type teamRow struct {
 	Territory string
 	Level     Level
 	CreatedAt time.Time
+}
+
+// affect runs a statement; it returns none where that changed no row.
+func affect(ctx context.Context, s interface {
+	Exec(ctx context.Context, dest ...any) (sql.Result, error)
+}, none error) error {
+	result, err := s.Exec(ctx)
+	if err != nil {
+		return err
+	}
+	if n, err := result.RowsAffected(); err != nil {
+		return err
+	} else if n == 0 {
+		return none
+	}
+	return nil
 }
