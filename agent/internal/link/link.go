@@ -8,6 +8,7 @@
 package link
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -120,7 +121,8 @@ func greet(ctx context.Context, ws *websocket.Conn, hello protocol.Hello) error 
 	}
 	kind, data, err := ws.Read(ctx)
 	if err != nil {
-		return fmt.Errorf("%w: %w", ErrUnreachable, err)
+		// Whoever gives up closes the connection, and either of the two may be what the read says.
+		return fmt.Errorf("%w: %w", ErrUnreachable, cmp.Or(context.Cause(ctx), err))
 	}
 	envelope, err := protocol.DecodeEnvelope(data)
 	if err != nil {
