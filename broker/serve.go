@@ -167,12 +167,16 @@ func (b *broker) compose(ctx context.Context, secrets *ops.Secrets) error {
 	if err != nil {
 		return err
 	}
+	clock, err := b.clock()
+	if err != nil {
+		return err
+	}
 	sign := func(auditors ed25519.PublicKey) error {
 		return b.signManifest(secrets.LogKey().Public().(ed25519.PublicKey), auditors)
 	}
 	b.evidence, err = evidence.Open(ctx, evidence.Config{Database: b.db, Folder: b.folder.Log(), Recordings: b.folder.Evidence(), Origin: origin,
 		Key: secrets.LogKey(), Readers: b.access.TrailReaders, Policies: b.folder.Keys(), PolicyChanged: sign, Retention: b.retention, Copies: b.copies,
-		Keys: b.evidenceKeys, Witness: witness, MinFree: int64(b.config.Evidence.MinFree), PurgeAfter: time.Duration(b.config.Evidence.PurgeAfter), Logger: b.log})
+		Keys: b.evidenceKeys, Witness: witness, Timestamps: clock, MinFree: int64(b.config.Evidence.MinFree), PurgeAfter: time.Duration(b.config.Evidence.PurgeAfter), Logger: b.log})
 	if err != nil {
 		return err
 	}
@@ -231,7 +235,7 @@ func (b *broker) compose(ctx context.Context, secrets *ops.Secrets) error {
 		return err
 	}
 	b.health = ops.NewHealth(b.log, map[string]ops.Check{
-		"database": ops.DatabaseCheck(b.db.DB), "evidence": space, "witness": b.evidence.WitnessCheck, "certificate": b.certificates.Check,
+		"database": ops.DatabaseCheck(b.db.DB), "evidence": space, "witness": b.evidence.WitnessCheck, "timestamp": b.evidence.ClockCheck, "certificate": b.certificates.Check,
 	})
 	mux := http.NewServeMux()
 	mux.Handle("GET /ws/agent", agents)

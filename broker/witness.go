@@ -12,6 +12,7 @@ import (
 
 	"consento/broker/internal/evidence"
 	"consento/broker/internal/ops"
+	"consento/recordings/stamp"
 	"consento/recordings/translog"
 )
 
@@ -44,6 +45,23 @@ func (b *broker) witness(secrets *ops.Secrets) (evidence.WitnessConfig, error) {
 		c.Elsewhere = append(c.Elsewhere, m)
 	}
 	return c, nil
+}
+
+// clock is the timestamp authority, as it is configured; nil: none.
+func (b *broker) clock() (*stamp.Client, error) {
+	c := b.config.Evidence
+	if c.TimestampURL == "" {
+		return nil, nil
+	}
+	roots, err := stamp.ReadCertificates(os.DirFS(b.folder.Keys()))
+	if err != nil {
+		return nil, fmt.Errorf("timestamps: %w", err)
+	}
+	if roots == nil {
+		return nil, fmt.Errorf("timestamps: the authority's certificate is missing: put it there, in PEM, as %s", filepath.Join(b.folder.Keys(), "timestamp.pem"))
+	}
+	hash, _ := stamp.HashNamed(c.TimestampHash)
+	return stamp.NewClient(stamp.Config{URL: c.TimestampURL, Roots: roots, Hash: hash})
 }
 
 const maxTokenBytes = 4 << 10

@@ -31,12 +31,13 @@ var confinements = []confined{
 	{"github.com/prometheus/...", []string{"broker/internal/ops", "broker/metrics.go", "broker/serve.go"}, "figures are for operators"},
 	{"github.com/pelletier/...", []string{"broker/internal/ops", "recordings/cmd/witness/bucket.go"}, "one place of a program reads its configuration"},
 	{"github.com/aws/...", []string{"recordings/store/s3store"}, "one package speaks with buckets"},
+	{"github.com/notaryproject/...", []string{"recordings/stamp"}, "one package reads timestamps"},
 	{"github.com/bluenviron/...", []string{"recordings"}, "the container of the video is part of the format"},
 	{"github.com/chromedp/...", []string{"build/stage"}, "browsers are driven by tests"},
 	{"github.com/evanw/...", []string{"build/bundle"}, "what bundles does not ship"},
 	{"rsc.io/qr", []string{"recordings/cmd/verify/sheet.go"}, "one page is printed with such a code"},
 	{"github.com/alecthomas/kong", []string{"broker", "agent/main.go", "recordings/cmd"}, "command lines belong to programs"},
-	{"os/exec", []string{"agent/internal/ui/links.go", "agent/internal/xtest", "build"}, "what ships starts no other program, but the browser for a link that the customer clicked"},
+	{"os/exec", []string{"agent/internal/ui/links.go", "agent/internal/xtest", "recordings/stamp/stamptest", "build"}, "what ships starts no other program, but the browser for a link that the customer clicked"},
 	{"math/rand/...", []string{"agent/internal/stream/packer.go", "build"}, "what guards something is drawn by crypto/rand; packer only chooses where RTP begins to count (RFC 3550, 5.1)"},
 	{"crypto/md5", nil, "not for anything"},
 	{"crypto/sha1", nil, "not for anything"},
@@ -46,7 +47,7 @@ var confinements = []confined{
 	{"io/ioutil", nil, "replaced by io and os"},
 	{"expvar", nil, "figures go through the one guarded page"},
 	{"net/http/pprof", nil, "it serves the memory of the process, with keys in it, to whoever asks"},
-	{"testing", []string{"agent/internal/xtest", "recordings/disktest", "recordings/store/storetest"}, "only what serves tests knows tests"},
+	{"testing", []string{"agent/internal/xtest", "recordings/disktest", "recordings/stamp/stamptest", "recordings/store/storetest"}, "only what serves tests knows tests"},
 	{"plugin", nil, "what runs is what was signed"},
 }
 

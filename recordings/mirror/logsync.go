@@ -133,17 +133,25 @@ func (u *Uplink) leaves(ctx context.Context, target copies, from, to uint64) ([]
 
 func (u *Uplink) sealed(ctx context.Context, target copies, entry []byte) error {
 	var leaf struct {
-		Body translog.Hash `json:"body"`
+		Body  translog.Hash `json:"body"`
+		Token translog.Hash `json:"token"` // of a timestamp
 	}
-	if err := json.Unmarshal(entry, &leaf); err != nil || leaf.Body == (translog.Hash{}) {
+	if err := json.Unmarshal(entry, &leaf); err != nil {
 		return err
 	}
-	b, err := u.c.Log.Sealed(leaf.Body)
+	body := leaf.Body
+	if body == (translog.Hash{}) {
+		body = leaf.Token
+	}
+	if body == (translog.Hash{}) {
+		return nil
+	}
+	b, err := u.c.Log.Sealed(body)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil // it was deleted by a decision
 	}
 	if err != nil {
 		return err
 	}
-	return target.PutSealed(ctx, leaf.Body, b)
+	return target.PutSealed(ctx, body, b)
 }

@@ -33,7 +33,11 @@ func TestUplink(t *testing.T) {
 	for n := range 20 {
 		l.Sealed(live, second(t, w, n))
 		body := must(o.log.PutSealed([]byte{byte(n), 1, 2}))(t)
-		must(o.log.Add(t.Context(), translog.Admin{What: "a.b", By: "command", Body: body}))(t)
+		var leaf translog.Leaf = translog.Admin{What: "a.b", By: "command", Body: body}
+		if n == 3 { // its token is kept as a body is
+			leaf = translog.Timestamp{N: 1, Root: translog.Hash{1}, Token: body}
+		}
+		must(o.log.Add(t.Context(), leaf))(t)
 		if n == 7 {
 			p.stop()
 			client.Close() // whose connections are gone

@@ -28,6 +28,17 @@ type AuditReport struct {
 	Unclosed []Segment // opened, and neither closed nor alive
 	Live     []Segment // opened, with a sign of life shortly before the last leaf
 	Remarks  []string  // what a person should know, and no program can judge
+
+	// Timestamps are those whose roots are this log's; their tokens are for package
+	// stamp to check. At most 10,000.
+	Timestamps []Stamped `json:"-"`
+}
+
+// Stamped is a timestamp with its place and time on the log.
+type Stamped struct {
+	Timestamp
+	Index uint64
+	Time  time.Time
 }
 
 // Segment of a session.
@@ -343,16 +354,18 @@ func (a *audit) rotation(index uint64, l Rotation) {
 func (a *audit) timestamps() {
 	hashes := tlog.TileHashReader(tlog.Tree{N: int64(a.edge.n), Hash: a.edge.root()}, tiles{a.fsys, a.edge})
 	for _, s := range a.ledger.stamps {
-		if s.N == 0 || s.N > s.index {
-			a.rep.problem(int64(s.index), "a timestamp over %d leaves", s.N)
+		if s.N == 0 || s.N > s.Index {
+			a.rep.problem(int64(s.Index), "a timestamp over %d leaves", s.N)
 			continue
 		}
 		root, err := tlog.TreeHash(int64(s.N), hashes)
 		switch {
 		case err != nil:
-			a.rep.problem(int64(s.index), "the root that was stamped cannot be computed: %v", err)
+			a.rep.problem(int64(s.Index), "the root that was stamped cannot be computed: %v", err)
 		case Hash(root) != s.Root:
-			a.rep.problem(int64(s.index), "the root that was stamped over %d leaves is not this log's", s.N)
+			a.rep.problem(int64(s.Index), "the root that was stamped over %d leaves is not this log's", s.N)
+		default:
+			a.rep.Timestamps = append(a.rep.Timestamps, s)
 		}
 	}
 }

@@ -3,6 +3,8 @@ package translog
 import (
 	"encoding/hex"
 	"fmt"
+
+	"golang.org/x/mod/sumdb/tlog"
 )
 
 // Kind says what a leaf is about.
@@ -269,6 +271,12 @@ type Timestamp struct {
 	N     uint64 `json:"n"`
 	Root  Hash   `json:"root"`
 	Token Hash   `json:"token"` // SHA-256 of the token, kept like a sealed body
+}
+
+// Message is what the token is over: the text of the checkpoint, without its
+// signatures.
+func (l Timestamp) Message(origin string) []byte {
+	return []byte(checkpointBody(origin, l.N, tlog.Hash(l.Root)))
 }
 
 // Admin is one act of administration.

@@ -21,7 +21,7 @@ type ledger struct {
 	shares    map[ID]ID // share → session
 	erasures  map[ID]*erasure
 	policy    Policy
-	stamps    []stamp
+	stamps    []Stamped
 	backwards uint64 // times that the clock went back
 	bodies    uint64 // sealed bodies that are not there
 	before    uint64 // leaves about sessions from before the log
@@ -39,11 +39,6 @@ type erasure struct {
 	sid     ID
 	by      map[string]string // role → who approved
 	refused bool
-}
-
-type stamp struct {
-	Timestamp
-	index uint64
 }
 
 func newLedger() *ledger {
@@ -92,7 +87,7 @@ func (d *ledger) add(r *AuditReport, index uint64, l Leaf, at time.Time) {
 		}
 	case Timestamp:
 		if len(d.stamps) < maxListed {
-			d.stamps = append(d.stamps, stamp{l, index})
+			d.stamps = append(d.stamps, Stamped{l, index, at})
 		}
 	case Share:
 		d.shares[l.ID] = l.SID

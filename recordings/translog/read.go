@@ -213,6 +213,10 @@ func (l *Log) PutSealed(ciphertext []byte) (Hash, error) {
 // Sealed reads a sealed body; [fs.ErrNotExist] when it was deleted.
 func (l *Log) Sealed(h Hash) ([]byte, error) { return readSealed(l.fsys, h) }
 
+// ReadSealed reads a sealed body from the folder of a log: [fs.ErrNotExist] when it
+// is not there, [ErrTampered] when it is another.
+func ReadSealed(fsys fs.FS, h Hash) ([]byte, error) { return readSealed(fsys, h) }
+
 func readSealed(fsys fs.FS, h Hash) ([]byte, error) {
 	b, err := readLimited(fsys, sealedDir+"/"+h.String(), maxSealed)
 	if err == nil && Hash(sha256.Sum256(b)) != h {

@@ -74,6 +74,10 @@ func (e *Evidence) Verdict(ctx context.Context, by access.Account, id string) (V
 		return Verdict{}, err
 	}
 	v := Verdict{State: states[result.State], Checked: e.config.Now().UTC(), Witness: witnessOf(result.Proof), Stores: 1 + copies, Hosts: 1 + copies}
+	v.Clock = e.Clock()
+	if v.Before, err = e.closedBefore(sid, rows); err != nil {
+		return Verdict{}, err
+	}
 	for _, r := range result.Reasons {
 		v.Reasons = append(v.Reasons, Reason{Code: r.Code, Segment: r.Segment, From: r.From, To: r.To, Values: r.Values})
 	}

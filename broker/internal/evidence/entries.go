@@ -29,7 +29,7 @@ type entryRow struct {
 func entryOf(l numbered) *entryRow {
 	row := &entryRow{Number: l.number, At: l.at.UnixMilli(), Kind: l.leaf.Kind()}
 	switch leaf := l.leaf.(type) {
-	case translog.Heartbeat, translog.Genesis, translog.Timestamp:
+	case translog.Heartbeat, translog.Genesis:
 		return nil
 	case translog.Policy:
 		row.What = leaf.Hash.String()

@@ -22,13 +22,14 @@ import (
 	"github.com/uptrace/bun"
 
 	"consento/recordings"
+	"consento/recordings/stamp"
 	"consento/recordings/translog"
 )
 
 // heartbeat is how often the log tells of the sessions that live.
 const heartbeat = 30 * time.Second
 
-// Config is what Open needs. Every field but PurgeAfter, Witness, MinFree and Now is required.
+// Config is what Open needs. Every field but PurgeAfter, Witness, Timestamps, MinFree and Now is required.
 type Config struct {
 	Database   *bun.DB            // migrated
 	Folder     string             // of the global log
@@ -45,7 +46,9 @@ type Config struct {
 	// Keys are the public keys that verdicts rest on: of the log and of witnesses.
 	Keys    func() (translog.Keys, error)
 	Witness WitnessConfig // who signs log and recordings; none is allowed
-	MinFree int64         // bytes that must be free for a session to start, as pages say it
+	// Timestamps is the authority that stamps the log once a day; nil: none.
+	Timestamps *stamp.Client
+	MinFree    int64 // bytes that must be free for a session to start, as pages say it
 	// PurgeAfter is how long after the keys of a session were destroyed its files,
 	// which nobody can read, are deleted; 0: never.
 	PurgeAfter time.Duration
@@ -72,6 +75,7 @@ type Evidence struct {
 	deciding  sync.Mutex // one decision on holds and erasures at a time
 
 	witnesses witnesses
+	clock     clock
 
 	mu       sync.Mutex
 	live     map[segment]translog.Head // heads that the log has not told
@@ -96,7 +100,7 @@ func Open(ctx context.Context, c Config) (*Evidence, error) {
 	if err := errors.Join(e.policies.open(), e.catchUp(ctx), e.takePolicies(ctx)); err != nil {
 		return nil, errors.Join(fmt.Errorf("evidence: %w", err), log.Close())
 	}
-	for _, begin := range []func(context.Context) error{e.dropOrphans, e.openWitnesses, e.finishErasures} {
+	for _, begin := range []func(context.Context) error{e.dropOrphans, e.openWitnesses, e.openClock, e.finishErasures} {
 		if err := begin(ctx); err != nil {
 			return nil, errors.Join(err, e.witnesses.close(), log.Close())
 		}
@@ -105,6 +109,7 @@ func Open(ctx context.Context, c Config) (*Evidence, error) {
 	e.stop = stop
 	e.done.Go(func() { e.run(running) })
 	e.done.Go(func() { e.runWitnesses(running) })
+	e.done.Go(func() { e.runClock(running) })
 	return e, nil
 }
 

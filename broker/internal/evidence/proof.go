@@ -96,7 +96,7 @@ func (e *Evidence) keepProof(ctx context.Context, id translog.ID, again bool) er
 		return err
 	}
 	path := filepath.Join(e.config.Recordings, ProofName(id.String()))
-	if err := errors.Join(os.WriteFile(path+".new", proof, 0o640), os.Rename(path+".new", path)); err != nil {
+	if err := replaceFile(path, proof); err != nil {
 		return fmt.Errorf("evidence: proof: %w", err)
 	}
 	e.mu.Lock()
@@ -105,6 +105,15 @@ func (e *Evidence) keepProof(ctx context.Context, id translog.ID, again bool) er
 		e.unproven[id] = true
 	}
 	return nil
+}
+
+// replaceFile writes a file that is made again when it is lost: what was there stays
+// until the new one is whole.
+func replaceFile(path string, b []byte) error {
+	if err := os.WriteFile(path+".new", b, 0o640); err != nil {
+		return err
+	}
+	return os.Rename(path+".new", path)
 }
 
 // proveAnew gives proofs a witness's signature once there is one.

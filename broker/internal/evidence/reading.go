@@ -119,6 +119,9 @@ type Verdict struct {
 	Witness string // "none", "embedded", "independent"
 	Stores  int    // that hold it
 	Hosts   int    // machines that these stores are on
+
+	Clock  *ClockStatus // nil: none is configured
+	Before time.Time    // all of it was closed before, says an outside clock; zero: it has not said so
 }
 
 // Reason is one finding. The codes and their values have words in the language

@@ -252,7 +252,7 @@ func (e *Evidence) sharePath(s segment, id, what string) string {
 // writeShare puts a file into its place; at every moment it is the old or the new one.
 func (e *Evidence) writeShare(s segment, id, what string, b []byte) error {
 	path := e.sharePath(s, id, what)
-	if err := errors.Join(os.WriteFile(path+".new", b, 0o640), os.Rename(path+".new", path)); err != nil {
+	if err := replaceFile(path, b); err != nil {
 		return fmt.Errorf("evidence: share: %w", err)
 	}
 	return nil

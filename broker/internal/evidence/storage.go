@@ -51,6 +51,7 @@ type Storage struct {
 	Heaviest    []Summary // of those that the account may see
 	Witnesses   []WitnessStatus
 	MaxLag      time.Duration // 0: for ever
+	Clock       *ClockStatus  // nil: none is configured
 }
 
 // Growth is what was recorded on one day (UTC).
@@ -67,7 +68,7 @@ func (e *Evidence) Storage(ctx context.Context, by access.Account) (Storage, err
 	if !decides && !access.Can(by, access.SeeMetrics, access.Scope{}) {
 		return Storage{}, ErrForbidden
 	}
-	s := Storage{Mark: e.config.MinFree, Witnesses: e.Witnesses(), MaxLag: e.config.Witness.MaxLag}
+	s := Storage{Mark: e.config.MinFree, Witnesses: e.Witnesses(), MaxLag: e.config.Witness.MaxLag, Clock: e.Clock()}
 	var err error
 	if s.Free, s.Total, err = ops.Disk(e.config.Recordings); err != nil {
 		return s, fmt.Errorf("evidence: %w", err)

@@ -75,6 +75,10 @@ type EvidenceConfig struct {
 	// PurgeAfter is how long after the keys of a session were destroyed everywhere its
 	// files, which nobody can read any more, are deleted; 0s: never.
 	PurgeAfter Duration `toml:"purge_after"`
+	// TimestampURL is an RFC 3161 timestamp authority that stamps the log once a day;
+	// empty: none. Its certificate is keys/timestamp.pem in the data folder.
+	TimestampURL  string `toml:"timestamp_url"`
+	TimestampHash string `toml:"timestamp_hash"` // sha256, sha384
 }
 
 // WitnessConfig is a second place of the evidence, run by others than the broker's
@@ -116,7 +120,7 @@ func DefaultConfig() Config {
 		Data:     "data",
 		Log:      LogConfig{Level: "info", Format: "text"},
 		Session:  SessionConfig{MaxDuration: Duration(8 * time.Hour), Return: Duration(10 * time.Minute)},
-		Evidence: EvidenceConfig{MinFree: 1 << 30, MaxLag: Duration(15 * time.Minute), PurgeAfter: Duration(30 * 24 * time.Hour)},
+		Evidence: EvidenceConfig{MinFree: 1 << 30, MaxLag: Duration(15 * time.Minute), PurgeAfter: Duration(30 * 24 * time.Hour), TimestampHash: "sha256"},
 	}
 }
 
@@ -213,6 +217,8 @@ func (c *Config) readEnvironment(lookup func(string) (string, bool)) error {
 			return nil
 		}},
 		{"CONSENTO_EVIDENCE_MAX_LAG", func(v string) error { return c.Evidence.MaxLag.UnmarshalText([]byte(v)) }},
+		{"CONSENTO_EVIDENCE_TIMESTAMP_URL", text(&c.Evidence.TimestampURL)},
+		{"CONSENTO_EVIDENCE_TIMESTAMP_HASH", text(&c.Evidence.TimestampHash)},
 		{"CONSENTO_EVIDENCE_MIN_FREE", func(v string) error { return c.Evidence.MinFree.UnmarshalText([]byte(v)) }},
 	}
 	for _, variable := range variables {
@@ -277,6 +283,15 @@ func (c Config) Validate() error {
 	}
 	if d := time.Duration(c.Evidence.PurgeAfter); d != 0 && (d < time.Hour || d > 10*365*24*time.Hour) {
 		return fail("evidence.purge_after", "%s is not between 1h and 87600h, nor 0s", d)
+	}
+	if a := c.Evidence.TimestampURL; a != "" {
+		u, err := url.Parse(a)
+		if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || u.User != nil || strings.Contains(a, "#") {
+			return fail("evidence.timestamp_url", "%q is not of the form https://HOST[:PORT]/PATH or http://HOST[:PORT]/PATH", a)
+		}
+	}
+	if h := c.Evidence.TimestampHash; h != "sha256" && h != "sha384" {
+		return fail("evidence.timestamp_hash", "%q is not one of sha256, sha384", h)
 	}
 	seen := map[string]bool{}
 	for _, w := range c.Witness {

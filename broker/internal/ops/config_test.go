@@ -40,7 +40,7 @@ func TestExampleConfigParses(t *testing.T) {
 	if all.Listen != d.Listen || all.Data != d.Data || all.Log != d.Log || all.Session != d.Session || all.Evidence != d.Evidence || all.TLS != d.TLS || len(all.Media.Addresses) != 0 {
 		t.Fatalf("the example says %+v, the defaults are %+v", all, d)
 	}
-	for _, key := range []string{"listen", "public_url", "data", "certificate", "key", "name", "phone", "controller", "privacy_contact", "level", "format", "max_duration", "addresses", "min_free", "max_lag", "purge_after"} {
+	for _, key := range []string{"listen", "public_url", "data", "certificate", "key", "name", "phone", "controller", "privacy_contact", "level", "format", "max_duration", "addresses", "min_free", "max_lag", "purge_after", "timestamp_url", "timestamp_hash"} {
 		if !strings.Contains(strings.Join(lines, "\n"), "\n"+key+" = ") {
 			t.Errorf("the example does not show %s", key)
 		}
@@ -164,7 +164,14 @@ func TestValidate(t *testing.T) {
 		"witness without a pin":  {witnessWith(func(w *WitnessConfig) { w.Pin = "" }), "witness"},
 		"witness without token":  {witnessWith(func(w *WitnessConfig) { w.TokenFile = "" }), "witness"},
 		"purge in minutes":       {func(c *Config) { c.Evidence.PurgeAfter = Duration(time.Minute) }, "evidence.purge_after"},
-		"no reserve":             {func(c *Config) { c.Evidence.MinFree = 0 }, "evidence.min_free"},
+		"timestamps": {func(c *Config) {
+			c.Evidence.TimestampURL, c.Evidence.TimestampHash = "http://tsa.example/a?b=c", "sha384"
+		}, ""},
+		"timestamps by mail":   {func(c *Config) { c.Evidence.TimestampURL = "mailto:tsa@example.org" }, "evidence.timestamp_url"},
+		"timestamps by a user": {func(c *Config) { c.Evidence.TimestampURL = "https://a:b@tsa.example" }, "evidence.timestamp_url"},
+		"timestamps of nobody": {func(c *Config) { c.Evidence.TimestampURL = "https://" }, "evidence.timestamp_url"},
+		"a weak hash":          {func(c *Config) { c.Evidence.TimestampHash = "sha1" }, "evidence.timestamp_hash"},
+		"no reserve":           {func(c *Config) { c.Evidence.MinFree = 0 }, "evidence.min_free"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			config := DefaultConfig()

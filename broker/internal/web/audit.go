@@ -31,6 +31,7 @@ type Evidence interface {
 	Bag(ctx context.Context, by access.Account, grant, id string, n int) ([]byte, error)
 	// Proof needs no grant: there is no content in it.
 	Proof(ctx context.Context, by access.Account, id string) ([]byte, error)
+	Timestamp(ctx context.Context, by access.Account, id string) ([]byte, error)
 	// Trail is for auditors and the data-protection officer, as is what is sealed
 	// beside its entries.
 	Trail(ctx context.Context, by access.Account, q evidence.TrailQuery) (evidence.Trail, error)
@@ -67,6 +68,7 @@ func (w *Web) auditRoutes() map[string]http.Handler {
 		"/audit/sessions/{id}/records/{n}":  w.accounts.LoadSession(w.methods(w.auditAction(w.giveAudited(w.serveRecords)), nil)),
 		"/audit/sessions/{id}/bags/{n}":     w.staff(w.auditAction(w.giveBag), nil),
 		"/audit/sessions/{id}/proof":        w.staff(w.auditAction(w.giveProof), nil),
+		"/audit/sessions/{id}/timestamp":    w.staff(w.auditAction(w.giveTimestamp), nil),
 	}
 }
 

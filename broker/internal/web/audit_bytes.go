@@ -202,3 +202,11 @@ func (w *Web) giveProof(rw http.ResponseWriter, r *http.Request, by access.Accou
 	}
 	return attach(rw, "application/json", downloadName(r.PathValue("id"), ".proof"), proof)
 }
+
+func (w *Web) giveTimestamp(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+	file, err := w.evidence.Timestamp(r.Context(), by, r.PathValue("id"))
+	if err != nil {
+		return err
+	}
+	return attach(rw, "application/json", downloadName(r.PathValue("id"), ".stamp"), file)
+}

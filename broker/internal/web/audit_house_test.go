@@ -32,6 +32,8 @@ type shelf struct {
 	grants map[string]viewing
 	trail  []evidence.Entry
 	sealed map[string][]byte // notes, by what names them
+	clock  *evidence.ClockStatus
+	before time.Time // of verdicts
 }
 
 // onShelf is what the office's database knows of a recorded session.
@@ -115,7 +117,10 @@ func (s *shelf) Verdict(_ context.Context, by access.Account, id string) (eviden
 	if _, err := s.find(by, id); err != nil {
 		return evidence.Verdict{}, err
 	}
-	v := evidence.Verdict{State: evidence.Unverifiable, Checked: time.Now(), Witness: "none", Stores: 1, Hosts: 1,
+	s.mu.Lock()
+	clock, before := s.clock, s.before
+	s.mu.Unlock()
+	v := evidence.Verdict{Clock: clock, Before: before, State: evidence.Unverifiable, Checked: time.Now(), Witness: "none", Stores: 1, Hosts: 1,
 		Reasons: []evidence.Reason{{Code: "no_proof"}}}
 	for n, path := range s.segments(id) {
 		report, err := recordings.ScanFile(path, recordings.ScanOptions{})
@@ -186,6 +191,10 @@ func (s *shelf) Proof(_ context.Context, by access.Account, id string) ([]byte, 
 		return nil, err
 	}
 	return nil, evidence.ErrNoProof
+}
+
+func (s *shelf) Timestamp(_ context.Context, by access.Account, id string) ([]byte, error) {
+	return s.Proof(context.Background(), by, id)
 }
 
 func (s *shelf) Trail(_ context.Context, by access.Account, q evidence.TrailQuery) (evidence.Trail, error) {

@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
+	"time"
 
 	"consento/broker/internal/access"
 	"consento/broker/internal/evidence"
@@ -24,6 +25,7 @@ type recordingPage struct {
 	Holds    []string
 	Parts    []partRow
 	Readable bool // some segment can be read
+	Stamped  bool // an outside clock has seen its end
 	Verdict  verdictStrip
 	Reason   string // as it was typed
 	Wrong    string
@@ -96,7 +98,7 @@ func (w *Web) recordingOf(r *http.Request, by access.Account, p *page) (recordin
 	if err != nil {
 		return recordingPage{}, rec, err
 	}
-	data := recordingPage{Account: by, Row: rowOf(p, rec.Summary), ID: id, Max: evidence.MaxReason, Verdict: stripOf(p, verdict), Decisions: w.decisions != nil, Shares: w.shares != nil}
+	data := recordingPage{Account: by, Row: rowOf(p, rec.Summary), ID: id, Max: evidence.MaxReason, Verdict: stripOf(p, verdict), Stamped: !verdict.Before.IsZero(), Decisions: w.decisions != nil, Shares: w.shares != nil}
 	if !rec.Until.IsZero() {
 		data.Until = day(p, rec.Until.UTC())
 	}
@@ -140,6 +142,15 @@ func stripOf(p *page, v evidence.Verdict) verdictStrip {
 		s.Stores += " " + p.T("audit.stores.together")
 	default:
 		s.Stores += " " + p.T("audit.stores.one")
+	}
+	switch {
+	case v.Clock == nil:
+	case !v.Before.IsZero():
+		s.Stores += " " + p.T("audit.clock.before", "time", minute(p, v.Before.Add(time.Minute-1)))
+	case v.Clock.Late:
+		s.Stores += " " + p.T("audit.clock.late")
+	default:
+		s.Stores += " " + p.T("audit.clock.waits")
 	}
 	return s
 }

@@ -57,7 +57,7 @@ func TestAuditIsForAuditors(t *testing.T) {
 		// The data-protection officer has keys as well: to read the trail.
 		own := map[bool][]string{false: {"/audit/keys"}}[who == string(access.DPO)]
 		for _, path := range append([]string{"/audit/", base, base + "/play", base + "/files", base + "/segments/0", base + "/index/0",
-			base + "/records/0?tracks=1", base + "/bags/0", base + "/proof"}, own...) {
+			base + "/records/0?tracks=1", base + "/bags/0", base + "/proof", base + "/timestamp"}, own...) {
 			if got := p.get(path); got.StatusCode != http.StatusForbidden || strings.Contains(got.text, "Anna Rossi") {
 				t.Errorf("%s reads %s: %d", who, path, got.StatusCode)
 			}

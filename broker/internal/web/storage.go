@@ -31,6 +31,7 @@ type storageSummary struct {
 	Places             string // where the recordings lie, and what to do about it
 	PlacesWarn         bool
 	Witnesses          []witnessRow
+	Clock              *witnessRow // nil: there is none
 }
 
 type growthRow struct {
@@ -108,6 +109,7 @@ func storageOf(p *page, s evidence.Storage) storageSummary {
 		alone = alone && w.Embedded
 		said.Witnesses = append(said.Witnesses, witnessOf(p, w, s.MaxLag))
 	}
+	said.Clock = clockState(p, s.Clock)
 	switch {
 	case len(s.Witnesses) == 0:
 		said.Places, said.PlacesWarn = p.T("audit.storage.places.none"), true
@@ -117,6 +119,24 @@ func storageOf(p *page, s evidence.Storage) storageSummary {
 		said.Places = p.T("audit.storage.places.apart")
 	}
 	return said
+}
+
+// clockState says how the timestamp authority does; nil where there is none.
+func clockState(p *page, c *evidence.ClockStatus) *witnessRow {
+	if c == nil {
+		return nil
+	}
+	row := witnessRow{Name: c.Authority, State: p.T("audit.storage.clock.never"), Warn: c.Late}
+	if !c.Says.IsZero() {
+		row.State = p.T("audit.storage.clock.said", "time", minute(p, c.Says))
+	}
+	switch {
+	case c.Late:
+		row.State += " " + p.T("audit.storage.clock.late")
+	case c.Failed:
+		row.State += " " + p.T("audit.storage.clock.failed")
+	}
+	return &row
 }
 
 // witnessOf says how one does, and what to do.

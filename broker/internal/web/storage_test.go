@@ -41,15 +41,18 @@ func worse(now time.Time) map[string]func(*evidence.Storage) {
 		"short": func(s *evidence.Storage) {
 			s.Level, s.Free, s.Total, s.Mark, s.PerDay, s.Over = evidence.FullShort, 9*gb, 500*gb, gb, gb, 14
 			s.FullAt, s.MaxLag = now.AddDate(0, 0, 8), 15*time.Minute
+			s.Clock = &evidence.ClockStatus{Authority: "tsa.example", Says: time.Date(2026, 11, 28, 3, 4, 5, 0, time.UTC)}
 			s.Witnesses = []evidence.WitnessStatus{{Name: "town-hall", Signed: now, Waiting: 1},
 				{Name: "province", Lag: 7 * time.Minute, Signed: now.Add(-7 * time.Minute), Waiting: 3, Bags: 2, Silent: true}}
 		},
 		"refused": func(s *evidence.Storage) {
 			s.Level, s.Free, s.Total, s.Mark, s.PerDay, s.MaxLag = evidence.Full, gb/2, 500*gb, gb, -gb, 15*time.Minute
 			s.Over = 14
+			s.Clock = &evidence.ClockStatus{Authority: "tsa.example", Says: time.Date(2026, 11, 28, 3, 4, 5, 0, time.UTC), Failed: true, Late: true}
 			s.Witnesses = []evidence.WitnessStatus{{Name: "town-hall", Lag: 3 * time.Hour, Signed: now.Add(-3 * time.Hour), Waiting: 12, Bags: 4, Refused: 2}}
 		},
 		"soon": func(s *evidence.Storage) {
+			s.Clock = &evidence.ClockStatus{Authority: "tsa.example", Failed: true}
 			s.Level, s.PerDay, s.Over, s.FullAt = evidence.FullSoon, gb, 14, now.AddDate(0, 1, 0)
 			s.Witnesses = []evidence.WitnessStatus{{Name: "embedded", Embedded: true, Signed: now}}
 		},
@@ -74,9 +77,9 @@ func TestStoragePage(t *testing.T) {
 	settings.shows(t, "Storage and witnesses", "There is enough space", "1 session", "nobody signs them")
 	settings.hides(t, "Anna Rossi")
 	for state, words := range map[string][]string{
-		"short":   {"Space runs out within days", "Act this week", "9664 MB of 537 GB", "town-hall", "has signed everything", "is 7 min behind", "beyond 15 min of all witnesses", "recordings 3, key bags 2"},
-		"refused": {"No session can start", "Never delete recordings by hand", "is 180 min behind, more than the 15 min", "in 2 cases", "more was deleted than recorded"},
-		"soon":    {"within two months", "Both stores are on one machine", "this server itself"},
+		"short":   {"Space runs out within days", "Act this week", "9664 MB of 537 GB", "town-hall", "has signed everything", "is 7 min behind", "beyond 15 min of all witnesses", "recordings 3, key bags 2", "Outside clock <bdi>tsa.example</bdi>:", "last stamped the log on 2026-11-28 03:04 UTC."},
+		"refused": {"No session can start", "Never delete recordings by hand", "is 180 min behind, more than the 15 min", "in 2 cases", "more was deleted than recorded", "The daily timestamp is overdue", "Sessions start all the same"},
+		"soon":    {"within two months", "Both stores are on one machine", "this server itself", "has not stamped the log yet. The last try failed"},
 	} {
 		p.change = worse(time.Now())[state]
 		auditor.get("/audit/storage").shows(t, words...)

@@ -17,11 +17,16 @@ type logCheck struct {
 	Dir    string   `arg:"" help:"Folder of the log: a copy, or the one that is being written."`
 	Old    []string `placeholder:"FILE" help:"An older checkpoint of the log, or a proof or receipt with one, that somebody kept. Can be repeated."`
 	Policy string   `placeholder:"KEYS" help:"Folder of public keys: the log's (log.pub) and its witnesses' (witness-NAME.pub)."`
+	outside
 }
 
 // Run recomputes the log and prints what it found; the exit code is the verdict.
 func (c *logCheck) Run(out io.Writer, code *int) error {
 	keys, err := readKeys(c.Policy)
+	if err != nil {
+		return err
+	}
+	roots, err := c.roots(c.Policy)
 	if err != nil {
 		return err
 	}
@@ -40,8 +45,9 @@ func (c *logCheck) Run(out io.Writer, code *int) error {
 	if err != nil {
 		return failure{exitUsage, err}
 	}
+	seen := stamped(os.DirFS(c.Dir), &rep, roots)
 	*code = auditCode(rep)
-	_, err = io.WriteString(out, auditText(rep, len(old)))
+	_, err = io.WriteString(out, auditText(rep, len(old), seen))
 	return err
 }
 
@@ -70,7 +76,7 @@ func auditCode(r translog.AuditReport) int {
 	return exitOK
 }
 
-func auditText(r translog.AuditReport, old int) string {
+func auditText(r translog.AuditReport, old int, clock string) string {
 	var b strings.Builder
 	switch auditCode(r) {
 	case exitTampered:
@@ -116,6 +122,9 @@ func auditText(r translog.AuditReport, old int) string {
 	line("witnesses", "%s", witnesses(r.Witnesses))
 	if len(r.Witnesses) > 0 {
 		line("witnessed", "%d of %d leaves", r.Cosigned, r.Checkpoint.Size)
+	}
+	if clock != "" {
+		line("timestamps", "%s", clock)
 	}
 	if old > 0 {
 		line("older checkpoints", "%d, of which %d are signed and not beyond this log", old, r.Old)

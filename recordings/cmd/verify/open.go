@@ -148,7 +148,7 @@ func (o *open) Run(out io.Writer, code *int) error {
 	}
 	result := c.Result()
 	*code = exitCode(result.State)
-	if err := printResult(out, result, readable); err != nil {
+	if err := printResult(out, result, readable, ""); err != nil {
 		return err
 	}
 	return printExport(out, o.Out, exp)

@@ -13,8 +13,9 @@ import (
 	"consento/recordings/verdict"
 )
 
-// printResult writes the verdict line, the reasons, and the facts of each segment.
-func printResult(out io.Writer, r verdict.Result, readable map[string]string) error {
+// printResult writes the verdict line, the reasons, and the facts of each segment;
+// clock is what an outside one says, or "".
+func printResult(out io.Writer, r verdict.Result, readable map[string]string, clock string) error {
 	var b strings.Builder
 	switch r.State {
 	case verdict.Tampered:
@@ -43,6 +44,9 @@ func printResult(out io.Writer, r verdict.Result, readable map[string]string) er
 	if r.Proof != nil {
 		b.WriteByte('\n')
 		printProof(&b, *r.Proof)
+	}
+	if clock != "" {
+		fmt.Fprintf(&b, "%-18s %s\n", "timestamp", clock)
 	}
 	for _, p := range r.Parts {
 		b.WriteByte('\n')

@@ -62,7 +62,9 @@ func (a against) proof(file string) (*translog.Proof, error) {
 type session struct {
 	File string `arg:"" help:"A segment; those that go on from it (NAME-0.rec, NAME-1.rec, ...) are taken along."`
 	against
-	Bag string `placeholder:"FILE" help:"Key bag of the first segment; by default beside it, with .key."`
+	outside
+	Timestamp string `placeholder:"FILE" help:"Timestamp of the session; by default the one beside it (ID.stamp)."`
+	Bag       string `placeholder:"FILE" help:"Key bag of the first segment; by default beside it, with .key."`
 }
 
 // Run checks the recording and prints what it found; the exit code is the verdict.
@@ -87,8 +89,12 @@ func (s *session) Run(out io.Writer, code *int) error {
 		readable[p] = s.readable(p)
 	}
 	result := c.Result()
+	seen, err := s.sessionStamp(&result)
+	if err != nil {
+		return err
+	}
 	*code = exitCode(result.State)
-	return printResult(out, result, readable)
+	return printResult(out, result, readable, seen)
 }
 
 // exitCode is the verdict as exit code.

@@ -18,11 +18,12 @@ type storeCheck struct {
 	Bags   []string `placeholder:"DIR" help:"Folders of key bags; by default those in the stores, and the folder bags beside a witness's."`
 	Old    []string `placeholder:"FILE" help:"As for log."`
 	Policy string   `placeholder:"KEYS" help:"Folder of public keys: the log's (log.pub) and its witnesses' (witness-NAME.pub)."`
+	outside
 }
 
 // Run checks the log, and then each store against it; the exit code is the verdict.
 func (c *storeCheck) Run(out io.Writer, code *int) error {
-	if err := (&logCheck{Dir: c.Log, Old: c.Old, Policy: c.Policy}).Run(out, code); err != nil {
+	if err := (&logCheck{Dir: c.Log, Old: c.Old, Policy: c.Policy, outside: c.outside}).Run(out, code); err != nil {
 		return err
 	}
 	if *code == exitTampered {

@@ -32,7 +32,7 @@ func (v *view) Run(out io.Writer, code *int) error {
 	}
 	defer s.close()
 	*code = exitCode(s.result.State)
-	if err := printResult(out, s.result, s.readable); err != nil {
+	if err := printResult(out, s.result, s.readable, ""); err != nil {
 		return err
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
