@@ -176,7 +176,7 @@ func (b *broker) compose(ctx context.Context, secrets *ops.Secrets) error {
 	}
 	b.evidence, err = evidence.Open(ctx, evidence.Config{Database: b.db, Folder: b.folder.Log(), Recordings: b.folder.Evidence(), Origin: origin,
 		Key: secrets.LogKey(), Readers: b.access.TrailReaders, Policies: b.folder.Keys(), PolicyChanged: sign, Retention: b.retention, Copies: b.copies,
-		Keys: b.evidenceKeys, Witness: witness, Timestamps: clock, MinFree: int64(b.config.Evidence.MinFree), PurgeAfter: time.Duration(b.config.Evidence.PurgeAfter), Logger: b.log})
+		Keys: b.evidenceKeys, Sweep: b.sweep(), Witness: witness, Timestamps: clock, MinFree: int64(b.config.Evidence.MinFree), PurgeAfter: time.Duration(b.config.Evidence.PurgeAfter), Logger: b.log})
 	if err != nil {
 		return err
 	}
@@ -359,9 +359,23 @@ func (b *broker) servePolicy(w http.ResponseWriter, r *http.Request) {
 	http.NotFound(w, r)
 }
 
-// kept is for how long recordings of this technician's sessions are kept.
-func (b *broker) kept(ctx context.Context, technician session.Technician) (string, int, error) {
-	return b.access.KeptFor(ctx, technician.Team)
+// kept is for how long this technician's sessions are kept.
+func (b *broker) kept(ctx context.Context, technician session.Technician) (session.Kept, error) {
+	k, err := b.access.KeptFor(ctx, technician.Team)
+	return session.Kept(k), err
+}
+
+// sweep deletes the database's rows when their period is over.
+func (b *broker) sweep() *evidence.SweepConfig {
+	return &evidence.SweepConfig{
+		LogMonths: func(ctx context.Context) (int, error) {
+			s, err := b.access.Settings(ctx)
+			return s.LogMonths, err
+		},
+		Forget: func(ctx context.Context, tx bun.IDB, empty, gone []string) error {
+			return errors.Join(session.Forget(ctx, tx, empty, gone), access.Forget(ctx, tx))
+		},
+	}
 }
 
 func (b *broker) retention(ctx context.Context) (int, error) {

@@ -29,6 +29,7 @@ const (
 // Retention is how long recordings are kept, by class and team.
 type Retention struct {
 	StandardDays, ShortDays, LongDays int        // 1 to 3650
+	LogMonths                         int        // of logs; changed with the settings
 	Teams                             []KeptTeam // by name
 }
 
@@ -44,6 +45,11 @@ func (r Retention) Days(class string) int {
 		return r.LongDays
 	}
 	return r.StandardDays
+}
+
+// LogMonthsOf is for how many months logs of a class are kept.
+func (r Retention) LogMonthsOf(class string) int {
+	return max(r.LogMonths, (r.Days(class)*12+364)/365)
 }
 
 // Clean checks it; the field of an *Invalid is short_days, long_days or team.
@@ -72,7 +78,7 @@ func (a *Access) retention(ctx context.Context, db bun.IDB) (Retention, error) {
 	if err != nil {
 		return Retention{}, err
 	}
-	r := Retention{StandardDays: s.RecordingDays, ShortDays: defaultShortDays, LongDays: defaultLongDays}
+	r := Retention{StandardDays: s.RecordingDays, LogMonths: s.LogMonths, ShortDays: defaultShortDays, LongDays: defaultLongDays}
 	err = db.NewSelect().Table("office_settings").Column("short_days", "long_days").Where("id = ?", officeID).Scan(ctx, &r.ShortDays, &r.LongDays)
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return Retention{}, fmt.Errorf("retention: %w", err)
@@ -151,18 +157,24 @@ func (a *Access) ChangeRetention(ctx context.Context, by Account, after Retentio
 	return nil
 }
 
-// KeptFor is the class of a team's sessions that begin now, and for how many days
-// their recordings are kept.
-func (a *Access) KeptFor(ctx context.Context, team string) (class string, days int, err error) {
+// Kept is for how long a session is kept.
+type Kept struct {
+	Class     string
+	Days      int // its recording
+	LogMonths int // its log, never shorter than the recording, which holds it
+}
+
+// KeptFor says it of a team's sessions that begin now.
+func (a *Access) KeptFor(ctx context.Context, team string) (Kept, error) {
 	r, err := a.Retention(ctx)
 	if err != nil {
-		return "", 0, err
+		return Kept{}, err
 	}
-	class = KeptStandard
+	class := KeptStandard
 	for _, t := range r.Teams {
 		if t.Team == team {
 			class = t.Class
 		}
 	}
-	return class, r.Days(class), nil
+	return Kept{class, r.Days(class), r.LogMonthsOf(class)}, nil
 }

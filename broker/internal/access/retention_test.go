@@ -9,14 +9,14 @@ import (
 func TestRetention(t *testing.T) {
 	a := newTestAccess(t, newTestDB(t))
 	anna, carla := mustAdd(t, a, technician("anna@office.example")), mustAdd(t, a, administrator("carla@office.example"))
-	kept := func(class string, days int) {
+	kept := func(class string, days, months int) {
 		t.Helper()
-		c, d, err := a.KeptFor(t.Context(), anna.Team)
-		if err != nil || c != class || d != days {
-			t.Errorf("%s, %d, %v; want %s, %d", c, d, err, class, days)
+		k, err := a.KeptFor(t.Context(), anna.Team)
+		if err != nil || k != (Kept{class, days, months}) {
+			t.Errorf("%+v, %v; want %s, %d, %d", k, err, class, days, months)
 		}
 	}
-	kept(KeptStandard, 90)
+	kept(KeptStandard, 90, 6)
 	next := Retention{ShortDays: 7, LongDays: 400, Teams: []KeptTeam{{anna.Team, KeptShort}}}
 	if err := a.ChangeRetention(t.Context(), Account{ID: "x", Role: Auditor}, next); !errors.Is(err, ErrForbidden) {
 		t.Errorf("an auditor: %v", err)
@@ -24,7 +24,7 @@ func TestRetention(t *testing.T) {
 	if err := a.ChangeRetention(t.Context(), carla, next); err != nil {
 		t.Fatal(err)
 	}
-	kept(KeptShort, 7)
+	kept(KeptShort, 7, 6)
 	changes, err := a.Changes(t.Context(), 10)
 	if err != nil || len(changes) != 3 || changes[0].What != "team_retention" || changes[0].After != anna.Team+": short" {
 		t.Errorf("%+v, %v", changes, err)
@@ -39,12 +39,12 @@ func TestRetention(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	kept(KeptShort, 7)
+	kept(KeptShort, 7, 6)
 	next.Teams[0].Class = KeptLong
 	if err := a.ChangeRetention(t.Context(), carla, next); err != nil {
 		t.Fatal(err)
 	}
-	kept(KeptLong, 400)
+	kept(KeptLong, 400, 14) // the recording holds the log
 	// What else is set does not change it.
 	s, err := a.Settings(t.Context())
 	if err != nil {
@@ -54,5 +54,5 @@ func TestRetention(t *testing.T) {
 	if err := a.ChangeSettings(t.Context(), carla, s); err != nil {
 		t.Fatal(err)
 	}
-	kept(KeptLong, 400)
+	kept(KeptLong, 400, 14) // the recording holds the log
 }

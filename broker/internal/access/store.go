@@ -57,7 +57,7 @@ func (s *signInStore) DeleteCtx(ctx context.Context, token string) error {
 }
 
 // sweep removes the sign-ins that nothing can use any more.
-func sweep(ctx context.Context, db *bun.DB) error {
+func sweep(ctx context.Context, db bun.IDB) error {
 	_, err := db.NewDelete().Model((*signInRow)(nil)).Where("expires_at < ?", time.Now()).Exec(ctx)
 	return err
 }

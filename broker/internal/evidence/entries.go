@@ -78,7 +78,7 @@ type Entry struct {
 	At      time.Time
 	Kind    string // of the leaf: admin, access, hold, …
 	What    string // code: of the act, way, step or state
-	By      string // account id, "command", or ""
+	By      string // account id, "command", "broker", or ""
 	Session string
 	Body    string // names what is sealed beside the log, see SealedBody; "" nothing
 }

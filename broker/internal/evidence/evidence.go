@@ -29,7 +29,7 @@ import (
 // heartbeat is how often the log tells of the sessions that live.
 const heartbeat = 30 * time.Second
 
-// Config is what Open needs. Every field but PurgeAfter, Witness, Timestamps, MinFree and Now is required.
+// Config is what Open needs. Every field but PurgeAfter, Witness, Timestamps, MinFree, Sweep and Now is required.
 type Config struct {
 	Database   *bun.DB            // migrated
 	Folder     string             // of the global log
@@ -57,6 +57,8 @@ type Config struct {
 	// Copies is whether customers get the recording, and for how many days their link
 	// works. nil: they do not.
 	Copies func(context.Context) (give bool, days int, err error)
+	// Sweep deletes the database's rows when their period is over; nil: nobody does.
+	Sweep  *SweepConfig
 	Logger *slog.Logger
 	Now    func() time.Time // nil: time.Now
 }
@@ -126,6 +128,11 @@ func (e *Evidence) run(ctx context.Context) {
 	defer tick.Stop()
 	poll := time.NewTicker(trailPoll)
 	defer poll.Stop()
+	daily := time.NewTicker(sweepEvery)
+	defer daily.Stop()
+	if err := e.sweep(ctx); err != nil && ctx.Err() == nil {
+		e.config.Logger.Error("rows whose period is over", slog.Any("error", err))
+	}
 	for {
 		var err error
 		select {
@@ -138,6 +145,8 @@ func (e *Evidence) run(ctx context.Context) {
 			return
 		case <-tick.C:
 			err = errors.Join(e.beat(ctx), e.purge(ctx))
+		case <-daily.C:
+			err = e.sweep(ctx)
 		case <-poll.C:
 			err = errors.Join(e.takePolicies(ctx), e.drain(ctx), e.proveAnew(ctx), e.clearShares(ctx))
 		case <-e.wake:

@@ -15,12 +15,15 @@ type Act struct {
 	ID   string // UUIDv4
 	At   time.Time
 	What string          // code: account.added, signin, …
-	By   string          // account id, or ByCommand
+	By   string          // account id, ByCommand or ByBroker
 	Body json.RawMessage // what was done, one object
 }
 
 // ByCommand stands for whoever can run the broker's own commands on its machine.
 const ByCommand = "command"
+
+// ByBroker stands for what the broker does by itself, as it was set.
+const ByBroker = "broker"
 
 type actRow struct {
 	bun.BaseModel `bun:"table:trail"`
@@ -65,6 +68,15 @@ func ActsWaiting(ctx context.Context, db bun.IDB, most int) ([]Act, error) {
 // ActLogged keeps of an act no more than which leaf it is.
 func ActLogged(ctx context.Context, db bun.IDB, id string, leaf uint64) error {
 	if _, err := db.NewUpdate().Model((*actRow)(nil)).Set("leaf = ?", leaf).Set("body = ''").Where("id = ?", id).Exec(ctx); err != nil {
+		return fmt.Errorf("trail: %w", err)
+	}
+	return nil
+}
+
+// ForgetActs deletes what is kept of acts that have been on the log since before a
+// time.
+func ForgetActs(ctx context.Context, db bun.IDB, before time.Time) error {
+	if _, err := db.NewDelete().Model((*actRow)(nil)).Where("leaf IS NOT NULL").Where("at < ?", before.UnixMilli()).Exec(ctx); err != nil {
 		return fmt.Errorf("trail: %w", err)
 	}
 	return nil

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"os"
 	"path/filepath"
 	"strings"
 	"time"
@@ -70,6 +71,10 @@ func (m *Manager) completeOrphans(ctx context.Context) error {
 	for _, f := range files {
 		id := strings.TrimSuffix(filepath.Base(f), "-0.rec")
 		if _, err := recordings.ParseSessionID(id); err != nil || known[id] {
+			continue
+		}
+		// A recording begins with its key bag. Without one it was erased, and its row went later.
+		if _, err := os.Stat(recordings.DefaultBag(f)); errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
 		m.config.Log.Warn("recording belongs to no session", slog.String("session", id))

@@ -383,28 +383,28 @@ func TestCountersigned(t *testing.T) {
 // database and before the customer, over a restart too.
 func TestKeptByClass(t *testing.T) {
 	e := newEnv(t, func(c *Config) {
-		c.Kept = func(_ context.Context, by Technician) (string, int, error) {
+		c.Kept = func(_ context.Context, by Technician) (Kept, error) {
 			if by.Team != anna.Team {
 				t.Errorf("team %q", by.Team)
 			}
-			return "short", 14, nil
+			return Kept{"short", 14, 6}, nil
 		}
 	})
 	p := e.issue(t)
 	open := must(recordings.ReadOpen(filepath.Join(e.config.Evidence, p.id+"-0.rec")))(t)
-	if s := p.state(t); open.Retention != "short" || s.KeptDays != 14 {
-		t.Errorf("%q, %d", open.Retention, s.KeptDays)
+	if s := p.state(t); open.Retention != "short" || s.KeptDays != 14 || s.LogMonths != 6 {
+		t.Errorf("%q, %d, %d", open.Retention, s.KeptDays, s.LogMonths)
 	}
 	must(0, e.m.Stop(t.Context(), p.id))(t)
 	list, _ := e.events(t, p.id)
-	if issued := find(list, protocol.EventIssued); issued.Data["kept_days"] != 14.0 {
+	if issued := find(list, protocol.EventIssued); issued.Data["kept_days"] != 14.0 || issued.Data["log_months"] != 6.0 {
 		t.Errorf("%+v", issued)
 	}
-	if r := must(e.m.store.get(t.Context(), p.id))(t); r.Retention != "short" || r.KeepDays != 14 {
+	if r := must(e.m.store.get(t.Context(), p.id))(t); r.Retention != "short" || r.KeepDays != 14 || r.LogMonths != 6 {
 		t.Errorf("%+v", r)
 	}
 	failing := newEnv(t, func(c *Config) {
-		c.Kept = func(context.Context, Technician) (string, int, error) { return "", 0, errors.New("no database") }
+		c.Kept = func(context.Context, Technician) (Kept, error) { return Kept{}, errors.New("no database") }
 	})
 	if _, key, err := failing.m.Issue(t.Context(), anna, protocol.NewSession{}); err == nil || key != "" {
 		t.Error("a session starts, and nobody can say how long it is kept")

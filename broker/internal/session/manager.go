@@ -43,9 +43,9 @@ type Config struct {
 	// Recipients are whose keys open a session of this technician's; no stanza: no
 	// session.
 	Recipients func(context.Context, Technician) (Recipients, error)
-	// Kept is the class of retention of this technician's sessions, and for how many days
-	// their recordings are kept. May be nil: the standard class.
-	Kept func(context.Context, Technician) (class string, days int, err error)
+	// Kept is for how long this technician's sessions are kept. May be nil: the standard
+	// class, and no promise.
+	Kept func(context.Context, Technician) (Kept, error)
 	// Technician returns an account as it is now, for a session that goes on
 	// after a restart; with ErrNotAllowed one that may not open sessions any more.
 	Technician func(ctx context.Context, id string) (Technician, error)
@@ -179,9 +179,9 @@ func (m *Manager) Issue(ctx context.Context, by Technician, asked protocol.NewSe
 	if err != nil {
 		return protocol.Session{}, "", fmt.Errorf("session: %w", err)
 	}
-	kept := kept{class: "standard"}
+	kept := Kept{Class: "standard"}
 	if m.config.Kept != nil {
-		if kept.class, kept.days, err = m.config.Kept(ctx, by); err != nil {
+		if kept, err = m.config.Kept(ctx, by); err != nil {
 			return protocol.Session{}, "", fmt.Errorf("session: retention: %w", err)
 		}
 	}
@@ -249,25 +249,29 @@ func (m *Manager) mayBegin(by Technician) error {
 	return nil
 }
 
-// kept is for how long a session's recording is kept.
-type kept struct {
-	class string
-	days  int // 0: not known
+// Kept is for how long a session is kept.
+type Kept struct {
+	Class     string // of retention
+	Days      int    // the recording; 0: not known
+	LogMonths int    // its log, and what the database says of it; 0: not known
 }
 
 // begin writes the first of the evidence; there is no session before.
-func (m *Manager) begin(by Technician, office protocol.Person, asked protocol.NewSession, recipients Recipients, kept kept) (*session, error) {
+func (m *Manager) begin(by Technician, office protocol.Person, asked protocol.NewSession, recipients Recipients, kept Kept) (*session, error) {
 	now := m.config.Now()
 	person := protocol.Person{Name: by.Name, Team: by.Team, Office: office.Office, Phone: office.Phone}
 	s, err := m.newSession(by, person, row{ID: recordings.NewSessionID().String(), State: protocol.StateIssued, TechnicianID: by.ID,
-		Technician: by.Name, Team: by.Team, Reason: asked.Reason, Test: asked.Test, Retention: kept.class, KeepDays: kept.days, Issued: now.UnixMilli(), KeyExpires: now.Add(m.config.Limits.Key).UnixMilli()}, recipients, 0, nil)
+		Technician: by.Name, Team: by.Team, Reason: asked.Reason, Test: asked.Test, Retention: kept.Class, KeepDays: kept.Days, LogMonths: kept.LogMonths, Issued: now.UnixMilli(), KeyExpires: now.Add(m.config.Limits.Key).UnixMilli()}, recipients, 0, nil)
 	if err != nil {
 		return nil, err
 	}
 	said := map[string]any{"technician": person, "account": by.ID,
 		"profile": by.Profile.Name, "key_expires": time.UnixMilli(s.row.KeyExpires).UTC(), "software": protocol.CurrentVersion().String()}
-	if kept.days > 0 {
-		said["kept_days"] = kept.days
+	if kept.Days > 0 {
+		said["kept_days"] = kept.Days
+	}
+	if kept.LogMonths > 0 {
+		said["log_months"] = kept.LogMonths
 	}
 	if asked.Reason != "" {
 		said["reason"] = asked.Reason

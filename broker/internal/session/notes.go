@@ -55,7 +55,8 @@ func (s *session) settleNote(atOnce bool) {
 	s.note(protocol.EventNoteWritten, map[string]any{"by": s.technician.Name, "text": s.row.Note})
 }
 
-// forgetNotes empties the notes of sessions that are not listed any more.
+// forgetNotes empties the notes of sessions that are not listed any more, and what led
+// into them.
 func (m *Manager) forgetNotes(ctx context.Context) {
 	if err := m.store.forgetNotes(ctx, time.Now().Add(-listed)); err != nil {
 		m.config.Log.Error("old notes are not emptied", slog.Any("error", err))
@@ -68,8 +69,8 @@ func (s store) note(ctx context.Context, id, text string, at int64) error {
 }
 
 func (s store) forgetNotes(ctx context.Context, before time.Time) error {
-	_, err := s.db.NewUpdate().Model((*row)(nil)).Set("note = ''").Set("noted = 0").
-		Where("note <> ''").Where("state = ?", protocol.StateClosed).Where("ended < ?", before.UnixMilli()).Exec(ctx)
+	_, err := emptied(s.db.NewUpdate().Model((*row)(nil))).Where("ended < ?", before.UnixMilli()).
+		Where("(note <> '' OR memory <> '' OR key_hash IS NOT NULL OR ticket_hash IS NOT NULL)").Exec(ctx)
 	if err != nil {
 		return fmt.Errorf("sessions table: %w", err)
 	}

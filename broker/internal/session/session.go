@@ -403,8 +403,8 @@ func (s *session) publish() {
 		s.came, s.cameAt = s.row.State, time.Now()
 	}
 	shown := protocol.Session{
-		KeptDays: s.row.KeepDays,
-		ID:       s.id, State: s.row.State, Technician: s.person, EndReason: s.row.EndReason, Removed: s.row.Removed,
+		KeptDays: s.row.KeepDays, LogMonths: s.row.LogMonths,
+		ID: s.id, State: s.row.State, Technician: s.person, EndReason: s.row.EndReason, Removed: s.row.Removed,
 		IssuedAt: at(s.row.Issued), KeyExpires: at(s.row.KeyExpires), ActiveAt: at(s.row.Active), EndedAt: at(s.row.Ended),
 		Consents: append([]protocol.Consent{}, s.consents...), Steps: append([]protocol.Step{}, s.steps...),
 		Crisp: s.crisp, System: s.system, Viewers: []string{}, Recording: !s.broken && s.row.State != protocol.StateClosed,

@@ -41,6 +41,7 @@ type row struct {
 	Test         bool               `bun:"test"`       // marked as a test
 	Retention    string             `bun:"retention"`  // class
 	KeepDays     int                `bun:"keep_days"`  // of the recording, as it was promised; 0: not known
+	LogMonths    int                `bun:"log_months"` // for which the log is kept, as it was promised; 0: not known
 	Memory       string             `bun:"memory"`     // what a restarted broker needs: see memory
 }
 
@@ -206,7 +207,7 @@ func (r row) public(office protocol.Person) protocol.Session {
 		return time.UnixMilli(ms).UTC()
 	}
 	return protocol.Session{
-		ID: r.ID, KeptDays: r.KeepDays, State: r.State, EndReason: r.EndReason, Removed: r.Removed,
+		ID: r.ID, KeptDays: r.KeepDays, LogMonths: r.LogMonths, State: r.State, EndReason: r.EndReason, Removed: r.Removed,
 		Technician: protocol.Person{Name: r.Technician, Team: r.Team, Office: office.Office, Phone: office.Phone},
 		IssuedAt:   at(r.Issued), KeyExpires: at(r.KeyExpires), ActiveAt: at(r.Active), EndedAt: at(r.Ended),
 		Since: at(r.Ended), Reason: r.Reason, Stars: r.Stars, Test: r.Test, Note: r.Note, NotedAt: r.notedAt(),

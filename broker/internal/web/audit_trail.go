@@ -100,13 +100,13 @@ func (w *Web) trailPeople(r *http.Request, p *page, q *evidence.TrailQuery, data
 		return err
 	}
 	q.By = limited(data.Filter.Get("by"), 64)
-	data.names = map[string]string{"customer": p.T("audit.trail.by.customer")}
+	data.names = map[string]string{"customer": p.T("audit.trail.by.customer"), "broker": p.T("audit.trail.broker")}
 	for _, a := range accounts {
 		data.names[a.ID] = a.Name
 		data.People = append(data.People, option{a.ID, a.Name, a.ID == q.By})
 	}
 	data.People = append(data.People, option{"command", p.T("audit.trail.command"), q.By == "command"},
-		option{"customer", p.T("audit.trail.by.customer"), q.By == "customer"})
+		option{"broker", p.T("audit.trail.broker"), q.By == "broker"}, option{"customer", p.T("audit.trail.by.customer"), q.By == "customer"})
 	return nil
 }
 

@@ -40,9 +40,9 @@ func TestRetentionClasses(t *testing.T) {
 	}
 	carla.post("/settings/retention", "short_days", "14", "long_days", "365", "team", team, "class", "short").shows(t, "short, 14 days", `value="short" selected`)
 	carla.get("/settings").shows(t, "Class of a team", team+": short", "Days of the class short")
-	class, days, err := h.access.KeptFor(t.Context(), team)
-	if err != nil || class != access.KeptShort || days != 14 {
-		t.Errorf("%s, %d, %v", class, days, err)
+	kept, err := h.access.KeptFor(t.Context(), team)
+	if err != nil || kept != (access.Kept{Class: access.KeptShort, Days: 14, LogMonths: 6}) {
+		t.Errorf("%+v, %v", kept, err)
 	}
 }
 
@@ -50,8 +50,8 @@ func TestRetentionClasses(t *testing.T) {
 func TestKeptAsShown(t *testing.T) {
 	h := newHouse(t)
 	p, id := joined(t, h)
-	h.desk.set(id, func(s *protocol.Session) { s.KeptDays = 14 })
-	p.live("/session").comes("The recording is kept for 14 days")
+	h.desk.set(id, func(s *protocol.Session) { s.KeptDays, s.LogMonths = 14, 8 })
+	p.live("/session").comes("The recording is kept for 14 days and the log for 8 months")
 }
 
 // TestRetentionClassesInChromium looks at the page.

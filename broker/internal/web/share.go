@@ -21,6 +21,7 @@ type sharePage struct {
 	Session    protocol.Session
 	Technician protocol.Person
 	KeptDays   int         // of the recording
+	LogMonths  int         // of its log
 	Program    *offer      // nil when there is none to offer
 	NoProgram  string      // then: why, as a key of portal.program.none.*
 	Browser    *browserWay // nil when this browser is not the way
@@ -62,6 +63,9 @@ func (w *Web) showShare(rw http.ResponseWriter, r *http.Request, id string, s pr
 	}
 	if data.KeptDays = s.KeptDays; data.KeptDays == 0 {
 		data.KeptDays = p.Office.RecordingDays
+	}
+	if data.LogMonths = s.LogMonths; data.LogMonths == 0 {
+		data.LogMonths = p.Office.LogMonths
 	}
 	p.Data = data
 	if data.Joined {

@@ -1,0 +1,35 @@
+package session
+
+import (
+	"context"
+
+	"github.com/uptrace/bun"
+
+	"consento/protocol"
+)
+
+// Forget empties what people typed and how a session went in the rows of some
+// closed sessions, and deletes those of others; their periods are for the caller to
+// know. Sessions that are not closed stay as they are.
+func Forget(ctx context.Context, db bun.IDB, empty, gone []string) error {
+	if len(empty) > 0 {
+		_, err := emptied(db.NewUpdate().Model((*row)(nil))).Set("reason = ''").Set("stars = 0").Set("steps = ''").Set("removed = NULL").
+			Set("log_opened = 0").Set("emptied = TRUE").Where("id IN (?)", bun.List(empty)).Exec(ctx)
+		if err != nil {
+			return wrapStore(err)
+		}
+	}
+	if len(gone) > 0 {
+		_, err := db.NewDelete().Model((*row)(nil)).Where("id IN (?)", bun.List(gone)).Where("state = ?", protocol.StateClosed).Exec(ctx)
+		if err != nil {
+			return wrapStore(err)
+		}
+	}
+	return nil
+}
+
+// emptied takes out of closed sessions what nobody needs a day after the end: the
+// note, which is shown that long, and what led into the session or back into it.
+func emptied(q *bun.UpdateQuery) *bun.UpdateQuery {
+	return q.Set("note = ''").Set("noted = 0").Set("memory = ''").Set("key_hash = NULL").Set("ticket_hash = NULL").Where("state = ?", protocol.StateClosed)
+}
