@@ -38,9 +38,11 @@ func newSessions(db *bun.DB, log *slog.Logger) *scs.SessionManager {
 		Lifetime:         lifetime,
 		Cookie:           scs.SessionCookie{Name: CookieName, Path: "/", Secure: true, HttpOnly: true, SameSite: http.SameSiteLaxMode},
 		ErrorFunc: func(w http.ResponseWriter, r *http.Request, err error) {
-			if r.Context().Err() == nil {
-				log.ErrorContext(r.Context(), "sign-ins cannot be read or written", "error", err)
+			if ops.CallerGone(r) { // no error of ours
+				w.WriteHeader(ops.StatusCallerGone)
+				return
 			}
+			log.ErrorContext(r.Context(), "sign-ins cannot be read or written", "error", err)
 			http.Error(w, http.StatusText(http.StatusInternalServerError), http.StatusInternalServerError)
 		},
 	}

@@ -1,6 +1,7 @@
 package access
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -13,6 +14,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"consento/broker/internal/ops"
 
 	"github.com/coder/websocket"
 )
@@ -587,6 +590,37 @@ func TestBrokenStoreSaysSoAndSignsNobodyIn(t *testing.T) {
 	}
 	if !strings.Contains(log.String(), "sign_ins") || strings.Contains(log.String(), b.cookie) {
 		t.Fatalf("log: %s", log.String())
+	}
+}
+
+// TestCallerWhoIsGoneIsNoError: browsers break requests off all day; nobody is woken
+// for that.
+func TestCallerWhoIsGoneIsNoError(t *testing.T) {
+	var log strings.Builder
+	logger := slog.New(slog.NewTextHandler(&log, nil))
+	a := newTestAccess(t, newTestDB(t))
+	account := mustAdd(t, a, technician("anna@office.example"))
+	token, err := a.AddToken(t.Context(), account.Email)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a.sessions.ErrorFunc = newSessions(a.db, logger).ErrorFunc
+	b := &inBubble{a: a, address: "192.0.2.1:1000"}
+	if err := b.signIn(account.Email, goodPassword); err != nil {
+		t.Fatal(err)
+	}
+	mux := http.NewServeMux()
+	mux.Handle("GET /", a.LoadSession(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("the handler was asked") })))
+	byToken := httptest.NewRequest(http.MethodGet, "https://office.example/", nil)
+	byToken.Header.Set("Authorization", "Bearer "+token)
+	for name, r := range map[string]*http.Request{"cookie": withCookie(t, "https://office.example/", b.cookie), "token": byToken} {
+		gone, cancel := context.WithCancel(r.Context())
+		cancel()
+		log.Reset()
+		ops.LogRequests(logger, mux, mux).ServeHTTP(httptest.NewRecorder(), r.WithContext(gone))
+		if text := log.String(); strings.Contains(text, "ERROR") || !strings.Contains(text, "status=499") {
+			t.Errorf("%s: %s", name, text)
+		}
 	}
 }
 

@@ -1,6 +1,8 @@
 package ops
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -32,6 +34,14 @@ func logLevel(s string) (slog.Level, error) {
 	}
 	return level, nil
 }
+
+// StatusCallerGone is what the log says of a request whose caller did not wait for
+// the answer. It is in no RFC; proxies use it for the same.
+const StatusCallerGone = 499
+
+// CallerGone reports whether nobody waits for the answer to r any more. What failed
+// only for that is no error of ours.
+func CallerGone(r *http.Request) bool { return errors.Is(r.Context().Err(), context.Canceled) }
 
 // LogRequests logs each request that next answers by the pattern of routes it
 // matches ("GET /k/{key}"), never by its address: addresses hold keys, tickets
