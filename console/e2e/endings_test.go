@@ -231,7 +231,7 @@ func TestEndedByTheBroker(t *testing.T) {
 		_, err := o.customer.Window(o.ctx, "Consento – rimosso")
 		o.must(err)
 		o.picture("customer", o.customer)
-		o.over(agent, 4, before)
+		o.over(agent, 0, before) // it came back, and was told why it is over
 		o.must(o.page.Open(o.broker.URL + "/session"))
 		o.must(o.page.Until("why", `document.querySelector(".reason").textContent.includes("Il tecnico non è più autorizzato a proseguire.")`))
 		e := o.newest(whole)

@@ -4,7 +4,8 @@
 // nothing is read beyond protocol.MaxMessage. A link that was told how (Keep)
 // dials again when its connection is lost, from whatever address the computer
 // then has, and says `resume`; what was lost on the way is for the caller to say
-// again when `resumed` arrives. Lost is closed when there is no way back.
+// again when `resumed` arrives. Lost is closed when there is no way back; the last
+// message is then `ended` if the broker says that the session is over.
 package link
 
 import (
@@ -269,14 +270,21 @@ func (l *Link) again(ctx context.Context, old *websocket.Conn) *websocket.Conn {
 				return nil
 			}
 			return ws
+		case errors.Is(err, errOver):
+			l.deliver(ctx, answer)
+			return nil
 		case errors.Is(err, errUnwanted), errors.Is(err, ErrVersion), ctx.Err() != nil:
 			return nil
 		}
 	}
 }
 
-// errUnwanted says that the broker knows no such session any more.
-var errUnwanted = errors.New("link: the broker does not take the agent back")
+var (
+	// errUnwanted says that the broker knows no such session any more.
+	errUnwanted = errors.New("link: the broker does not take the agent back")
+	// errOver says that the broker has answered why the session is over.
+	errOver = errors.New("link: the session is over")
+)
 
 // reach dials until a connection comes about, a new try every redialPause.
 func (l *Link) reach(ctx context.Context) (*websocket.Conn, error) {
@@ -336,7 +344,9 @@ func (l *Link) back(ctx context.Context, resume *protocol.Resume) (*websocket.Co
 	}
 	if err == nil && answer.Type != (*protocol.Resumed)(nil).MessageType() {
 		err = errUnwanted
-		if m, bad := protocol.DecodeBody[protocol.Error](answer); bad == nil && m.Code != protocol.CodeKey && m.Code != protocol.CodeNoSession {
+		if _, bad := protocol.DecodeBody[protocol.Ended](answer); bad == nil && answer.Type == (*protocol.Ended)(nil).MessageType() {
+			err = errOver
+		} else if m, bad := protocol.DecodeBody[protocol.Error](answer); bad == nil && m.Code != protocol.CodeKey && m.Code != protocol.CodeNoSession {
 			err = ErrUnreachable // the broker is busy or broken: it may be better next time
 		}
 	}

@@ -95,6 +95,24 @@ func TestTheBrokerDoesNotTakeItBack(t *testing.T) {
 	}
 }
 
+// TestTheSessionIsOver: the broker's last word is delivered, and the link is lost.
+func TestTheSessionIsOver(t *testing.T) {
+	t.Parallel()
+	l, n := returning(t, patience, func(ctx context.Context, ws *websocket.Conn, _ int64, _ protocol.Envelope) {
+		say(ctx, ws, &protocol.Ended{Reason: protocol.EndRightsRevoked})
+	})
+	var last protocol.Envelope
+	for e := range l.Incoming() {
+		last = e
+	}
+	if m, err := protocol.DecodeBody[protocol.Ended](last); err != nil || last.Type != "ended" || m.Reason != protocol.EndRightsRevoked || n.Load() != 1 {
+		t.Errorf("%+v, %+v, %v after %d tries", last, m, err, n.Load())
+	}
+	if _, err := l.Send(t.Context(), &protocol.NameAnswer{}); !errors.Is(err, ErrLost) {
+		t.Errorf("send after the end: %v", err)
+	}
+}
+
 func TestTheLinkGivesUp(t *testing.T) {
 	t.Parallel()
 	l, n := returning(t, 5*time.Second, func(context.Context, *websocket.Conn, int64, protocol.Envelope) {})

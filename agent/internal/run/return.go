@@ -41,7 +41,7 @@ func (s *Session) returned(ctx context.Context, broker protocol.Resumed) *ending
 	}
 	for _, m := range again {
 		if err := s.say(ctx, m); err != nil {
-			return lost()
+			return s.lost()
 		}
 	}
 	if s.sharing != nil && s.sharing.told.State != "" {
@@ -65,7 +65,7 @@ func (s *Session) returned(ctx context.Context, broker protocol.Resumed) *ending
 // that did not outlive the sleep takes the first time for good.
 func (s *Session) tellSleep(ctx context.Context) *ending {
 	if err := s.say(ctx, &s.slept); err != nil {
-		return lost()
+		return s.lost()
 	}
 	return nil
 }

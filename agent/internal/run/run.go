@@ -194,7 +194,18 @@ func (s *Session) broken(e protocol.Envelope, err error) *ending {
 	return &ending{reason: protocol.EndNetworkLost, code: ExitUnreachable}
 }
 
-func lost() *ending {
+// lost is the end of a session whose connection is gone for good: for the reason that
+// the broker gave when the agent came back too late, else for the loss.
+func (s *Session) lost() *ending {
+	select {
+	case <-s.link.Lost():
+		for e := range s.link.Incoming() { // closed by now, or in a moment
+			if m, err := protocol.DecodeBody[protocol.Ended](e); err == nil && e.Type == m.MessageType() {
+				return &ending{reason: m.Reason, told: true}
+			}
+		}
+	default:
+	}
 	return &ending{reason: protocol.EndNetworkLost, told: true, code: ExitUnreachable}
 }
 
@@ -235,7 +246,7 @@ func (s *Session) choose(ctx context.Context, q ui.Question) (ui.Answer, int, *e
 			if ok {
 				over = s.incoming(ctx, e)
 			} else {
-				over = lost()
+				over = s.lost()
 			}
 			if over != nil {
 				cancel()
@@ -281,7 +292,7 @@ func (s *Session) confirmName(ctx context.Context) *ending {
 	}
 	s.said.name = &protocol.NameAnswer{Confirmed: answer == ui.Accepted}
 	if err := s.say(ctx, s.said.name); err != nil {
-		return lost()
+		return s.lost()
 	}
 	if answer != ui.Accepted {
 		return &ending{reason: protocol.EndNameNotConfirmed, told: true, code: ExitRefused}
@@ -297,7 +308,7 @@ func (s *Session) acceptTerms(ctx context.Context) *ending {
 	}
 	s.said.terms = &protocol.TermsAnswer{Version: s.joined.Terms.Version, Accepted: answer == ui.Accepted}
 	if err := s.say(ctx, s.said.terms); err != nil {
-		return lost()
+		return s.lost()
 	}
 	if answer != ui.Accepted {
 		return &ending{reason: protocol.EndTermsDeclined, told: true, code: ExitRefused}
@@ -368,7 +379,7 @@ func (s *Session) consent(ctx context.Context) *ending {
 		s.said.consent.State = protocol.ConsentGiven
 	}
 	if err := s.say(ctx, s.said.consent); err != nil {
-		return lost()
+		return s.lost()
 	}
 	if answer != ui.Accepted {
 		return &ending{reason: protocol.EndConsentRefused, told: true, code: ExitRefused}
@@ -383,7 +394,7 @@ func (s *Session) recorded(ctx context.Context, consent protocol.ConsentAnswer) 
 		select {
 		case e, ok := <-s.link.Incoming():
 			if !ok {
-				return lost()
+				return s.lost()
 			}
 			switch e.Type {
 			case (*protocol.ConsentRecorded)(nil).MessageType():
@@ -418,7 +429,7 @@ func (s *Session) wait(ctx context.Context, kind, text string) (protocol.Envelop
 		select {
 		case e, ok := <-s.link.Incoming():
 			if !ok {
-				return e, lost()
+				return e, s.lost()
 			}
 			if e.Type == kind {
 				return e, nil

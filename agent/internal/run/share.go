@@ -142,7 +142,7 @@ func (s *Session) during(ctx context.Context, bar *ui.Bar, watch *presence.Watch
 			s.showAway(bar, away)
 		case e, ok := <-s.link.Incoming():
 			if !ok {
-				return lost(), true
+				return s.lost(), true
 			}
 			if over := s.incoming(ctx, e); over != nil {
 				return over, true

@@ -107,7 +107,7 @@ func (s *Session) tellSharing(ctx context.Context, bar *ui.Bar, start bool) *end
 	switch {
 	case errors.Is(err, link.ErrAway): // it is said again after the return
 	case err != nil:
-		return lost()
+		return s.lost()
 	case start || s.sharing.asked != 0 && m.State == protocol.SharingShown:
 		s.sharing.asked = id
 	}

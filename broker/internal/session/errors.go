@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"consento/protocol"
 )
 
 // The errors that callers tell apart. People are shown a sentence made of them.
@@ -30,6 +32,17 @@ var (
 	// ErrStopping says that the broker is being stopped.
 	ErrStopping = errors.New("broker is stopping")
 )
+
+// EndedError says to the agent of a session that it is over, and why. It is
+// ErrNoSession.
+type EndedError struct {
+	Reason protocol.EndReason
+}
+
+func (e *EndedError) Error() string { return "session is over: " + string(e.Reason) }
+
+// Is implements what errors.Is asks.
+func (*EndedError) Is(target error) bool { return target == ErrNoSession }
 
 // ThrottledError says that an address has tried too many keys.
 type ThrottledError struct {

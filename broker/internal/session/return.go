@@ -24,20 +24,25 @@ func (m *Manager) resumeSecret(id string) string { return m.hash(m.resumeKey, id
 // Resume lets the agent of a session come back after a lost connection, from
 // whatever address. A connection it had before counts no more. The caller sends
 // the answer and then calls Remind. It returns ErrKey for a wrong secret and for
-// a session that no agent has joined, ErrNoSession for one that is closed.
+// a session that no agent has joined, *EndedError for one that is closed,
+// ErrStopping for one that the next run of the broker goes on with, and ErrNoSession
+// for one of which nothing is known (any more).
 func (m *Manager) Resume(ctx context.Context, hello protocol.Hello, resume protocol.Resume, link AgentLink) (*Agent, protocol.Resumed, error) {
 	if subtle.ConstantTimeCompare([]byte(resume.Secret), []byte(m.resumeSecret(resume.Session))) != 1 {
 		return nil, protocol.Resumed{}, ErrKey
 	}
 	s, err := m.find(resume.Session)
 	if err != nil {
-		return nil, protocol.Resumed{}, err
+		return nil, protocol.Resumed{}, m.endOf(ctx, resume.Session, err)
 	}
 	a := &Agent{session: s, link: link}
 	var resumed protocol.Resumed
-	return a, resumed, s.do(ctx, func() error {
-		if !s.joined || s.row.State == protocol.StateClosed {
+	err = s.do(ctx, func() error {
+		switch {
+		case !s.joined:
 			return ErrKey
+		case s.row.State == protocol.StateClosed:
+			return ErrNoSession
 		}
 		var away time.Duration
 		if !s.away.IsZero() {
@@ -55,6 +60,28 @@ func (m *Manager) Resume(ctx context.Context, hello protocol.Hello, resume proto
 		s.publish()
 		return nil
 	})
+	if err != nil {
+		return nil, protocol.Resumed{}, m.endOf(ctx, resume.Session, err)
+	}
+	return a, resumed, nil
+}
+
+// endOf makes ErrNoSession an *EndedError where it is known why a session is over.
+func (m *Manager) endOf(ctx context.Context, id string, err error) error {
+	if !errors.Is(err, ErrNoSession) {
+		return err
+	}
+	r, err := m.store.get(ctx, id)
+	if err != nil {
+		return err
+	}
+	if !r.State.Over() {
+		return ErrStopping // the next run goes on with it
+	}
+	if !r.EndReason.Valid() {
+		return ErrNoSession
+	}
+	return &EndedError{Reason: r.EndReason}
 }
 
 // Remind says again what the agent may not have heard while it was away.

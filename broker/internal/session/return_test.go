@@ -106,8 +106,13 @@ func TestAgentComesBack(t *testing.T) {
 	if s := p.removed(t).closed(t); s.Removed == nil || !*s.Removed {
 		t.Error("the removal is not known")
 	}
-	if _, _, err := e.m.Resume(t.Context(), hello, protocol.Resume{Session: p.id, Secret: p.secret}, &link{}); !errors.Is(err, ErrNoSession) {
+	// After the end the agent is told why, and who has no secret nothing.
+	over := &EndedError{}
+	if _, _, err := e.m.Resume(t.Context(), hello, protocol.Resume{Session: p.id, Secret: p.secret}, &link{}); !errors.As(err, &over) || over.Reason != protocol.EndTechnician || !errors.Is(err, ErrNoSession) {
 		t.Errorf("after the end: %v", err)
+	}
+	if _, _, err := e.m.Resume(t.Context(), hello, protocol.Resume{Session: p.id, Secret: "x"}, &link{}); !errors.Is(err, ErrKey) {
+		t.Errorf("after the end, with a wrong secret: %v", err)
 	}
 	list, _ := e.events(t, p.id)
 	replay(t, list)
@@ -137,6 +142,9 @@ func TestSessionsOutliveTheBroker(t *testing.T) {
 			before := active.state(t)
 			for range 2 {
 				stop(t, e)
+				if _, _, err := e.m.Resume(t.Context(), hello, protocol.Resume{Session: active.id, Secret: active.secret}, &link{}); name == "stopped" && !errors.Is(err, ErrStopping) {
+					t.Errorf("between the runs: %v", err) // to be tried again
+				}
 				e.m = must(New(t.Context(), e.config))(t)
 			}
 			if s := active.state(t); s.State != protocol.StateActive || !s.ActiveAt.Equal(before.ActiveAt) || s.System != "Debian" ||

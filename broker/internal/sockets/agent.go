@@ -173,6 +173,11 @@ func (h *Agent) resume(ctx context.Context, c *conn, hello protocol.Hello, envel
 		return nil, errors.Join(err, c.refuse(envelope.ID, codeOf(err)))
 	}
 	agent, resumed, err := h.config.Sessions.Resume(ctx, hello, resume, c)
+	var over *session.EndedError
+	if errors.As(err, &over) {
+		c.reply(envelope.ID, &protocol.Ended{Reason: over.Reason})
+		return nil, err
+	}
 	if err != nil {
 		return nil, errors.Join(err, c.refuse(envelope.ID, codeOf(err)))
 	}

@@ -263,6 +263,24 @@ func TestAgentComesBack(t *testing.T) {
 	if !resumed.Named || !resumed.Accepted || len(resumed.Consents) != 1 || ask.Epoch != 1 || s.away(t, id) != 0 {
 		t.Errorf("%+v, %+v", resumed, ask)
 	}
+
+	// It is ended while the agent is away for too long: who comes back is told why.
+	must(0, again.ws.CloseNow())(t)
+	eventually(t, "the agent is away again", func() bool { return s.away(t, id) != 0 })
+	console := s.console(t)
+	console.send(t, &protocol.EndSession{Session: id})
+	eventually(t, "closed", func() bool {
+		return must(s.sessions.Snapshot(t.Context(), id))(t).State == protocol.StateClosed
+	})
+	late := s.agent(t)
+	asked := late.send(t, &protocol.Resume{Session: id, Secret: agent.secret})
+	var ended protocol.Ended
+	if e := late.expect(t, "ended", &ended); e.Ref != asked || ended.Reason != protocol.EndTechnician {
+		t.Errorf("%+v, %+v", e, ended)
+	}
+	if codes := late.cutOff(t); len(codes) != 0 {
+		t.Errorf("then %v", codes)
+	}
 }
 
 // away returns how long the session waits for its agent, 0 while it is there.
