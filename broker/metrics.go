@@ -1,15 +1,19 @@
 package main
 
 import (
+	"context"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/url"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
 	"consento/broker/internal/access"
+	"consento/broker/internal/evidence"
 	"consento/broker/internal/ops"
 	"consento/broker/internal/session"
 	"consento/protocol"
@@ -19,7 +23,7 @@ import (
 // token, or a scraper on this machine, as far as that can be told.
 func (b *broker) metrics() http.Handler {
 	registry := ops.NewMetrics()
-	registry.MustRegister(newCollector(b.sessions.Figures), prometheus.NewGaugeFunc(
+	registry.MustRegister(newCollector(b.sessions.Figures), newStorage(b.evidence.Figures, b.log), prometheus.NewGaugeFunc(
 		prometheus.GaugeOpts{Name: "consento_evidence_free_bytes", Help: "Free space for evidence."},
 		func() float64 {
 			free, err := b.folder.Free()
@@ -130,4 +134,54 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 	tell(c.viewers, prometheus.GaugeValue, float64(f.Viewers))
 	tell(c.returned, prometheus.CounterValue, float64(f.Returned))
 	tell(c.reported, prometheus.CounterValue, float64(f.Reported))
+}
+
+// storage reads the figures of the recordings once for each scrape.
+type storage struct {
+	figures func(context.Context) (evidence.Figures, error)
+	log     *slog.Logger
+
+	bytes, recordings, lag *prometheus.Desc
+}
+
+func newStorage(figures func(context.Context) (evidence.Figures, error), log *slog.Logger) *storage {
+	return &storage{
+		figures: figures, log: log,
+		bytes:      prometheus.NewDesc("consento_evidence_bytes", "Bytes of all recordings.", nil, nil),
+		recordings: prometheus.NewDesc("consento_recordings", "Sessions whose recordings can be read: within their time, under a legal hold, or due for a decision.", []string{"state"}, nil),
+		lag:        prometheus.NewDesc("consento_witness_lag_seconds", "How far the witnesses are behind: the one that is least, and the one that is most.", []string{"witness"}, nil),
+	}
+}
+
+// scrapeTime is how long the database has for the figures of one scrape.
+const scrapeTime = 5 * time.Second
+
+// Describe implements prometheus.Collector.
+func (c *storage) Describe(out chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{c.bytes, c.recordings, c.lag} {
+		out <- d
+	}
+}
+
+// Collect implements prometheus.Collector. Figures that cannot be read are missing:
+// the others are told.
+func (c *storage) Collect(out chan<- prometheus.Metric) {
+	ctx, cancel := context.WithTimeout(context.Background(), scrapeTime)
+	defer cancel()
+	f, err := c.figures(ctx)
+	if err != nil {
+		c.log.Error("figures of the recordings cannot be read", slog.Any("error", err))
+		return
+	}
+	tell := func(d *prometheus.Desc, value float64, labels ...string) {
+		out <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, value, labels...)
+	}
+	tell(c.bytes, float64(f.Bytes))
+	tell(c.recordings, float64(f.Kept), "kept")
+	tell(c.recordings, float64(f.Held), "held")
+	tell(c.recordings, float64(f.Due), "due")
+	if f.Witnesses > 0 {
+		tell(c.lag, f.Nearest.Seconds(), "nearest")
+		tell(c.lag, f.Furthest.Seconds(), "furthest")
+	}
 }

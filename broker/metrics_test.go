@@ -1,6 +1,8 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -10,8 +12,10 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"consento/broker/internal/access"
+	"consento/broker/internal/evidence"
 	"consento/broker/internal/ops"
 	"consento/broker/internal/session"
 	"consento/protocol"
@@ -27,14 +31,26 @@ func TestMetrics(t *testing.T) {
 			Limited: map[protocol.NetworkLimit]int{protocol.LimitCustomer: 1}, Ended: map[protocol.EndReason]uint64{protocol.EndCustomer: 7},
 		}
 	}))
-	w := httptest.NewRecorder()
-	ops.MetricsHandler(registry).ServeHTTP(w, httptest.NewRequest("GET", "/metrics", nil))
-	text := w.Body.String()
+	failed := false
+	registry.MustRegister(newStorage(func(context.Context) (evidence.Figures, error) {
+		if failed {
+			return evidence.Figures{}, errors.New("no database")
+		}
+		return evidence.Figures{Bytes: 8, Kept: 9, Held: 10, Due: 11, Witnesses: 2, Nearest: 1500 * time.Millisecond, Furthest: time.Minute}, nil
+	}, slog.New(slog.DiscardHandler)))
+	scrape := func() string {
+		w := httptest.NewRecorder()
+		ops.MetricsHandler(registry).ServeHTTP(w, httptest.NewRequest("GET", "/metrics", nil))
+		return w.Body.String()
+	}
+	text := scrape()
 	for _, want := range []string{
 		`consento_sessions{state="Active"} 3`, `consento_sessions{state="Issued"} 0`, "consento_sessions_away 1", "consento_sessions_hidden 2",
 		"consento_pictures 3", "consento_viewers 4", `consento_pictures_limited{by="customer"} 1`, `consento_pictures_limited{by="viewers"} 0`,
 		"consento_agent_returns_total 5", `consento_sessions_ended_total{reason="customer"} 7`, `consento_sessions_ended_total{reason="limit"} 0`,
-		"consento_sessions_reported_total 6",
+		"consento_sessions_reported_total 6", "consento_evidence_bytes 8",
+		`consento_recordings{state="kept"} 9`, `consento_recordings{state="held"} 10`, `consento_recordings{state="due"} 11`,
+		`consento_witness_lag_seconds{witness="nearest"} 1.5`, `consento_witness_lag_seconds{witness="furthest"} 60`,
 	} {
 		if !strings.Contains(text, "\n"+want+"\n") {
 			t.Errorf("the figures lack %q", want)
@@ -48,6 +64,10 @@ func TestMetrics(t *testing.T) {
 		if name = strings.TrimPrefix(name, "# HELP "); !strings.Contains(string(readme), "`"+name) {
 			t.Errorf("the README does not name %s", name)
 		}
+	}
+	failed = true
+	if text := scrape(); strings.Contains(text, "consento_evidence_bytes 8") || !strings.Contains(text, "\nconsento_viewers 4\n") {
+		t.Errorf("without a database:\n%s", text)
 	}
 }
 
@@ -79,7 +99,7 @@ func (b *broker) figures(t *testing.T, from, host string, header http.Header) in
 	}
 	w := httptest.NewRecorder()
 	b.handler.ServeHTTP(w, r)
-	if told := strings.Contains(w.Body.String(), "consento_sessions_away 0"); told != (w.Code == 200) {
+	if told := strings.Contains(w.Body.String(), "consento_sessions_away 0") && strings.Contains(w.Body.String(), "consento_evidence_bytes 0"); told != (w.Code == 200) {
 		t.Errorf("%s at %s: %d, and figures %t", from, host, w.Code, told)
 	}
 	return w.Code

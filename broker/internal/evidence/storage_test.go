@@ -41,6 +41,30 @@ func TestStorage(t *testing.T) {
 	must(0, n.e.Closed(t.Context(), live.Path()))(t)
 }
 
+// TestFigures: what operators watch, of recordings that can be read.
+func TestFigures(t *testing.T) {
+	n := newEnv(t)
+	if f := must(n.e.Figures(t.Context()))(t); f != (Figures{}) {
+		t.Errorf("of nothing: %+v", f)
+	}
+	n.own(t)
+	due, held, kept, gone := n.session(t, "t1", "North desk", 9), n.session(t, "t1", "North desk", 10), n.session(t, "t1", "North desk", 11), n.session(t, "t1", "North desk", 12)
+	for id, days := range map[string]int{due: -91, held: -91, kept: -89, gone: -91} {
+		must(n.db.NewRaw("UPDATE sessions SET ended = ? WHERE id = ?", time.Now().AddDate(0, 0, days).UnixMilli(), id).Exec(t.Context()))(t)
+	}
+	must(0, n.e.PutHold(t.Context(), auditor, held, "court"))(t)
+	must(0, n.e.AskErasure(t.Context(), auditor, gone, "time is over"))(t)
+	must(0, n.e.DecideErasure(t.Context(), dpo, must(n.e.Erasures(t.Context(), dpo))(t)[0].ID, true, "the law says so"))(t)
+	live := n.record(t) // of a session that the database does not know yet
+	must(n.e.Opened(t.Context(), live.Path(), live.Head()))(t)
+	f := must(n.e.Figures(t.Context()))(t)
+	if f.Kept != 2 || f.Held != 1 || f.Due != 1 || f.Bytes != must(n.e.Storage(t.Context(), dpo))(t).Used || f.Bytes == 0 || f.Witnesses != 1 || f.Nearest != f.Furthest {
+		t.Errorf("%+v", f)
+	}
+	must(live.Close())(t)
+	must(0, n.e.Closed(t.Context(), live.Path()))(t)
+}
+
 // long is a session of so many bytes.
 func (n *env) long(t testing.TB, bytes int) string {
 	t.Helper()
