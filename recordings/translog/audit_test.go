@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/fstest"
 	"time"
@@ -316,6 +317,36 @@ func TestAuditRotation(t *testing.T) {
 		t.Errorf("%+v", r)
 	}
 	must(t, l.Close())
+}
+
+// TestClockSetBack: a log whose clock goes backwards goes on and stays whole, over a
+// restart as well; whoever audits it is told, and it is nobody's fault.
+func TestClockSetBack(t *testing.T) {
+	var behind atomic.Int64
+	conf := testConfig()
+	at := conf.Now()
+	conf.Now = func() time.Time { return at.Add(-time.Duration(behind.Load())) }
+	dir := t.TempDir()
+	l, err := Create(dir, conf)
+	must(t, err)
+	o := opened(1)
+	add(t, l, o)
+	old := witnessed(t, l)
+	behind.Store(int64(time.Hour))
+	add(t, l, Heartbeat{[]Head{{o.SID, 0, 5, testHash(9)}}})
+	l = reopen(t, l, dir)
+	add(t, l, closed(1))
+	behind.Store(0)
+	c := witnessed(t, l)
+	r := audited(t, os.DirFS(dir), old)
+	if got := fmt.Sprint(r.Remarks); !clean(r) || r.Old != 1 || !strings.Contains(got, "the clock was set back 1 times") {
+		t.Errorf("%+v", r)
+	}
+	p, err := l.Proof(t.Context(), o.SID, c, 1, 3)
+	must(t, err)
+	if _, err := p.Verify(testKeys()); err != nil {
+		t.Error(err)
+	}
 }
 
 // TestAuditFindsEveryChange flips bits of every stored file, and cuts each: the
