@@ -35,7 +35,7 @@ func TestPalette(t *testing.T) {
 			b.until("open", palette+`.open && document.activeElement.getAttribute("role") === "combobox"`)
 			b.axe("palette")
 			b.shot("palette-" + language)
-			for _, act := range []string{"new", "filter", "notes", "figures", "close", "end", "rail", "notify", "sound", "letters", "help", "sign-out", "open-s2"} {
+			for _, act := range []string{"new", "filter", "notes", "figures", "close", "end", "rail", "notify", "sound", "letters", "help", "shared", "sign-out", "open-s2"} {
 				if !eval[bool](b, fmt.Sprintf(`%s.querySelector("[data-action=%s]") !== null`, palette, act)) {
 					t.Errorf("the palette lacks %s", act)
 				}

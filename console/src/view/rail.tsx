@@ -92,9 +92,14 @@ export function Rail() {
             <strong>{isolate(account.name)}</strong>
             <span class="soft">{[account.team, account.office].filter(Boolean).map(isolate).join(" · ")}</span>
           </p>
-          <button type="submit" class="button quiet small">
-            {t("rail.sign_out")}
-          </button>
+          <div class="account-acts">
+            <a class="small-text" href="/shared" target="_blank" rel="noopener">
+              {t("rail.shared")} <span class="visually-hidden">{t("rail.new_tab")}</span>
+            </a>
+            <button type="submit" class="button quiet small">
+              {t("rail.sign_out")}
+            </button>
+          </div>
         </form>
       )}
     </nav>
