@@ -233,10 +233,9 @@ func TestCopyInChromium(t *testing.T) {
 	if h.desk.guesses != 2 {
 		t.Errorf("%d wrong tries were counted", h.desk.guesses)
 	}
+	watched := 1 + b.damagedCopies(c, path+"#"+secret)
+
 	// Revoked while somebody watches: the next thing that is asked for stops it.
-	b.visit("about:blank")
-	b.visit(b.url + path + "#" + secret)
-	b.until(copyState("ready"))
 	auditor, account := auditing(t, h, "dino@esempio.example")
 	page := auditor.get("/audit/sessions/" + c.id + "/shares")
 	page.shows(t, "The customer", "picture, chat")
@@ -246,9 +245,58 @@ func TestCopyInChromium(t *testing.T) {
 	auditor.post("/audit/sessions/"+c.id+"/shares", "share", c.terms.ID.String(), "reason", "sent to the wrong person").shows(t, "The share has ended", "ended by", account.Name)
 	b.click("#open")
 	b.until(copyState("revoked"))
-	if accesses() != 1 {
-		t.Errorf("%d viewings on the log", accesses())
+	if accesses() != watched {
+		t.Errorf("%d viewings on the log, not %d", accesses(), watched)
 	}
+}
+
+// damagedCopies opens the copy with its chat damaged, then with the keys, then with the
+// log: each time the page says so in words, and what is whole is shown. It returns how
+// often it was opened.
+func (b *chromium) damagedCopies(c *course, address string) (opened int) {
+	b.t.Helper()
+	share := strings.TrimSuffix(c.writer.Path(), ".rec") + "-" + c.terms.ID.String()
+	chat := 0
+	_, err := recordings.ScanFile(c.writer.Path(), recordings.ScanOptions{Each: func(r recordings.Record) error {
+		if r.Kind == recordings.KindData && r.Track == recordings.TrackChat {
+			chat = int(r.Offset) + recordings.HeaderSize + 20
+		}
+		return nil
+	}})
+	c.check(b.t, err)
+	for _, damage := range []struct {
+		file   string
+		at     func(whole []byte) int
+		says   string
+		events int // that are shown
+	}{
+		{c.writer.Path(), func([]byte) int { return chat }, "At 0:03 something is damaged or was changed", 3},
+		{share + ".share", func(whole []byte) int { return bytes.Index(whole, []byte(`"body":"`)) + 20 }, "damaged or was changed on the server: it does not open", 0},
+		{share + ".told", func(whole []byte) int { return bytes.LastIndex(whole, []byte(`"body":"`)) + 20 }, "damaged or was changed on the server: it does not open", 0},
+	} {
+		whole, err := os.ReadFile(damage.file)
+		c.check(b.t, err)
+		bad := bytes.Clone(whole)
+		at := damage.at(whole)
+		bad[at] = map[bool]byte{true: 'A', false: 'B'}[bad[at] != 'A']
+		c.check(b.t, os.WriteFile(damage.file, bad, 0o600))
+		b.visit("about:blank")
+		b.visit(b.url + address)
+		b.until(copyState("ready"))
+		b.click("#open")
+		opened++
+		b.until(fmt.Sprintf(`document.querySelector("#problem:not([hidden])")?.textContent.includes(%q)`, damage.says))
+		is(b, `document.querySelectorAll("#events li").length`, damage.events)
+		if damage.events > 0 {
+			b.until(`document.querySelector("#theatre:not([hidden])")?.dataset.seek`)
+			b.glance("7-copy-damaged")
+		}
+		c.check(b.t, os.WriteFile(damage.file, whole, 0o600))
+	}
+	b.visit("about:blank")
+	b.visit(b.url + address)
+	b.until(copyState("ready"))
+	return opened
 }
 
 // TestCopyPagesInChromium looks at every state of the page, and at what leads there.

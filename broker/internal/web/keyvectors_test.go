@@ -1,6 +1,9 @@
 package web_test
 
 import (
+	"crypto/aes"
+	"crypto/cipher"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -22,7 +25,7 @@ const vectorsFolder = "../../../recordings/testdata/v2/"
 func playerModules(t testing.TB) string {
 	t.Helper()
 	var contents strings.Builder
-	for _, module := range []string{"bag", "bytes", "hpke", "hybrid", "identity", "keytext", "policyfile", "rootkey", "wrap"} {
+	for _, module := range []string{"bag", "bytes", "hpke", "hybrid", "identity", "keytext", "policyfile", "rootkey", "secret", "share", "wrap"} {
 		fmt.Fprintf(&contents, "export * from %q;\n", "./"+module)
 	}
 	built := api.Build(api.BuildOptions{Bundle: true, Format: api.FormatIIFE, GlobalName: "player", Target: api.ES2023, LogLevel: api.LogLevelSilent,
@@ -50,6 +53,10 @@ type keyVectors struct {
 	Policies []struct {
 		File, Hash string
 		Stanzas    map[string][]string
+	}
+	Link, Share struct {
+		File, Secret string
+		Keys         []string
 	}
 }
 
@@ -160,6 +167,8 @@ func TestKeyVectorsInChromium(t *testing.T) {
 		}
 	}
 
+	b.shareVectors(v, read(v.Link.File), read(v.Share.File))
+
 	// What the browser wraps, package recordings opens, in each way that the policy names.
 	made := evaluate[string](b, fmt.Sprintf(`(async (file) => player.wrapBag(player.unhex(vectors.Cek), vectors.Sid, 0, await player.ways((await player.readPolicy(file)).policy, "Assistenza", "Città di Roma")))(%s)`, quoted(read("1.policy"))))
 	path := filepath.Join(t.TempDir(), "golden-0.rec")
@@ -201,5 +210,87 @@ func TestKeyVectorsInChromium(t *testing.T) {
 	}
 	if want := []string{"auditor 2", "escrow 2", "escrow 2", "escrow 2"}; !reflect.DeepEqual(classes, want) {
 		t.Errorf("ways %v, want %v", classes, want)
+	}
+}
+
+// shareVectors: browsers open the shares that package recordings makes, with the very
+// keys in them, make the same byte by byte, and refuse what it refuses.
+func (b *chromium) shareVectors(v keyVectors, link, share string) {
+	b.t.Helper()
+	quoted := func(value any) string {
+		j, err := json.Marshal(value)
+		if err != nil {
+			b.t.Fatal(err)
+		}
+		return string(j)
+	}
+	terms, err := recordings.ParseShare([]byte(link))
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	var words []string // each encrypted with one of the keys
+	for i, text := range v.Link.Keys {
+		key, err := hex.DecodeString(text)
+		if err != nil {
+			b.t.Fatal(err)
+		}
+		block, err := aes.NewCipher(key)
+		if err != nil {
+			b.t.Fatal(err)
+		}
+		gcm, err := cipher.NewGCM(block)
+		if err != nil {
+			b.t.Fatal(err)
+		}
+		words = append(words, hex.EncodeToString(gcm.Seal(nil, make([]byte, 12), fmt.Appendf(nil, "word %d", i), nil)))
+	}
+	last := terms.Until.UnixMilli() - 1
+	// with opens a share, and decrypts the words with the keys for tracks 3 and 4.
+	with := func(text, key, open string, now int64) string {
+		b.t.Helper()
+		return evaluate[string](b, fmt.Sprintf(`(async (words) => { try {
+			const keys = await player.openShare(%s, %s, %s, %d);
+			const covered = [0, 1, 2].flatMap((m) => [2, 3, 4, 5].filter((t) => keys.covers(t, m)).map((t) => t + "/" + m));
+			const read = await Promise.all(words.map(async (w, i) => new TextDecoder().decode(await crypto.subtle.decrypt({name: "AES-GCM", iv: new Uint8Array(12)}, await keys.of(3 + i, 1), player.unhex(w)))));
+			return [...covered, ...read].join(", ");
+		} catch (e) { return e.code ?? String(e); } })(%s)`, quoted(text), open, key, now, quoted(words)))
+	}
+	here := fmt.Sprintf(`{sid: %q, segment: 0}`, v.Sid)
+	secret := fmt.Sprintf(`{secret: player.unbase64url32(%q)}`, v.Link.Secret)
+	identity := fmt.Sprintf(`{identity: await whole(%q)}`, v.Identities["technician"].Secret)
+	const opened = "3/1, 4/1, word 0, word 1"
+	wrong := map[bool]string{true: "A", false: "B"}[v.Link.Secret[0] == 'B'] + v.Link.Secret[1:]
+	for name, c := range map[string]struct {
+		text, key, open string
+		now             int64
+		want            string
+	}{
+		"link":                    {link, secret, here, last, opened},
+		"share":                   {share, identity, here, last, opened},
+		"link, at its end":        {link, secret, here, last + 1, "expired"},
+		"share, at its end":       {share, identity, here, last + 1, "expired"},
+		"another secret":          {link, fmt.Sprintf(`{secret: player.unbase64url32(%q)}`, wrong), here, last, "wrong_link"},
+		"another identity":        {share, fmt.Sprintf(`{identity: await whole(%q)}`, v.Identities["auditor"].Secret), here, last, "foreign_key"},
+		"an identity for a link":  {link, identity, here, last, "foreign_key"},
+		"a secret for a share":    {share, secret, here, last, "foreign_key"},
+		"another segment":         {link, secret, fmt.Sprintf(`{sid: %q, segment: 1}`, v.Sid), last, "wrong_bag"},
+		"another session":         {link, secret, fmt.Sprintf(`{sid: %q, segment: 0}`, strings.Repeat("0", 32)), last, "wrong_bag"},
+		"more time":               {strings.Replace(link, `"until":17`, `"until":19`, 1), secret, here, last + 1, "wrong_link"},
+		"another minute":          {strings.Replace(link, `"from":60000,"to":120000`, `"from":0,"to":60000`, 1), secret, here, last, "wrong_link"},
+		"another track":           {strings.Replace(link, `"tracks":[3,4]`, `"tracks":[2,3]`, 1), secret, here, last, "wrong_link"},
+		"more than there is":      {strings.Replace(link, `"to":120000`, `"to":6000000000`, 1), secret, here, last, "malformed"},
+		"backwards":               {strings.Replace(link, `"from":60000`, `"from":180000`, 1), secret, here, last, "malformed"},
+		"cut":                     {link[:len(link)/2], secret, here, last, "malformed"},
+		"no share at all":         {`null`, secret, here, last, "malformed"},
+		"a share without anybody": {strings.Replace(link, `"stanzas":[]`, `"stanzas":7`, 1), secret, here, last, "malformed"},
+	} {
+		if got := with(c.text, c.key, c.open, c.now); got != c.want {
+			b.t.Errorf("%s: %s, want %s", name, got, c.want)
+		}
+	}
+	made := evaluate[string](b, fmt.Sprintf(`(async (golden) => { const g = JSON.parse(golden); return player.makeShare(player.unhex(vectors.Cek), {sid: vectors.Sid, segment: 0},
+		{id: g.id, tracks: [...g.tracks].reverse(), from: g.from + 1, to: g.to - 1, made: g.made, until: g.until}, player.unbase64url32(%q), player.unbase64(g.body).slice(0, 12)); })(%s)`, v.Link.Secret, quoted(link)))
+	if made != strings.TrimSuffix(link, "\n") {
+		b.t.Errorf("made\n%s, want\n%s", made, link)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -101,9 +102,20 @@ const (
 	clipFilter = "geq=lum='if(lt(X,96)*lt(Y,96),20+4*N,lum(X,Y))':cb='if(lt(X,96)*lt(Y,96),128,cb(X,Y))':cr='if(lt(X,96)*lt(Y,96),128,cr(X,Y))'"
 )
 
-// clip encodes ten seconds of moving picture whose corner tells the picture's number.
+// clips is the clip, encoded once for all tests.
+var clips struct {
+	sync.Mutex
+	frames [][]byte
+}
+
+// clip is ten seconds of moving picture whose corner tells the picture's number.
 func clip(t testing.TB) [][]byte {
 	t.Helper()
+	clips.Lock()
+	defer clips.Unlock()
+	if clips.frames != nil {
+		return clips.frames
+	}
 	bin, err := exec.LookPath("ffmpeg")
 	if err != nil {
 		t.Fatal("ffmpeg is not installed: make setup installs it")
@@ -118,6 +130,7 @@ func clip(t testing.TB) [][]byte {
 	if len(frames) != clipLength {
 		t.Fatalf("the clip has %d pictures", len(frames))
 	}
+	clips.frames = frames
 	return frames
 }
 

@@ -115,7 +115,7 @@ func TestAuditPagesInChromium(t *testing.T) {
 			b.watch(id)
 			b.look("24-locked")
 			b.unlock("not the passphrase at all")
-			b.until(`document.querySelector("#problem:not([hidden])") && document.querySelector("#theatre").hidden`)
+			b.until(`document.querySelector("#problem:not([hidden])")?.textContent === JSON.parse(document.querySelector("#play-data").textContent).texts["audit.js.wrong_passphrase"] && document.querySelector("#theatre").hidden`)
 			b.look("24-wrong")
 			b.unlock(passphrase)
 			b.unlocked()

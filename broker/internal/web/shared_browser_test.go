@@ -198,11 +198,50 @@ func TestSharingInChromium(t *testing.T) {
 		}
 	}
 	mine.get(path).shows(t, "has ended")
+	b.usedElsewhere(h, link, bruno, carlo)
 	if err := h.access.Disable(t.Context(), bruno.ID); err != nil {
 		t.Fatal(err)
 	}
 	if s := mine.get("/shared"); s.StatusCode != http.StatusForbidden {
 		t.Errorf("after the end of the account: %d", s.StatusCode)
+	}
+}
+
+// usedElsewhere: a link that somebody else follows opens nothing, and the addressee's
+// own nothing when its time is over, whatever page was open until then.
+func (b *chromium) usedElsewhere(h *house, link string, addressee, other access.Account) {
+	b.t.Helper()
+	set := func(until time.Time) {
+		b.t.Helper()
+		if _, err := h.db.NewRaw("UPDATE shares SET revoked = 0, until = ?", until.UnixMilli()).Exec(b.t.Context()); err != nil {
+			b.t.Fatal(err)
+		}
+	}
+	views := func() int {
+		b.t.Helper()
+		n, err := h.db.NewSelect().Table("log_entries").Where("kind = 'access'").Count(b.t.Context())
+		if err != nil {
+			b.t.Fatal(err)
+		}
+		return int(n)
+	}
+	set(time.Now().Add(time.Hour))
+	before := views()
+	b.signInAs(other.Email, "/shared", "main")
+	b.visit(link)
+	b.until(`document.querySelector("[data-testid=shared-wrong]")?.textContent.includes("Nothing with this address")`)
+	b.signInAs(addressee.Email, "/shared", "[data-share] a")
+	b.visit(link)
+	b.until(`document.querySelector("#open-shared:not([hidden])") && document.querySelector("#shared-link").value`)
+	set(time.Now().Add(-time.Second))
+	b.click("#open-shared button")
+	b.until(`document.querySelector("#problem:not([hidden])")?.textContent.includes("This share has ended")`)
+	address, _, _ := strings.Cut(link, "#")
+	b.visit(address)
+	b.until(`document.querySelector("[data-testid=shared-wrong]")?.textContent.includes("has ended")`)
+	b.open("/shared", "[data-share]")
+	if evaluate[bool](b, `document.querySelector("[data-share] a") !== null`) || views() != before {
+		b.t.Errorf("an expired share is offered, or %d viewings of it are on the log", views()-before)
 	}
 }
 

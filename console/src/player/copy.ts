@@ -2,6 +2,7 @@
 // browser. The server gives ciphertext to who shows that they have the link.
 
 import { openNote } from "./bag";
+import { damageOf, problemOf } from "./damage";
 import { by, dataOf } from "./element";
 import { type About, json, save, video } from "./export";
 import { Problem } from "./problem";
@@ -11,7 +12,7 @@ import { type Held, holdSecret } from "./secret";
 import { Server } from "./server";
 import { byShare } from "./share";
 import { Theatre } from "./theatre";
-import { clock, say, speak } from "./words";
+import { say, speak } from "./words";
 
 interface Page {
   id: string;
@@ -57,13 +58,12 @@ function tell(sentence: string): void {
 }
 
 function trouble(e: unknown): void {
-  const first = recording?.damaged[0];
-  if (e instanceof Problem) return e.code === "grant" || e.code === "over" ? void begin() : tell(say(`audit.js.${e.code}`, e.values));
+  if (e instanceof Problem) return e.code === "grant" || e.code === "over" ? void begin() : tell(problemOf(e));
   if (e !== null) {
-    tell(say("audit.js.malformed"));
+    tell(say("audit.js.damaged_copy"));
     throw e; // a mistake of ours: it stands in the console
   }
-  if (first !== undefined) tell(say("audit.js.damaged", { record: first.header.index, time: clock(first.at) }));
+  tell(damageOf(recording));
 }
 
 /** ask shows the token to the server; its answer, null when the page says what is wrong. */
@@ -104,7 +104,14 @@ async function begin(): Promise<void> {
 /** readLog decrypts the customer's log; of several segments one behind the other. */
 async function readLog(numbers: readonly number[], by: Held): Promise<Told[]> {
   const all: Told[] = [];
-  for (const n of numbers) all.push(JSON.parse(await openNote(await server.log(n), [by.identity])) as Told);
+  for (const n of numbers) {
+    const text = await openNote(await server.log(n), [by.identity]);
+    try {
+      all.push(JSON.parse(text) as Told);
+    } catch {
+      throw new Problem("malformed");
+    }
+  }
   return all;
 }
 

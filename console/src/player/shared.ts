@@ -1,5 +1,6 @@
 // What an auditor shared with a technician, opened by the secret of its link.
 
+import { damageOf, problemOf } from "./damage";
 import { by, dataOf } from "./element";
 import { Problem } from "./problem";
 import { Recording } from "./recording";
@@ -7,7 +8,7 @@ import { unbase64url32 } from "./secret";
 import { Server } from "./server";
 import { byShare, openForms } from "./share";
 import { Theatre } from "./theatre";
-import { clock, say, speak } from "./words";
+import { say, speak } from "./words";
 
 interface Page {
   id: string;
@@ -29,13 +30,12 @@ function tell(sentence: string): void {
 }
 
 function trouble(e: unknown): void {
-  const first = recording?.damaged[0];
-  if (e instanceof Problem) return tell(say(`audit.js.${e.code}`, e.values));
+  if (e instanceof Problem) return tell(problemOf(e));
   if (e !== null) {
-    tell(say("audit.js.malformed"));
+    tell(say("audit.js.damaged_copy"));
     throw e; // a mistake of ours: it stands in the console
   }
-  if (first !== undefined) tell(say("audit.js.damaged", { record: first.header.index, time: clock(first.at) }));
+  tell(damageOf(recording));
 }
 
 async function open(): Promise<void> {
