@@ -213,7 +213,7 @@ func (b *chromium) usedElsewhere(h *house, link string, addressee, other access.
 	b.t.Helper()
 	set := func(until time.Time) {
 		b.t.Helper()
-		if _, err := h.db.NewRaw("UPDATE shares SET revoked = 0, until = ?", until.UnixMilli()).Exec(b.t.Context()); err != nil {
+		if _, err := h.db.NewRaw("UPDATE shares SET revoked = 0, cleared = FALSE, until = ?", until.UnixMilli()).Exec(b.t.Context()); err != nil {
 			b.t.Fatal(err)
 		}
 	}
