@@ -221,7 +221,7 @@ func (w *way) shares() {
 	w.picture("8-shared", w.technician)
 	w.link, err = w.auditor.Text("#share-link")
 	w.must(err)
-	w.stands(translog.KindShare, 1)
+	w.stands(translog.KindShare, 2) // the customer's own copy is the first
 	viewed := w.leaves(translog.KindAccess)
 
 	// The console leads there, and the link does the rest.
@@ -282,6 +282,7 @@ func (w *way) erases() {
 	w.must(officer.Click("#sure"))
 	w.picture("11-decides", w.technician)
 	w.must(officer.Click(`button[name="step"][value="approve"]`))
+	w.must(officer.Until("decided", `location.pathname === "/audit/retention" && document.querySelector("#sure") === null && document.querySelector('input[name="pick"]') === null`))
 	w.must(stage.Until(w.ctx, "the key bags are gone, here and at the witness", func() bool { return len(w.bags()) == 0 }))
 	officer.Close()
 }
