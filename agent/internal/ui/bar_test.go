@@ -199,7 +199,7 @@ func TestBarTexts(t *testing.T) {
 		eventually(s, "the new text", func() bool { return string(e.picture(s)) != string(before) && redAt(s, e, b) })
 		settle(s, s.display)
 		save(s.T, s.display, "bar-long")
-		if r := b.Bounds(); r.Dx() > 1024 || r.Dy() > 60 {
+		if r := b.Bounds(); r.Dx() > 1024 || r.Dy() > 75 {
 			s.Errorf("bar at %v", r)
 		}
 		if err := b.Update(BarText{}); err == nil {

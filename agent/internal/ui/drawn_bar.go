@@ -29,6 +29,8 @@ type drawnBar struct {
 	end image.Rectangle // the red X, in the window
 
 	others []barButton
+	two    bool   // rows: the words above, the buttons below
+	signed bool   // there is room for the word beside the dot
 	said   string // of the sentence
 }
 
@@ -57,13 +59,29 @@ func (k *drawn) openBar(t BarText, tell func(event)) (barWindow, error) {
 	return b, nil
 }
 
-// measure finds the place of the red X, and of the other buttons, which give way to the sentence.
+// measure finds the place of everything. Where one row leaves too little to the sentence, it gets one
+// of its own.
 func (b *drawnBar) measure() {
-	b.layOut(6)
-	for part := 7; part <= 16 && b.sentenceRoom() < b.leastOfSentence(); part++ {
-		b.layOut(part)
+	b.two, b.signed = false, b.text.Recording != ""
+	b.layOut()
+	if b.two = b.sentenceRoom() < b.leastOfSentence(); b.two {
+		b.stand(b.px(barTwoRows))
+	} else {
+		b.stand(b.px(barHeight))
 	}
+	b.layOut()
 	b.focus, b.under = min(b.focus, len(b.others)), min(b.under, len(b.others))
+}
+
+// stand makes the bar so many pixels high.
+func (b *drawnBar) stand(height int) {
+	size := b.sheet.Rect.Size()
+	if size.Y == height {
+		return
+	}
+	b.sheet = newCanvas(size.X, height)
+	xproto.ConfigureWindow(b.conn, b.win, xproto.ConfigWindowHeight, []uint32{uint32(height)})
+	b.moveTo(b.bounds().Min)
 }
 
 // leastOfSentence is how wide the sentence is with names as short as they should be.
@@ -73,24 +91,44 @@ func (b *drawnBar) leastOfSentence() int {
 	return b.bold.width(who.String())
 }
 
-// layOut places the buttons; those but the red X have at most one part of the bar each.
-func (b *drawnBar) layOut(part int) {
-	edge := b.px(5)
-	size := b.sheet.Rect
-	width := min(b.bold.width(b.text.End)+b.px(48), size.Dx()/2)
+// row is where the buttons are, and all else if there is no other row.
+func (b *drawnBar) row() image.Rectangle {
+	r := b.sheet.Rect
+	r.Min.Y = r.Max.Y - b.px(barHeight)
+	return r
+}
+
+// layOut places the buttons. Only where two rows are too narrow they give way.
+func (b *drawnBar) layOut() {
+	edge, gap := b.px(5), b.px(8)
+	row := b.row()
+	width := min(b.bold.width(b.text.End)+b.px(48), row.Dx()/2)
 	b.mu.Lock()
-	b.end = image.Rect(size.Max.X-edge-width, edge, size.Max.X-edge, size.Max.Y-edge)
+	b.end = image.Rect(row.Max.X-edge-width, row.Min.Y+edge, row.Max.X-edge, row.Max.Y-edge)
 	b.mu.Unlock()
 	b.others = nil
-	right := b.end.Min.X - b.px(8)
+	all := 0
 	for _, o := range []barButton{{kind: changing, text: b.text.Change}, {kind: paused, text: b.text.Pause}} {
-		if o.text == "" {
-			continue
+		if o.text != "" {
+			o.r.Max.X = b.body.width(o.text) + b.px(24)
+			all += o.r.Dx() + gap
+			b.others = append(b.others, o)
 		}
-		width := min(b.body.width(o.text)+b.px(24), size.Dx()/part)
-		o.r = image.Rect(right-width, edge, right, size.Max.Y-edge)
-		right -= width + b.px(8)
-		b.others = append(b.others, o)
+	}
+	most := row.Dx()
+	if b.two {
+		room := func() int { return b.end.Min.X - b.px(14) - b.signs() }
+		b.signed = b.signed && all <= room()
+		if n := len(b.others); all > room() && n > 0 {
+			most = max(room()/n-gap, b.px(44))
+		}
+	}
+	right := b.end.Min.X - gap
+	for i := range b.others {
+		o := &b.others[i]
+		width := min(o.r.Dx(), most)
+		o.r = image.Rect(right-width, row.Min.Y+edge, right, row.Max.Y-edge)
+		right -= width + gap
 	}
 }
 
@@ -103,15 +141,28 @@ func (b *drawnBar) left() int {
 }
 
 // sign is the word beside the dot, as short as it has to be.
-func (b *drawnBar) sign() string { return b.body.ellipsis(b.text.Recording, b.sheet.Rect.Dx()/5) }
-
-// sentenceRoom is what time, sign and buttons leave to the sentence.
-func (b *drawnBar) sentenceRoom() int {
-	room := b.left() - b.px(16) - max(b.px(44), b.body.width(b.clock)) - 2*b.px(14)
-	if b.text.Recording != "" {
-		room -= b.px(34) + b.body.width(b.sign())
+func (b *drawnBar) sign() string {
+	if !b.signed {
+		return ""
 	}
-	return room
+	return b.body.ellipsis(b.text.Recording, b.sheet.Rect.Dx()/5)
+}
+
+// signs is how wide dot, word and time are, with the room beside them.
+func (b *drawnBar) signs() int {
+	width := max(b.px(44), b.body.width(b.clock)) + b.px(16)
+	if b.text.Recording != "" {
+		width += b.px(34) + b.body.width(b.sign())
+	}
+	return width
+}
+
+// sentenceRoom is what the rest leaves to the sentence.
+func (b *drawnBar) sentenceRoom() int {
+	if b.two {
+		return b.sheet.Rect.Dx() - 2*b.px(14)
+	}
+	return b.left() - b.signs() - 2*b.px(14)
 }
 
 // on is the button at a place but the red X, counted from 1; 0 for none.
@@ -227,13 +278,50 @@ func (b *drawnBar) bounds() image.Rectangle {
 	return b.at
 }
 
-// paint draws from the right what must be seen, and gives the sentence the rest.
+// paint draws first what must be seen, and gives the sentence the rest.
 func (b *drawnBar) paint() {
 	c := b.sheet
 	c.fill(c.Rect, barEdge)
 	c.fill(c.Rect.Inset(b.px(1)), barGround)
-	y := (c.Rect.Dy() - b.body.line) / 2
+	y := b.row().Min.Y + (b.row().Dy()-b.body.line)/2
+	b.paintButtons(y)
 
+	// Dot, word and time.
+	x := b.left() - b.signs()
+	if b.two {
+		x = b.px(14)
+	}
+	right := x // where the sentence's row ends
+	if b.text.Recording != "" {
+		word := b.sign()
+		c.disc(image.Pt(x+b.px(4), y+b.body.line/2), b.px(5), barDot)
+		b.body.put(c, image.Pt(x+b.px(18), y), word, barText)
+		x += b.px(34) + b.body.width(word)
+	}
+	b.body.put(c, image.Pt(x, y), b.clock, barText)
+
+	if b.two {
+		y, right = b.px(4)+(b.row().Min.Y-b.px(4)-b.body.line)/2, c.Rect.Max.X-b.px(14)
+	} else {
+		right -= b.px(14)
+	}
+	room := b.sentenceRoom()
+	who := parse(b.text.Who)
+	// Who sees what comes first: the rest is there if it fits.
+	if allowed := b.text.Allowed; allowed != "" && b.bold.width(who.String())+b.px(18)+b.body.width(allowed) <= room {
+		w := b.body.width(allowed)
+		b.body.put(c, image.Pt(right-w, y), allowed, barQuiet)
+		room -= w + b.px(18)
+	}
+	who.fit(room, 1, b.bold.width)
+	b.said = b.bold.ellipsis(who.String(), room)
+	b.bold.put(c, image.Pt(b.px(14), y), b.said, barText)
+	b.show(c.Rect)
+}
+
+// paintButtons draws the red X and the others; y is where their words are.
+func (b *drawnBar) paintButtons(y int) {
+	c := b.sheet
 	red := barRed
 	if b.lit {
 		red = barNear
@@ -245,7 +333,7 @@ func (b *drawnBar) paint() {
 		c.round(b.end, b.px(4), red)
 	}
 	mark := b.px(12)
-	at := image.Pt(b.end.Min.X+b.px(12), (c.Rect.Dy()-mark)/2)
+	at := image.Pt(b.end.Min.X+b.px(12), (b.end.Min.Y+b.end.Max.Y-mark)/2)
 	c.cross(image.Rectangle{Min: at, Max: at.Add(image.Pt(mark, mark))}, float32(b.px(3)), barText)
 	b.bold.put(c, image.Pt(at.X+mark+b.px(9), y), b.bold.ellipsis(b.text.End, b.end.Max.X-at.X-mark-b.px(15)), barText)
 
@@ -260,32 +348,13 @@ func (b *drawnBar) paint() {
 		}
 		c.round(o.r, b.px(4), edge)
 		c.round(o.r.Inset(thick), b.px(3), ground)
-		label := b.body.ellipsis(o.text, o.r.Dx()-b.px(16))
+		label := b.shownOn(o)
 		b.body.put(c, image.Pt(o.r.Min.X+(o.r.Dx()-b.body.width(label))/2, y), label, barText)
 	}
-	x := b.left() - b.px(16) - max(b.px(44), b.body.width(b.clock))
-	b.body.put(c, image.Pt(x, y), b.clock, barText)
-	if b.text.Recording != "" {
-		word := b.sign()
-		x -= b.px(16) + b.body.width(word)
-		b.body.put(c, image.Pt(x, y), word, barText)
-		x -= b.px(18)
-		c.disc(image.Pt(x+b.px(4), c.Rect.Dy()/2), b.px(5), barDot)
-	}
-	room := b.sentenceRoom()
-	who := parse(b.text.Who)
-	// Who sees what comes first: the rest is there if it fits.
-	if allowed := b.text.Allowed; allowed != "" && b.bold.width(who.String())+b.px(18)+b.body.width(allowed) <= room {
-		w := b.body.width(allowed)
-		x -= b.px(18) + w
-		b.body.put(c, image.Pt(x, y), allowed, barQuiet)
-		room -= w + b.px(18)
-	}
-	who.fit(room, 1, b.bold.width)
-	b.said = b.bold.ellipsis(who.String(), room)
-	b.bold.put(c, image.Pt(b.px(14), y), b.said, barText)
-	b.show(c.Rect)
 }
+
+// shownOn is what a button says, as short as it has to be.
+func (b *drawnBar) shownOn(o barButton) string { return b.body.ellipsis(o.text, o.r.Dx()-b.px(16)) }
 
 func (b *drawnBar) update(t BarText) {
 	b.change(func() {
@@ -298,7 +367,10 @@ func (b *drawnBar) update(t BarText) {
 
 func (b *drawnBar) elapsed(s string) {
 	b.change(func() {
-		b.clock = s
+		longer := len(s) != len(b.clock)
+		if b.clock = s; longer { // it takes more room
+			b.measure()
+		}
 		b.paint()
 	})
 }

@@ -10,12 +10,13 @@ import (
 type gtkBar struct {
 	*gtkTop
 	shield                                        *overlay // over the red X
-	row                                           uintptr
+	rows, words, row                              uintptr  // row, of the buttons, stands beside the words or below them
 	who, allowed, sign, word, clock, end, endText uintptr
 
 	pause, pauseText, other, otherText uintptr
 
-	breadth int // of the whole
+	breadth int  // of the whole
+	two     bool // rows
 	text    BarText
 	said    string // of the sentence
 	time    string
@@ -26,8 +27,10 @@ type gtkBar struct {
 
 const (
 	barHeight   = 42 // pixels before scaling
+	barTwoRows  = 70 // the same, where the screen is too narrow for one
 	barWidth    = 1000
 	barMinWidth = 420
+	barGap      = 14
 )
 
 func (g *gtk) openBar(t BarText, tell func(event)) (barWindow, error) {
@@ -54,9 +57,11 @@ func (g *gtk) buildBar(t BarText, tell func(event)) (*gtkBar, error) {
 	scale := int(max(1, b.scale(b.window)))
 	monitor := b.desk.monitor().Dx() / scale
 	b.breadth = max(min(barWidth, monitor-80), min(barMinWidth, monitor))
-	row := b.class(g.newBox(horizontal, 14), "bar")
-	b.row = row
-	g.add(b.window, row)
+	b.rows = b.class(g.newBox(horizontal, barGap), "bar")
+	b.words, b.row = g.newBox(horizontal, barGap), g.newBox(horizontal, barGap)
+	g.add(b.window, b.rows)
+	g.packStart(b.rows, b.words, 1, 1, 0)
+	g.packStart(b.rows, b.row, 0, 1, 0)
 	b.who = b.slimLabel("who")
 	b.allowed = b.slimLabel("quiet")
 	b.sign = b.class(g.newBox(horizontal, 0), "dot")
@@ -72,18 +77,18 @@ func (g *gtk) buildBar(t BarText, tell func(event)) (*gtkBar, error) {
 	g.packStart(press, b.class(g.newLabel("✕"), "cross"), 0, 0, 0)
 	g.packStart(press, b.endText, 0, 0, 0)
 	g.add(b.end, press)
-	g.packStart(row, b.who, 1, 1, 0)
-	g.packStart(row, b.allowed, 0, 1, 0)
-	g.packEnd(row, b.end, 0, 0, 0)
-	g.packEnd(row, b.other, 0, 0, 0)
-	g.packEnd(row, b.pause, 0, 0, 0)
-	g.packEnd(row, b.clock, 0, 0, 0)
+	g.packStart(b.words, b.who, 1, 1, 0)
+	g.packStart(b.words, b.allowed, 0, 1, 0)
 	record := g.newBox(horizontal, 6)
 	g.packStart(record, b.sign, 0, 0, 0)
 	g.packStart(record, b.word, 0, 0, 0)
-	g.packEnd(row, record, 0, 0, 0)
+	g.packStart(b.row, record, 0, 0, 0)
+	g.packStart(b.row, b.clock, 0, 0, 0)
+	g.packEnd(b.row, b.end, 0, 0, 0)
+	g.packEnd(b.row, b.other, 0, 0, 0)
+	g.packEnd(b.row, b.pause, 0, 0, 0)
 
-	g.showAll(row)
+	g.showAll(b.rows)
 	b.fill(t)
 	b.press()
 	b.drag()
@@ -193,15 +198,22 @@ func (b *gtkBar) inside(p image.Point) image.Point {
 	var w, h int32
 	b.size(b.window, &w, &h)
 	all := b.desk.size
-	return image.Pt(max(0, min(p.X, all.Dx()/scale-int(w))), max(0, min(p.Y, all.Dy()/scale-int(h))))
+	return image.Pt(max(0, min(p.X, all.Dx()/scale-int(w))), max(0, min(p.Y, all.Dy()/scale-max(int(h), b.tall()))))
+}
+
+func (b *gtkBar) tall() int {
+	if b.two {
+		return barTwoRows
+	}
+	return barHeight
 }
 
 // place puts the bar at the top, in the middle of the first monitor.
 func (b *gtkBar) place() {
 	scale := int(max(1, b.scale(b.window)))
 	m := b.desk.monitor()
-	b.defaultSize(b.window, int32(b.breadth), barHeight)
-	b.resize(b.window, int32(b.breadth), barHeight)
+	b.defaultSize(b.window, int32(b.breadth), int32(b.tall()))
+	b.resize(b.window, int32(b.breadth), int32(b.tall()))
 	b.move(b.window, int32((m.Min.X+m.Dx()/2)/scale-b.breadth/2), int32(m.Min.Y/scale))
 }
 
@@ -227,6 +239,7 @@ func (b *gtkBar) fill(t BarText) {
 	b.setTitle(b.window, t.Title)
 	b.setText(b.allowed, t.Allowed)
 	b.setText(b.word, t.Recording)
+	b.setName(b.accessible(b.sign), t.Recording) // where there is no room for the word
 	if t.Recording == "" {
 		b.hide(b.sign)
 	} else {
@@ -251,36 +264,78 @@ func (b *gtkBar) fill(t BarText) {
 }
 
 // say gives the sentence the room that the rest leaves. Where that is too small, first what is
-// allowed goes, then names are shortened, and then the buttons give way.
+// allowed goes, then names are shortened, and then the sentence gets a row of its own.
 func (b *gtkBar) say() {
-	measure := func(widget uintptr) (least, natural int) {
-		var min, nat int32
-		b.widthOf(widget, &min, &nat)
-		return int(min), int(nat)
+	was := b.two
+	if b.stack(false); !b.sayBeside() {
+		b.stack(true)
+		b.sayAbove()
 	}
-	width := func(text string) int {
-		b.said = text
-		b.setText(b.who, text)
-		_, natural := measure(b.who)
-		return natural
+	if b.two == was || b.x == 0 {
+		return // place gives a window that is not there yet its size
 	}
-	who := parse(b.text.Who)
-	b.sizeRequest(b.who, -1, -1)
+	b.resize(b.window, int32(b.breadth), int32(b.tall()))
+	var x, y int32
+	b.position(b.window, &x, &y)
+	to := b.inside(image.Pt(int(x), int(y)))
+	b.move(b.window, int32(to.X), int32(to.Y))
+}
+
+// stack puts the buttons below the words, or beside them, with all that can be shown.
+func (b *gtkBar) stack(two bool) {
+	b.two = two
 	b.gtk.show(b.allowed)
-	width(who.String())
-	if _, all := measure(b.row); b.text.Allowed != "" && all <= b.breadth {
-		return
+	b.gtk.show(b.word)
+	if two {
+		b.turn(b.rows, vertical)
+		b.spacing(b.rows, 0)
+	} else {
+		b.turn(b.rows, horizontal)
+		b.spacing(b.rows, barGap)
+	}
+}
+
+// sayBeside reports whether everything that has to be read has room in one row.
+func (b *gtkBar) sayBeside() bool {
+	who := parse(b.text.Who)
+	b.write(who.String())
+	if b.natural(b.rows) <= b.breadth {
+		return true
 	}
 	b.hide(b.allowed)
-	whoLeast, whoNatural := measure(b.who)
-	least, natural := measure(b.row)
-	if who.fit(b.breadth-(natural-whoNatural), leastOfName, width) {
-		width(who.String())
-		return
+	rest := b.natural(b.rows) - b.natural(b.who)
+	fits := who.fit(b.breadth-rest, leastOfName, b.write)
+	b.write(who.String())
+	return fits
+}
+
+// sayAbove is the same for two rows. Where even they are too narrow the buttons give way.
+func (b *gtkBar) sayAbove() {
+	who := parse(b.text.Who)
+	b.write(who.String())
+	edges := b.natural(b.rows) - max(b.natural(b.words), b.natural(b.row))
+	if b.natural(b.words)+edges > b.breadth {
+		b.hide(b.allowed)
 	}
-	room := b.breadth - (least - whoLeast)
-	who.fit(room, 1, width)
-	b.sizeRequest(b.who, int32(min(room, width(who.String()))), -1)
+	if b.natural(b.row)+edges > b.breadth {
+		b.hide(b.word)
+	}
+	who.fit(b.breadth-edges, 1, b.write)
+	b.write(who.String())
+}
+
+// write puts the sentence on the bar and returns how wide it is.
+func (b *gtkBar) write(text string) int {
+	b.said = text
+	b.setText(b.who, text)
+	return b.natural(b.who)
+}
+
+// natural is the width that a widget would like to have.
+func (b *gtkBar) natural(widget uintptr) int {
+	var least, natural int32
+	b.widthOf(widget, &least, &natural)
+	return int(natural)
 }
 
 func (b *gtkBar) update(t BarText) { b.change(func() { b.fill(t) }) }

@@ -65,6 +65,8 @@ type gtkSymbols struct {
 	packStart   func(box, child uintptr, expand, fill int32, padding uint32) `c:"gtk_box_pack_start"`
 	packEnd     func(box, child uintptr, expand, fill int32, padding uint32) `c:"gtk_box_pack_end"`
 	homogeneous func(box uintptr, yes int32)                                 `c:"gtk_box_set_homogeneous"`
+	spacing     func(box uintptr, n int32)                                   `c:"gtk_box_set_spacing"`
+	turn        func(box uintptr, orientation int32)                         `c:"gtk_orientable_set_orientation"`
 	newLabel    func(text string) uintptr                                    `c:"gtk_label_new"`
 	setText     func(label uintptr, text string)                             `c:"gtk_label_set_text"`
 	wrap        func(label uintptr, yes int32)                               `c:"gtk_label_set_line_wrap"`

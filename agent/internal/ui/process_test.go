@@ -138,7 +138,7 @@ func BenchmarkFirstWindow(b *testing.B) {
 
 // TestAccessibleTree reads the windows as a screen reader does, over AT-SPI on a bus of its own.
 func TestAccessibleTree(t *testing.T) {
-	display := xtest.Server(t, 1024, 600)
+	display := xtest.Server(t, 640, 480) // where names are cut on the screen most
 	ctx, stop := context.WithTimeout(t.Context(), 3*patience)
 	defer stop()
 	cmd := play(ctx, "accessible", display, GTK, "dbus-run-session", "--")

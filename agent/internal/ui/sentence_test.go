@@ -2,10 +2,13 @@ package ui
 
 import (
 	"fmt"
+	"image"
+	"slices"
 	"strings"
 	"testing"
 	"unicode/utf8"
 
+	"consento/agent/internal/xtest"
 	"consento/protocol/lang"
 )
 
@@ -115,8 +118,132 @@ func TestBarKeepsItsWords(t *testing.T) {
 				}
 			}
 		}
-		if r := b.Bounds(); r.Dx() > 1024 || r.Dy() > 60 {
+		if r := b.Bounds(); r.Dx() > 1024 || r.Dy() > 75 {
 			s.Errorf("bar at %v", r)
 		}
 	})
+}
+
+// labels are what the buttons beside the red X read on the screen, and what is cut of it.
+func labels(t *testing.T, b *Bar) (said []string, cut bool) {
+	t.Helper()
+	switch w := b.w.(type) {
+	case *gtkBar:
+		if err := w.do(func() {
+			said = []string{w.text.Pause, w.text.Change}
+			for _, label := range []uintptr{w.pauseText, w.otherText, w.endText} {
+				var least, natural int32
+				w.widthOf(label, &least, &natural)
+				cut = cut || w.gtk.width(label) < natural
+			}
+		}); err != nil {
+			t.Fatal(err)
+		}
+	case *drawnBar:
+		done := make(chan struct{})
+		w.change(func() {
+			for _, o := range w.others {
+				said = append([]string{w.shownOn(o)}, said...)
+			}
+			cut = !slices.Equal(said, []string{w.text.Pause, w.text.Change})
+			close(done)
+		})
+		<-done
+	}
+	return said, cut
+}
+
+// button is the middle of a button beside the red X.
+func button(t *testing.T, b *Bar, what kind) (at image.Point) {
+	t.Helper()
+	switch w := b.w.(type) {
+	case *gtkBar:
+		if err := w.do(func() {
+			widget := map[kind]uintptr{paused: w.pause, changing: w.other}[what]
+			var x, y int32
+			w.translate(widget, w.window, w.gtk.width(widget)/2, w.height(widget)/2, &x, &y)
+			at = image.Pt(int(x), int(y))
+		}); err != nil {
+			t.Fatal(err)
+		}
+	case *drawnBar:
+		done := make(chan struct{})
+		w.change(func() {
+			for _, o := range w.others {
+				if o.kind == what {
+					at = o.r.Min.Add(o.r.Max).Div(2)
+				}
+			}
+			close(done)
+		})
+		<-done
+	}
+	return at.Add(b.Bounds().Min)
+}
+
+// TestNarrowBar: on a screen 640 pixels wide the bar has two rows, and in every language all
+// words stand on its buttons. What is said changes, and back on a wide bar there is one row.
+func TestNarrowBar(t *testing.T) {
+	catalog, err := lang.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, kit := range kits(t) {
+		t.Run(kit.String(), func(t *testing.T) {
+			display := xtest.Server(t, 640, 480)
+			s := stage{t, open(t, Config{Display: display, Toolkit: kit}), display, false}
+			text := languages["en"].bar
+			b, id := s.showBar(text)
+			for _, tag := range catalog.Tags() {
+				words := catalog.Match(tag)
+				bar := spoken(words, Person{Name: "A"}).bar
+				bar.Title = text.Title
+				for _, key := range []string{"view", "program", "paused", "muted"} {
+					if bar.Pause = words.T("agent.bar.pause"); key == "paused" {
+						bar.Pause = words.T("agent.bar.resume")
+					}
+					bar.Who = words.T("agent.bar."+key, "name", isolate("Hannelore Schwarzenberger-Wiśniewska"), "program", isolate("Mousepad"))
+					if err := b.Update(bar); err != nil {
+						t.Fatal(err)
+					}
+					var said []string
+					eventually(t, fmt.Sprintf("%s %s: whole words on the buttons", tag, key), func() bool {
+						var cut bool
+						if said, cut = labels(t, b); cut {
+							return false
+						}
+						_, cut = saying(t, b)
+						r := b.Bounds()
+						return !cut && r.Dy() == barTwoRows && r == place(t, display, id) && r.In(image.Rect(0, 0, 640, 480))
+					})
+					if looking() {
+						settle(t, display)
+						save(t, display, "narrow-"+tag+"-"+key)
+					}
+				}
+			}
+			for what, heard := range map[kind]<-chan struct{}{paused: b.Pauses(), changing: b.Changes()} {
+				s.click(button(t, b, what))
+				eventually(t, fmt.Sprint("the button is pressed: ", what), func() bool {
+					select {
+					case <-heard:
+						return true
+					default:
+						return false
+					}
+				})
+			}
+			if isClosed(b.Ended()) {
+				t.Error("ended by another button")
+			}
+			// With little to say there is one row.
+			text.Who, text.Pause, text.Allowed = "Pause", "", ""
+			if err := b.Update(text); err != nil {
+				t.Fatal(err)
+			}
+			eventually(t, "one row", func() bool { r := b.Bounds(); return r.Dy() == barHeight && r == place(t, display, id) })
+			s.click(end(b))
+			eventually(t, "the end", func() bool { return isClosed(b.Ended()) })
+		})
+	}
 }
