@@ -91,6 +91,20 @@ func (a *actor) open(colour uint32, r image.Rectangle, how ...string) xproto.Win
 	return id
 }
 
+// border is how wide that of a child is, of the colour of menus.
+const border = 4
+
+// child makes a visible window in another one of the same connection.
+func (a *actor) child(parent xproto.Window, colour uint32, r image.Rectangle) xproto.Window {
+	a.t.Helper()
+	var id xproto.Window
+	line := a.do("child %d %d %d %d %d %d", parent, colour, r.Min.X, r.Min.Y, r.Dx(), r.Dy())
+	if _, err := fmt.Sscan(line, &id); err != nil {
+		a.t.Fatal(err)
+	}
+	return id
+}
+
 func (a *actor) place(w xproto.Window, r image.Rectangle) {
 	a.t.Helper()
 	a.do("place %d %d %d %d %d", w, r.Min.X, r.Min.Y, r.Dx(), r.Dy())
@@ -196,6 +210,12 @@ func (p *troupe) command(words []string) (string, error) {
 			return "", err
 		}
 		answer = fmt.Sprint(id)
+	case "child":
+		id, err := owner.child(w, uint32(args[1]), args[2:6])
+		if err != nil {
+			return "", err
+		}
+		answer = fmt.Sprint(id)
 	case "place":
 		xproto.ConfigureWindow(c, w, 15, []uint32{uint32(args[1]), uint32(args[2]), uint32(args[3]), uint32(args[4])})
 	case "raise":
@@ -257,5 +277,20 @@ func (p *troupe) open(colour uint32, at []int, how string) (xproto.Window, error
 	hints := make([]byte, 18*4)
 	hints[0] = position
 	xproto.ChangeProperty(p.conn, xproto.PropModeReplace, id, xproto.AtomWmNormalHints, xproto.AtomWmSizeHints, 32, 18, hints)
+	return id, xproto.MapWindowChecked(p.conn, id).Check()
+}
+
+func (p *troupe) child(parent xproto.Window, colour uint32, at []int) (xproto.Window, error) {
+	id, err := xproto.NewWindowId(p.conn)
+	if err != nil {
+		return 0, err
+	}
+	p.mu.Lock()
+	p.colours[id] = colour
+	p.mu.Unlock()
+	if err := xproto.CreateWindowChecked(p.conn, 0, id, parent, int16(at[0]), int16(at[1]), uint16(at[2]), uint16(at[3]), border,
+		xproto.WindowClassInputOutput, 0, xproto.CwBackPixmap|xproto.CwBorderPixel|xproto.CwEventMask, []uint32{0, menu, xproto.EventMaskExposure}).Check(); err != nil {
+		return 0, err
+	}
 	return id, xproto.MapWindowChecked(p.conn, id).Check()
 }

@@ -409,7 +409,7 @@ func (m *member) name(x *x11, mu *sync.Mutex) (bool, error) {
 		m.release(x)
 		return false, err
 	}
-	return true, x.repaint(m.win)
+	return true, x.repaint(m.win, m.size)
 }
 
 // release gives everything back that the server holds for the window. It may be
@@ -528,22 +528,48 @@ func (x *x11) shapeEvents(w xproto.Window) {
 }
 
 // repaint has a program paint a window and all the windows in it anew: the server
-// paints their backgrounds and says that all of it is exposed.
-func (x *x11) repaint(w xproto.Window) error {
+// paints their backgrounds and says that all of it is exposed. Their borders, which
+// no request clears, it paints where something that lay on them goes away.
+func (x *x11) repaint(w xproto.Window, size image.Point) error {
+	borders := false
 	level := []xproto.Window{w}
 	for total := 0; len(level) > 0 && total < maxWindows; total += len(level) {
 		trees := make([]xproto.QueryTreeCookie, len(level))
+		shapes := make([]xproto.GetGeometryCookie, len(level))
 		for i, w := range level {
 			xproto.ClearArea(x.conn, true, w, 0, 0, 0, 0)
-			trees[i] = xproto.QueryTree(x.conn, w)
+			trees[i], shapes[i] = xproto.QueryTree(x.conn, w), xproto.GetGeometry(x.conn, xproto.Drawable(w))
 		}
+		inside := level[0] != w
 		level = nil
-		for _, t := range trees {
-			r, err := t.Reply()
-			if err == nil {
+		for i, t := range trees {
+			if r, err := t.Reply(); err == nil {
 				level = append(level, r.Children...)
+			}
+			if g, err := shapes[i].Reply(); err == nil && inside && g.BorderWidth > 0 {
+				borders = true
 			}
 		}
 	}
+	if !borders {
+		return nil
+	}
+	return x.uncover(w, size)
+}
+
+// uncover lays a window over all that is in another one and takes it away again. It has
+// no background, so that nothing is seen of it, and lets the pointer through.
+func (x *x11) uncover(w xproto.Window, size image.Point) error {
+	id, err := xproto.NewWindowId(x.conn)
+	if err != nil {
+		return err
+	}
+	const none, override = 0, 1
+	xproto.CreateWindow(x.conn, 0, id, w, 0, 0, uint16(size.X), uint16(size.Y), 0, xproto.WindowClassInputOutput, 0,
+		xproto.CwBackPixmap|xproto.CwOverrideRedirect, []uint32{none, override})
+	const rectangles, set, input = 1, 0, 2 // X Nonrectangular Window Shape Extension 1.1
+	x.send("SHAPE", rectangles, append(binary.LittleEndian.AppendUint32([]byte{set, input, 0, 0}, uint32(id)), 0, 0, 0, 0))
+	xproto.MapWindow(x.conn, id)
+	xproto.DestroyWindow(x.conn, id)
 	return nil
 }

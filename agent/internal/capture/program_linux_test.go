@@ -255,6 +255,36 @@ func TestProgramWithMenusAndDialogs(t *testing.T) {
 	w.until("a window with a hole", shows(box))
 }
 
+// Windows in a window may have borders, which the server paints and no program can:
+// Xt and Motif make them for buttons and fields.
+func TestProgramWithBorders(t *testing.T) {
+	display := xtest.Server(t, 500, 400)
+	xtest.NewPainter(t, display).Fill(t, secret, image.Rect(0, 0, 500, 400))
+	ours, theirs := startActor(t, display), startActor(t, display)
+	at := image.Pt(100, 80)
+	box := coloured{colour: own, r: image.Rectangle{at, at.Add(image.Pt(200, 160))}}
+	window := ours.open(own, box.r, "none")
+	field := ours.child(window, dialog, image.Rect(20, 10, 140, 110))
+	ours.child(field, own, image.Rect(15, 25, 65, 65))
+	framed := func(colour uint32, r image.Rectangle) []coloured {
+		r = r.Add(at).Add(image.Pt(border, border))
+		return []coloured{{colour: menu, r: r.Inset(-border)}, {colour: colour, r: r}}
+	}
+	all := func() []coloured {
+		list := append([]coloured{box}, framed(dialog, image.Rect(20, 10, 140, 110))...)
+		return append(list, framed(own, image.Rect(20+border+15, 10+border+25, 20+border+65, 10+border+65))...)
+	}
+	theirs.open(secret, image.Rect(0, 0, 500, 400), "override")
+	w := watchProgram(t, display, ours.app())
+	w.until("the windows with their borders", shows(all()...))
+	for i := range 5 { // each size is a new pixmap
+		at = image.Pt(60+10*i, 50)
+		box.r = image.Rectangle{at, at.Add(image.Pt(210+7*i, 170+9*i))}
+		ours.place(window, box.r)
+		w.until(fmt.Sprint("the same at ", box.r), shows(all()...))
+	}
+}
+
 // Minimised, closed, and its numbers given to somebody else.
 func TestProgramComesAndGoes(t *testing.T) {
 	display := xtest.Server(t, 500, 400)
