@@ -94,7 +94,7 @@ func newCollector(figures func() session.Figures) *collector {
 		hidden:    prometheus.NewDesc("consento_sessions_hidden", "Sessions whose screen is paused, locked or without a picture.", nil, nil),
 		published: prometheus.NewDesc("consento_pictures", "Sessions whose picture comes in.", nil, nil),
 		viewers:   prometheus.NewDesc("consento_viewers", "Pictures that are open in consoles.", nil, nil),
-		limited:   prometheus.NewDesc("consento_pictures_limited", "Pictures that a network makes smaller, by whose it is.", []string{"by"}, nil),
+		limited:   prometheus.NewDesc("consento_pictures_limited", "Pictures that are reduced, by what.", []string{"by"}, nil),
 		returned:  prometheus.NewDesc("consento_agent_returns_total", "Agents that came back after a lost connection.", nil, nil),
 		ended:     prometheus.NewDesc("consento_sessions_ended_total", "Sessions that ended, by reason.", []string{"reason"}, nil),
 		reported:  prometheus.NewDesc("consento_sessions_reported_total", "Sessions that customers reported.", nil, nil),
@@ -121,7 +121,7 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 		}
 	}
 	for _, l := range protocol.NetworkLimits() {
-		if l != protocol.LimitNone {
+		if l.Reduces() {
 			tell(c.limited, prometheus.GaugeValue, float64(f.Limited[l]), string(l))
 		}
 	}

@@ -46,7 +46,7 @@ func TestMetrics(t *testing.T) {
 	text := scrape()
 	for _, want := range []string{
 		`consento_sessions{state="Active"} 3`, `consento_sessions{state="Issued"} 0`, "consento_sessions_away 1", "consento_sessions_hidden 2",
-		"consento_pictures 3", "consento_viewers 4", `consento_pictures_limited{by="customer"} 1`, `consento_pictures_limited{by="viewers"} 0`,
+		"consento_pictures 3", "consento_viewers 4", `consento_pictures_limited{by="customer"} 1`, `consento_pictures_limited{by="viewers"} 0`, `consento_pictures_limited{by="computer"} 0`,
 		"consento_agent_returns_total 5", `consento_sessions_ended_total{reason="customer"} 7`, `consento_sessions_ended_total{reason="limit"} 0`,
 		"consento_sessions_reported_total 6", "consento_evidence_bytes 8",
 		`consento_recordings{state="kept"} 9`, `consento_recordings{state="held"} 10`, `consento_recordings{state="due"} 11`,

@@ -80,6 +80,10 @@ func TestFigures(t *testing.T) {
 		{protocol.Network{Limit: protocol.LimitNone, RoundTrip: 30}, "1", "good: The customer's network bears"},
 		{protocol.Network{Limit: protocol.LimitCustomer, Rate: 900, RoundTrip: 90, Loss: 1}, "1", "fair: The customer's network is slow"},
 		{protocol.Network{Limit: protocol.LimitCustomer, Rate: 200, RoundTrip: 190, Parts: true}, "1", "poor: The customer's network is very slow"},
+		{protocol.Network{Limit: protocol.LimitCustomer, Rate: 300, RoundTrip: 90}, "1", "poor: The customer's network is very slow: the picture comes late"},
+		{protocol.Network{Limit: protocol.LimitUnknown, RoundTrip: 30, Loss: 1}, "1", "good: Little is lost"},
+		{protocol.Network{Limit: protocol.LimitUnknown, Loss: 20}, "1", "poor: Much is lost"},
+		{protocol.Network{Limit: protocol.LimitComputer, RoundTrip: 30}, "2", "fair: The customer's computer is slow in making"},
 		{protocol.Network{Limit: protocol.LimitCustomer, Rate: 4000, RoundTrip: 90, Parts: true}, "1", "fair: The customer's network is slow"},
 		{protocol.Network{Limit: protocol.LimitNone, RoundTrip: 900}, "1", "poor: The way to the customer is long"},
 		{protocol.Network{Limit: protocol.LimitNone, Loss: 20}, "1", "poor: Much is lost on the customer's way"},
@@ -94,6 +98,18 @@ func TestFigures(t *testing.T) {
 	}
 	b.axe("the customer's network")
 	b.shot("figures-customer")
+
+	// Text that is wished crisp waits for a network that carries it, and that is said.
+	waits := `document.querySelector("[data-testid=crisp-waits]")`
+	s.Crisp, s.Network = true, &protocol.Network{Limit: protocol.LimitCustomer, Rate: 4000, RoundTrip: 90, Parts: true}
+	p.change(s)
+	b.until("crisp text waits", waits+`?.textContent.includes("Crisp text waits")`)
+	b.axe("crisp text waits")
+	b.shot("crisp-waits")
+	s.Network = &protocol.Network{Limit: protocol.LimitNone, RoundTrip: 30}
+	p.change(s)
+	b.until("and no more", waits+` === null`)
+	s.Crisp = false
 
 	// Nothing moves on the customer's side: that is no trouble.
 	eval[bool](customer, `(connections.at(-1).getSenders()[0].track.enabled, connections.at(-1).getSenders()[0].replaceTrack(null), true)`)

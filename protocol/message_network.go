@@ -2,7 +2,7 @@ package protocol
 
 import "errors"
 
-// NetworkLimit says whose network makes the picture smaller than it could be.
+// NetworkLimit says what makes the picture smaller than it could be.
 type NetworkLimit string
 
 // The limits. An unknown one is refused.
@@ -10,13 +10,20 @@ const (
 	LimitNone     NetworkLimit = "none"
 	LimitCustomer NetworkLimit = "customer" // the way from the customer's computer to the broker
 	LimitViewers  NetworkLimit = "viewers"  // the way to everybody who watches
+	LimitComputer NetworkLimit = "computer" // the customer's computer, which is too slow
+	LimitUnknown  NetworkLimit = "unknown"  // the customer's browser does not say
 )
 
 // NetworkLimits lists the limits.
-func NetworkLimits() []NetworkLimit { return []NetworkLimit{LimitNone, LimitCustomer, LimitViewers} }
+func NetworkLimits() []NetworkLimit {
+	return []NetworkLimit{LimitNone, LimitCustomer, LimitViewers, LimitComputer, LimitUnknown}
+}
+
+// Reduces reports whether the picture is smaller than it could be.
+func (l NetworkLimit) Reduces() bool { return l != LimitNone && l != LimitUnknown }
 
 // Network says how the customer's network and computer bear the picture. The agent sends it
-// when it changes, at most once a second. It is no evidence: it is a measurement,
+// when it changes, at most once a second: one that comes sooner is passed over. It is no evidence: it is a measurement,
 // for the technician who wonders why the picture is poor.
 type Network struct {
 	Limit     NetworkLimit `json:"limit"`

@@ -1,7 +1,10 @@
 package console_test
 
 import (
+	"fmt"
+	"image"
 	"testing"
+	"time"
 
 	"consento/build/stage"
 	"consento/protocol"
@@ -37,6 +40,47 @@ func TestCutNetworks(t *testing.T) {
 	e.expect(t, protocol.EndTechnician, protocol.EventConsentGiven, protocol.EventAgentAway, protocol.EventAgentReturned,
 		protocol.EventEnded, protocol.EventRemoved, protocol.EventClosed)
 	e.seen(t)
+	text.window.Kill()
+	o.act("one program over a poor network", func(o *office) { o.poorProgram(network) })
+}
+
+// poorProgram shows one program over a slow network that loses packets, while another
+// one's window moves over it: nothing of that one is in any frame.
+func (o *office) poorProgram(network *stage.Network) {
+	shown := o.coloured("shown", green, "60x20+100+120")
+	defer shown.Kill()
+	other := o.coloured("secret", secret, "70x24+250+200")
+	defer other.Kill()
+	agent := o.agent()
+	network.Shape(stage.Link{Rate: 1_000_000, Delay: 50 * time.Millisecond, Loss: 0.05})
+	o.must(o.customer.Accept(o.ctx, "Consento – condizioni"))
+	ask, err := o.customer.Window(o.ctx, "Consento – mostrare")
+	o.must(err)
+	o.must(o.customer.PressIn(o.ctx, ask, "Tab", "Tab", "Down", "Down", "Down")) // whole screen, browser, secret, shown
+	o.must(o.customer.PressIn(o.ctx, ask, "shift+Tab", "Return"))
+	o.must(o.console.State("Active"))
+	program := func(img image.Image) bool { return like(img, green) > 10_000 }
+	o.sees("the program", program)
+	windows := map[string]image.Point{"secret": {80, 90}, "shown": {140, 160}}
+	for i := range 3 {
+		for title, at := range windows {
+			id, err := o.customer.Window(o.ctx, title)
+			o.must(err)
+			o.must(o.customer.Command(o.ctx, "xdotool", "windowmove", id, fmt.Sprint(at.X+60*i), fmt.Sprint(at.Y+30*i)).Run())
+		}
+		o.more(1)
+		o.sees("the program where it is now", program)
+	}
+	o.picture("one-poor", o.technician)
+	o.must(o.console.Click(`[data-testid="end-session"]`))
+	o.must(o.customer.Confirm(o.ctx, "Consento – "))
+	_, err = agent.Exit(o.ctx)
+	o.must(err)
+	o.must(o.console.State("Closed"))
+	e := o.newest(whole)
+	e.expect(o.t, protocol.EndTechnician, protocol.EventConsentGiven, protocol.EventScreenShown, protocol.EventEnded, protocol.EventClosed)
+	o.leaksNothing(e)
+	e.seen(o.t)
 }
 
 // Parts of the console: what it says of its own connection, and over the picture.

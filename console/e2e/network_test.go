@@ -152,6 +152,7 @@ func (o *office) scrolled(text *terminal, times int) time.Duration {
 const (
 	technicians = 0 // network
 	customers   = 1
+	encoder     = 2
 )
 
 // isTold goes on writing lines until the panel says this of the connection, and the
@@ -175,6 +176,16 @@ func (o *office) isTold(text *terminal, part int, words string) {
 	}
 }
 
+// verdict waits until this holds of a part of the panel: v is its sentence, level how bad
+// it is.
+func (o *office) verdict(part int, holds string) {
+	o.t.Helper()
+	o.must(o.console.Until("the panel has "+holds, fmt.Sprintf(`((p) => ((v, level) => %s)(p.textContent, p.dataset.level))(document.querySelectorAll(".verdict")[%d])`, holds, part)))
+}
+
+// known holds of a part of which anything is known.
+const known = `level !== "none"`
+
 // TestPoorNetworks: whatever the customer's network is like, the picture comes,
 // becomes what the customer sees, gets sharp, and is recorded whole.
 func TestPoorNetworks(t *testing.T) {
@@ -192,19 +203,27 @@ func TestPoorNetworks(t *testing.T) {
 		link     stage.Link
 		pictures int    // of motion
 		says     string // the console, meanwhile
+		crisp    bool   // is asked for
 	}{
-		{"1 Mbit/s", stage.Link{Rate: 1_000_000, Delay: 10 * time.Millisecond}, 20, "The customer's network is very slow"},
-		{"300 kbit/s, 200 ms", stage.Link{Rate: 300_000, Delay: 200 * time.Millisecond}, 20, "The customer's network is very slow"},
-		{"5 % loss", stage.Link{Delay: 20 * time.Millisecond, Loss: 0.05}, 20, ""},
-		{"20 % loss", stage.Link{Delay: 20 * time.Millisecond, Loss: 0.2}, 20, "Much is lost on the customer's way"},
+		{"1 Mbit/s", stage.Link{Rate: 1_000_000, Delay: 10 * time.Millisecond}, 20, "The customer's network is very slow", true},
+		{"300 kbit/s, 200 ms", stage.Link{Rate: 300_000, Delay: 200 * time.Millisecond}, 20, "The customer's network is very slow", false},
+		{"5 % loss", stage.Link{Delay: 20 * time.Millisecond, Loss: 0.05}, 20, "", false},
+		{"20 % loss", stage.Link{Delay: 20 * time.Millisecond, Loss: 0.2}, 20, "Much is lost on the customer's way", false},
 		// Without loss: what is still missing when a session ends is not recorded.
-		{"2 s", stage.Link{Delay: 2 * time.Second}, 3, "The way to the customer is long"},
+		{"2 s", stage.Link{Delay: 2 * time.Second}, 3, "The way to the customer is long", false},
 	} {
 		o.act(c.name, func(o *office) {
 			network.Shape(c.link)
 			motion := o.scrolled(text, c.pictures)
 			if c.says != "" {
 				o.isTold(text, customers, c.says)
+			}
+			if c.crisp {
+				// Only a wider network carries text that is exact: until then the console says so.
+				o.must(o.console.Click(`[data-testid="crisp"]`))
+				o.must(o.console.Until("crisp text waits", `document.querySelector('[data-testid="crisp-waits"]')`))
+				o.must(o.console.Click(`[data-testid="crisp"]`))
+				o.must(o.console.Until("it is not asked for", `document.querySelector('[data-testid="crisp-waits"]') === null`))
 			}
 			behind := o.settled(30)
 			sharp := o.settled(40)
@@ -249,6 +268,11 @@ func TestPoorNetworksOfBrowsers(t *testing.T) {
 		o.must(text.write(60))
 		motion := o.scrolled(text, 20)
 		o.t.Logf("20 pictures of motion in %v, readable after %v", motion, o.settled(28))
+		// What the page measures comes to the technician.
+		o.must(o.console.Key("q"))
+		theirs.Shape(stage.Link{Delay: 20 * time.Millisecond, Loss: 0.2})
+		o.isTold(text, customers, "Much is lost on the customer's way")
+		o.must(o.console.Key("q"))
 	})
 	o.act("the technician's", func(o *office) {
 		theirs.Shape(stage.Link{})
@@ -292,4 +316,29 @@ func TestPoorNetworksOfBrowsers(t *testing.T) {
 	if !slices.Contains(codecs, "vp9") || !slices.Contains(codecs, "av1") {
 		t.Errorf("recorded as %q", codecs)
 	}
+	o.page.Close()
+	o.act("Firefox behind a poor network", func(o *office) { o.poorFirefox(theirs) })
+}
+
+// poorFirefox shares from Firefox over a slow network that loses packets.
+func (o *office) poorFirefox(theirs *stage.Network) {
+	theirs.Shape(stage.Link{Rate: 1_000_000, Delay: 50 * time.Millisecond, Loss: 0.05})
+	firefox, err := o.customer.Firefox(o.ctx, "de-DE", `user_pref("media.navigator.permission.disabled", true);`)
+	o.must(err)
+	defer firefox.Close()
+	o.inFirefox(firefox)
+	o.must(o.console.State("Active"))
+	o.must(o.console.Until("picture", `document.querySelector('`+remote+`').videoWidth === 1280`))
+	text := o.terminal()
+	defer text.window.Kill()
+	o.must(text.write(60))
+	motion := o.scrolled(text, 5)
+	o.t.Logf("5 pictures of motion in %v, readable after %v", motion, o.settled(28))
+	o.verdict(customers, known)
+	text.window.Kill()
+	o.must(firefox.Click(`[data-do="end"]`))
+	o.must(o.console.State("Closed"))
+	e := o.newest(whole)
+	e.expect(o.t, protocol.EndCustomer, protocol.EventConsentGiven, protocol.EventScreenShown, protocol.EventEnded, protocol.EventClosed)
+	e.seen(o.t)
 }

@@ -1,6 +1,7 @@
 package console_test
 
 import (
+	"fmt"
 	"image"
 	"os"
 	"path/filepath"
@@ -115,6 +116,7 @@ func TestShareFromBrowser(t *testing.T) {
 		o.more(20)
 		o.picture("shared-customer", o.customer)
 		o.picture("shared-technician", o.technician)
+		o.tellsOfItsNetwork()
 		o.press("pause")
 		o.says(protocol.SharingPaused)
 		o.still()
@@ -263,6 +265,44 @@ func TestShareFromBrowser(t *testing.T) {
 		e.expect(o.t, protocol.EndAgentLost, protocol.EventScreenShown, protocol.EventAgentAway, protocol.EventEnded, protocol.EventClosed)
 		e.seen(o.t)
 	})
+}
+
+// itsNetwork makes the figures of the page what told has, which a test sets.
+const itsNetwork = `(() => {
+	const real = RTCPeerConnection.prototype.getStats;
+	globalThis.told = {};
+	RTCPeerConnection.prototype.getStats = async function () {
+		const report = new Map(await real.call(this));
+		for (const [id, s] of report) {
+			if (s.type === "candidate-pair" && s.nominated) report.set(id, { ...s, currentRoundTripTime: 0.02, availableOutgoingBitrate: told.room ?? 8e6 });
+			if (s.type === "outbound-rtp") report.set(id, { ...s, qualityLimitationReason: told.reason ?? "none" });
+		}
+		return report;
+	};
+	return true;
+})()`
+
+// tellsOfItsNetwork: the technician reads what the page's statistics say.
+func (o *office) tellsOfItsNetwork() {
+	o.t.Helper()
+	o.must(o.console.Key("q"))
+	o.verdict(customers, known)
+	ok, err := stage.Eval[bool](o.page, itsNetwork)
+	o.must(err)
+	for _, c := range []struct {
+		told, says string
+		part       int
+	}{
+		{`{ room: 3e5 }`, "The customer's network is very slow: the picture comes late", customers},
+		{`{ reason: "cpu" }`, "The customer's computer is slow in making the picture", encoder},
+		{`{ reason: "bandwidth" }`, "The customer's network is slow", customers},
+	} {
+		if ok, err = stage.Eval[bool](o.page, `(told = `+c.told+`, true)`); err != nil || !ok {
+			o.t.Fatal(err)
+		}
+		o.verdict(c.part, fmt.Sprintf("v.includes(%q)", c.says))
+	}
+	o.must(o.console.Key("q"))
 }
 
 // TestShareOneWindow: only the window, also when its size changes, and an offer

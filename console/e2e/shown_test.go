@@ -180,9 +180,7 @@ const (
 func (o *office) editor(title string) *stage.Program {
 	o.t.Helper()
 	hex := func(c color.NRGBA) string { return fmt.Sprintf("#%02x%02x%02x", c.R, c.G, c.B) }
-	// Without borders: windows inside have theirs painted by the server, and nobody can
-	// have them painted anew.
-	p, err := o.customer.Start("xedit", "-title", title, "-geometry", "560x400+100+120", "-xrm", "*borderWidth: 0", "-xrm", "*background: "+hex(green),
+	p, err := o.customer.Start("xedit", "-title", title, "-geometry", "560x400+100+120", "-xrm", "*background: "+hex(green),
 		"-xrm", "*SimpleMenu*background: "+hex(blue), "-xrm", "*SimpleMenu*foreground: "+hex(blue), "-xrm", "*search*background: "+hex(gold))
 	o.must(err)
 	_, err = o.customer.Window(o.ctx, title)
@@ -284,8 +282,8 @@ func (o *office) bar(button string) {
 	o.must(err)
 	r, err := o.customer.AtRest(o.ctx, id)
 	o.must(err)
-	x := map[string]int{"pause": 290, "change": 175, "end": 20}[button] // on a narrow bar, change is from 196 to 154
-	o.must(o.customer.Click(o.ctx, image.Pt(r.Max.X-x, (r.Min.Y+r.Max.Y)/2)))
+	x := map[string]int{"pause": 290, "change": 190, "end": 20}[button]
+	o.must(o.customer.Click(o.ctx, image.Pt(r.Max.X-x, r.Max.Y-21))) // on a narrow bar they have a row of their own, below
 }
 
 // words waits until an element of the console says this.

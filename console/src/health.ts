@@ -7,7 +7,7 @@ import type { Stats } from "./stats";
 export interface Verdict {
   level: "good" | "fair" | "poor" | "none";
   text: "network.good" | "network.slow" | "network.late" | "network.loss" | "network.loss_high" | "network.gone" | "network.none"
-    | "customer.none" | "customer.good" | "customer.slow" | "customer.parts" | "customer.late" | "customer.loss" | "customer.viewers"
+    | "customer.none" | "customer.good" | "customer.slow" | "customer.parts" | "customer.narrow" | "customer.late" | "customer.loss" | "customer.viewers" | "customer.unsaid"
     | "encoder.good" | "encoder.rest" | "encoder.decode" | "encoder.keys" | "encoder.none" | "encoder.slow"
     | "screen.now" | "screen.still" | "screen.old" | "screen.none";
 }
@@ -20,6 +20,9 @@ const muchLoss = 0.08;
 
 /** A link of less, in kbit/s, is very slow: a page of text takes seconds. */
 const verySlow = 1_500;
+
+/** The same where the picture does not come in parts, from a browser. */
+const verySlowWhole = 500;
 
 /** A frame that takes longer to decode is not shown in time, in ms. */
 const slowDecode = 30;
@@ -54,9 +57,11 @@ export function customer(said: Network | undefined): Verdict {
   if (said.loss / 100 > muchLoss) return { level: "poor", text: "customer.loss" };
   const narrow = said.limit === "customer";
   if (narrow && said.parts && said.rate < verySlow) return { level: "poor", text: "customer.parts" };
+  if (narrow && said.rate > 0 && said.rate < verySlowWhole) return { level: "poor", text: "customer.narrow" };
   if (said.round_trip > late) return { level: "poor", text: "customer.late" };
   if (said.limit === "viewers") return { level: "fair", text: "customer.viewers" };
   if (narrow) return { level: "fair", text: "customer.slow" };
+  if (said.limit === "unknown") return { level: "good", text: "customer.unsaid" };
   return { level: "good", text: "customer.good" };
 }
 
@@ -64,7 +69,7 @@ export function customer(said: Network | undefined): Verdict {
 export function encoder(stats: Stats | null, said?: Network): Verdict {
   if (stats === null || stats.codec === "") return { level: "none", text: "encoder.none" };
   if (stats.decode !== null && stats.decode > slowDecode) return { level: "fair", text: "encoder.decode" };
-  if (said !== undefined && (said.encode > slowEncode || said.cpu > muchCPU)) return { level: "fair", text: "encoder.slow" };
+  if (said !== undefined && (said.limit === "computer" || said.encode > slowEncode || said.cpu > muchCPU)) return { level: "fair", text: "encoder.slow" };
   if (stats.keyFrames > manyKeyFrames) return { level: "fair", text: "encoder.keys" };
   return { level: "good", text: stats.framesPerSecond < 1 ? "encoder.rest" : "encoder.good" };
 }

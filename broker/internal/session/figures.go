@@ -14,7 +14,7 @@ type Figures struct {
 	Hidden    int                           // shared, but paused, locked or without a picture
 	Published int                           // whose agent's picture connection is there
 	Viewers   int                           // pictures that are open in consoles
-	Limited   map[protocol.NetworkLimit]int // whose picture is reduced, by whose network
+	Limited   map[protocol.NetworkLimit]int // pictures, by what reduces them
 	Returned  uint64                        // agents that came back, since the start
 	Ended     map[protocol.EndReason]uint64 // since the start
 	Reported  uint64                        // sessions that customers reported, since the start
@@ -67,7 +67,7 @@ func (m *Manager) Figures() Figures {
 		if s.room.Publishing() {
 			f.Published++
 		}
-		if shown.Network != nil && shown.Network.Limit != protocol.LimitNone {
+		if shown.Network != nil && shown.Network.Limit.Reduces() {
 			f.Limited[shown.Network.Limit]++
 		}
 	}

@@ -35,6 +35,7 @@ type session struct {
 	epoch     uint32
 	sharing   sharing
 	network   *protocol.Network // what the agent said last, nil: nothing yet
+	networkAt time.Time         // when that was
 	crisp     bool              // the technician wishes a picture that is exact at rest
 	steps     []protocol.Step
 	system    string

@@ -112,18 +112,25 @@ func (r *Room) slowDown() {
 		}
 		best = max(best, rate)
 	}
-	limited := best > 0
-	was := r.limited
-	r.limited = limited
+	was := r.take
+	r.take = best
 	r.mu.Unlock()
-	if !limited && !was {
+	if best == 0 && was == 0 {
 		return
 	}
-	if !limited {
+	if best == 0 {
 		best = unlimited
 	}
 	// An error means that the connection is going away.
 	_ = agent.WriteRTCP([]rtcp.Packet{&rtcp.ReceiverEstimatedMaximumBitrate{Bitrate: float32(best), SSRCs: []uint32{uint32(source)}}})
+}
+
+// ViewersTake is what the quickest of the viewers can take, bit/s, as the agent was
+// told last; 0 if it was told no limit.
+func (r *Room) ViewersTake() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.take
 }
 
 // unlimited is told the agent when the viewers' networks are good again, bit/s.

@@ -58,7 +58,7 @@ type Room struct {
 	source   webrtc.SSRC           // of the agent's video, 0 before the first packet
 	asked    time.Time             // when the last key frame was asked for
 	slowed   time.Time             // when the agent was last told what viewers can take
-	limited  bool                  // that was a limit
+	take     int                   // what they can, bit/s, as the agent was told; 0 for no limit
 	crisp    bool                  // asked for by the owner
 	wish     Wish                  // as last told
 	seam     seam                  // of the agent's connections, one after the other

@@ -5,6 +5,7 @@
 import { currentVersion, type EndReason, type Messages, returnLimitMs, type SharingState, type Source } from "../protocol";
 import { delay, tryFor } from "../retry";
 import { type Incoming, Link, Refused } from "./link";
+import { Gauge, networkInterval } from "./network";
 import type { Page } from "./page";
 import { choose, look, Picture } from "./picture";
 
@@ -46,6 +47,8 @@ export class Agent {
   #took = 0; // until the last connection was of use, in milliseconds
   #ticked = 0; // by the wall clock, which goes on while the computer sleeps
   #slept = { n: 0, ms: 0 }; // the last sleep
+  readonly #gauge = new Gauge();
+  #gauged = 0; // when, by performance.now
   #over = false;
 
   constructor(page: Page, settings: Settings) {
@@ -302,12 +305,26 @@ export class Agent {
       if (!this.#away) this.#send("slept", this.#slept); // else it is said after the return
     }
     this.#ticked = now;
-    this.#page.time((performance.now() - this.#began) / 1000);
+    const clock = performance.now();
+    this.#page.time((clock - this.#began) / 1000);
+    if (clock - this.#gauged >= networkInterval - 100) { // ticks come early and late
+      this.#gauged = clock;
+      void this.#measure();
+    }
     if (this.#track === null || this.#state !== "shown") return;
     const { width, height } = look(this.#track);
     if (width === this.#shape.width && height === this.#shape.height) return;
     this.#shape = { ...this.#shape, width, height };
     this.#send("sharing", { state: "shown", ...this.#shape });
+  }
+
+  /** #measure tells how the network bears the picture, for the technician who wonders. */
+  async #measure(): Promise<void> {
+    if (this.#state !== "shown" || this.#away) return;
+    const report = await this.#picture.stats().catch(() => null); // its connection is going away
+    if (report === null || this.#over || this.#away) return;
+    const said = this.#gauge.next(report);
+    if (said !== null) this.#send("network", said);
   }
 
   /** #lost comes back to the session; the picture goes on meanwhile if it can. */
@@ -337,6 +354,7 @@ export class Agent {
         this.#returning = null;
         this.#took = performance.now() - dialled;
         this.#away = false;
+        this.#gauge.forget();
         this.#page.problem(null);
         if (this.#slept.n > 0) link.send("slept", this.#slept);
         if (!resumed.body.accepted && this.#accepted) link.send("terms_answer", { version: this.#terms, accepted: true });

@@ -81,6 +81,11 @@ export class Picture {
     return this.#connection?.connectionState === "connected";
   }
 
+  /** stats are the figures of the connection; null while there is none that works. */
+  async stats(): Promise<RTCStatsReport | null> {
+    return this.up ? ((await this.#connection?.getStats()) ?? null) : null;
+  }
+
   /** connect makes the connection, or makes it anew. Nothing is sent on it before show. */
   connect(): void {
     if (this.#over) return;

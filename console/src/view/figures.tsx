@@ -50,7 +50,7 @@ export function FiguresPanel({ session }: { session: SessionView }) {
       <Part heading={t("figures.customer")} verdict={cust}>
         {said && (
           <>
-            <Figure name={t("figures.rate")} value={said.rate === 0 ? t("figures.rate.free") : bits(said.rate * 1000)} why={t("figures.rate.why")} />
+            <Figure name={t("figures.rate")} value={said.rate > 0 ? bits(said.rate * 1000) : said.limit === "none" || said.limit === "computer" ? t("figures.rate.free") : none} why={t("figures.rate.why")} />
             <Figure name={t("stats.round_trip")} value={said.round_trip === 0 ? none : `${number(said.round_trip)} ms`} why={t("figures.customer_trip.why")} />
             <Figure name={t("figures.loss")} value={`${number(said.loss)} %`} why={t("figures.customer_loss.why")} />
           </>

@@ -4,7 +4,7 @@
 import { useComputed, useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 import { exactable } from "../codecs";
-import { crispable, over, type SessionView } from "../sessionview";
+import { crispable, crispWaits, over, type SessionView } from "../sessionview";
 import { duration, isolate, t } from "../text";
 import { toggleFullScreen } from "./fullscreen";
 import { useConsole } from "./context";
@@ -37,6 +37,9 @@ export function SessionPanel({ session }: { session: SessionView }) {
           {!ended && <Consents session={session} allowed={desk.welcome.value?.permissions ?? null} />}
           {!ended && <Shared session={session} />}
           {!ended && <Facts session={session} />}
+          <span class="visually-hidden" role="status">
+            {crispWaits(session) ? t("view.crisp_waits") : ""}
+          </span>
         </div>
         <div class="session-tools">
           {live && (
@@ -141,6 +144,12 @@ function Facts({ session }: { session: SessionView }) {
         <Icon name="record" />
         <span class="fact-word">{t(session.recording ? "recorded" : "recorded_later")}</span>
       </li>
+      {crispWaits(session) && (
+        <li data-testid="crisp-waits" title={t("view.crisp_waits")}>
+          <Icon name="later" />
+          <span class="fact-word">{t("view.crisp_waits")}</span>
+        </li>
+      )}
       {others.length > 0 && (
         <li title={t("viewers", { names: others.join(", ") })}>
           <Icon name="eye" />
