@@ -29,7 +29,7 @@ const (
 	barHeight   = 42 // pixels before scaling
 	barTwoRows  = 70 // the same, where the screen is too narrow for one
 	barWidth    = 1000
-	barMinWidth = 420
+	barMinWidth = 600
 	barGap      = 14
 )
 
@@ -289,9 +289,11 @@ func (b *gtkBar) stack(two bool) {
 	if two {
 		b.turn(b.rows, vertical)
 		b.spacing(b.rows, 0)
+		b.marginEnd(b.words, 10) // as far from the edge as they begin
 	} else {
 		b.turn(b.rows, horizontal)
 		b.spacing(b.rows, barGap)
+		b.marginEnd(b.words, 0)
 	}
 }
 
@@ -320,7 +322,8 @@ func (b *gtkBar) sayAbove() {
 	if b.natural(b.row)+edges > b.breadth {
 		b.hide(b.word)
 	}
-	who.fit(b.breadth-edges, 1, b.write)
+	rest := b.natural(b.words) - b.natural(b.who)
+	who.fit(b.breadth-edges-rest, 1, b.write)
 	b.write(who.String())
 }
 

@@ -121,6 +121,7 @@ type gtkSymbols struct {
 	setState    func(widget uintptr, flags, clear int32)                    `c:"gtk_widget_set_state_flags"`
 	unsetState  func(widget uintptr, flags int32)                           `c:"gtk_widget_unset_state_flags"`
 	halign      func(widget uintptr, align int32)                           `c:"gtk_widget_set_halign"`
+	marginEnd   func(widget uintptr, n int32)                               `c:"gtk_widget_set_margin_end"`
 	valign      func(widget uintptr, align int32)                           `c:"gtk_widget_set_valign"`
 	hexpand     func(widget uintptr, yes int32)                             `c:"gtk_widget_set_hexpand"`
 	grabFocus   func(widget uintptr)                                        `c:"gtk_widget_grab_focus"`

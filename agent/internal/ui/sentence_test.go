@@ -124,13 +124,12 @@ func TestBarKeepsItsWords(t *testing.T) {
 	})
 }
 
-// labels are what the buttons beside the red X read on the screen, and what is cut of it.
-func labels(t *testing.T, b *Bar) (said []string, cut bool) {
+// labelsCut reports whether any button of the bar lacks some of its words.
+func labelsCut(t *testing.T, b *Bar) (cut bool) {
 	t.Helper()
 	switch w := b.w.(type) {
 	case *gtkBar:
 		if err := w.do(func() {
-			said = []string{w.text.Pause, w.text.Change}
 			for _, label := range []uintptr{w.pauseText, w.otherText, w.endText} {
 				var least, natural int32
 				w.widthOf(label, &least, &natural)
@@ -142,15 +141,16 @@ func labels(t *testing.T, b *Bar) (said []string, cut bool) {
 	case *drawnBar:
 		done := make(chan struct{})
 		w.change(func() {
-			for _, o := range w.others {
-				said = append([]string{w.shownOn(o)}, said...)
+			var said []string
+			for _, o := range w.others { // from the right
+				said = append(said, w.shownOn(o))
 			}
-			cut = !slices.Equal(said, []string{w.text.Pause, w.text.Change})
+			cut = !slices.Equal(said, []string{w.text.Change, w.text.Pause})
 			close(done)
 		})
 		<-done
 	}
-	return said, cut
+	return cut
 }
 
 // button is the middle of a button beside the red X.
@@ -206,13 +206,11 @@ func TestNarrowBar(t *testing.T) {
 					if err := b.Update(bar); err != nil {
 						t.Fatal(err)
 					}
-					var said []string
 					eventually(t, fmt.Sprintf("%s %s: whole words on the buttons", tag, key), func() bool {
-						var cut bool
-						if said, cut = labels(t, b); cut {
+						if labelsCut(t, b) {
 							return false
 						}
-						_, cut = saying(t, b)
+						_, cut := saying(t, b)
 						r := b.Bounds()
 						return !cut && r.Dy() == barTwoRows && r == place(t, display, id) && r.In(image.Rect(0, 0, 640, 480))
 					})
