@@ -43,6 +43,9 @@ type AuditorKeys interface {
 	AuditorKeys(ctx context.Context, by access.Account) ([]access.AuditorKey, error)
 	AddAuditorKey(ctx context.Context, by access.Account, n access.NewAuditorKey) (access.AuditorKey, error)
 	RemoveAuditorKey(ctx context.Context, by access.Account, id string) error
+	RelockAuditorKey(ctx context.Context, by access.Account, id, wrapped string) error
+	AddPasskey(ctx context.Context, by access.Account, key string, n access.NewPasskey) error
+	RemovePasskey(ctx context.Context, by access.Account, key, credential string) error
 }
 
 // GrantTime is how long a stated viewing lasts.

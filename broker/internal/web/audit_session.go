@@ -72,9 +72,16 @@ type playSegment struct {
 }
 
 type playKey struct {
-	ID      string `json:"id"`
-	Name    string `json:"name"`
-	Wrapped string `json:"wrapped"`
+	ID       string        `json:"id"`
+	Name     string        `json:"name"`
+	Wrapped  string        `json:"wrapped"`
+	Passkeys []playPasskey `json:"passkeys"`
+}
+
+// playPasskey is one way to unlock a key beside the passphrase.
+type playPasskey struct {
+	Credential string `json:"credential"`
+	Wrapped    string `json:"wrapped"`
 }
 
 // playReport is what a report says besides what stands in the recording.

@@ -266,6 +266,56 @@ func TestKeysArePosted(t *testing.T) {
 	p.post("/audit/keys", "step", "remove", "id", key.ID()).shows(t, "The key is removed", "You have no key here yet")
 }
 
+// passkeyPosted is what a browser sends of a passkey whose id is made of one letter.
+func passkeyPosted(letter, name string) []string {
+	return []string{"credential", strings.Repeat(letter, 32), "passkey_name", name, "passkey", `{"v":1,"kdf":"PRF-HKDF-SHA256","rp":"help.esempio.example","transports":["usb"],"salt":"` +
+		strings.Repeat("A", 43) + `=","nonce":"` + strings.Repeat("A", 16) + `","body":"` + strings.Repeat("A", 240) + `"}`}
+}
+
+// TestPasskeysArePosted: without a script too, each answer says what became of it.
+func TestPasskeysArePosted(t *testing.T) {
+	h := newHouse(t, withShelf(newShelf(t)))
+	p, account := auditing(t, h, "dino@esempio.example")
+	wrapped := `{"v":1,"kdf":"PBKDF2-SHA256","rounds":600000,"salt":"` + strings.Repeat("A", 22) + `==","nonce":"` + strings.Repeat("A", 16) + `","body":"` + strings.Repeat("A", 240) + `"}`
+	key := newIdentity(t).Recipient()
+	post := func(step string, fields ...string) seen {
+		t.Helper()
+		return p.post("/audit/keys", append([]string{"step", step}, fields...)...)
+	}
+	post("add", append(passkeyPosted("A", "My <b>phone</b>"), "name", "Laptop", "public_key", key.String(), "wrapped", wrapped)...).shows(t, "The key is kept", "My &lt;b&gt;phone&lt;/b&gt;", "It will not open the key any more", "Set another passphrase")
+	own := []string{"id", key.ID()}
+	post("passkey", append(passkeyPosted("B", "Stick"), own...)...).shows(t, "The passkey is added", "Stick")
+	post("passkey", append(passkeyPosted("B", "Stick"), own...)...).shows(t, "This passkey is kept here already")
+	post("passkey", append(passkeyPosted("C", ""), own...)...).shows(t, "The passkey was not accepted")
+	post("passkey", append(passkeyPosted("C", "Stick"), "id", "0000000000000000")...).shows(t, "The passkey was not accepted")
+	post("relock", "id", key.ID(), "wrapped", wrapped).shows(t, "The passphrase is changed")
+	post("relock", "id", key.ID(), "wrapped", "passphrase").shows(t, "The key was not accepted")
+	for _, letter := range strings.Split("DEFGHIJK", "") {
+		post("passkey", append(passkeyPosted(letter, "Stick "+letter), own...)...).shows(t, "The passkey is added")
+	}
+	post("passkey", append(passkeyPosted("L", "Stick L"), own...)...).shows(t, "at most 10 passkeys")
+	second, _ := auditing(t, h, "eva@esempio.example")
+	second.get("/audit/keys").hides(t, "Stick")
+	gone := append([]string{"credential", strings.Repeat("A", 32)}, own...)
+	second.post("/audit/keys", append(gone, "step", "passkey_remove")...).shows(t, "The passkey was not accepted")
+	removed := post("passkey_remove", gone...)
+	removed.shows(t, "The passkey is removed", "Stick")
+	removed.hides(t, "My &lt;b&gt;")
+	post("passkey_remove", gone...).shows(t, "The passkey was not accepted")
+	if got := h.visitor(t).post("/audit/keys", append(gone, "step", "passkey_remove")...); got.StatusCode != http.StatusForbidden {
+		t.Errorf("nobody: %d", got.StatusCode)
+	}
+	if keys, err := h.access.AuditorKeys(t.Context(), account); err != nil || len(keys) != 1 || len(keys[0].Passkeys) != 9 {
+		t.Errorf("%v, %v", keys, err)
+	}
+
+	// An address that is a number: no passkeys, and the page says why.
+	numbered, _ := auditing(t, newHouse(t, withShelf(newShelf(t)), at("https://192.0.2.7")), "dino@esempio.example")
+	page := numbered.get("/audit/keys")
+	page.shows(t, "There are no passkeys here")
+	page.hides(t, "with-passkey")
+}
+
 // TestReasonsHaveWords: whatever a check can find, the pages say in words, and fill in
 // no more than they are given.
 func TestReasonsHaveWords(t *testing.T) {

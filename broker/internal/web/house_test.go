@@ -322,6 +322,9 @@ func keeping(days, months int) option {
 	return func(_ *web.Config, h *house) { h.days, h.months = days, months }
 }
 
+// at gives the broker another public address.
+func at(address string) option { return func(c *web.Config, _ *house) { c.PublicURL = address } }
+
 func withConsole(files fs.FS) option { return func(c *web.Config, _ *house) { c.Console = files } }
 
 func newHouse(t testing.TB, options ...option) *house {
@@ -337,8 +340,7 @@ func newHouse(t testing.TB, options ...option) *house {
 	}
 	h := &house{db: db, desk: newDesk(), office: office, agents: fstest.MapFS{"consento-agent-linux-amd64": &fstest.MapFile{
 		Data: []byte("#!/bin/sh\ntouch \"$MARK\"\n"), ModTime: time.Unix(1_700_000_000, 0)}}}
-	const public = "https://help.esempio.example"
-	c := web.Config{Sessions: h.desk, Texts: texts, PublicURL: public, CookieKey: []byte(strings.Repeat("k", 32)),
+	c := web.Config{Sessions: h.desk, Texts: texts, PublicURL: "https://help.esempio.example", CookieKey: []byte(strings.Repeat("k", 32)),
 		Agents: h.agents, Logger: log}
 	for _, o := range options {
 		o(&c, h)
@@ -346,7 +348,7 @@ func newHouse(t testing.TB, options ...option) *house {
 	if h.access, err = access.New(t.Context(), access.Config{DB: db, Office: h.office, Log: log}); err != nil {
 		t.Fatal(err)
 	}
-	if c.Legal, err = web.NewLegal(texts, public, h.access); err != nil {
+	if c.Legal, err = web.NewLegal(texts, c.PublicURL, h.access); err != nil {
 		t.Fatal(err)
 	}
 	c.Accounts, c.Setup, c.Settings = h.access, h.access, h.access

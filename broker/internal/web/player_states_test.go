@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"consento/broker/internal/access"
 	"consento/broker/internal/evidence"
 	"consento/protocol"
 	"consento/recordings"
@@ -87,10 +88,22 @@ func TestAuditPagesInChromium(t *testing.T) {
 			b.do(chromedp.SetValue("#passphrase", passphrase), chromedp.SetValue("#passphrase-again", passphrase))
 			b.click("#make button")
 			b.until(`document.querySelector("[data-key]")`)
+			posted := passkeyPosted("A", "Sicherheitsschlüssel im Tresor")
+			if err := h.access.AddPasskey(t.Context(), account, evaluate[string](b, `document.querySelector("[data-key]").dataset.key`), access.NewPasskey{Credential: posted[1], Name: posted[3], Wrapped: posted[5]}); err != nil {
+				t.Fatal(err)
+			}
+			b.open("/audit/keys", "form.try:not([hidden]) [data-try-passkey]")
+			evaluate[bool](b, `document.querySelectorAll("details").forEach((d) => (d.open = true)) ?? true`)
+			b.click("#with-passkey")
 			b.do(chromedp.SetValue("form.try input", "nonsense"))
 			b.click("form.try button")
 			b.until(`document.querySelector(".tried").textContent === JSON.parse(document.querySelector("#keys-data").textContent).texts["audit.js.wrong_passphrase"]`)
 			b.look("21-keys")
+			// The passphrase is right, and this page is not at the office's address.
+			b.do(chromedp.SetValue(".add-passkey input:not([type])", "Laptop"), chromedp.SetValue(".add-passkey [type=password]", passphrase))
+			b.click(".add-passkey button")
+			b.until(`document.querySelector(".add-passkey [data-said]:not([hidden])")?.textContent.includes("help.esempio.example")`)
+			b.glance("21-keys-passkey")
 			made, err := recordings.ParseRecipient(evaluate[string](b, `document.querySelector("code.public").textContent`))
 			if err != nil {
 				t.Fatalf("the browser's key: %v", err)
@@ -117,6 +130,9 @@ func TestAuditPagesInChromium(t *testing.T) {
 			b.unlock("not the passphrase at all")
 			b.until(`document.querySelector("#problem:not([hidden])")?.textContent === JSON.parse(document.querySelector("#play-data").textContent).texts["audit.js.wrong_passphrase"] && document.querySelector("#theatre").hidden`)
 			b.look("24-wrong")
+			b.click("#by-passkey")
+			b.until(`document.querySelector("#problem:not([hidden])")?.textContent.includes("help.esempio.example")`)
+			b.glance("24-passkey")
 			b.unlock(passphrase)
 			b.unlocked()
 			b.seek(7 * time.Second)

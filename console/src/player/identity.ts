@@ -109,9 +109,11 @@ export async function unwrapSecret(wrapped: string, passphrase: string): Promise
 
 /** unwrapPair takes an auditor's key pair out: a Problem for a wrong passphrase. */
 export async function unwrapPair(wrapped: string, passphrase: string): Promise<Pair> {
-  const pkcs8 = await unwrapSecret(wrapped, passphrase);
-  return { pkcs8, publicKey: await publicOf(await crypto.subtle.importKey("pkcs8", pkcs8, curve, true, ["deriveBits"])) };
+  return takePair(await unwrapSecret(wrapped, passphrase));
 }
+
+/** takePair reads PKCS #8; it throws for what is none. */
+export const takePair = async (pkcs8: Bytes): Promise<Pair> => ({ pkcs8, publicKey: await publicOf(await crypto.subtle.importKey("pkcs8", pkcs8, curve, true, ["deriveBits"])) });
 
 const leastPassphrase = 15;
 

@@ -1,0 +1,198 @@
+package web_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"consento/broker/internal/access"
+	"consento/recordings"
+
+	"github.com/chromedp/cdproto/webauthn"
+	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
+)
+
+// authenticator plugs one in that says yes at once, and returns what names it.
+func (b *chromium) authenticator(change func(*webauthn.VirtualAuthenticatorOptions)) webauthn.AuthenticatorID {
+	b.t.Helper()
+	o := &webauthn.VirtualAuthenticatorOptions{Protocol: webauthn.AuthenticatorProtocolCtap2, Ctap2version: webauthn.Ctap2versionCtap21, Transport: webauthn.AuthenticatorTransportUsb,
+		HasPrf: true, HasUserVerification: true, IsUserVerified: true, HasResidentKey: true, AutomaticPresenceSimulation: true}
+	if change != nil {
+		change(o)
+	}
+	return command(b, webauthn.AddVirtualAuthenticator, webauthn.AddVirtualAuthenticatorParams{Options: o}).AuthenticatorID
+}
+
+func (b *chromium) unplug(id webauthn.AuthenticatorID) {
+	b.t.Helper()
+	command(b, webauthn.RemoveVirtualAuthenticator, webauthn.RemoveVirtualAuthenticatorParams{AuthenticatorID: id})
+}
+
+// knows says whether the person lets it know who they are.
+func (b *chromium) knows(id webauthn.AuthenticatorID, who bool) {
+	b.t.Helper()
+	command(b, webauthn.SetUserVerified, webauthn.SetUserVerifiedParams{AuthenticatorID: id, IsUserVerified: who})
+}
+
+// TestPasskeysInChromium goes an auditor's way with passkeys: a key is made with one and
+// opens a recording by it; it is lost, another is added, the lost one removed, the
+// passphrase forgotten; and everything that refuses says what to do.
+func TestPasskeysInChromium(t *testing.T) {
+	h := builtHouse(t, withShelf(newShelf(t)), at("https://localhost"))
+	_, account := auditing(t, h, "dino@esempio.example")
+	b := newChromium(t, h, "en")
+	b.url = strings.Replace(b.url, "127.0.0.1", "localhost", 1) // a name, and one whose certificate is no obstacle to passkeys
+	command(b, webauthn.Enable, webauthn.EnableParams{})
+	laptop := b.authenticator(func(o *webauthn.VirtualAuthenticatorOptions) { o.Transport = webauthn.AuthenticatorTransportInternal })
+	says := func(form, words string) {
+		t.Helper()
+		b.until(fmt.Sprintf(`document.querySelector(%q + " [data-said]:not([hidden])")?.textContent.includes(%q)`, form, words))
+	}
+
+	// A key with a passkey. Who breaks off keeps nothing, and goes on.
+	b.signIn(account.Email, "/audit/keys", "#make:not([hidden])")
+	b.do(chromedp.SetValue("#key-name", "Laptop"), chromedp.SetValue("#passphrase", passphrase), chromedp.SetValue("#passphrase-again", passphrase))
+	b.click("#with-passkey")
+	b.click("#make button")
+	says("#make", "Give the passkey a name")
+	b.do(chromedp.SetValue("#with-passkey-name", "This laptop"))
+	b.knows(laptop, false)
+	b.click("#make button")
+	says("#make", "No passkey was made")
+	b.until(`document.activeElement.id === "with-passkey" && !document.querySelector("#make button").disabled`)
+	if keys, err := h.access.AuditorKeys(t.Context(), account); err != nil || len(keys) != 0 {
+		t.Errorf("kept without its passkey: %v, %v", keys, err)
+	}
+	b.knows(laptop, true)
+	b.click("#make button")
+	b.until(`document.querySelector("[data-try-passkey]")`)
+	b.ready()
+	key, err := recordings.ParseRecipient(b.text("code.public"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	held := command(b, webauthn.GetCredentials, webauthn.GetCredentialsParams{AuthenticatorID: laptop}).Credentials
+	if len(held) != 1 || held[0].RpID != "localhost" || string(held[0].UserHandle) != "consento-key "+key.ID() {
+		t.Errorf("the authenticator holds %+v", held)
+	}
+
+	// It opens a recording, by the keyboard alone; the passphrase beside it as before.
+	id := talk(t, h.shelf, nil, key)
+	b.watch(id)
+	b.tabTo("#by-passkey")
+	b.keys(kb.Enter)
+	b.unlocked()
+	b.seek(7 * time.Second)
+	b.until(`document.querySelector("#video").readyState >= 2`)
+	b.click("#lock")
+	b.unlock("not the passphrase at all")
+	problem := func(words string) {
+		t.Helper()
+		b.until(fmt.Sprintf(`document.querySelector("#problem:not([hidden])")?.textContent.includes(%q) && document.querySelector("#theatre").hidden && !document.querySelector("#by-passkey").disabled`, words))
+	}
+	problem("The passphrase is wrong")
+	b.knows(laptop, false)
+	b.click("#by-passkey")
+	problem("No passkey was used")
+	b.knows(laptop, true)
+	b.click("#by-passkey")
+	b.unlocked()
+
+	// It is lost: nothing answers, and the passphrase does not wait for it. Another
+	// authenticator is none of this key's.
+	b.click("#lock")
+	b.unplug(laptop)
+	b.click("#by-passkey")
+	b.until(`document.querySelector("#asked").textContent !== ""`)
+	b.unlock(passphrase)
+	b.unlocked()
+	b.until(`document.querySelector("#asked").textContent === ""`)
+	b.click("#lock")
+	stick := b.authenticator(func(o *webauthn.VirtualAuthenticatorOptions) {
+		o.Ctap2version, o.HasHmacSecret, o.HasHmacSecretMc = webauthn.Ctap2versionCtap22, true, true // gives the secret as it makes the passkey
+	})
+	b.click("#by-passkey")
+	problem("No passkey was used")
+
+	// The passphrase adds another, once; the lost one goes.
+	b.open("/audit/keys", ".add-passkey:not([hidden])")
+	b.click("details:has(> .add-passkey) > summary")
+	add := func(words string) {
+		t.Helper()
+		b.do(chromedp.SetValue(".add-passkey input:not([type])", "Stick in the safe"), chromedp.SetValue(".add-passkey [type=password]", words))
+		b.click(".add-passkey button")
+	}
+	add("not the passphrase at all")
+	says(".add-passkey", "The passphrase is wrong")
+	add(passphrase)
+	comes(b, `location.search + " " + document.querySelectorAll("[data-key] .plain-list li").length`, func(now string) bool { return now == "?said=passkey_added 2" })
+	opens := func() {
+		t.Helper()
+		b.click("[data-try-passkey]")
+		b.until(`document.querySelector(".tried").textContent === "The passkey opens the key."`)
+	}
+	opens()
+	b.click("details:has(> .add-passkey) > summary")
+	add(passphrase)
+	says(".add-passkey", "has a passkey for this key already")
+	b.click(".plain-list li:first-child summary")
+	b.click(".plain-list li:first-child button[value=passkey_remove]")
+	b.until(`location.search === "?said=passkey_removed" && document.querySelectorAll("[data-key] .plain-list li").length === 1`)
+	left := func() access.AuditorKey {
+		t.Helper()
+		keys, err := h.access.AuditorKeys(t.Context(), account)
+		if err != nil || len(keys) != 1 {
+			t.Fatalf("%v, %v", keys, err)
+		}
+		return keys[0]
+	}
+	if got := left().Passkeys; len(got) != 1 || got[0].Name != "Stick in the safe" {
+		t.Errorf("left: %+v", got)
+	}
+
+	// The passphrase is forgotten: a passkey sets another.
+	const fresh = "six quiet larches over Merano"
+	b.click("details:has(> .relock) > summary")
+	b.do(chromedp.SetValue(".relock div:nth-of-type(1) input", fresh), chromedp.SetValue(".relock div:nth-of-type(2) input", "another"))
+	b.click(".relock button")
+	says(".relock", "differ")
+	b.do(chromedp.SetValue(".relock div:nth-of-type(2) input", fresh))
+	b.click(".relock button")
+	b.until(`location.search === "?said=relocked" && document.querySelector("form.try:not([hidden])")`)
+	for words, answer := range map[string]string{passphrase: "The passphrase is wrong.", fresh: "The passphrase is right."} {
+		b.do(chromedp.SetValue("form.try input", words))
+		b.click("form.try button")
+		is(b, `document.querySelector(".tried").textContent`, answer)
+	}
+	opens() // as before
+
+	// An authenticator that gives no secret keeps nothing of ours.
+	b.unplug(stick)
+	plain := b.authenticator(func(o *webauthn.VirtualAuthenticatorOptions) { o.HasPrf = false })
+	b.click("details:has(> .add-passkey) > summary")
+	add(fresh)
+	says(".add-passkey", "cannot open keys")
+	if got := left().Passkeys; len(got) != 1 {
+		t.Errorf("kept although it opens nothing: %+v", got)
+	}
+	b.unplug(plain)
+
+	// What the server keeps was changed: said, not believed.
+	last := b.authenticator(nil)
+	add(fresh)
+	comes(b, `location.search + " " + document.querySelectorAll("[data-key] .plain-list li").length`, func(now string) bool { return now == "?said=passkey_added 2" })
+	if _, err := h.db.NewRaw(`UPDATE auditor_passkeys SET wrapped = json_replace(wrapped, '$.body', (SELECT json_extract(wrapped, '$.body') FROM auditor_passkeys ORDER BY made_at LIMIT 1))`).Exec(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	b.open("/audit/keys", "form.try:not([hidden])")
+	b.click("[data-try-passkey]")
+	b.until(`document.querySelector(".tried").textContent.startsWith("This passkey does not open the key")`)
+	b.unplug(last)
+
+	// A browser that has no passkeys.
+	evaluate[bool](b, `delete globalThis.PublicKeyCredential`)
+	b.click("[data-try-passkey]")
+	b.until(`document.querySelector(".tried").textContent.startsWith("This browser has no passkeys here")`)
+}
