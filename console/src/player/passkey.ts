@@ -6,7 +6,6 @@ import { base64, type Bytes, unbase64, utf8 } from "./bytes";
 import { type Pair, takePair } from "./identity";
 import { keyId } from "./keytext";
 import { Problem } from "./problem";
-import { base64url } from "./secret";
 
 /** A passkey as the server keeps it. */
 export interface Passkey {
