@@ -191,6 +191,8 @@ func (e *exporter) item(i Item) error {
 		return e.shellLines(i)
 	case TrackControl, TrackEvents, TrackChat, TrackMeta:
 		return e.event(i)
+	case TrackSearch:
+		return nil // it repeats what stands on the others
 	}
 	return e.other(i)
 }

@@ -84,10 +84,11 @@ const (
 	TrackShell   Track = 4 // lines of asciicast v3
 	TrackFiles   Track = 5
 	TrackMeta    Track = 6
+	TrackSearch  Track = 7 // what auditors search by, see [Summary]
 )
 
 func (t Track) String() string {
-	names := [...]string{"control", "events", "video", "chat", "shell", "files", "meta"}
+	names := [...]string{"control", "events", "video", "chat", "shell", "files", "meta", "search"}
 	if int(t) < len(names) {
 		return names[t]
 	}

@@ -160,7 +160,12 @@ func (o *office) issue() string {
 // agent goes the customer's way from the key to the running agent.
 func (o *office) agent() *stage.Agent {
 	o.t.Helper()
-	o.must(o.page.EnterKey(o.broker, o.issue()))
+	return o.agentBy(o.issue())
+}
+
+func (o *office) agentBy(key string) *stage.Agent {
+	o.t.Helper()
+	o.must(o.page.EnterKey(o.broker, key))
 	o.must(o.page.ConfirmName(true))
 	command, err := o.page.FetchAgent(o.ctx, o.customer)
 	o.must(err)

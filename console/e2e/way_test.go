@@ -43,6 +43,7 @@ func TestWholeWay(t *testing.T) {
 	root := o.signsPolicy(w.auditor)
 	w.session(root)
 	w.recovers(sheets)
+	w.isStolen(sheets[1])
 	w.watches()
 	w.exports()
 	w.shares()
@@ -56,9 +57,17 @@ func (w *way) session(root string) {
 	w.t.Helper()
 	w.must(w.console.Front())
 	before := w.files()
-	agent := w.share()
-	terminal := w.moves("busy")
+	key := w.issue()
+	w.must(w.console.Type("#why", "quadragesima\r"))
+	w.must(w.console.Until("the reason is given", `document.querySelector("#why-hint").textContent.includes("sees this reason")`))
+	agent := w.agentBy(key)
+	w.show()
+	terminal := w.moves("sexagesima")
 	w.more(15)
+	w.must(w.console.Key("w"))
+	w.must(w.console.Until("ready to write", `document.activeElement === document.querySelector(".notes textarea")`))
+	w.must(w.console.Key("septuagesima"))
+	w.must(w.console.Until("saved", `document.querySelector(".note-state").dataset.state === "saved"`))
 	w.must(w.console.Click(`[data-testid="end-session"]`))
 	terminal.Kill()
 	w.over(agent, 0, before)
@@ -83,6 +92,15 @@ func (w *way) recovers(sheets []recordings.Identity) {
 	if _, err := recordings.OpenSession(w.file, sheets[1]); err == nil {
 		w.t.Error("one sheet opens the recording")
 	}
+}
+
+// isStolen: whoever takes the disks, the database and the broker's keys reads no word of
+// it, and finds no key to it.
+func (w *way) isStolen(sheet recordings.Identity) {
+	w.t.Helper()
+	w.must(w.broker.Stop())
+	w.leavesNothing(w.file, sheet, "quadragesima", "sexagesima", "septuagesima")
+	w.must(w.broker.Start(w.ctx))
 }
 
 // watches: no byte before the viewing is on the log with its reason.

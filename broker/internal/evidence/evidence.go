@@ -21,6 +21,7 @@ import (
 
 	"github.com/uptrace/bun"
 
+	"consento/broker/internal/ops"
 	"consento/recordings"
 	"consento/recordings/stamp"
 	"consento/recordings/translog"
@@ -79,6 +80,8 @@ type Evidence struct {
 	witnesses witnesses
 	clock     clock
 
+	searchBytes int // of summaries and key bags in one answer
+
 	mu       sync.Mutex
 	live     map[segment]translog.Head // heads that the log has not told
 	unproven map[translog.ID]bool      // sessions whose proof file lacks a witness
@@ -98,7 +101,7 @@ func Open(ctx context.Context, c Config) (*Evidence, error) {
 		return nil, fmt.Errorf("evidence: %w", err)
 	}
 	e := &Evidence{config: c, index: index{c.Database}, log: log, wake: make(chan struct{}, 1), live: map[segment]translog.Head{}, unproven: map[translog.ID]bool{},
-		policies: policies{folder: c.Policies}}
+		policies: policies{folder: c.Policies}, searchBytes: maxSearchBytes}
 	if err := errors.Join(e.policies.open(), e.catchUp(ctx), e.takePolicies(ctx)); err != nil {
 		return nil, errors.Join(fmt.Errorf("evidence: %w", err), log.Close())
 	}
@@ -144,7 +147,7 @@ func (e *Evidence) run(ctx context.Context) {
 			}
 			return
 		case <-tick.C:
-			err = errors.Join(e.beat(ctx), e.purge(ctx))
+			err = errors.Join(e.beat(ctx), e.purge(ctx), ops.Wipe(ctx, e.config.Database))
 		case <-daily.C:
 			err = e.sweep(ctx)
 		case <-poll.C:

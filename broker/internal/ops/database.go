@@ -54,7 +54,7 @@ func openDatabase(ctx context.Context, folder *Folder, migrations fs.FS) (_ *bun
 	}
 	name := (&url.URL{Path: path}).EscapedPath()
 	conns, err := sql.Open("sqlite", "file:"+name+
-		"?_pragma=journal_mode(WAL)&_pragma=busy_timeout(5000)&_pragma=foreign_keys(1)&_txlock=immediate&_time_format=sqlite")
+		"?_pragma=journal_mode(WAL)&_pragma=secure_delete(1)&_pragma=busy_timeout(5000)&_pragma=foreign_keys(1)&_txlock=immediate&_time_format=sqlite")
 	if err != nil {
 		return nil, fmt.Errorf("database %s: %w", path, err)
 	}
@@ -69,6 +69,29 @@ func openDatabase(ctx context.Context, folder *Folder, migrations fs.FS) (_ *bun
 		return nil, fmt.Errorf("database %s: %w", path, plain(err))
 	}
 	return bun.NewDB(conns, sqlitedialect.New()), nil
+}
+
+// Wipe takes what was changed or deleted out of the files as well: deleted content is
+// overwritten (secure_delete), but the write-ahead log keeps older pages until it is
+// emptied. Where somebody reads or writes at this moment it does less, and nobody waits:
+// it is called again.
+func Wipe(ctx context.Context, db *bun.DB) (err error) {
+	conn, err := db.DB.Conn(ctx)
+	if err != nil {
+		return fmt.Errorf("database: %w", err)
+	}
+	defer func() {
+		_, back := conn.ExecContext(context.WithoutCancel(ctx), "PRAGMA busy_timeout = 5000")
+		err = errors.Join(err, back, conn.Close())
+	}()
+	if _, err := conn.ExecContext(ctx, "PRAGMA busy_timeout = 50"); err != nil {
+		return fmt.Errorf("database: %w", err)
+	}
+	var busy, pages, moved int // what SQLite says of it
+	if err := conn.QueryRowContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)").Scan(&busy, &pages, &moved); err != nil {
+		return fmt.Errorf("database: %w", err)
+	}
+	return nil
 }
 
 func migrate(ctx context.Context, conns *sql.DB, migrations fs.FS) error {

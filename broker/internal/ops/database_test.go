@@ -18,7 +18,7 @@ func TestDatabaseFromNothing(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for pragma, want := range map[string]string{"journal_mode": "wal", "foreign_keys": "1", "busy_timeout": "5000"} {
+		for pragma, want := range map[string]string{"journal_mode": "wal", "foreign_keys": "1", "busy_timeout": "5000", "secure_delete": "1"} {
 			var got string
 			if err := db.QueryRowContext(t.Context(), "PRAGMA "+pragma).Scan(&got); err != nil || got != want {
 				t.Errorf("%s = %s, %v", pragma, got, err)
@@ -152,5 +152,56 @@ func TestMigrationsArePortable(t *testing.T) {
 				t.Errorf("%s holds %s, which only one engine knows", name, strings.TrimSpace(word))
 			}
 		}
+	}
+}
+
+// TestWhatWasEmptiedIsGone: neither the database's file nor the log beside it holds
+// what a row held before, with readers at work and a broker that runs on.
+func TestWhatWasEmptiedIsGone(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "data")
+	db, err := OpenDatabase(t.Context(), dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	exec := func(query string, args ...any) {
+		t.Helper()
+		if _, err := db.ExecContext(t.Context(), query, args...); err != nil {
+			t.Fatal(err)
+		}
+	}
+	const planted = "quinquagesima"
+	for i := range 200 {
+		exec("INSERT INTO sessions (id, state, technician_id, technician, team, key_expires, issued) VALUES (?, 'Issued', '', '', '', 0, 0)", i)
+		// Longer and longer: rows move from page to page.
+		for n := range 4 {
+			exec("UPDATE sessions SET note = ?, reason = ?, memory = ? WHERE id = ?", strings.Repeat(planted+" ", 1+n*(i%40)), planted, planted, i)
+		}
+	}
+	found := func() (files []string) {
+		all, err := filepath.Glob(filepath.Join(dir, "consento.db*"))
+		if err != nil || len(all) == 0 {
+			t.Fatalf("%v, %v", all, err)
+		}
+		for _, file := range all {
+			b, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if strings.Contains(string(b), planted) {
+				files = append(files, filepath.Base(file))
+			}
+		}
+		return files
+	}
+	if len(found()) == 0 {
+		t.Fatal("it was never there: this test would prove nothing")
+	}
+	exec("UPDATE sessions SET note = '', reason = '', memory = ''")
+	if err := Wipe(t.Context(), db); err != nil {
+		t.Fatal(err)
+	}
+	if files := found(); len(files) > 0 {
+		t.Errorf("still in %v", files)
 	}
 }

@@ -175,10 +175,10 @@ func (m *Manager) append(ctx context.Context, r row, what logged) error {
 		return err
 	}
 	if c := m.copies.get(r.ID); c != nil {
-		m.keepLog(c, r.public(office))
+		m.keepLog(c, m.shown(r, office))
 	}
 	if rated {
-		m.feed.publish(r.public(office))
+		m.feed.publish(m.shown(r, office))
 	}
 	return nil
 }
@@ -215,7 +215,7 @@ func (m *Manager) addSegment(ctx context.Context, r row, events ...logged) error
 	if err != nil {
 		return err
 	}
-	e.copy = m.copies.get(r.ID)
+	e.copy, e.summary.Reason = m.copies.get(r.ID), r.Reason
 	for _, event := range events {
 		if err = e.log(event.code, event.data); err != nil {
 			break

@@ -142,18 +142,22 @@ func (m *Manager) conclude(ctx context.Context, r row, whole bool, reason protoc
 	if err := m.store.forgetKey(ctx, r.ID); err != nil {
 		return err
 	}
+	told := false
 	if whole {
 		err := m.addSegment(ctx, r, r.lastWords(mem)...)
 		if errors.Is(err, ErrEvidence) {
 			return err
 		}
-		if err != nil { // nobody could read it
+		if told = err == nil; err != nil { // nobody could read it
 			m.config.Log.Error("end of the session is not on its evidence", slog.String("session", r.ID), slog.Any("error", err))
 		}
 	}
 	r.State = protocol.StateClosed
 	if err := m.store.move(ctx, &r, protocol.StateEnding); err != nil {
 		return err
+	}
+	if told {
+		m.shelve(ctx, r)
 	}
 	m.config.Log.Warn("session was left open and is closed now", slog.String("session", r.ID), slog.String("reason", string(r.EndReason)))
 	return nil

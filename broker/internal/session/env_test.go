@@ -68,6 +68,7 @@ func eventually(t testing.TB, what string, ok func() bool) {
 type env struct {
 	dir      string
 	evidence string
+	logDir   string
 	identity recordings.Identity
 	db       *bun.DB
 	media    *sfu.SFU
@@ -91,14 +92,14 @@ var anna = Technician{ID: "anna-id", Name: "Anna Rossi", Team: "Help desk", Terr
 
 func newEnv(t testing.TB, change ...func(*Config)) *env {
 	t.Helper()
-	e := &env{dir: t.TempDir(), evidence: t.TempDir()}
+	e := &env{dir: t.TempDir(), evidence: t.TempDir(), logDir: t.TempDir()}
 	e.identity = must(recordings.NewIdentity())(t)
 	e.db = must(ops.OpenDatabase(t.Context(), e.dir))(t)
 	t.Cleanup(func() { must(0, e.db.Close())(t) })
 	e.media = must(sfu.New(sfu.Config{Address: &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)}}))(t)
 	t.Cleanup(func() { must(0, e.media.Close())(t) })
 	_, e.logKey, _ = ed25519.GenerateKey(nil)
-	anchor := must(global.Open(t.Context(), global.Config{Database: e.db, Folder: filepath.Join(t.TempDir(), "log"), Recordings: e.evidence, Origin: "test.example/evidence",
+	anchor := must(global.Open(t.Context(), global.Config{Database: e.db, Folder: filepath.Join(e.logDir, "log"), Recordings: e.evidence, Origin: "test.example/evidence",
 		Key: e.logKey, Policies: t.TempDir(), Keys: func() (translog.Keys, error) { return translog.Keys{}, nil }, Retention: func(context.Context) (int, error) { return 90, nil }, Copies: func(context.Context) (bool, int, error) { return !e.withhold, 7, nil }, Logger: slog.New(slog.DiscardHandler), Readers: func(context.Context) ([]recordings.Recipient, error) {
 			return []recordings.Recipient{e.identity.Recipient()}, nil
 		}}))(t)

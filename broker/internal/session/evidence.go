@@ -25,6 +25,7 @@ type evidence struct {
 	proof   string        // that the segment is on the global log
 	copy    *logCopy      // the customer's; nil if there is none
 	cursor  []cursorPoint // since the last second
+	summary summary       // what auditors search by
 }
 
 // cursorPoint is one place of the cursor: ms since the start, x, y.
@@ -46,7 +47,10 @@ func (e *evidence) append(track recordings.Track, code protocol.EventCode, data 
 	if err != nil {
 		return fmt.Errorf("event %s: %w", code, err)
 	}
-	return e.writer.Append(track, 0, at, 0, body)
+	if err := e.writer.Append(track, 0, at, 0, body); err != nil {
+		return err
+	}
+	return e.summary.take(track, body)
 }
 
 func (e *evidence) log(code protocol.EventCode, data any) error {
@@ -108,7 +112,7 @@ func (e *evidence) second() error {
 	if err := e.video.Flush(e.now()); err != nil {
 		return err
 	}
-	if err := e.countersign(); err != nil {
+	if err := errors.Join(e.summarise(false), e.countersign()); err != nil {
 		return err
 	}
 	return e.seal()
@@ -128,7 +132,7 @@ func (e *evidence) countersign() error {
 
 // close writes the final seal, and the end on the global log.
 func (e *evidence) close() error {
-	flushed := e.video.Flush(e.now())
+	flushed := errors.Join(e.video.Flush(e.now()), e.summarise(true))
 	if _, err := e.writer.Close(); err != nil {
 		return errors.Join(flushed, err) // the completer finds it at the next start
 	}

@@ -13,7 +13,7 @@ import (
 // know. Sessions that are not closed stay as they are.
 func Forget(ctx context.Context, db bun.IDB, empty, gone []string) error {
 	if len(empty) > 0 {
-		_, err := emptied(db.NewUpdate().Model((*row)(nil))).Set("reason = ''").Set("stars = 0").Set("steps = ''").Set("removed = NULL").
+		_, err := emptied(db.NewUpdate().Model((*row)(nil))).Set("stars = 0").Set("steps = ''").Set("removed = NULL").
 			Set("log_opened = 0").Set("emptied = TRUE").Where("id IN (?)", bun.List(empty)).Exec(ctx)
 		if err != nil {
 			return wrapStore(err)
@@ -28,8 +28,8 @@ func Forget(ctx context.Context, db bun.IDB, empty, gone []string) error {
 	return nil
 }
 
-// emptied takes out of closed sessions what nobody needs a day after the end: the
-// note, which is shown that long, and what led into the session or back into it.
+// emptied takes out of closed sessions what nobody needs after the end: what somebody
+// wrote, which the recording has, and what led into the session or back into it.
 func emptied(q *bun.UpdateQuery) *bun.UpdateQuery {
-	return q.Set("note = ''").Set("noted = 0").Set("memory = ''").Set("key_hash = NULL").Set("ticket_hash = NULL").Where("state = ?", protocol.StateClosed)
+	return q.Set("note = ''").Set("noted = 0").Set("reason = ''").Set("memory = ''").Set("key_hash = NULL").Set("ticket_hash = NULL").Where("state = ?", protocol.StateClosed)
 }

@@ -111,6 +111,7 @@ type Manager struct {
 	resumeKey []byte
 	logKey    []byte
 	copies    *copies
+	papers    papers
 	reported  atomic.Uint64
 	tally     tally
 	addenda   sync.Mutex // one addition to closed recordings at a time
@@ -295,6 +296,7 @@ func (m *Manager) newSession(by Technician, person protocol.Person, r row, recip
 	if err != nil {
 		return nil, err
 	}
+	written.summary.Reason = r.Reason
 	written.copy = &logCopy{technician: by, segment: segment}
 	if segment > 0 {
 		written.copy.since = written.started.UTC()
@@ -379,7 +381,7 @@ func (m *Manager) Snapshot(ctx context.Context, id string) (protocol.Session, er
 	if err != nil {
 		return protocol.Session{}, err
 	}
-	return r.public(office), nil
+	return m.shown(r, office), nil
 }
 
 // Follow delivers the session as it is now, then every change. The channel is
@@ -437,7 +439,7 @@ func (m *Manager) Watch(ctx context.Context, technicianID string) ([]protocol.Se
 	}
 	m.mu.Unlock()
 	for _, r := range rows {
-		list = append(list, r.public(office))
+		list = append(list, m.shown(r, office))
 	}
 	return list, changes, nil
 }

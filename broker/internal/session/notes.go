@@ -55,10 +55,13 @@ func (s *session) settleNote(atOnce bool) {
 	s.note(protocol.EventNoteWritten, map[string]any{"by": s.technician.Name, "text": s.row.Note})
 }
 
-// forgetNotes empties the notes of sessions that are not listed any more, and what led
-// into them.
+// forgetNotes forgets what was written about sessions that are not listed any more, and
+// what led into them. In the database it still stands where the evidence of the end could
+// not be written.
 func (m *Manager) forgetNotes(ctx context.Context) {
-	if err := m.store.forgetNotes(ctx, time.Now().Add(-listed)); err != nil {
+	before := time.Now().Add(-listed)
+	m.papers.forget(before)
+	if err := m.store.forgetNotes(ctx, before); err != nil {
 		m.config.Log.Error("old notes are not emptied", slog.Any("error", err))
 	}
 }
@@ -70,7 +73,7 @@ func (s store) note(ctx context.Context, id, text string, at int64) error {
 
 func (s store) forgetNotes(ctx context.Context, before time.Time) error {
 	_, err := emptied(s.db.NewUpdate().Model((*row)(nil))).Where("ended < ?", before.UnixMilli()).
-		Where("(note <> '' OR memory <> '' OR key_hash IS NOT NULL OR ticket_hash IS NOT NULL)").Exec(ctx)
+		Where("(note <> '' OR reason <> '' OR memory <> '' OR key_hash IS NOT NULL OR ticket_hash IS NOT NULL)").Exec(ctx)
 	if err != nil {
 		return fmt.Errorf("sessions table: %w", err)
 	}

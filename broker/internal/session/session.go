@@ -65,6 +65,7 @@ type session struct {
 	stored     protocol.State     // as the database has it
 	unstored   bool               // once it could not be written there
 	noteOpen   bool               // the note is not on the evidence yet
+	whole      bool               // the recording is closed to its end
 
 	came   protocol.State // the state that was shown last
 	cameAt time.Time      // since when
@@ -164,6 +165,9 @@ func (s *session) run() {
 				s.end(s.lostReason, "broker")
 			}
 		}
+	}
+	if s.whole && s.stored == protocol.StateClosed {
+		s.manager.shelve(context.Background(), s.row)
 	}
 }
 
@@ -388,6 +392,8 @@ func (s *session) close() {
 	s.keepCopies()
 	if err := s.evidence.close(); err != nil {
 		s.manager.config.Log.Error("recording is not closed", slog.String("session", s.id), slog.Any("error", err))
+	} else {
+		s.whole = true
 	}
 	s.manager.forgetNotes(context.Background())
 }

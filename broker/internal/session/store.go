@@ -13,8 +13,8 @@ import (
 	"consento/protocol"
 )
 
-// row is the operational side of a session: no content but the technician's
-// note, nothing that only the evidence may hold. Times are Unix milliseconds, 0 if not yet.
+// row is the operational side of a session: no content but what the technician wrote,
+// until the recording is closed (shelve), nothing that only the evidence may hold. Times are Unix milliseconds, 0 if not yet.
 type row struct {
 	bun.BaseModel `bun:"table:sessions"`
 
@@ -33,16 +33,16 @@ type row struct {
 	EndReason    protocol.EndReason `bun:"end_reason"`
 	Steps        string             `bun:"steps"` // names separated by spaces
 	Removed      *bool              `bun:"removed"`
-	Note         string             `bun:"note"`       // what the technician noted; emptied a day after the end
+	Note         string             `bun:"note"`       // what the technician noted; emptied with the end
 	Noted        int64              `bun:"noted"`      // when
-	Reason       string             `bun:"reason"`     // why it is needed, as the technician says
+	Reason       string             `bun:"reason"`     // why it is needed, as the technician says; emptied with the end
 	Stars        int                `bun:"stars"`      // of the customer's rating, 0 if not rated
 	LogOpened    int64              `bun:"log_opened"` // when the log ticket was used
 	Test         bool               `bun:"test"`       // marked as a test
 	Retention    string             `bun:"retention"`  // class
 	KeepDays     int                `bun:"keep_days"`  // of the recording, as it was promised; 0: not known
 	LogMonths    int                `bun:"log_months"` // for which the log is kept, as it was promised; 0: not known
-	Memory       string             `bun:"memory"`     // what a restarted broker needs: see memory
+	Memory       string             `bun:"memory"`     // what a restarted broker needs: see memory; emptied with the end
 }
 
 // store owns the table sessions.
