@@ -44,6 +44,7 @@ func options(dir string, minify bool) (api.BuildOptions, error) {
 			{InputPath: filepath.Join(src, "player", "escrowpage.ts"), OutputPath: "escrow"},
 			{InputPath: filepath.Join(src, "player", "policypage.ts"), OutputPath: "policy"},
 			{InputPath: filepath.Join(src, "player", "rewrappage.ts"), OutputPath: "rewrap"},
+			{InputPath: filepath.Join(src, "player", "searchpage.ts"), OutputPath: "search"},
 			{InputPath: filepath.Join(src, "player", "offer.ts"), OutputPath: "offer"},
 			{InputPath: filepath.Join(src, "player", "copy.ts"), OutputPath: "copy"},
 			{InputPath: filepath.Join(src, "player", "shared.ts"), OutputPath: "shared"},

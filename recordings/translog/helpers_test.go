@@ -1,9 +1,11 @@
 package translog
 
 import (
+	"bytes"
 	"crypto/ed25519"
 	"crypto/sha256"
 	"encoding/binary"
+	"slices"
 	"testing"
 	"time"
 )
@@ -76,6 +78,11 @@ func closed(n int) Closed {
 	return Closed{SID: testID(n), N: 100, Root: testHash(n + 1), Bytes: 5000, SHA256: testHash(n + 2), Cosigned: 3}
 }
 
+func sorted(ids ...ID) []ID {
+	slices.SortFunc(ids, func(a, b ID) int { return bytes.Compare(a[:], b[:]) })
+	return ids
+}
+
 // allLeaves is one of each kind.
 func allLeaves() []Leaf {
 	return []Leaf{
@@ -89,6 +96,7 @@ func allLeaves() []Leaf {
 		Share{testID(3), testID(1), "a", "b", Tracks{1, 3}, 0, 5000, 1_800_000_000_000, testHash(8)},
 		Revoke{testID(3), testID(1), "a", testHash(9)},
 		Access{testID(4), testID(1), "customer", "page", nil, Hash{}},
+		Search{testID(4), "a", sorted(testID(1), testID(2)), testHash(9)},
 		Hold{testID(5), testID(1), "a", testHash(9)},
 		Release{testID(5), testID(1), "b", Hash{}},
 		Erase{testID(6), testID(1), StepAsked, "a", RoleDPO, testHash(9)},

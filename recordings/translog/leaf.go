@@ -22,6 +22,7 @@ const (
 	KindShare     Kind = "share"
 	KindRevoke    Kind = "revoke"
 	KindAccess    Kind = "access"
+	KindSearch    Kind = "search"
 	KindHold      Kind = "hold"
 	KindRelease   Kind = "release"
 	KindErase     Kind = "erase"
@@ -188,6 +189,15 @@ type Access struct {
 	Body   Hash   `json:"body"`
 }
 
+// Search says who was given the search records of many sessions, before the first byte
+// is served: what auditors search by (track 7 of a recording), and its keys.
+type Search struct {
+	ID   ID     `json:"id"` // the same for all that belongs to one search
+	By   string `json:"by"`
+	SIDs []ID   `json:"sids"` // ascending
+	Body Hash   `json:"body"`
+}
+
 // Hold forbids to delete a session.
 type Hold struct {
 	ID   ID     `json:"id"`
@@ -302,6 +312,7 @@ func (Rewrap) Kind() Kind    { return KindRewrap }
 func (Share) Kind() Kind     { return KindShare }
 func (Revoke) Kind() Kind    { return KindRevoke }
 func (Access) Kind() Kind    { return KindAccess }
+func (Search) Kind() Kind    { return KindSearch }
 func (Hold) Kind() Kind      { return KindHold }
 func (Release) Kind() Kind   { return KindRelease }
 func (Erase) Kind() Kind     { return KindErase }

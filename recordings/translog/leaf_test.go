@@ -77,6 +77,7 @@ func TestLeavesRefused(t *testing.T) {
 		"unknown, no name":  `{"v":1,"kind":"","time":5}`,
 		"too long":          `{"v":1,"kind":"later","time":5,"x":"` + strings.Repeat("x", MaxEntry) + `"}`,
 		"tracks null":       `{"v":1,"kind":"access","time":5,"id":"` + testID(1).String() + `","sid":"` + testID(1).String() + `","by":"a","how":"page","tracks":null,"body":""}`,
+		"sids null":         `{"v":1,"kind":"search","time":5,"id":"` + testID(1).String() + `","by":"a","sids":null,"body":""}`,
 		"tracks descending": `{"v":1,"kind":"access","time":5,"id":"` + testID(1).String() + `","sid":"` + testID(1).String() + `","by":"a","how":"page","tracks":[2,1],"body":""}`,
 	} {
 		if l, _, err := ParseLeaf([]byte(bad)); !errors.Is(err, ErrLeaf) {
@@ -89,7 +90,7 @@ func TestLeavesRefused(t *testing.T) {
 			t.Errorf("%s: %v, %v", later, l, err)
 		}
 	}
-	for _, l := range []Leaf{Genesis{"a b"}, Genesis{""}, Policy{}, Opened{}, Heartbeat{}, Closed{}, Recovered{}, Rewrap{}, Share{}, Revoke{}, Access{}, Hold{}, Release{},
+	for _, l := range []Leaf{Genesis{"a b"}, Genesis{""}, Policy{}, Opened{}, Heartbeat{}, Closed{}, Recovered{}, Rewrap{}, Share{}, Revoke{}, Access{}, Search{}, Search{By: "a"}, Search{By: "a", SIDs: []ID{{2}, {1}}}, Search{By: "a", SIDs: []ID{{1}, {1}}}, Hold{}, Release{},
 		Erase{}, Shred{}, Purge{Segment: -1}, Rotation{}, Witness{}, Timestamp{}, Admin{}, Unknown{"x", `{}`},
 		Share{By: "a", To: "b", FromMS: 2, ToMS: 1}, Policy{2, testHash(1), Hash{}, testHash(1)}, Heartbeat{make([]Head, 2)}} {
 		if b, err := MarshalLeaf(l, time.UnixMilli(5)); err == nil {

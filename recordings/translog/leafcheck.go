@@ -1,6 +1,7 @@
 package translog
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"slices"
@@ -124,6 +125,18 @@ func (l Share) check() error {
 
 func (l Access) check() error {
 	return errors.Join(code("by", l.By), code("how", l.How), l.Tracks.check())
+}
+
+func (l Search) check() error {
+	if len(l.SIDs) == 0 {
+		return errors.New("a search without sessions")
+	}
+	for i, sid := range l.SIDs {
+		if i > 0 && bytes.Compare(l.SIDs[i-1][:], sid[:]) >= 0 {
+			return errors.New("sids are not ascending")
+		}
+	}
+	return code("by", l.By)
 }
 
 func (l Revoke) check() error  { return code("by", l.By) }

@@ -137,7 +137,7 @@ var readers = map[Kind]func([]byte) (Leaf, error){
 	KindGenesis: read[Genesis], KindPolicy: read[Policy], KindOpened: read[Opened], KindHeartbeat: read[Heartbeat],
 	KindClosed: read[Closed], KindRecovered: read[Recovered], KindRewrap: read[Rewrap], KindShare: read[Share],
 	KindRevoke: read[Revoke],
-	KindAccess: read[Access], KindHold: read[Hold], KindRelease: read[Release], KindErase: read[Erase],
+	KindAccess: read[Access], KindSearch: read[Search], KindHold: read[Hold], KindRelease: read[Release], KindErase: read[Erase],
 	KindShred: read[Shred], KindPurge: read[Purge], KindRotation: read[Rotation], KindWitness: read[Witness],
 	KindTimestamp: read[Timestamp], KindAdmin: read[Admin],
 }

@@ -98,6 +98,10 @@ func (d *ledger) add(r *AuditReport, index uint64, l Leaf, at time.Time) {
 		}
 	case Access:
 		d.known(l.SID)
+	case Search:
+		for _, sid := range l.SIDs {
+			d.known(sid)
+		}
 	case Rewrap:
 		d.known(l.SID)
 	}
@@ -230,6 +234,8 @@ func bodyOf(l Leaf) Hash {
 	case Revoke:
 		return l.Body
 	case Access:
+		return l.Body
+	case Search:
 		return l.Body
 	case Hold:
 		return l.Body

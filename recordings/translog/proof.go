@@ -226,6 +226,8 @@ func sessions(l Leaf) (ids []ID, any bool) {
 		return []ID{l.SID}, true
 	case Access:
 		return []ID{l.SID}, true
+	case Search:
+		return l.SIDs, true
 	case Hold:
 		return []ID{l.SID}, true
 	case Release:

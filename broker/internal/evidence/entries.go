@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"strconv"
 	"time"
 
 	"github.com/uptrace/bun"
@@ -47,6 +48,8 @@ func entryOf(l numbered) *entryRow {
 		row.SID, row.ByID, row.Body = leaf.SID.String(), leaf.By, leaf.Body.String()
 	case translog.Access:
 		row.SID, row.ByID, row.What, row.Body = leaf.SID.String(), leaf.By, leaf.How, leaf.Body.String()
+	case translog.Search:
+		row.What, row.ByID, row.Body = strconv.Itoa(len(leaf.SIDs)), leaf.By, leaf.Body.String()
 	case translog.Hold:
 		row.SID, row.ByID, row.Body = leaf.SID.String(), leaf.By, leaf.Body.String()
 	case translog.Release:
@@ -77,7 +80,7 @@ type Entry struct {
 	Number  uint64
 	At      time.Time
 	Kind    string // of the leaf: admin, access, hold, …
-	What    string // code: of the act, way, step or state
+	What    string // code: of the act, way, step or state; of a search, how many sessions
 	By      string // account id, "command", "broker", or ""
 	Session string
 	Body    string // names what is sealed beside the log, see SealedBody; "" nothing
@@ -106,7 +109,7 @@ func (e *Evidence) Trail(ctx context.Context, by access.Account, q TrailQuery) (
 		WHERE a.number = entry_row.number - 1 AND a.kind = 'erase' AND a.what = 'asked' AND a.sid = entry_row.sid AND a.by_id = entry_row.by_id))`)
 	switch {
 	case q.Session != "":
-		s = s.Where("sid = ?", q.Session)
+		s = s.Where("(sid = ? OR number IN (SELECT number FROM log_searched WHERE log_searched.sid = ?))", q.Session, q.Session)
 	case q.Kind == "":
 		s = s.Where("kind NOT IN ('opened', 'closed', 'recovered')")
 	}

@@ -27,6 +27,15 @@ type segmentRow struct {
 	Tracks  uint64  // bit n: track n has content
 	Shred   *uint64 // leaf of the destruction of its key bag
 	Purged  *uint64 // leaf of the deletion of its file
+	Summary *int64  // where its last summary lies in the file; -1: it has none, nil: not looked for
+}
+
+// searchedRow finds the search leaves that name a session.
+type searchedRow struct {
+	bun.BaseModel `bun:"table:log_searched"`
+
+	SID    string `bun:"sid,pk"`
+	Number uint64 `bun:",pk"` // of the leaf
 }
 
 func (r segmentRow) name() (segment, error) {
@@ -122,6 +131,13 @@ func takeLeaf(ctx context.Context, tx bun.Tx, l numbered) error {
 		return err
 	}
 	switch leaf := l.leaf.(type) {
+	case translog.Search:
+		rows := make([]searchedRow, len(leaf.SIDs))
+		for i, sid := range leaf.SIDs {
+			rows[i] = searchedRow{SID: sid.String(), Number: l.number}
+		}
+		_, err := tx.NewInsert().Model(&rows).On("CONFLICT DO NOTHING").Exec(ctx)
+		return err
 	case translog.Opened:
 		_, err := tx.NewInsert().Model(&segmentRow{SID: leaf.SID.String(), Segment: leaf.Segment, Opened: l.number}).On("CONFLICT DO NOTHING").Exec(ctx)
 		return err
@@ -146,6 +162,15 @@ func (i index) tracks(ctx context.Context, s segment, tracks map[recordings.Trac
 		}
 	}
 	_, err := i.db.NewUpdate().Model((*segmentRow)(nil)).Set("tracks = ?", bits).Where("sid = ?", s.id.String()).Where("segment = ?", s.number).Exec(ctx)
+	if err != nil {
+		return fmt.Errorf("evidence: index: %w", err)
+	}
+	return nil
+}
+
+// summary keeps where the last summary of a segment that is closed lies.
+func (i index) summary(ctx context.Context, s segment, at int64) error {
+	_, err := i.db.NewUpdate().Model((*segmentRow)(nil)).Set("summary = ?", at).Where("sid = ?", s.id.String()).Where("segment = ?", s.number).Exec(ctx)
 	if err != nil {
 		return fmt.Errorf("evidence: index: %w", err)
 	}

@@ -75,7 +75,13 @@ func (e *Evidence) Sealed(id recordings.SessionID, number int, head recordings.H
 // and Recover closed as well. Where the log does not hold the beginning, because
 // the crash came in between, it is put there first.
 func (e *Evidence) Closed(ctx context.Context, path string) error {
-	report, err := recordings.ScanFile(path, recordings.ScanOptions{LogKeys: e.logKeys()})
+	summary := int64(-1)
+	report, err := recordings.ScanFile(path, recordings.ScanOptions{LogKeys: e.logKeys(), Each: func(r recordings.Record) error {
+		if r.Kind == recordings.KindData && r.Track == recordings.TrackSearch {
+			summary = r.Offset
+		}
+		return nil
+	}})
 	if err != nil {
 		return fmt.Errorf("evidence: %w", err)
 	}
@@ -114,7 +120,7 @@ func (e *Evidence) Closed(ctx context.Context, path string) error {
 	if _, err = e.add(ctx, leaves...); err != nil {
 		return err
 	}
-	if err := e.index.tracks(ctx, s, report.Tracks); err != nil {
+	if err := errors.Join(e.index.tracks(ctx, s, report.Tracks), e.index.summary(ctx, s, summary)); err != nil {
 		return err
 	}
 	return e.keepProof(ctx, s.id, false)

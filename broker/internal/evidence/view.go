@@ -33,10 +33,11 @@ const (
 	maxGrants = 10_000
 )
 
-// grant lets one account read one session for a while.
+// grant lets one account read one session for a while, or search.
 type grant struct {
 	account, session string
 	until            time.Time
+	search           *search // nil: it is for reading a session
 }
 
 // grants lives in memory: after a restart a viewing is stated anew.
@@ -46,6 +47,10 @@ type grants struct {
 }
 
 func (g *grants) give(account, session string, now time.Time) (string, error) {
+	return g.put(grant{account: account, session: session, until: now.Add(grantTime)}, now)
+}
+
+func (g *grants) put(what grant, now time.Time) (string, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	for token, have := range g.given {
@@ -60,7 +65,7 @@ func (g *grants) give(account, session string, now time.Time) (string, error) {
 	if g.given == nil {
 		g.given = map[string]grant{}
 	}
-	g.given[token] = grant{account, session, now.Add(grantTime)}
+	g.given[token] = what
 	return token, nil
 }
 
@@ -82,7 +87,7 @@ type viewBody struct {
 
 // allTracks are those that a whole recording has.
 var allTracks = translog.Tracks{int(recordings.TrackControl), int(recordings.TrackEvents), int(recordings.TrackVideo), int(recordings.TrackChat),
-	int(recordings.TrackShell), int(recordings.TrackFiles), int(recordings.TrackMeta)}
+	int(recordings.TrackShell), int(recordings.TrackFiles), int(recordings.TrackMeta), int(recordings.TrackSearch)}
 
 // View states who reads a session, how and why. It is on the log before View
 // returns; only the grant that it returns opens the bytes, to this account.

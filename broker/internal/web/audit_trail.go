@@ -40,7 +40,7 @@ type trailRow struct {
 }
 
 // trailKinds are the kinds that one looks for, as leaves of the log have them.
-var trailKinds = []string{"admin", "access", "share", "revoke", "hold", "release", "erase", "shred", "purge", "rewrap", "rotation", "witness", "timestamp", "policy", "opened", "closed", "recovered"}
+var trailKinds = []string{"admin", "access", "search", "share", "revoke", "hold", "release", "erase", "shred", "purge", "rewrap", "rotation", "witness", "timestamp", "policy", "opened", "closed", "recovered"}
 
 // trailAction is action for a page of who may read the trail.
 func (w *Web) trailAction(do func(http.ResponseWriter, *http.Request, access.Account) error) action {
@@ -124,6 +124,9 @@ func (w *Web) trailRows(r *http.Request, by access.Account, p *page, q evidence.
 		}
 		if key := "audit.act." + e.What; p.Has(key) {
 			row.What = p.T(key)
+		}
+		if n, err := strconv.Atoi(e.What); err == nil && e.Kind == "search" {
+			row.What = p.Count("sessions", n)
 		}
 		switch name, known := data.names[e.By]; {
 		case known:

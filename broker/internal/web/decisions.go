@@ -39,7 +39,7 @@ type dutyLink struct{ Path, Text string }
 func dutiesOf(a access.Account) []dutyLink {
 	var links []dutyLink
 	if auditor(a) {
-		links = append(links, dutyLink{"/audit/", "audit.nav.recordings"})
+		links = append(links, dutyLink{"/audit/", "audit.nav.recordings"}, dutyLink{searchPath, "audit.nav.search"})
 	}
 	if access.Can(a, access.ManageOffice, access.Scope{}) {
 		links = append(links, dutyLink{"/settings", "settings.title"})

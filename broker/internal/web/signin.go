@@ -49,8 +49,12 @@ func (w *Web) signIn(rw http.ResponseWriter, r *http.Request) error {
 }
 
 func (w *Web) signOut(rw http.ResponseWriter, r *http.Request) error {
+	account, ok := access.Current(r)
 	if err := w.accounts.SignOut(r); err != nil {
 		return err
+	}
+	if ok && w.searching != nil {
+		w.searching.EndSearches(account.ID)
 	}
 	http.Redirect(rw, r, "/signin", http.StatusSeeOther)
 	return nil

@@ -118,7 +118,7 @@ func OfficeOf(s access.Settings) Office {
 		CopyDays: s.CustomerDays, CopyWithheld: s.WithholdRecording}
 }
 
-// Config is what New needs. Every field but Evidence, AuditorKeys, Policies, Custody, Rewraps, Decisions, People, Receipts, Shares, Sharing, Copies, Console, Style, Agents and Logger is required.
+// Config is what New needs. Every field but Evidence, AuditorKeys, Policies, Custody, Rewraps, Decisions, People, Receipts, Shares, Sharing, Copies, Searching, Console, Style, Agents and Logger is required.
 type Config struct {
 	Sessions Sessions
 	Accounts Accounts
@@ -141,6 +141,8 @@ type Config struct {
 	Shares   Shares  // of a session's page of copies and shares; nil: there is none
 	Sharing  Sharing // of parts of sessions with technicians; nil: there is none
 	Copies   Copies  // behind customers' private links; nil: there are none
+	// Searching is behind the search in what is encrypted; nil: there is none.
+	Searching Searching
 	// Office is asked for each page, because set-up fills it in.
 	Office func(context.Context) (Office, error)
 	Legal  *Legal
@@ -177,6 +179,7 @@ type Web struct {
 	shares      Shares  // nil: there is no page of them
 	sharing     Sharing // nil: nothing is shared with technicians
 	copies      Copies  // nil: there are no private links
+	searching   Searching
 	office      func(context.Context) (Office, error)
 	texts       *lang.Catalog
 	publicURL   string
@@ -216,7 +219,7 @@ func New(c Config) (*Web, error) {
 	mac := hmac.New(sha256.New, c.CookieKey)
 	mac.Write([]byte("consento customer cookie v1"))
 	w := &Web{
-		sessions: c.Sessions, accounts: c.Accounts, setup: c.Setup, settings: c.Settings, evidence: c.Evidence, auditorKeys: c.AuditorKeys, policies: c.Policies, custody: c.Custody, rewraps: c.Rewraps, decisions: c.Decisions, people: c.People, receipts: c.Receipts, shares: c.Shares, sharing: c.Sharing, copies: c.Copies, office: c.Office, texts: c.Texts,
+		sessions: c.Sessions, accounts: c.Accounts, setup: c.Setup, settings: c.Settings, evidence: c.Evidence, auditorKeys: c.AuditorKeys, policies: c.Policies, custody: c.Custody, rewraps: c.Rewraps, decisions: c.Decisions, people: c.People, receipts: c.Receipts, shares: c.Shares, sharing: c.Sharing, copies: c.Copies, searching: c.Searching, office: c.Office, texts: c.Texts,
 		publicURL: base,
 		legal:     c.Legal,
 		cookies:   customerCookies{key: mac.Sum(nil), now: time.Now},
@@ -305,6 +308,11 @@ func (w *Web) routes() http.Handler {
 		}
 		for path, h := range w.auditRoutes() {
 			mux.Handle(path, h)
+		}
+		if w.searching != nil {
+			for path, h := range w.searchRoutes() {
+				mux.Handle(path, h)
+			}
 		}
 	}
 	if w.copies != nil {

@@ -1,0 +1,178 @@
+package web
+
+import (
+	"context"
+	"encoding/hex"
+	"encoding/json"
+	"net/http"
+	"strings"
+	"time"
+
+	"consento/broker/internal/access"
+	"consento/broker/internal/evidence"
+	"consento/broker/internal/ops"
+)
+
+// Searching gives auditors' browsers what they search by: encrypted summaries of
+// sessions, and the keys to them. The words that are looked for never come here.
+type Searching interface {
+	// BeginSearch states why; the grant opens the summaries to this account for GrantTime.
+	BeginSearch(ctx context.Context, by access.Account, reason string) (grant string, err error)
+	// EndSearches ends all grants of an account.
+	EndSearches(account string)
+	// Searchable returns evidence.ErrGrant without a grant that is good. salt ends with it.
+	Searchable(ctx context.Context, by access.Account, grant string) (list []evidence.Searchable, salt [32]byte, err error)
+	// SearchStated reports whether the grant is good.
+	SearchStated(by access.Account, grant string) bool
+	// Summaries takes as many of the ids as fit into one answer, done of them; which
+	// sessions these are is on the log first.
+	Summaries(ctx context.Context, by access.Account, grant string, ids, keys []string) (parts []evidence.SummaryPart, done int, err error)
+}
+
+// searchCookie carries the grant of a search.
+const searchCookie = "__Secure-consento-search"
+
+const searchPath = "/audit/search"
+
+// searchRoutes lists the addresses of the search.
+func (w *Web) searchRoutes() map[string]http.Handler {
+	return map[string]http.Handler{
+		searchPath:                w.staff(w.auditAction(w.showSearch), w.auditAction(w.beginSearch)),
+		searchPath + "/sessions":  w.staff(w.auditAction(w.listSearchable), nil),
+		searchPath + "/summaries": w.staff(w.auditAction(backToSearch), w.auditAction(w.giveSummaries)),
+	}
+}
+
+// searchPage is the data of the template "audit-search".
+type searchPage struct {
+	Account   access.Account
+	Stated    bool // why; else the page asks
+	Reason    string
+	Wrong     string
+	Max       int
+	Keys      []playKey
+	UnlockHow string
+	Sent      searchData
+}
+
+// searchData is what the page's script is given.
+type searchData struct {
+	Keys  []playKey         `json:"keys"`
+	Most  int               `json:"most"` // sessions in one request
+	Texts map[string]string `json:"texts"`
+}
+
+func backToSearch(rw http.ResponseWriter, r *http.Request, _ access.Account) error {
+	http.Redirect(rw, r, searchPath, http.StatusSeeOther)
+	return nil
+}
+
+func searchGrant(r *http.Request) string {
+	if c, err := r.Cookie(searchCookie); err == nil {
+		return limited(c.Value, 128)
+	}
+	return ""
+}
+
+func (w *Web) showSearch(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+	return w.searchPage(rw, r, by, http.StatusOK, func(*page, *searchPage) {})
+}
+
+func (w *Web) searchPage(rw http.ResponseWriter, r *http.Request, by access.Account, status int, with func(*page, *searchPage)) error {
+	p := w.newPage(r, "audit.search.title")
+	keys, err := w.lockedKeys(r, by)
+	if err != nil {
+		return err
+	}
+	data := searchPage{Account: by, Max: evidence.MaxReason, Keys: keys, UnlockHow: p.T("audit.search.unlock_how"),
+		Stated: w.searching.SearchStated(by, searchGrant(r)), Sent: searchData{Keys: keys, Most: evidence.MaxSearched, Texts: map[string]string{}}}
+	for _, prefix := range []string{"audit.js.", "audit.end.", "count.sessions."} {
+		for key, text := range p.All(prefix) {
+			data.Sent.Texts[key] = text
+		}
+	}
+	with(p, &data)
+	p.Data = data
+	return w.show(rw, status, "audit-search", p)
+}
+
+// beginSearch takes the reason, and leads to the search.
+func (w *Web) beginSearch(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+	values, err := form(r)
+	if err != nil {
+		return err
+	}
+	reason, err := ops.CleanLine(values.Get("reason"), evidence.MaxReason)
+	if err != nil || len([]rune(reason)) < 3 {
+		return w.searchPage(rw, r, by, http.StatusUnprocessableEntity, func(p *page, data *searchPage) {
+			data.Stated, data.Reason, data.Wrong = false, limited(values.Get("reason"), 4*evidence.MaxReason), p.T("audit.why.wrong")
+			p.Error = data.Wrong
+		})
+	}
+	grant, err := w.searching.BeginSearch(r.Context(), by, reason)
+	if err != nil {
+		return err
+	}
+	http.SetCookie(rw, &http.Cookie{Name: searchCookie, Value: grant, Path: searchPath, MaxAge: int(GrantTime.Seconds()),
+		Secure: true, HttpOnly: true, SameSite: http.SameSiteStrictMode})
+	http.Redirect(rw, r, searchPath, http.StatusSeeOther)
+	return nil
+}
+
+// searchableJSON is one session as the search page lists it.
+type searchableJSON struct {
+	ID         string    `json:"id"`
+	Started    time.Time `json:"started"`
+	Technician string    `json:"technician"`
+	Team       string    `json:"team"`
+	End        string    `json:"end"`
+	Parts      int       `json:"parts"`
+}
+
+// listSearchable lists the sessions, as JSON.
+func (w *Web) listSearchable(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+	list, salt, err := w.searching.Searchable(r.Context(), by, searchGrant(r))
+	if err != nil {
+		return err
+	}
+	answer := struct {
+		Salt     []byte           `json:"salt"` // base64
+		Sessions []searchableJSON `json:"sessions"`
+	}{salt[:], make([]searchableJSON, len(list))}
+	for i, s := range list {
+		answer.Sessions[i] = searchableJSON{s.ID, s.Started, s.Technician, s.Team, string(s.Reason), s.Parts}
+	}
+	rw.Header().Set("Content-Type", "application/json")
+	return json.NewEncoder(rw).Encode(answer)
+}
+
+// summaryJSON is the summary of one segment, encrypted.
+type summaryJSON struct {
+	ID      string `json:"id"`
+	Segment int    `json:"segment"`
+	Commit  string `json:"commit"`
+	Bag     string `json:"bag"`
+	Record  []byte `json:"record"` // base64; null: the segment has none
+}
+
+// giveSummaries hands out summaries and keys of the sessions that the form names.
+func (w *Web) giveSummaries(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+	values, err := form(r)
+	if err != nil {
+		return err
+	}
+	list := func(name string) []string { return strings.Split(values.Get(name), ",") }
+	parts, done, err := w.searching.Summaries(r.Context(), by, searchGrant(r), list("ids"), list("keys"))
+	if err != nil {
+		return err
+	}
+	answer := struct {
+		Done  int           `json:"done"`
+		Parts []summaryJSON `json:"parts"`
+	}{done, make([]summaryJSON, len(parts))}
+	for i, s := range parts {
+		answer.Parts[i] = summaryJSON{s.Session, s.Segment, hex.EncodeToString(s.Commit[:]), string(s.Bag), s.Record}
+	}
+	rw.Header().Set("Content-Type", "application/json")
+	return json.NewEncoder(rw).Encode(answer)
+}
