@@ -106,13 +106,14 @@ func (w *way) isStolen(sheet recordings.Identity) {
 // watches: no byte before the viewing is on the log with its reason.
 func (w *way) watches() {
 	w.t.Helper()
+	w.must(w.auditor.Front())
 	w.must(w.auditor.Open(w.broker.URL + "/audit/"))
 	w.must(w.auditor.Until("the session", `document.querySelector('a[href="/audit/sessions/`+w.id+`"]')`))
-	w.picture("4-list", w.technician)
+	w.look("4-list", w.auditor)
 	w.must(w.auditor.Click(`a[href="/audit/sessions/` + w.id + `"]`))
 	w.must(w.auditor.Until("the session's page", `location.pathname === "/audit/sessions/`+w.id+`" && document.readyState === "complete"`))
 	w.shows(w.auditor, "/audit/sessions/"+w.id, `document.querySelector('[data-testid="evidence-verdict"]').dataset.state === "intact"`)
-	w.picture("5-session", w.technician)
+	w.look("5-session", w.auditor)
 	for _, what := range []string{"segments", "bags"} {
 		w.answers(w.auditor, "/audit/sessions/"+w.id+"/"+what+"/0", 403)
 	}
@@ -126,8 +127,8 @@ func (w *way) watches() {
 	}
 	w.must(w.auditor.Type("#unlock input[type=password]", keyPassphrase))
 	w.must(w.auditor.Click("#unlock button"))
-	w.must(w.auditor.Until("a picture of the customer's screen", `document.querySelector("#video").videoWidth === 1280`))
-	w.picture("6-player", w.technician)
+	w.must(w.auditor.Until("a picture of the customer's screen", `document.querySelector("#video").videoWidth === 1280 && document.querySelector("#video").readyState >= 2`))
+	w.look("6-player", w.auditor)
 }
 
 // exports takes everything out of the page: picture, report, print, and the recording
@@ -158,7 +159,7 @@ func (w *way) exports() {
 	w.must(w.auditor.Type("#reason", "Copia per il tribunale"))
 	w.must(w.auditor.Click(`button[name="how"][value="download"]`))
 	w.must(w.auditor.Until("files", `location.pathname.endsWith("/files") && document.readyState === "complete"`))
-	w.picture("7-files", w.technician)
+	w.look("7-files", w.auditor)
 	w.stands(translog.KindAccess, 6)
 	for path, name := range map[string]string{"segments/0": w.id + "-0.rec", "bags/0": w.id + "-0.key", "proof": w.id + ".proof"} {
 		w.must(w.auditor.Click(`a[href="/audit/sessions/` + w.id + `/` + path + `"]`))
@@ -236,7 +237,7 @@ func (w *way) shares() {
 	w.must(w.auditor.Type("#share-why", "Formazione"))
 	w.must(w.auditor.Click("#share button"))
 	w.must(w.auditor.Until("shared", `document.querySelector("#share-given:not([hidden])")`))
-	w.picture("8-shared", w.technician)
+	w.look("8-shared", w.auditor)
 	w.link, err = w.auditor.Text("#share-link")
 	w.must(err)
 	w.stands(translog.KindShare, 2) // the customer's own copy is the first
@@ -254,7 +255,7 @@ func (w *way) shares() {
 	w.must(w.console.Click("#open-shared button"))
 	w.must(w.console.Until("the picture at the technician", `document.querySelector("#theatre:not([hidden])").dataset.seek && document.querySelector("#video").videoWidth === 1280`))
 	w.must(w.console.Until("the consent", `document.querySelector('#events [data-code="consent.given"]')`))
-	w.picture("9-shared-technician", w.technician)
+	w.look("9-shared-technician", w.console)
 	w.stands(translog.KindAccess, viewed+1)
 }
 
@@ -270,7 +271,7 @@ func (w *way) erases() {
 	}
 	hold("put")
 	w.must(w.auditor.Until("held", `document.querySelector('button[name="step"][value="release"]') !== null && document.querySelector('button[value="review_ask"]') === null`))
-	w.picture("10-held", w.technician)
+	w.look("10-held", w.auditor)
 	w.stands(translog.KindHold, 1)
 	// Whoever asks all the same is refused.
 	status, err := stage.Eval[int](w.auditor, `fetch("/audit/retention", { method: "POST", body: new URLSearchParams({ pick: "`+w.id+`", step: "ask", why: "Chiesto dalla persona" }) }).then((r) => r.status)`)
@@ -298,7 +299,7 @@ func (w *way) erases() {
 	w.must(officer.Until("what is lost", `document.querySelector("#sure") !== null`))
 	w.must(officer.Type("#why", "Il tempo è passato"))
 	w.must(officer.Click("#sure"))
-	w.picture("11-decides", w.technician)
+	w.look("11-decides", officer)
 	w.must(officer.Click(`button[name="step"][value="approve"]`))
 	w.must(officer.Until("decided", `location.pathname === "/audit/retention" && document.querySelector("#sure") === null && document.querySelector('input[name="pick"]') === null`))
 	w.must(stage.Until(w.ctx, "the key bags are gone, here and at the witness", func() bool { return len(w.bags()) == 0 }))
@@ -309,7 +310,7 @@ func (w *way) erases() {
 func (w *way) isOver() {
 	w.t.Helper()
 	w.shows(w.auditor, "/audit/sessions/"+w.id, `document.querySelector("#reason") === null && document.querySelector('[data-testid="evidence-verdict"]').dataset.state !== "tampered"`)
-	w.picture("12-erased", w.technician)
+	w.look("12-erased", w.auditor)
 	w.answers(w.auditor, "/audit/sessions/"+w.id+"/bags/0", 410) // by the grant of before
 	address, _, _ := strings.Cut(w.link, "#")
 	w.must(w.console.Open(address))
@@ -330,6 +331,16 @@ func (w *way) isOver() {
 	w.comesToWhole("log", func() (int, string, error) {
 		return w.broker.Verify(w.ctx, "log", filepath.Join(w.broker.Data, "log"), "--old", filepath.Join(w.away, w.id+".proof"), "--policy", w.keys)
 	})
+}
+
+// look keeps a picture of a page that is painted, if somebody wants one.
+func (w *way) look(name string, b *stage.Browser) {
+	w.t.Helper()
+	if os.Getenv("SESSION_SHOTS") == "" {
+		return
+	}
+	w.must(painted(b))
+	w.picture(name, w.technician)
 }
 
 // bags lists the key bags of the session that are left anywhere in the broker's data.
