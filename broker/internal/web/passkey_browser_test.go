@@ -1,6 +1,15 @@
 package web_test
 
 import (
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/ecdsa"
+	"crypto/hkdf"
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
 	"fmt"
 	"strings"
 	"testing"
@@ -71,6 +80,8 @@ func TestPasskeysInChromium(t *testing.T) {
 	if len(held) != 1 || held[0].RpID != "localhost" || string(held[0].UserHandle) != "consento-key "+key.ID() {
 		t.Errorf("the authenticator holds %+v", held)
 	}
+
+	b.unwrapsAsWritten(t, account, h.access, key)
 
 	// It opens a recording, by the keyboard alone; the passphrase beside it as before.
 	id := talk(t, h.shelf, nil, key)
@@ -191,4 +202,61 @@ func TestPasskeysInChromium(t *testing.T) {
 	evaluate[bool](b, `delete globalThis.PublicKeyCredential`)
 	b.click("[data-try-passkey]")
 	b.until(`document.querySelector(".tried").textContent.startsWith("This browser has no passkeys here")`)
+}
+
+// unwrapsAsWritten asks the authenticator as the page does, and opens what the broker
+// keeps by recordings/FORMAT.md alone.
+func (b *chromium) unwrapsAsWritten(t *testing.T, account access.Account, keeper *access.Access, key recordings.Recipient) {
+	t.Helper()
+	keys, err := keeper.AuditorKeys(t.Context(), account)
+	if err != nil || len(keys) != 1 || len(keys[0].Passkeys) != 1 {
+		t.Fatalf("%+v, %v", keys, err)
+	}
+	passkey := keys[0].Passkeys[0]
+	var w struct {
+		RP                string
+		Salt, Nonce, Body []byte
+	}
+	if err := json.Unmarshal([]byte(passkey.Wrapped), &w); err != nil {
+		t.Fatal(err)
+	}
+	secret, err := hex.DecodeString(evaluate[string](b, fmt.Sprintf(`(async () => {
+		const bytes = (text) => Uint8Array.from(atob(text.replaceAll("-", "+").replaceAll("_", "/")), (c) => c.charCodeAt(0));
+		const used = await navigator.credentials.get({ publicKey: { challenge: new Uint8Array(32), userVerification: "required",
+			allowCredentials: [{ type: "public-key", id: bytes(%[1]q) }], extensions: { prf: { evalByCredential: { [%[1]q]: { first: bytes(%[2]q) } } } } } });
+		return Array.from(new Uint8Array(used.getClientExtensionResults().prf.results.first), (n) => n.toString(16).padStart(2, "0")).join("");
+	})()`, passkey.Credential, base64.StdEncoding.EncodeToString(w.Salt))))
+	if err != nil || len(secret) != 32 {
+		t.Fatalf("the secret is %x, %v", secret, err)
+	}
+	opened := func(secret []byte) ([]byte, error) {
+		wrapping, err := hkdf.Key(sha256.New, secret, nil, strings.Join([]string{"consento-passkey/v1", w.RP, key.ID(), passkey.Credential}, "\x00"), 32)
+		if err != nil {
+			return nil, err
+		}
+		block, err := aes.NewCipher(wrapping)
+		if err != nil {
+			return nil, err
+		}
+		gcm, err := cipher.NewGCM(block)
+		if err != nil {
+			return nil, err
+		}
+		return gcm.Open(nil, w.Nonce, w.Body, nil)
+	}
+	der, err := opened(secret)
+	if err != nil {
+		t.Fatalf("what is kept does not open as it is written down: %v", err)
+	}
+	private, err := x509.ParsePKCS8PrivateKey(der)
+	if err != nil {
+		t.Fatal(err)
+	}
+	public, err := private.(*ecdsa.PrivateKey).PublicKey.Bytes()
+	if sum := sha256.Sum256(public); err != nil || hex.EncodeToString(sum[:8]) != key.ID() {
+		t.Errorf("it holds the key %x, %v", public, err)
+	}
+	if _, err := opened(w.Salt); err == nil {
+		t.Error("what the broker has opens it")
+	}
 }
