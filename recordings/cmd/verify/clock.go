@@ -107,11 +107,17 @@ func stamped(fsys fs.FS, r *translog.AuditReport, roots *x509.CertPool) string {
 		return fmt.Sprintf("0 of %d are good", len(r.Timestamps))
 	}
 	last := len(good) - 1
+	if since := r.To.Sub(good[last].Time).Round(time.Hour); since > dailyTold {
+		r.Remarks = append(r.Remarks, fmt.Sprintf("the last %d leaves have no timestamp, and the log went on for %s since the last one", r.Checkpoint.Size-good[last].N, since))
+	}
 	return fmt.Sprintf("%d of %d are good; the first %d leaves were there before %s, says %q", len(good), len(r.Timestamps), good[last].N, utc(says[last].Until()), says[last].By)
 }
 
 // mostProblems are told of a log.
 const mostProblems = 100
+
+// dailyTold is how long a log may go on without a timestamp before it is told.
+const dailyTold = 26 * time.Hour
 
 // apartTold is how far two clocks may differ before it is told.
 const apartTold = 15 * time.Minute

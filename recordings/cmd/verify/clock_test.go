@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"consento/recordings/stamp"
 	"consento/recordings/stamp/stamptest"
@@ -77,11 +78,17 @@ func TestTimestampsOfLog(t *testing.T) {
 	wrong := bytes.Clone(forged.token)
 	wrong[len(wrong)-1] ^= 1
 	forged.name(t, translog.Timestamp{N: forged.point.Size, Root: translog.Hash(forged.point.Root)}, wrong)
+	old := newClocked(t)
+	old.conf.Started = old.conf.Started.Add(48 * time.Hour)
+	_, err := old.log.Add(t.Context(), translog.Admin{What: "signin", By: "a"})
+	must(t, err)
+	old.cosigned(t)
 	for what, v := range map[string]struct {
 		args []string
 		code int
 		says string
 	}{
+		"none for days":            {[]string{"log", old.dir, "--policy", old.policy, "--timestamp-ca", old.ca}, exitOK, "the log went on for 48h0m0s since the last one"},
 		"checked":                  {[]string{"log", c.dir, "--policy", c.policy, "--timestamp-ca", c.ca}, exitOK, `1 of 1 are good; the first 3 leaves were there before`},
 		"by whom":                  {[]string{"log", c.dir, "--policy", c.policy, "--timestamp-ca", c.ca}, exitOK, `says "CN=Test Clock"`},
 		"another clock":            {[]string{"log", c.dir, "--policy", c.policy, "--timestamp-ca", c.ca}, exitOK, "the clock of the log differs by"},
