@@ -113,7 +113,7 @@ type Share struct {
 
 // Share gives chosen tracks and minutes to recipients.
 func (s *Session) Share(t ShareTerms, to ...Recipient) ([]byte, error) {
-	return s.share(t, func(k contentKey) ([]byte, error) { return newShare(k, s.open, t, to, nil) })
+	return s.share(t, func(k contentKey) ([]byte, error) { return newShare(k, s.open, t, Alone(classShare, to...), nil) })
 }
 
 // ShareLink gives chosen tracks and minutes to whoever has the secret.
@@ -133,6 +133,15 @@ func (s *Session) share(t ShareTerms, make func(contentKey) ([]byte, error)) ([]
 // open, those to come included: so the customer's copy is made. Later the writer has
 // no keys.
 func (w *Writer) Share(t ShareTerms, to ...Recipient) ([]byte, error) {
+	if w.err != nil {
+		return nil, w.err
+	}
+	return newShare(w.keys.key, w.open, t, Alone(classShare, to...), nil)
+}
+
+// ShareAmong is Share for ways of one or more recipients each, as a key bag has them.
+// Their classes do not matter.
+func (w *Writer) ShareAmong(t ShareTerms, to ...Stanza) ([]byte, error) {
 	if w.err != nil {
 		return nil, w.err
 	}
@@ -160,7 +169,7 @@ func (s ShareSecret) linkKey(info string) ([32]byte, error) {
 	return [32]byte(b), nil
 }
 
-func newShare(k contentKey, o Open, t ShareTerms, to []Recipient, secret *ShareSecret) ([]byte, error) {
+func newShare(k contentKey, o Open, t ShareTerms, to []Stanza, secret *ShareSecret) ([]byte, error) {
 	t.Tracks = slices.Compact(slices.Sorted(slices.Values(t.Tracks)))
 	if err := t.check(); err != nil {
 		return nil, err
@@ -191,11 +200,11 @@ func newShare(k contentKey, o Open, t ShareTerms, to []Recipient, secret *ShareS
 		}
 	} else {
 		rand.Read(wrapping[:]) // never fails, crypto/rand
-		stanzas := Alone(classShare, to...)
-		if err := checkStanzas(stanzas); err != nil {
+		if err := checkStanzas(to); err != nil {
 			return nil, err
 		}
-		for _, s := range stanzas {
+		for _, s := range to {
+			s.Class = classShare
 			w, err := wrapStanza(wrapping, s, info)
 			if err != nil {
 				return nil, err
@@ -263,8 +272,8 @@ func ParseShare(b []byte) (Share, error) {
 		return bad("number of recipients")
 	}
 	for _, st := range j.Stanzas {
-		if st.Class != classShare || len(st.Parts) != 1 {
-			return bad("a share has stanzas of one part")
+		if st.Class != classShare {
+			return bad("a stanza of another class")
 		}
 		if err := st.check(); err != nil {
 			return bad(err.Error())

@@ -264,3 +264,27 @@ func FuzzShare(f *testing.F) {
 		}
 	})
 }
+
+// TestShareAmong: keys of the events alone, for two who open them together.
+func TestShareAmong(t *testing.T) {
+	s := newSetup(t)
+	w := s.create(t)
+	one, other := newTestIdentity(t), newTestIdentity(t)
+	raw, err := w.ShareAmong(terms(TrackEvents), Pairs(ClassAuditor, one.Recipient(), other.Recipient())...)
+	must(t, err)
+	for _, track := range []Track{TrackEvents, TrackChat} {
+		must(t, w.Append(track, 0, 100*time.Second, 0, []byte(`{}`)))
+	}
+	_, err = w.Close()
+	must(t, err)
+	share, err := ParseShare(raw)
+	must(t, err)
+	if _, err := OpenShared(w.Path(), share, shareNow, ByIdentity(one)); !errors.Is(err, ErrMoreKeys) {
+		t.Errorf("by one alone: %v", err)
+	}
+	both, err := OpenShared(w.Path(), share, shareNow, ByIdentity(one, other))
+	must(t, err)
+	if got := fmt.Sprint(readAll(t, both)); got != "[events 1]" {
+		t.Errorf("opens %s", got)
+	}
+}

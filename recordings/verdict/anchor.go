@@ -9,6 +9,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"time"
 
 	"consento/recordings"
 	"consento/recordings/translog"
@@ -21,7 +22,12 @@ type anchor struct {
 	wrong    error // the proof contradicts itself
 	segments map[int]*proven
 	shown    map[int]bool // segments whose files were looked at
+	apart    translog.ID  // the share that keeps the log readable
+	log      string       // what became of it; "": there is none
 }
+
+// toLog is the addressee of that share.
+const toLog = "log"
 
 type proven struct {
 	opened *translog.Opened
@@ -40,7 +46,7 @@ func newAnchor(p translog.Proof, keys translog.Keys) *anchor {
 	decided := translog.NewKeyBags()
 	for _, l := range a.report.Leaves {
 		decided.Add(l.Index, l.Leaf, l.Time)
-		a.take(l.Leaf)
+		a.take(l.Leaf, l.Time)
 	}
 	for n := range a.segments {
 		if a.wrong == nil && decided.Of(translog.Segment{SID: a.sid, Segment: n}).Undue {
@@ -57,7 +63,8 @@ func (a *anchor) segment(n int) *proven {
 	return a.segments[n]
 }
 
-func (a *anchor) take(l translog.Leaf) {
+func (a *anchor) take(l translog.Leaf, at time.Time) {
+	on := at.UTC().Format("2006-01-02 15:04 UTC")
 	head := func(segment int, n uint64, root translog.Hash) *proven {
 		p := a.segment(segment)
 		p.known = append(p.known, recordings.Head{N: n, Root: root})
@@ -91,10 +98,18 @@ func (a *anchor) take(l translog.Leaf) {
 	case translog.Rewrap:
 		a.segment(l.Segment).wrapped(l.Bag)
 	case translog.Shred:
-		a.segment(l.Segment).gone = "its keys were destroyed by a decision that the log holds"
+		a.segment(l.Segment).gone = fmt.Sprintf("its keys were destroyed on %s, as %s and %s decided; the log holds it", on, l.By[0], l.By[1])
 	case translog.Purge:
 		p := a.segment(l.Segment)
-		p.gone, p.purged = "it was deleted by a decision that the log holds", true
+		p.gone, p.purged = fmt.Sprintf("it was deleted on %s by a decision that the log holds", on), true
+	case translog.Share:
+		if l.To == toLog {
+			a.apart, a.log = l.ID, "the keys of its events were kept apart: whoever has them reads the log, and nothing else"
+		}
+	case translog.Revoke:
+		if l.ID == a.apart && a.log != "" {
+			a.log = fmt.Sprintf("the keys of its events, which were kept apart, were destroyed on %s", on)
+		}
 	}
 }
 
@@ -137,6 +152,9 @@ func (c *Case) compare(path, bag string, r recordings.Report) error {
 	}
 	if p.gone != "" {
 		c.remarks = append(c.remarks, fmt.Sprintf("segment %d: %s", n, p.gone))
+		if c.proof.log != "" && !p.purged {
+			c.remarks = append(c.remarks, fmt.Sprintf("segment %d: %s", n, c.proof.log))
+		}
 	}
 	if p.closed == nil {
 		c.reason(Unverifiable, "not_closed_on_log", n, "the proof holds no leaf that says how it was closed", nil)

@@ -82,7 +82,7 @@ func TestBagOnBothStores(t *testing.T) {
 	}
 
 	// The first is destroyed here, and cannot be said to be there.
-	must(0, n.e.AskErasure(t.Context(), auditor, id, "time is over"))(t)
+	must(0, n.e.AskErasure(t.Context(), auditor, id, "time is over", false))(t)
 	must(0, n.e.DecideErasure(t.Context(), dpo, must(n.e.Erasures(t.Context(), dpo))(t)[0].ID, true, "the law says so"))(t)
 	if exists(t, n.bag(t, id)) || !exists(t, there(first)) {
 		t.Error("not destroyed here, or there without a word from here")
@@ -122,7 +122,7 @@ func TestBagOfOwnWitness(t *testing.T) {
 	}
 	must(n.e.Opened(t.Context(), w.Path(), w.Head()))(t)
 	id := n.ended(t, w)
-	must(0, n.e.AskErasure(t.Context(), dpo, id, "asked for by the person"))(t)
+	must(0, n.e.AskErasure(t.Context(), dpo, id, "asked for by the person", false))(t)
 	must(0, n.e.DecideErasure(t.Context(), auditor, must(n.e.Erasures(t.Context(), dpo))(t)[0].ID, true, "yes"))(t)
 	eventually(t, "destroyed on both", func() bool {
 		return !must(n.e.Erasures(t.Context(), dpo))(t)[0].Done.IsZero() && !exists(t, there)
@@ -154,7 +154,7 @@ func TestErasureOfALostBag(t *testing.T) {
 	id := n.session(t, "t1", "North desk", 9)
 	was := must(os.ReadFile(n.bag(t, id)))(t)
 	must(0, os.Remove(n.bag(t, id)))(t)
-	must(0, n.e.AskErasure(t.Context(), auditor, id, "time is over"))(t)
+	must(0, n.e.AskErasure(t.Context(), auditor, id, "time is over", false))(t)
 	must(0, n.e.DecideErasure(t.Context(), dpo, must(n.e.Erasures(t.Context(), dpo))(t)[0].ID, true, "yes"))(t)
 	shred, ok := n.last(t).(translog.Shred)
 	bag := must(recordings.ParseBag(was))(t)

@@ -64,7 +64,7 @@ func (e *Evidence) erasures(ctx context.Context, by access.Account, id string) (
 	all := make([]Erasure, len(rows))
 	for i, r := range rows {
 		all[i] = Erasure{ID: r.ID, Session: r.SID, Asked: moment(r.Asked), Decided: moment(r.Decided), Here: moment(r.Here), Done: moment(r.Done), AskedBy: r.AskedName,
-			DecidedBy: r.DecidedName, AskedRole: r.AskedRole, Approved: r.Approved, Technician: r.Technician, Team: r.Team, Started: moment(r.Issued)}
+			DecidedBy: r.DecidedName, AskedRole: r.AskedRole, Approved: r.Approved, Log: r.Scope == eraseContents, Technician: r.Technician, Team: r.Team, Started: moment(r.Issued)}
 		if r.Here > 0 && r.Done == 0 {
 			for _, w := range e.witnesses.all {
 				all[i].Waits = append(all[i].Waits, w.name)

@@ -45,6 +45,9 @@ func entryOf(l numbered) *entryRow {
 	case translog.Share:
 		row.SID, row.ByID, row.What, row.Body = leaf.SID.String(), leaf.By, leaf.To, leaf.Body.String()
 	case translog.Revoke:
+		if leaf.ID == logShareID(leaf.SID) {
+			row.What = ToLog
+		}
 		row.SID, row.ByID, row.Body = leaf.SID.String(), leaf.By, leaf.Body.String()
 	case translog.Access:
 		row.SID, row.ByID, row.What, row.Body = leaf.SID.String(), leaf.By, leaf.How, leaf.Body.String()
@@ -111,7 +114,7 @@ func (e *Evidence) Trail(ctx context.Context, by access.Account, q TrailQuery) (
 	case q.Session != "":
 		s = s.Where("(sid = ? OR number IN (SELECT number FROM log_searched WHERE log_searched.sid = ?))", q.Session, q.Session)
 	case q.Kind == "":
-		s = s.Where("kind NOT IN ('opened', 'closed', 'recovered')")
+		s = s.Where("kind NOT IN ('opened', 'closed', 'recovered')").Where("NOT (kind = 'share' AND what = ?)", ToLog) // that a log is kept
 	}
 	if q.Kind != "" {
 		s = s.Where("kind = ?", q.Kind)

@@ -36,6 +36,7 @@ type Erasure struct {
 	AskedBy, DecidedBy   string    // names
 	AskedRole            string    // auditor, dpo
 	Approved             bool
+	Log                  bool   // the log stays until its period is over
 	Technician, Team     string // of the session
 	Started              time.Time
 }
@@ -53,10 +54,17 @@ type erasureRow struct {
 	DecidedBy   string
 	DecidedName string
 	Approved    bool
-	Here        int64 // keys destroyed on this machine
-	Done        int64 // and at every witness
-	Purged      int64 // files deleted
+	Scope       string // see below
+	Here        int64  // keys destroyed on this machine
+	Done        int64  // and at every witness
+	Purged      int64  // files deleted
 }
+
+// Scopes of an erasure.
+const (
+	eraseAll      = "all"
+	eraseContents = "contents" // all but the log, which goes when its period is over
+)
 
 // decisionBody is what is sealed beside holds and erasures.
 type decisionBody struct {
@@ -64,6 +72,7 @@ type decisionBody struct {
 	Account string    `json:"account"`
 	Name    string    `json:"name"`
 	Why     string    `json:"why"`
+	Scope   string    `json:"scope,omitempty"` // of an erasure
 }
 
 // decider is who may decide about a session, and in which role.
@@ -93,11 +102,12 @@ func (e *Evidence) decider(ctx context.Context, by access.Account, id string) (f
 
 // decision is what somebody decides about a session, while nobody else decides.
 type decision struct {
-	by   access.Account
-	fact fact
-	sid  translog.ID
-	role string // auditor, dpo
-	why  string
+	by     access.Account
+	fact   fact
+	sid    translog.ID
+	role   string // auditor, dpo
+	why    string
+	erases string // scope, of an erasure
 }
 
 // decide checks the right of who decides and the form of the reason, and lets do
@@ -113,7 +123,7 @@ func (e *Evidence) decide(ctx context.Context, by access.Account, id, why string
 	}
 	e.deciding.Lock()
 	defer e.deciding.Unlock()
-	return do(decision{by, f, sid, role, why})
+	return do(decision{by: by, fact: f, sid: sid, role: role, why: why})
 }
 
 // sealed keeps who decided, and why, beside the log.
@@ -122,7 +132,7 @@ func (e *Evidence) sealed(ctx context.Context, d decision) (translog.Hash, error
 	if err != nil {
 		return translog.Hash{}, fmt.Errorf("evidence: %w", err)
 	}
-	body, err := json.Marshal(decisionBody{e.config.Now().UTC(), d.by.ID, d.by.Name, d.why})
+	body, err := json.Marshal(decisionBody{e.config.Now().UTC(), d.by.ID, d.by.Name, d.why, d.erases})
 	if err != nil {
 		return translog.Hash{}, fmt.Errorf("evidence: %w", err)
 	}
@@ -179,18 +189,16 @@ func (e *Evidence) ReleaseHolds(ctx context.Context, by access.Account, id, why 
 }
 
 // AskErasure begins the way to the destruction of a session's keys. The other of
-// the two roles has to decide.
-func (e *Evidence) AskErasure(ctx context.Context, by access.Account, id, why string) error {
+// the two roles has to decide. keepLog: the events stay readable until the period of
+// the log is over, where their keys are kept.
+func (e *Evidence) AskErasure(ctx context.Context, by access.Account, id, why string, keepLog bool) error {
 	return e.decide(ctx, by, id, why, func(d decision) error {
 		if err := e.mayErase(ctx, d.fact); err != nil {
 			return err
 		}
-		open, err := e.config.Database.NewSelect().Model((*erasureRow)(nil)).Where("sid = ?", id).Where("(decided = 0 OR approved)").Exists(ctx)
-		if err != nil {
-			return fmt.Errorf("evidence: erasure: %w", err)
-		}
-		if open {
-			return ErrDecided
+		var err error
+		if d.erases, err = e.scopeOf(ctx, d.sid, keepLog); err != nil {
+			return err
 		}
 		body, err := e.sealed(ctx, d)
 		if err != nil {
@@ -203,12 +211,34 @@ func (e *Evidence) AskErasure(ctx context.Context, by access.Account, id, why st
 		if _, err := e.add(ctx, asked, approved); err != nil {
 			return err
 		}
-		row := erasureRow{ID: erase.String(), SID: id, Asked: e.config.Now().UnixMilli(), AskedBy: by.ID, AskedName: by.Name, AskedRole: d.role}
+		row := erasureRow{ID: erase.String(), SID: id, Asked: e.config.Now().UnixMilli(), AskedBy: by.ID, AskedName: by.Name, AskedRole: d.role, Scope: d.erases}
 		if _, err := e.config.Database.NewInsert().Model(&row).Exec(ctx); err != nil {
 			return fmt.Errorf("evidence: erasure: %w", err)
 		}
 		return nil
 	})
+}
+
+// scopeOf says what is left to erase; ErrDecided: nothing, or it is decided.
+func (e *Evidence) scopeOf(ctx context.Context, sid translog.ID, keepLog bool) (string, error) {
+	var rows []erasureRow
+	if err := e.config.Database.NewSelect().Model(&rows).Where("sid = ?", sid.String()).Where("(decided = 0 OR approved)").Scan(ctx); err != nil {
+		return "", fmt.Errorf("evidence: erasure: %w", err)
+	}
+	log, err := e.logKeysOf(ctx, sid)
+	if err != nil {
+		return "", err
+	}
+	kept := log.ID != "" && log.Gone == 0
+	for _, r := range rows {
+		if r.Scope != eraseContents || r.Done == 0 || !kept || keepLog {
+			return "", ErrDecided
+		}
+	}
+	if kept && keepLog {
+		return eraseContents, nil
+	}
+	return eraseAll, nil
 }
 
 func (e *Evidence) mayErase(ctx context.Context, f fact) error {
@@ -265,6 +295,7 @@ func (e *Evidence) DecideErasure(ctx context.Context, by access.Account, erasure
 		if err != nil {
 			return fmt.Errorf("evidence: erasure: %w", err)
 		}
+		d.erases = row.Scope
 		body, err := e.sealed(ctx, d)
 		if err != nil {
 			return err

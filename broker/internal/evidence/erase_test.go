@@ -44,12 +44,12 @@ func TestErasure(t *testing.T) {
 	}{
 		"an administrator": {admin, id, "disk is full", ErrNotFound}, "no reason": {auditor, id, " ", ErrReason}, "no session": {auditor, strings.Repeat("0", 32), "x", ErrNotFound},
 	} {
-		if err := n.e.AskErasure(t.Context(), c.by, c.id, c.why); !errors.Is(err, c.want) {
+		if err := n.e.AskErasure(t.Context(), c.by, c.id, c.why, false); !errors.Is(err, c.want) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	must(0, n.e.AskErasure(t.Context(), auditor, id, "time is over"))(t)
-	if err := n.e.AskErasure(t.Context(), second, id, "time is over"); !errors.Is(err, ErrDecided) {
+	must(0, n.e.AskErasure(t.Context(), auditor, id, "time is over", false))(t)
+	if err := n.e.AskErasure(t.Context(), second, id, "time is over", false); !errors.Is(err, ErrDecided) {
 		t.Errorf("asked twice: %v", err)
 	}
 	erasure := must(n.e.Erasures(t.Context(), dpo))(t)[0]
@@ -89,7 +89,7 @@ func TestErasure(t *testing.T) {
 func TestHold(t *testing.T) {
 	n := newEnv(t)
 	id := n.session(t, "t1", "North desk", 9)
-	must(0, n.e.AskErasure(t.Context(), dpo, id, "asked for by the person"))(t)
+	must(0, n.e.AskErasure(t.Context(), dpo, id, "asked for by the person", false))(t)
 	must(0, n.e.PutHold(t.Context(), auditor, id, "court"))(t)
 	erasure := must(n.e.Erasures(t.Context(), auditor))(t)[0]
 	if err := n.e.DecideErasure(t.Context(), auditor, erasure.ID, true, "yes"); !errors.Is(err, ErrHeld) {
@@ -119,7 +119,7 @@ func TestHold(t *testing.T) {
 	if _, err := os.Stat(n.bag(t, id)); err != nil {
 		t.Errorf("refused, and yet: %v", err)
 	}
-	must(0, n.e.AskErasure(t.Context(), auditor, id, "now it may go"))(t)
+	must(0, n.e.AskErasure(t.Context(), auditor, id, "now it may go", false))(t)
 	n.audit(t)
 }
 
@@ -127,7 +127,7 @@ func TestHold(t *testing.T) {
 func TestErasureOverACrash(t *testing.T) {
 	n := newEnv(t)
 	id := n.session(t, "t1", "North desk", 9)
-	must(0, n.e.AskErasure(t.Context(), auditor, id, "time is over"))(t)
+	must(0, n.e.AskErasure(t.Context(), auditor, id, "time is over", false))(t)
 	row := must(n.e.Erasures(t.Context(), dpo))(t)[0]
 	sid, erase := must(translog.ParseID(id))(t), must(translog.ParseID(row.ID))(t)
 	must(n.e.add(t.Context(), translog.Erase{ID: erase, SID: sid, Step: translog.StepApproved, By: dpo.ID, Role: translog.RoleDPO}))(t)
@@ -148,7 +148,7 @@ func TestDue(t *testing.T) {
 	if len(due) != 1 || due[0].ID != old {
 		t.Errorf("%+v", due)
 	}
-	must(0, n.e.AskErasure(t.Context(), auditor, old, "time is over"))(t)
+	must(0, n.e.AskErasure(t.Context(), auditor, old, "time is over", false))(t)
 	if due := must(n.e.Due(t.Context(), dpo))(t); len(due) != 0 {
 		t.Errorf("on its way, and due: %+v", due)
 	}
@@ -199,7 +199,7 @@ func TestTrailForAuditors(t *testing.T) {
 		}
 	}
 	must(0, n.e.ReleaseHolds(t.Context(), dpo, id, "decided"))(t)
-	must(0, n.e.AskErasure(t.Context(), dpo, id, "asked for by the person"))(t)
+	must(0, n.e.AskErasure(t.Context(), dpo, id, "asked for by the person", false))(t)
 	must(0, n.e.DecideErasure(t.Context(), auditor, must(n.e.Erasures(t.Context(), dpo))(t)[0].ID, true, "yes"))(t)
 	got := must(n.e.Trail(t.Context(), dpo, TrailQuery{Kind: "erase"}))(t)
 	if got.Total != 2 || got.Entries[0].What != "approved" || got.Entries[0].By != auditor.ID || got.Entries[1].What != "asked" || got.Entries[1].By != dpo.ID {

@@ -76,6 +76,7 @@ type Evidence struct {
 	grants    grants
 	policies  policies
 	deciding  sync.Mutex // one decision on holds and erasures at a time
+	logging   sync.Mutex // keys of logs are written or destroyed, one at a time
 
 	witnesses witnesses
 	clock     clock

@@ -21,7 +21,8 @@ func (e *Evidence) purge(ctx context.Context) error {
 	before := e.config.Now().Add(-e.config.PurgeAfter).UnixMilli()
 	var rows []erasureRow
 	err := e.config.Database.NewSelect().Model(&rows).Where("approved").Where("done > 0").Where("done <= ?", before).Where("purged = 0").
-		Where("NOT EXISTS (SELECT 1 FROM holds WHERE holds.sid = erasure_row.sid AND holds.released = 0)").Limit(PageSize).Scan(ctx)
+		Where("NOT EXISTS (SELECT 1 FROM holds WHERE holds.sid = erasure_row.sid AND holds.released = 0)").
+		Where("NOT EXISTS (SELECT 1 FROM log_keys WHERE log_keys.sid = erasure_row.sid AND (log_keys.gone = 0 OR log_keys.gone > ?))", before).Limit(PageSize).Scan(ctx)
 	if err != nil {
 		return fmt.Errorf("evidence: purge: %w", err)
 	}

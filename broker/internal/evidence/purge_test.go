@@ -21,7 +21,7 @@ func TestPurge(t *testing.T) {
 	rec := func(id string) string { return n.e.path(segment{must(translog.ParseID(id))(t), 0}) }
 	must(0, os.WriteFile(recordings.DefaultCosignatures(rec(id)), nil, 0o600))(t)
 	for _, one := range []string{id, held} {
-		must(0, n.e.AskErasure(t.Context(), auditor, one, "time is over"))(t)
+		must(0, n.e.AskErasure(t.Context(), auditor, one, "time is over", false))(t)
 	}
 	for _, e := range must(n.e.Erasures(t.Context(), dpo))(t) {
 		must(0, n.e.DecideErasure(t.Context(), dpo, e.ID, true, "the law says so"))(t)

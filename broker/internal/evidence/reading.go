@@ -71,6 +71,8 @@ type Summary struct {
 	Segments   int
 	Held       bool // a legal hold is on it
 	Shredded   bool // no segment can be read any more
+	LogKept    bool // then: but its log can
+	LogApart   bool // its log has keys of its own
 	Has        []HeldContent
 	Verdict    State // of the last check; "" none yet
 }
@@ -81,6 +83,8 @@ type Recording struct {
 	Parts     []Segment // by number
 	Until     time.Time // end of retention
 	Holds     []Hold
+	LogUntil  time.Time // end of the log's period; zero while it goes on, or where nothing is swept
+	Erased    []Erasure // carried out, the newest first
 	Territory string
 }
 
@@ -91,6 +95,7 @@ type Segment struct {
 	Final    bool // closed by its last seal
 	Bag      bool // the key bag is there
 	Shredded bool
+	Log      bool // then: the keys of its events are there
 	Purged   bool // its file is deleted too
 }
 

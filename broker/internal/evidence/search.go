@@ -33,6 +33,7 @@ type fact struct {
 	KeepDays     int   // promised when it began; 0: as the settings say now
 	Verdict      State `bun:",scanonly"`
 	Held         bool  `bun:",scanonly"`
+	LogKept      bool  `bun:",scanonly"`
 }
 
 func (f fact) scope() access.Scope {
@@ -66,7 +67,8 @@ func (f fact) mayRead(by access.Account) error {
 func (e *Evidence) facts(into any) *bun.SelectQuery {
 	return e.config.Database.NewSelect().Model(into).ColumnExpr("fact.*").
 		ColumnExpr("COALESCE((SELECT state FROM checks WHERE checks.sid = fact.id), '') AS verdict").
-		ColumnExpr("EXISTS (SELECT 1 FROM holds WHERE holds.sid = fact.id AND holds.released = 0) AS held")
+		ColumnExpr("EXISTS (SELECT 1 FROM holds WHERE holds.sid = fact.id AND holds.released = 0) AS held").
+		ColumnExpr("EXISTS (SELECT 1 FROM log_keys WHERE log_keys.sid = fact.id AND log_keys.gone = 0) AS log_kept")
 }
 
 // visible leaves what mayRead allows.
@@ -172,6 +174,7 @@ func summary(f fact, parts []segmentRow) Summary {
 		tracks |= p.Tracks
 		s.Shredded = s.Shredded && p.Shred != nil
 	}
+	s.LogApart, s.LogKept = f.LogKept, s.Shredded && f.LogKept
 	for _, has := range []HeldContent{HasVideo, HasChat, HasShell, HasFiles} {
 		if tracks&trackBits[has] != 0 {
 			s.Has = append(s.Has, has)

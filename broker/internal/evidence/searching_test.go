@@ -38,7 +38,7 @@ func TestSearchOfContents(t *testing.T) {
 	nord, sud := n.summed(t, "t1", "North desk", 9, mine), n.summed(t, "t2", "South desk", 10, mine, other.Recipient())
 	own, foreign, bare := n.summed(t, "aud", "South desk", 11, mine), n.summed(t, "t3", "South desk", 12, other.Recipient()), n.session(t, "t4", "South desk", 13)
 	erased := n.summed(t, "t5", "South desk", 14, mine)
-	must(0, n.e.AskErasure(t.Context(), second, erased, "time is over"))(t)
+	must(0, n.e.AskErasure(t.Context(), second, erased, "time is over", false))(t)
 	must(0, n.e.DecideErasure(t.Context(), dpo, must(n.e.Erasures(t.Context(), dpo))(t)[0].ID, true, "yes"))(t)
 	all, keys := []string{nord, sud, own, foreign, bare, erased, strings.Repeat("0", 32)}, []string{mine.ID()}
 

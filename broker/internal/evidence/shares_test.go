@@ -143,7 +143,7 @@ func TestCopyEnds(t *testing.T) {
 			}
 		}, ErrRevoked},
 		"erased": {func(t *testing.T, n *env, session string, _ promised) {
-			must(0, n.e.AskErasure(t.Context(), auditor, session, "time is over"))(t)
+			must(0, n.e.AskErasure(t.Context(), auditor, session, "time is over", false))(t)
 			must(0, n.e.DecideErasure(t.Context(), dpo, must(n.e.Erasures(t.Context(), dpo))(t)[0].ID, true, "yes"))(t)
 		}, ErrShredded},
 	} {

@@ -70,6 +70,11 @@ func (e *Evidence) shredHere(ctx context.Context, sid translog.ID, row *erasureR
 	if err := e.destroyShares(sid, ""); err != nil {
 		return fmt.Errorf("evidence: erasure: %w", err)
 	}
+	if row.Scope != eraseContents {
+		if err := e.endLog(ctx, sid, row.DecidedBy); err != nil {
+			return err
+		}
+	}
 	if err := e.keepProof(ctx, sid, false); err != nil {
 		return err
 	}

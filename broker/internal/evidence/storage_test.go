@@ -53,7 +53,7 @@ func TestFigures(t *testing.T) {
 		must(n.db.NewRaw("UPDATE sessions SET ended = ? WHERE id = ?", time.Now().AddDate(0, 0, days).UnixMilli(), id).Exec(t.Context()))(t)
 	}
 	must(0, n.e.PutHold(t.Context(), auditor, held, "court"))(t)
-	must(0, n.e.AskErasure(t.Context(), auditor, gone, "time is over"))(t)
+	must(0, n.e.AskErasure(t.Context(), auditor, gone, "time is over", false))(t)
 	must(0, n.e.DecideErasure(t.Context(), dpo, must(n.e.Erasures(t.Context(), dpo))(t)[0].ID, true, "the law says so"))(t)
 	live := n.record(t) // of a session that the database does not know yet
 	must(n.e.Opened(t.Context(), live.Path(), live.Head()))(t)

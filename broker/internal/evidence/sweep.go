@@ -36,20 +36,24 @@ type overRow struct {
 	LogMonths int
 	Emptied   bool
 	Readable  bool // some key of its recording exists
-	UnderWay  bool // an erasure is not decided, or not carried out to its end
+	Log       bool // the keys of its log exist
+	Undecided bool // an erasure is, or is not carried out
+	Unpurged  bool // its files are to be deleted
 }
 
-// over says whether everything that was promised is: the log's period, and the
-// recording's, which is longer in some classes.
-func (r overRow) over(now time.Time, months, days int) bool {
+// until is the end of the log's period, which is never shorter than the recording's.
+func (r overRow) until(months, days int) time.Time {
 	if r.LogMonths > 0 {
 		months = r.LogMonths
 	}
 	if r.KeepDays > 0 {
 		days = r.KeepDays
 	}
-	ended := moment(r.Ended)
-	return !now.Before(ended.AddDate(0, months, 0)) && !now.Before(ended.AddDate(0, 0, days))
+	log, recording := moment(r.Ended).AddDate(0, months, 0), moment(r.Ended).AddDate(0, 0, days)
+	if log.Before(recording) {
+		return recording
+	}
+	return log
 }
 
 // sweep deletes the rows of sessions whose period is over. Where a recording can
@@ -62,13 +66,17 @@ func (e *Evidence) sweep(ctx context.Context) error {
 	}
 	e.deciding.Lock() // no hold comes in between
 	defer e.deciding.Unlock()
-	empty, gone, err := e.overdue(ctx)
+	logs, empty, gone, err := e.overdue(ctx)
 	if err != nil {
 		return fmt.Errorf("evidence: sweep: %w", err)
 	}
-	for {
+	ended, err := e.endLogs(ctx, logs)
+	if err != nil {
+		return err
+	}
+	for ; ; ended = 0 {
 		some, others := min(sweepBatch, len(empty)), min(sweepBatch, len(gone))
-		if err := e.forgetRows(ctx, empty[:some], gone[:others]); err != nil {
+		if err := e.forgetRows(ctx, ended, empty[:some], gone[:others]); err != nil {
 			return fmt.Errorf("evidence: sweep: %w", err)
 		}
 		if empty, gone = empty[some:], gone[others:]; len(empty)+len(gone) == 0 {
@@ -77,40 +85,48 @@ func (e *Evidence) sweep(ctx context.Context) error {
 	}
 }
 
-// overdue finds the sessions that are to be emptied and those that go.
-func (e *Evidence) overdue(ctx context.Context) (empty, gone []string, err error) {
+// overdue finds the sessions whose logs' keys are to be destroyed, those that are to
+// be emptied and those that go.
+func (e *Evidence) overdue(ctx context.Context) (logs, empty, gone []string, err error) {
 	months, err := e.config.Sweep.LogMonths(ctx)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
 	days, err := e.config.Retention(ctx)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
 	now := e.config.Now()
 	var rows []overRow
 	err = e.config.Database.NewSelect().TableExpr("session_ends AS s").ColumnExpr("s.*").
 		ColumnExpr("EXISTS (SELECT 1 FROM log_segments AS l WHERE l.sid = s.id AND l.shred IS NULL) AS readable").
-		ColumnExpr("EXISTS (SELECT 1 FROM erasures AS x WHERE x.sid = s.id AND (x.decided = 0 OR x.approved AND (x.done = 0 OR x.purged = 0 AND ?))) AS under_way", e.config.PurgeAfter > 0).
+		ColumnExpr("EXISTS (SELECT 1 FROM log_keys AS k WHERE k.sid = s.id AND k.gone = 0) AS log").
+		ColumnExpr("EXISTS (SELECT 1 FROM erasures AS x WHERE x.sid = s.id AND (x.decided = 0 OR x.approved AND x.done = 0)) AS undecided").
+		ColumnExpr("EXISTS (SELECT 1 FROM erasures AS x WHERE x.sid = s.id AND x.approved AND x.purged = 0 AND ?) AS unpurged", e.config.PurgeAfter > 0).
 		Where("s.ended <= ?", now.UnixMilli()-leastMonth).
 		Where("NOT EXISTS (SELECT 1 FROM holds AS h WHERE h.sid = s.id AND h.released = 0)").OrderExpr("s.ended, s.id").Scan(ctx, &rows)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
 	for _, r := range rows {
 		switch {
-		case !r.over(now, months, days):
-		case !r.Readable && !r.UnderWay:
+		case now.Before(r.until(months, days)):
+		case !r.Readable && !r.Log && !r.Undecided && !r.Unpurged:
 			gone = append(gone, r.ID)
-		case !r.Emptied:
-			empty = append(empty, r.ID)
+		default:
+			if !r.Readable && r.Log && !r.Undecided {
+				logs = append(logs, r.ID)
+			}
+			if !r.Emptied {
+				empty = append(empty, r.ID)
+			}
 		}
 	}
-	return empty, gone, nil
+	return logs, empty, gone, nil
 }
 
 // forgetRows is one transaction of it.
-func (e *Evidence) forgetRows(ctx context.Context, empty, gone []string) error {
+func (e *Evidence) forgetRows(ctx context.Context, logs int, empty, gone []string) error {
 	return e.config.Database.RunInTx(ctx, nil, func(ctx context.Context, tx bun.Tx) error {
 		shares := 0
 		for _, d := range []*bun.DeleteQuery{
@@ -127,7 +143,7 @@ func (e *Evidence) forgetRows(ctx context.Context, empty, gone []string) error {
 			}
 			shares += int(n)
 		}
-		for _, table := range []string{"holds", "erasures", "checks"} {
+		for _, table := range []string{"holds", "erasures", "checks", "log_keys"} {
 			if _, err := tx.NewDelete().Table(table).Where("sid IN (?)", bun.List(slices.Concat(gone, none))).Exec(ctx); err != nil {
 				return err
 			}
@@ -138,10 +154,10 @@ func (e *Evidence) forgetRows(ctx context.Context, empty, gone []string) error {
 		if err := ops.ForgetActs(ctx, tx, e.config.Now().Add(-actsKept)); err != nil {
 			return err
 		}
-		if len(empty)+len(gone)+shares == 0 {
+		if logs+len(empty)+len(gone)+shares == 0 {
 			return nil
 		}
-		return ops.NoteAct(ctx, tx, "rows.deleted", ops.ByBroker, map[string]any{"sessions": len(gone), "emptied": len(empty), "shares": shares})
+		return ops.NoteAct(ctx, tx, "rows.deleted", ops.ByBroker, map[string]any{"sessions": len(gone), "emptied": len(empty), "shares": shares, "logs": logs})
 	})
 }
 

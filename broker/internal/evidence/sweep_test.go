@@ -30,17 +30,23 @@ func (n *env) sweeping(t testing.TB) {
 func (n *env) closed(t testing.TB, days, months int) string {
 	t.Helper()
 	id := n.session(t, "t1", "North desk", 9)
+	n.over(t, id, days, months)
+	return id
+}
+
+// over lets a session that the database knows be one that ended now.
+func (n *env) over(t testing.TB, id string, days, months int) {
+	t.Helper()
 	must(n.db.NewRaw(`UPDATE sessions SET ended = ?, keep_days = ?, log_months = ?, reason = 'printer', stars = 4, note = 'toner', memory = '{}',
 		ticket_hash = id WHERE id = ?`, n.config.Now().UnixMilli(), days, months, id).Exec(t.Context()))(t)
 	for _, state := range []string{"Ending", "Closed"} {
 		must(n.db.NewRaw("UPDATE sessions SET state = ? WHERE id = ?", state, id).Exec(t.Context()))(t)
 	}
-	return id
 }
 
 func (n *env) erased(t testing.TB, id string) {
 	t.Helper()
-	must(0, n.e.AskErasure(t.Context(), auditor, id, "time is over"))(t)
+	must(0, n.e.AskErasure(t.Context(), auditor, id, "time is over", false))(t)
 	for _, e := range must(n.e.erasures(t.Context(), dpo, id))(t) {
 		must(0, n.e.DecideErasure(t.Context(), dpo, e.ID, true, "the law says so"))(t)
 	}
@@ -82,7 +88,7 @@ func TestSweep(t *testing.T) {
 	gone, kept, held, long, asked, open := n.closed(t, 90, 6), n.closed(t, 90, 6), n.closed(t, 90, 6), n.closed(t, 400, 0), n.closed(t, 90, 6), n.session(t, "t1", "North desk", 9)
 	n.erased(t, gone)
 	must(0, n.e.PutHold(t.Context(), auditor, held, "court"))(t)
-	must(0, n.e.AskErasure(t.Context(), auditor, asked, "time is over"))(t)
+	must(0, n.e.AskErasure(t.Context(), auditor, asked, "time is over", false))(t)
 	for _, id := range []string{gone, kept} {
 		must(n.db.NewRaw(`INSERT INTO shares (id, sid, kind, addressee, addressee_name, token, by_id, by_name, made, until, tracks, from_ms, to_ms, cleared)
 			VALUES (?, ?, 'account', 'a', 'Anna', '', 'b', 'Dino', 0, 1, '1', 0, 0, TRUE)`, id, id).Exec(t.Context()))(t)

@@ -216,6 +216,8 @@ func (e *Evidence) Session(ctx context.Context, by access.Account, id string) (R
 		}
 		_, err := os.Stat(filepath.Clean(recordings.DefaultBag(path)))
 		part.Bag = err == nil
+		_, err = os.Stat(e.logKeysPath(segment{sid, row.Segment}))
+		part.Log = err == nil && part.Shredded
 		r.Bytes += part.Bytes
 		r.Parts = append(r.Parts, part)
 	}
@@ -227,7 +229,16 @@ func (e *Evidence) Session(ctx context.Context, by access.Account, id string) (R
 		return Recording{}, fmt.Errorf("evidence: %w", err)
 	}
 	r.Until = f.until(keep)
-	return r, nil
+	if r.LogUntil, err = e.logUntil(ctx, id); err != nil {
+		return Recording{}, err
+	}
+	all, err := e.erasures(ctx, by, id)
+	for _, x := range all {
+		if !x.Here.IsZero() {
+			r.Erased = append(r.Erased, x)
+		}
+	}
+	return r, err
 }
 
 type holdRow struct {

@@ -221,6 +221,7 @@ func (m *Manager) addSegment(ctx context.Context, r row, events ...logged) error
 			break
 		}
 	}
+	m.keepEvents(e, e.now()+time.Second)
 	if err := errors.Join(err, e.close()); err != nil {
 		return fmt.Errorf("%w: %w", ErrEvidence, err)
 	}
@@ -255,6 +256,8 @@ func (m *Manager) openEvidence(id recordings.SessionID, recipients Recipients, r
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("%w: %w", ErrEvidence, err), e.close())
 	}
-	e.proof = string(proof)
+	e.proof, e.readers = string(proof), recipients.Stanzas
+	l := m.config.Limits
+	m.keepEvents(e, l.Key+l.Joining+l.Active+l.Return+l.Removal) // after a crash nobody has its keys any more
 	return e, nil
 }

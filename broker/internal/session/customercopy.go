@@ -23,6 +23,11 @@ type Copies interface {
 	PromiseCopy(ctx context.Context, session string, token [sha256.Size]byte) (recordings.ShareTerms, error)
 	// KeepCopy keeps keys and log of a segment; nil leaves what is there.
 	KeepCopy(ctx context.Context, id recordings.SessionID, segment int, keys, log []byte) error
+	// PromiseLog is on what terms the keys of a session's events are kept, so that its
+	// log can be read longer than its recording; without tracks they are not.
+	PromiseLog(ctx context.Context, id recordings.SessionID) (recordings.ShareTerms, error)
+	// KeepLogKeys keeps those of a segment, encrypted for who reads the recording.
+	KeepLogKeys(ctx context.Context, id recordings.SessionID, segment int, keys []byte) error
 }
 
 // CopyKey is what a customer's browser gives: the public half of a key that it

@@ -22,7 +22,8 @@ type evidence struct {
 	video   *recordings.Video
 	started time.Time
 	global  GlobalLog
-	proof   string        // that the segment is on the global log
+	proof   string // that the segment is on the global log
+	readers []recordings.Stanza
 	copy    *logCopy      // the customer's; nil if there is none
 	cursor  []cursorPoint // since the last second
 	summary summary       // what auditors search by

@@ -390,6 +390,9 @@ func (s *session) close() {
 		s.giveUp(protocol.StateClosed, err)
 	}
 	s.keepCopies()
+	if !s.broken {
+		s.manager.keepEvents(s.evidence, s.evidence.now()+time.Second)
+	}
 	if err := s.evidence.close(); err != nil {
 		s.manager.config.Log.Error("recording is not closed", slog.String("session", s.id), slog.Any("error", err))
 	} else {

@@ -29,6 +29,7 @@ type Evidence interface {
 	// Segment opens the bytes of a segment, and says when they changed last.
 	Segment(ctx context.Context, by access.Account, grant, id string, n int) (io.ReadSeekCloser, time.Time, error)
 	Bag(ctx context.Context, by access.Account, grant, id string, n int) ([]byte, error)
+	LogKeys(ctx context.Context, by access.Account, grant, id string, n int) ([]byte, error)
 	// Proof needs no grant: there is no content in it.
 	Proof(ctx context.Context, by access.Account, id string) ([]byte, error)
 	Timestamp(ctx context.Context, by access.Account, id string) ([]byte, error)
@@ -70,6 +71,7 @@ func (w *Web) auditRoutes() map[string]http.Handler {
 		"/audit/sessions/{id}/index/{n}":    w.accounts.LoadSession(w.methods(w.auditAction(w.giveAudited(w.serveIndex)), nil)),
 		"/audit/sessions/{id}/records/{n}":  w.accounts.LoadSession(w.methods(w.auditAction(w.giveAudited(w.serveRecords)), nil)),
 		"/audit/sessions/{id}/bags/{n}":     w.staff(w.auditAction(w.giveBag), nil),
+		"/audit/sessions/{id}/logs/{n}":     w.staff(w.auditAction(w.giveLogKeys), nil),
 		"/audit/sessions/{id}/proof":        w.staff(w.auditAction(w.giveProof), nil),
 		"/audit/sessions/{id}/timestamp":    w.staff(w.auditAction(w.giveTimestamp), nil),
 	}
@@ -159,6 +161,7 @@ type option struct {
 type recordingRow struct {
 	ID, Short, Started, Length, Team, Technician, Ended, Size, Verdict string
 	State                                                              evidence.State
+	LogKept                                                            bool // its recording is erased
 	Test, Held, Shredded, Live                                         bool
 	Has                                                                []string
 }
@@ -257,7 +260,7 @@ func recordingsQuery(v url.Values) (q evidence.Query, wrong string) {
 
 func rowOf(p *page, s evidence.Summary) recordingRow {
 	row := recordingRow{ID: s.ID, Short: s.ID[:min(8, len(s.ID))], Started: minute(p, s.Started), Team: s.Team, Technician: s.Technician,
-		Test: s.Test, Held: s.Held, Shredded: s.Shredded, Live: s.Ended.IsZero(), State: s.Verdict, Size: sizeOf(s.Bytes)}
+		Test: s.Test, Held: s.Held, Shredded: s.Shredded, LogKept: s.LogKept, Live: s.Ended.IsZero(), State: s.Verdict, Size: sizeOf(s.Bytes)}
 	if row.Live {
 		row.Length = p.T("audit.live")
 	} else {

@@ -195,6 +195,20 @@ func (w *Web) giveBag(rw http.ResponseWriter, r *http.Request, by access.Account
 	return attach(rw, "application/json", downloadName(r.PathValue("id"), fmt.Sprintf("-%d.key", n)), bag)
 }
 
+// giveLogKeys serves the keys of a segment's events: they are a share, encrypted as a
+// key bag is.
+func (w *Web) giveLogKeys(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+	n, err := segmentNumber(r)
+	if err != nil {
+		return err
+	}
+	keys, err := w.evidence.LogKeys(r.Context(), by, grantOf(r), r.PathValue("id"), n)
+	if err != nil {
+		return err
+	}
+	return attach(rw, "application/json", downloadName(r.PathValue("id"), fmt.Sprintf("-%d.logkeys", n)), keys)
+}
+
 func (w *Web) giveProof(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	proof, err := w.evidence.Proof(r.Context(), by, r.PathValue("id"))
 	if err != nil {

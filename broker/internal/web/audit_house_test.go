@@ -186,6 +186,17 @@ func (s *shelf) Bag(_ context.Context, by access.Account, grant, id string, n in
 	return b, err
 }
 
+func (s *shelf) LogKeys(_ context.Context, by access.Account, grant, id string, n int) ([]byte, error) {
+	if err := s.granted(by, grant, id); err != nil {
+		return nil, err
+	}
+	b, err := os.ReadFile(filepath.Join(s.dir, fmt.Sprintf("%s-%d.logkeys", id, n)))
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, evidence.ErrShredded
+	}
+	return b, err
+}
+
 func (s *shelf) Proof(_ context.Context, by access.Account, id string) ([]byte, error) {
 	if _, err := s.find(by, id); err != nil {
 		return nil, err

@@ -24,8 +24,10 @@ type recordingPage struct {
 	Until    string
 	Holds    []string
 	Parts    []partRow
-	Readable bool // some segment can be read
-	Stamped  bool // an outside clock has seen its end
+	Readable bool // some segment can be read, or its log
+	Erased   []string
+	LogKept  string // how long the log stays; "": it does not
+	Stamped  bool   // an outside clock has seen its end
 	Verdict  verdictStrip
 	Reason   string // as it was typed
 	Wrong    string
@@ -44,7 +46,7 @@ type partRow struct {
 	Number               int
 	Size                 string
 	Final, Bag, Shredded bool
-	Purged               bool
+	Purged, Log          bool
 }
 
 // verdictStrip is a verdict in words.
@@ -69,6 +71,7 @@ type playSegment struct {
 	Number int   `json:"number"`
 	Bytes  int64 `json:"bytes"`
 	Bag    bool  `json:"bag"`
+	Log    bool  `json:"log"` // keys of its events, where there is no bag any more
 }
 
 type playKey struct {
@@ -113,8 +116,18 @@ func (w *Web) recordingOf(r *http.Request, by access.Account, p *page) (recordin
 		data.Holds = append(data.Holds, p.T("audit.hold", "name", isolate(h.By), "date", day(p, h.Since.UTC())))
 	}
 	for _, s := range rec.Parts {
-		data.Parts = append(data.Parts, partRow{Number: s.Number, Size: sizeOf(s.Bytes), Final: s.Final, Bag: s.Bag, Shredded: s.Shredded, Purged: s.Purged})
-		data.Readable = data.Readable || s.Bag && !s.Shredded
+		data.Parts = append(data.Parts, partRow{Number: s.Number, Size: sizeOf(s.Bytes), Final: s.Final, Bag: s.Bag, Shredded: s.Shredded, Purged: s.Purged, Log: s.Log})
+		data.Readable = data.Readable || s.Bag && !s.Shredded || s.Log
+	}
+	for _, e := range rec.Erased {
+		row := erasureOf(p, e)
+		data.Erased = append(data.Erased, row.Asked+" "+row.Outcome)
+	}
+	if rec.LogKept {
+		data.LogKept = p.T("audit.log_kept")
+		if !rec.LogUntil.IsZero() {
+			data.LogKept = p.T("audit.log_kept_until", "date", day(p, rec.LogUntil.UTC()))
+		}
 	}
 	return data, rec, nil
 }
@@ -256,7 +269,7 @@ func (w *Web) play(rw http.ResponseWriter, r *http.Request, by access.Account) e
 		Report: playReport{Office: p.Office.Name, Auditor: by.Name, Technician: rec.Technician, Team: rec.Team,
 			Verdict: data.Verdict.State, Reasons: data.Verdict.Reasons}}
 	for _, s := range rec.Parts {
-		data.Play.Segments = append(data.Play.Segments, playSegment{Number: s.Number, Bytes: s.Bytes, Bag: s.Bag && !s.Shredded})
+		data.Play.Segments = append(data.Play.Segments, playSegment{Number: s.Number, Bytes: s.Bytes, Bag: s.Bag && !s.Shredded, Log: s.Log})
 	}
 	data.UnlockHow, data.Keys = p.T("audit.play.unlock_how"), data.Play.Keys
 	if w.sharing != nil {

@@ -364,7 +364,7 @@ func TestCopyPagesInChromium(t *testing.T) {
 			for _, by := range []access.Account{account, admin} {
 				var err error
 				if by.Role == access.Auditor {
-					err = h.vault.AskErasure(t.Context(), by, c.id, "over")
+					err = h.vault.AskErasure(t.Context(), by, c.id, "over", false)
 				} else {
 					var all []evidence.Erasure
 					if all, err = h.vault.Erasures(t.Context(), by); err == nil {

@@ -18,7 +18,7 @@ type Decisions interface {
 	Subject(ctx context.Context, by access.Account, id string) (evidence.Subject, error)
 	PutHold(ctx context.Context, by access.Account, id, why string) error
 	ReleaseHolds(ctx context.Context, by access.Account, id, why string) error
-	AskErasure(ctx context.Context, by access.Account, id, why string) error
+	AskErasure(ctx context.Context, by access.Account, id, why string, keepLog bool) error
 	DecideErasure(ctx context.Context, by access.Account, erasure string, approve bool, why string) error
 }
 

@@ -27,7 +27,12 @@ func TestDecisionsInChromium(t *testing.T) {
 				}
 			}
 			must(h.vault.PutHold(t.Context(), officer, second, "court <b>7</b>"))
-			must(h.vault.AskErasure(t.Context(), officer, third, "asked for by the person concerned"))
+			must(h.vault.AskErasure(t.Context(), officer, third, "asked for by the person concerned", false))
+			logged := h.vault.session(t, "Dora Neri", old.Add(3*time.Hour))
+			must(h.vault.AskErasure(t.Context(), officer, logged, "time is over", true))
+			asked, err := h.vault.Subject(t.Context(), officer, logged)
+			must(err)
+			must(h.vault.DecideErasure(t.Context(), access.Account{ID: "other", Name: "Ugo Rosa", Role: access.Auditor}, asked.Erasures[0].ID, true, "yes"))
 			_, account := auditing(t, h, "dino@esempio.example")
 			b := newChromium(t, h, language)
 			b.keysInBrowser(account.Email, h.vault.auditor)
@@ -75,6 +80,18 @@ func TestDecisionsInChromium(t *testing.T) {
 					t.Errorf("the trail does not say %q: %s", words, said)
 				}
 			}
+
+			// Of a recording that is erased there is its log, and nothing else.
+			b.open("/audit/sessions/"+logged, "#reason")
+			b.look("37-log-kept")
+			b.watch(logged)
+			b.unlock(passphrase)
+			b.unlocked()
+			b.until(`document.querySelector("#events li")`)
+			if said := evaluate[string](b, `document.querySelector("#events").innerText`); !strings.Contains(said, "printer") || strings.Contains(said, "secret words") {
+				t.Errorf("what is shown of the log: %s", said)
+			}
+			b.look("38-log-alone")
 		})
 	}
 }

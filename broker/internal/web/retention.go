@@ -29,13 +29,14 @@ type retentionPage struct {
 	Held    []subjectRow
 
 	// Of the page that asks once more:
-	Step   string // ask, decide
-	Chosen []chosenRow
-	Lost   string
-	Why    string
-	Wrong  map[string]string
-	Max    int
-	Days   string
+	Step          string // ask, decide
+	Chosen        []chosenRow
+	Lost          string
+	MayKeep, Keep bool // their logs may stay; that is chosen
+	Why           string
+	Wrong         map[string]string
+	Max           int
+	Days          string
 }
 
 type erasureRow struct {
@@ -60,7 +61,7 @@ type subjectRow struct {
 }
 
 // chosenRow is a session that somebody is about to decide about: Pick is posted.
-type chosenRow struct{ Pick, Session, Short, Started, Technician, Team string }
+type chosenRow struct{ Pick, Session, Short, Started, Technician, Team, Scope string }
 
 func (w *Web) showRetention(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	said := ""
@@ -137,6 +138,9 @@ func erasureOf(p *page, e evidence.Erasure) erasureRow {
 	default:
 		row.Outcome = p.T("audit.retention.outcome.done", "name", isolate(e.DecidedBy), "time", minute(p, e.Done))
 	}
+	if e.Log {
+		row.Asked += " " + p.T("audit.retention.scope.contents")
+	}
 	return row
 }
 
@@ -193,7 +197,7 @@ func (w *Web) changeRetention(rw http.ResponseWriter, r *http.Request, by access
 	var refused []string
 	for _, id := range chosen {
 		if step == "ask" {
-			err = w.decisions.AskErasure(r.Context(), by, id, values.Get("why"))
+			err = w.decisions.AskErasure(r.Context(), by, id, values.Get("why"), values.Get("log") == "keep")
 		} else {
 			err = w.decisions.DecideErasure(r.Context(), by, id, step == "approve", values.Get("why"))
 		}
@@ -241,13 +245,14 @@ func (w *Web) sure(rw http.ResponseWriter, r *http.Request, by access.Account, s
 		}
 	}
 	of := map[string]string{} // erasure: session
+	logs := map[string]bool{} // of these the log is to stay
 	if step == "decide" {
 		all, err := w.decisions.Erasures(r.Context(), by)
 		if err != nil {
 			return err
 		}
 		for _, e := range all {
-			of[e.ID] = e.Session
+			of[e.ID], logs[e.Session] = e.Session, e.Log && e.Decided.IsZero()
 		}
 	}
 	for _, pick := range chosen {
@@ -260,8 +265,14 @@ func (w *Web) sure(rw http.ResponseWriter, r *http.Request, by access.Account, s
 			return err
 		}
 		row := rowOf(p, s.Summary)
-		data.Chosen = append(data.Chosen, chosenRow{pick, id, row.Short, row.Started, row.Technician, row.Team})
+		chosen := chosenRow{Pick: pick, Session: id, Short: row.Short, Started: row.Started, Technician: row.Technician, Team: row.Team}
+		if logs[id] {
+			chosen.Scope = p.T("audit.retention.scope.contents")
+		}
+		data.Chosen = append(data.Chosen, chosen)
+		data.MayKeep = data.MayKeep || step == "ask" && s.LogApart && !s.Shredded
 	}
+	data.Keep = values.Get("log") != "erase"
 	data.Lost = p.Count("sessions", len(chosen))
 	p.Data = data
 	return w.show(rw, status, "audit-sure", p)
@@ -321,7 +332,7 @@ func (w *Web) subject(rw http.ResponseWriter, r *http.Request, by access.Account
 	}
 	for _, e := range s.Erasures {
 		data.Erasures = append(data.Erasures, erasureOf(p, e))
-		data.MayAsk = data.MayAsk && !e.Decided.IsZero() && !e.Approved
+		data.MayAsk = data.MayAsk && !e.Decided.IsZero() && (!e.Approved || e.Log && s.LogKept)
 	}
 	p.Data = data
 	return w.show(rw, status, "audit-subject", p)

@@ -69,6 +69,13 @@ func (v *vault) session(t testing.TB, technician string, ended time.Time) string
 	check(err)
 	_, err = v.Opened(t.Context(), w.Path(), w.Head())
 	check(err)
+	terms, err := v.PromiseLog(t.Context(), w.Open().Session)
+	check(err)
+	terms.To = time.Minute
+	keys, err := w.ShareAmong(terms, recordings.Alone(recordings.ClassAuditor, v.auditor.Recipient())...)
+	check(err)
+	check(v.KeepLogKeys(t.Context(), w.Open().Session, 0, keys))
+	check(w.Append(recordings.TrackEvents, 0, 0, 0, []byte(`{"code":"session.issued","at_ms":0,"data":{"technician":{"name":"Anna Rossi","team":"Service desk"},"reason":"printer"}}`)))
 	check(w.Append(recordings.TrackChat, 0, time.Second, 0, []byte(`{"from":"`+technician+`","text":"secret words"}`)))
 	video := recordings.NewVideo(w, 0)
 	for n, f := range ivf(t, "../../../recordings/testdata/small.ivf") {

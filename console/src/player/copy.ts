@@ -127,7 +127,7 @@ async function open(): Promise<void> {
     const numbers = answer.segments.filter((s) => s.keys).map((s) => s.number);
     const entries = logs.flatMap((l) => l.entries);
     const r = numbers.length > 0
-      ? await Recording.open(server, answer.session, numbers, byShare({ identity: held.identity }))
+      ? await Recording.open(server, answer.session, numbers, byShare({ identities: [held.identity] }))
       : Recording.told(answer.session, Date.parse(entries[0]?.at ?? "") || 0);
     r.tell(entries.map((e, index) => ({ at: Math.max(0, Date.parse(e.at) - r.started), segment: 0, index, track: Track.events, code: e.code, data: e.data ?? {} })));
     recording = r;

@@ -13,7 +13,7 @@ export interface Keys {
 
 /** A Way to the keys of a segment: what the server has to give, and what opens it. */
 export interface Way {
-  readonly from: "bags" | "shares";
+  readonly from: "bags" | "shares" | "logs";
   open(text: string, open: Open): Promise<Keys>;
 }
 

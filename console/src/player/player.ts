@@ -8,6 +8,7 @@ import { byBag } from "./keys";
 import { Problem } from "./problem";
 import { Recording } from "./recording";
 import { Server } from "./server";
+import { byLog } from "./share";
 import { Sharing } from "./sharing";
 import { Theatre } from "./theatre";
 import { type LockedKey, Unlock } from "./unlock";
@@ -18,7 +19,7 @@ const idle = 15 * 60_000;
 
 interface Play {
   id: string;
-  segments: { number: number; bytes: number; bag: boolean }[];
+  segments: { number: number; bytes: number; bag: boolean; log: boolean }[];
   keys: LockedKey[];
   texts: Record<string, string>;
   report: About;
@@ -55,7 +56,9 @@ async function open(more: () => Promise<Identity>): Promise<void> {
   try {
     const identity = await more();
     identities = [...identities.filter((i) => i.id !== identity.id), identity];
-    recording = await Recording.open(server, play.id, play.segments.filter((s) => s.bag).map((s) => s.number), byBag(identities));
+    const bags = play.segments.filter((s) => s.bag);
+    const [parts, way] = bags.length > 0 ? [bags, byBag(identities)] : [play.segments.filter((s) => s.log), byLog(identities)];
+    recording = await Recording.open(server, play.id, parts.map((s) => s.number), way);
     unlock.done();
     touched = Date.now();
     await theatre.open(recording);

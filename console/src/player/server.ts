@@ -42,8 +42,8 @@ export class Server {
   /** range is the file from one byte up to another. */
   range = (segment: number, from: number, to: number): Promise<Bytes> => this.#bytes(`segments/${segment}`, [from, to]);
 
-  /** keys is what the way to the keys begins with: a key bag or a share. */
-  keys = async (from: "bags" | "shares", segment: number): Promise<string> => (await this.#get(`${from}/${segment}`)).text();
+  /** keys is what the way to the keys begins with: a key bag or a share, of the log where that is all there is. */
+  keys = async (from: "bags" | "shares" | "logs", segment: number): Promise<string> => (await this.#get(`${from}/${segment}`)).text();
 
   /** forms are what a share has besides keys, encrypted; null where there are none. */
   forms = async (): Promise<string | null> => {

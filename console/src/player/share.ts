@@ -94,8 +94,8 @@ class SharedKeys implements Keys {
   }
 }
 
-/** What opens a share: an identity that it names, or the secret of its link. */
-export type ShareKey = { identity: Identity } | { secret: Bytes };
+/** What opens a share: identities that it names, or the secret of its link. */
+export type ShareKey = { identities: readonly Identity[] } | { secret: Bytes };
 
 /** openShare opens the share of a segment. now, in ms since 1970: from `until` on it is refused. */
 export async function openShare(text: string, open: Open, by: ShareKey, now: number): Promise<Keys> {
@@ -109,7 +109,7 @@ export async function openShare(text: string, open: Open, by: ShareKey, now: num
     keys = await decrypt(s, await expand32(by.secret, utf8(info)));
     if (keys === null) throw new Problem("wrong_link");
   } else {
-    await openStanzas(s.stanzas, [by.identity], info, (z, p) => `${z.class} ${p.id}`, async (raw) => (keys = await decrypt(s, raw)) !== null);
+    await openStanzas(s.stanzas, by.identities, info, (z, p) => `${z.class} ${p.id}`, async (raw) => (keys = await decrypt(s, raw)) !== null);
   }
   if (keys === null || (keys as Bytes).length !== keySize * s.tracks.length * ((s.to - s.from) / minuteMs)) throw new Problem("wrong_bag");
   return new SharedKeys(s, keys);
@@ -117,6 +117,9 @@ export async function openShare(text: string, open: Open, by: ShareKey, now: num
 
 /** byShare is the way into a recording for who was given a share. */
 export const byShare = (key: ShareKey): Way => ({ from: "shares", open: (text, open) => openShare(text, open, key, Date.now()) });
+
+/** byLog is the way of auditors where a recording is erased and its log is not. */
+export const byLog = (identities: readonly Identity[]): Way => ({ from: "logs", open: (text, open) => openShare(text, open, { identities }, Date.now()) });
 
 /** lockForms encrypts what else a share has, under the secret of its link. */
 export async function lockForms(id: string, forms: readonly Form[], secret: Bytes): Promise<string> {
