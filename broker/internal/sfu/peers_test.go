@@ -179,10 +179,12 @@ type publisher struct {
 	room   *Room
 	pc     *webrtc.PeerConnection
 	track  *webrtc.TrackLocalStaticRTP
+	source uint32
 	cursor *webrtc.DataChannel
 
 	mu   sync.Mutex
 	asks []time.Time // key frames that were asked for
+	last uint32      // sender report that was answered
 }
 
 func publish(t testing.TB, room *Room) *publisher {
@@ -190,6 +192,7 @@ func publish(t testing.TB, room *Room) *publisher {
 	p := &publisher{room: room, pc: connection(t)}
 	p.track = must(webrtc.NewTrackLocalStaticRTP(webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypeAV1, ClockRate: 90000}, "screen", "x"))(t)
 	sender := must(p.pc.AddTrack(p.track))(t)
+	p.source = uint32(sender.GetParameters().Encodings[0].SSRC)
 	p.cursor = must(p.pc.CreateDataChannel(protocol.CursorChannel, nil))(t)
 	done := make(chan struct{})
 	go func() {
@@ -200,11 +203,16 @@ func publish(t testing.TB, room *Room) *publisher {
 				return
 			}
 			for _, x := range got {
-				if _, ok := x.(*rtcp.PictureLossIndication); ok {
-					p.mu.Lock()
+				p.mu.Lock()
+				switch x := x.(type) {
+				case *rtcp.PictureLossIndication:
 					p.asks = append(p.asks, time.Now())
-					p.mu.Unlock()
+				case *rtcp.ReceiverReport:
+					for _, report := range x.Reports {
+						p.last = report.LastSenderReport
+					}
 				}
+				p.mu.Unlock()
 			}
 		}
 	}()

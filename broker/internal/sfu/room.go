@@ -122,8 +122,9 @@ func (r *Room) Publish(ctx context.Context, offer string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("sfu: %w", err)
 	}
-	pc.OnTrack(func(track *webrtc.TrackRemote, _ *webrtc.RTPReceiver) {
+	pc.OnTrack(func(track *webrtc.TrackRemote, receiver *webrtc.RTPReceiver) {
 		if r.enter(pc, track) {
+			go r.hear(receiver)
 			defer r.readers.Done()
 			defer r.tracks.Done()
 			r.read(track)
@@ -193,9 +194,23 @@ func (r *Room) enter(pc *webrtc.PeerConnection, track *webrtc.TrackRemote) bool 
 	}
 	r.entered, r.source, r.track, r.group = true, track.SSRC(), track, group{}
 	r.seam.open()
-	r.readers.Add(1)
+	r.readers.Add(2)
 	r.tracks.Add(1)
 	return true
+}
+
+// hear reads the agent's sender reports until its connection is closed, so that our
+// receiver reports answer them: from these a browser knows its round trip, within
+// which it sends no packet a second time (RFC 3550 section 6.4.1). One that does not
+// know sends what is missing each time it is asked, and fills a small link with it.
+func (r *Room) hear(receiver *webrtc.RTPReceiver) {
+	defer r.readers.Done()
+	buf := make([]byte, 1500)
+	for {
+		if _, _, err := receiver.Read(buf); err != nil {
+			return
+		}
+	}
 }
 
 // read forwards and records until the agent's track ends. What cannot be

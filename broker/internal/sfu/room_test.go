@@ -335,6 +335,21 @@ func TestRetransmissionBehindALargeFrame(t *testing.T) {
 	rec.mu.Unlock()
 }
 
+// Who sends learns its round trip: its reports are answered.
+func TestSenderReportsAreAnswered(t *testing.T) {
+	room, _ := newRoom(t, newSFU(t))
+	room.Open()
+	agent := publish(t, room)
+	agent.send(t, packets(units(t)[:1], 1))
+	const at = 0x1234567890abcdef
+	eventually(t, "the report is answered", func() bool {
+		must(0, agent.pc.WriteRTCP([]rtcp.Packet{&rtcp.SenderReport{SSRC: agent.source, NTPTime: at}}))(t)
+		agent.mu.Lock()
+		defer agent.mu.Unlock()
+		return agent.last == at>>16&0xffffffff
+	})
+}
+
 func TestASecondPublisherReplacesTheFirst(t *testing.T) {
 	s := newSFU(t)
 	room, rec := newRoom(t, s)
