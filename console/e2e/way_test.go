@@ -44,6 +44,7 @@ func TestWholeWay(t *testing.T) {
 	w.session(root)
 	w.recovers(sheets)
 	w.isStolen(sheets[1])
+	w.searches()
 	w.watches()
 	w.exports()
 	w.shares()
@@ -101,6 +102,24 @@ func (w *way) isStolen(sheet recordings.Identity) {
 	w.must(w.broker.Stop())
 	w.leavesNothing(w.file, sheet, "quadragesima", "sexagesima", "septuagesima")
 	w.must(w.broker.Start(w.ctx))
+}
+
+// searches: the auditor finds it by a word of the note, which only the key opens, and that
+// it was read for this is on the log.
+func (w *way) searches() {
+	w.t.Helper()
+	w.must(w.auditor.Open(w.broker.URL + "/audit/search"))
+	w.must(w.auditor.Type("#reason", "Reclamo 17/2026"))
+	w.must(w.auditor.Click("form.card .primary"))
+	w.must(w.auditor.Until("locked", `document.querySelector("#unlock:not([hidden])")`))
+	w.stands(translog.KindSearch, 0)
+	w.must(w.auditor.Type("#unlock input[type=password]", keyPassphrase))
+	w.must(w.auditor.Click("#unlock button"))
+	w.must(w.auditor.Until("words", `document.querySelector("#searcher:not([hidden])")?.dataset.took`))
+	w.stands(translog.KindSearch, 1)
+	w.must(w.auditor.Type("#words", "SEPTUAGESIMA quadra"))
+	w.must(w.auditor.Until("found", `document.querySelector('#hits [data-hit="`+w.id+`"] mark')`))
+	w.picture("4-search", w.technician)
 }
 
 // watches: no byte before the viewing is on the log with its reason.
