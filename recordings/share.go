@@ -121,6 +121,21 @@ func (s *Session) ShareLink(t ShareTerms, secret ShareSecret) ([]byte, error) {
 	return s.share(t, func(k contentKey) ([]byte, error) { return newShare(k, s.open, t, nil, &secret) })
 }
 
+// Lend makes the share that opened this part anew for one more key, under the same
+// terms. The key is one that lives as long as a viewer runs, so that the viewer's
+// page needs neither the reader's own key nor the secret of a link.
+//
+// Errors: [ErrNotForYou] when it was not a share that opened it: see [Session.Rewrap].
+func (s *Session) Lend(to Recipient) ([]byte, error) {
+	part, ok := s.keys.(*sharedKeys)
+	if !ok {
+		return nil, fmt.Errorf("recordings: %w: no share opened it", ErrNotForYou)
+	}
+	j := part.share.json
+	j.Stanzas, j.Body = []stanzaJSON{}, ""
+	return j.seal(part.keys, s.open, Alone(classShare, to), nil)
+}
+
 func (s *Session) share(t ShareTerms, make func(contentKey) ([]byte, error)) ([]byte, error) {
 	all, ok := s.keys.(*trackKeys)
 	if !ok {
@@ -191,6 +206,11 @@ func newShare(k contentKey, o Open, t ShareTerms, to []Stanza, secret *ShareSecr
 			keys = append(keys, key...)
 		}
 	}
+	return j.seal(keys, o, to, secret)
+}
+
+// seal encrypts the keys, for recipients or for whoever has the secret.
+func (j shareJSON) seal(keys []byte, o Open, to []Stanza, secret *ShareSecret) ([]byte, error) {
 	var wrapping [32]byte
 	info := shareInfo(j.ID, o)
 	if secret != nil {

@@ -77,6 +77,25 @@ func TestShareOpensItsPart(t *testing.T) {
 		if _, err := part.Share(terms(TrackShell), friend.Recipient()); !errors.Is(err, ErrNotForYou) {
 			t.Errorf("%s: shared on: %v", name, err)
 		}
+		viewer := newTestIdentity(t)
+		lent, err := part.Lend(viewer.Recipient())
+		must(t, err)
+		again, err := ParseShare(lent)
+		must(t, err)
+		if !again.Until.Equal(share.Until) || again.Link() {
+			t.Errorf("%s: lent until %v", name, again.Until)
+		}
+		if _, err := OpenShared(path, again, shareNow, ByIdentity(friend)); !errors.Is(err, ErrNotForYou) {
+			t.Errorf("%s: what was lent to one key opens by another: %v", name, err)
+		}
+		if _, err := OpenShared(path, again, again.Until, ByIdentity(viewer)); !errors.Is(err, ErrExpired) {
+			t.Errorf("%s: lent for longer: %v", name, err)
+		}
+		seen, err := OpenShared(path, again, shareNow, ByIdentity(viewer))
+		must(t, err)
+		if got := fmt.Sprint(readAll(t, seen)); got != want {
+			t.Errorf("%s lends %s, want %s", name, got, want)
+		}
 		if _, err := part.Rewrap(Alone(ClassAuditor, friend.Recipient())); !errors.Is(err, ErrNotForYou) {
 			t.Errorf("%s: wrapped for others: %v", name, err)
 		}

@@ -7,12 +7,14 @@ import { byBag } from "./keys";
 import { Problem } from "./problem";
 import { Recording } from "./recording";
 import { Server } from "./server";
+import { byShare } from "./share";
 import { Theatre } from "./theatre";
 import { clock, say, speak } from "./words";
 
 interface View {
   id: string;
   segments: number[];
+  from: "bags" | "shares";
   identity: string;
   texts: Record<string, string>;
 }
@@ -39,7 +41,7 @@ const theatre = new Theatre(trouble);
 async function open(): Promise<void> {
   try {
     const identity = await lockPair(await readPair(view.identity));
-    recording = await Recording.open(new Server("./"), view.id, view.segments, byBag([identity]));
+    recording = await Recording.open(new Server("./"), view.id, view.segments, view.from === "shares" ? byShare({ identities: [identity] }) : byBag([identity]));
     await theatre.open(recording);
   } catch (e) {
     trouble(e);

@@ -14,9 +14,8 @@ import (
 )
 
 type view struct {
-	File     string   `arg:"" help:"A segment; those that go on from it (NAME-0.rec, NAME-1.rec, ...) are taken along."`
-	Identity []string `required:"" placeholder:"FILE" help:"An auditor's private key, the folder that keygen made, or what was typed from a printed sheet; two where two are needed."`
-	Bag      string   `placeholder:"FILE" help:"Key bag of the first segment; by default beside it, with .key."`
+	File string `arg:"" help:"A segment; those that go on from it (NAME-0.rec, NAME-1.rec, ...) are taken along, unless it is a share that opens it."`
+	reading
 	against
 }
 
@@ -46,6 +45,7 @@ type showing struct {
 	result   verdict.Result
 	readable map[string]string
 	parts    []*part
+	share    *recordings.Share // by which it was opened; nil by key bags
 	// secret is of a key pair that lives as long as this run: the page's browser
 	// opens by it what was wrapped for it here, and never has an auditor's key.
 	secret string
@@ -58,7 +58,7 @@ type part struct {
 	index  []byte // headers of all records, one behind the other
 	places []place
 	end    int64
-	bag    []byte // for the key of this run
+	keys   []byte // key bag or share, for the key of this run
 }
 
 // place says where a record lies.
@@ -79,9 +79,11 @@ func (v *view) prepare() (*showing, error) {
 	if err != nil {
 		return nil, err
 	}
-	paths, err := recordings.Segments(v.File)
-	if err != nil {
-		return nil, failure{exitUsage, err}
+	paths := []string{v.File}
+	if v.Share == "" {
+		if paths, err = recordings.Segments(v.File); err != nil {
+			return nil, failure{exitUsage, err}
+		}
 	}
 	own, err := recordings.NewIdentity()
 	if err != nil {
@@ -92,7 +94,7 @@ func (v *view) prepare() (*showing, error) {
 		return nil, err
 	}
 	for n, path := range paths {
-		if err := s.take(c, path, reading{Identity: v.Identity, Bag: v.Bag}, n == 0, own); err != nil {
+		if err := s.take(c, path, v.reading, n == 0, own); err != nil {
 			s.close()
 			return nil, err
 		}
@@ -109,7 +111,7 @@ func (s *showing) take(c *verdict.Case, path string, by reading, first bool, own
 		return err
 	}
 	defer opened.Close()
-	bag, err := opened.Rewrap(recordings.Alone(recordings.ClassAuditor, own.Recipient()))
+	keys, err := s.lend(opened, by, own.Recipient())
 	if err != nil {
 		return err
 	}
@@ -117,7 +119,7 @@ func (s *showing) take(c *verdict.Case, path string, by reading, first bool, own
 	if err != nil {
 		return failure{exitUsage, err}
 	}
-	p := &part{number: opened.Open().Segment, file: f, bag: bag.Bytes()}
+	p := &part{number: opened.Open().Segment, file: f, keys: keys}
 	s.session, s.parts = opened.Open().Session.String(), append(s.parts, p)
 	options := c.Options(path)
 	options.Each = p.add
@@ -130,6 +132,21 @@ func (s *showing) take(c *verdict.Case, path string, by reading, first bool, own
 		return failure{exitUsage, fmt.Errorf("%s: %w", filepath.Base(path), err)}
 	}
 	return nil
+}
+
+// lend wraps what opened a segment for the key of this run.
+func (s *showing) lend(opened *recordings.Session, by reading, to recordings.Recipient) ([]byte, error) {
+	if by.Share == "" {
+		bag, err := opened.Rewrap(recordings.Alone(recordings.ClassAuditor, to))
+		return bag.Bytes(), err
+	}
+	b, err := opened.Lend(to)
+	if err != nil {
+		return nil, err
+	}
+	share, err := recordings.ParseShare(b)
+	s.share = &share
+	return b, err
 }
 
 // add takes a record that is good into the index.

@@ -15,6 +15,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/log"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
@@ -37,7 +39,17 @@ func needsPlayer(t *testing.T) {
 func filmed(t *testing.T) *bench {
 	t.Helper()
 	b := newBench(t)
-	w, err := recordings.Create(b.conf)
+	b.film(t, 0, nil)
+	return b
+}
+
+// film records such a segment, 20 seconds behind the one before.
+func (b *bench) film(t *testing.T, number int, after *recordings.Head) recordings.Head {
+	t.Helper()
+	c := b.conf
+	begins := time.Duration(number) * 20 * time.Second
+	c.Segment, c.Continues, c.Now = number, after, func() time.Time { return c.Started.Add(begins) }
+	w, err := recordings.Create(c)
 	must(t, err)
 	b.file = filepath.Join(b.dir, recordings.SegmentName(b.conf.Session, 0))
 	film := recordings.NewVideo(w, 0)
@@ -48,20 +60,20 @@ func filmed(t *testing.T) *bench {
 		n := int(binary.LittleEndian.Uint32(raw))
 		frames, raw = append(frames, raw[12:12+n]), raw[12+n:]
 	}
-	must(t, w.Append(recordings.TrackEvents, 0, 0, 0, []byte(`{"code":"screen.shown","at_ms":0,"data":{"source":"monitor","width":160,"height":96}}`)))
+	must(t, w.Append(recordings.TrackEvents, 0, begins, 0, fmt.Appendf(nil, `{"code":"screen.shown","at_ms":%d,"data":{"source":"monitor","width":160,"height":96}}`, begins.Milliseconds())))
 	for second := range 6 {
 		for n := range 10 {
-			must(t, film.WriteFrame(time.Duration(second*1000+n*100)*time.Millisecond, frames[n%len(frames)], n%len(frames) == 0))
+			must(t, film.WriteFrame(begins+time.Duration(second*1000+n*100)*time.Millisecond, frames[n%len(frames)], n%len(frames) == 0))
 		}
-		at := time.Duration(second+1) * time.Second
+		at := begins + time.Duration(second+1)*time.Second
 		must(t, film.Flush(at))
-		must(t, w.Append(recordings.TrackChat, 0, at, 0, fmt.Appendf(nil, `{"from":"Anna Rossi","text":"second <b>%d</b>"}`, second+1)))
+		must(t, w.Append(recordings.TrackChat, 0, at, 0, fmt.Appendf(nil, `{"from":"Anna Rossi","text":"second <b>%d</b>"}`, int(at/time.Second))))
 		_, err := w.Seal()
 		must(t, err)
 	}
-	_, err = w.Close()
+	head, err := w.Close()
 	must(t, err)
-	return b
+	return head
 }
 
 // viewing is a run of the command view.
@@ -73,8 +85,9 @@ type viewing struct {
 	said  chan struct{} // closed then
 }
 
-// watch shows a recording, and waits for the address of its page.
-func (b *bench) watch(t *testing.T) *viewing {
+// watch shows a recording, by its auditor's key unless other arguments say by
+// what, and waits for the address of its page.
+func (b *bench) watch(t *testing.T, by ...string) *viewing {
 	t.Helper()
 	needsPlayer(t)
 	in, out := io.Pipe()
@@ -101,8 +114,11 @@ func (b *bench) watch(t *testing.T) *viewing {
 		must(t, err)
 		must(t, self.Signal(os.Interrupt))
 	}
+	if len(by) == 0 {
+		by = []string{"--identity", b.keys}
+	}
 	go func() {
-		code := run([]string{"view", b.file, "--identity", b.keys}, out, os.Stderr)
+		code := run(append([]string{"view", b.file}, by...), out, os.Stderr)
 		out.Close()
 		v.ended <- code
 	}()
@@ -223,6 +239,44 @@ func becomes(t *testing.T, ctx context.Context, expression string) {
 	}
 }
 
+// look checks the page with axe and for sideways scrolling, light and dark, wide
+// and narrow.
+func look(t *testing.T, ctx context.Context, name string) {
+	t.Helper()
+	axe, err := os.ReadFile("../../../console/node_modules/axe-core/axe.min.js")
+	must(t, err)
+	_, err = chromedp.Run(ctx, chromedp.Evaluate[bool](string(axe)+";true"))
+	must(t, err)
+	for _, v := range []struct {
+		scheme string
+		width  int64
+	}{{"light", 1440}, {"dark", 1440}, {"light", 320}, {"dark", 320}} {
+		command(t, ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: v.scheme}}})
+		must(t, chromedp.Do(ctx, chromedp.EmulateViewport(v.width, 900)))
+		becomes(t, ctx, fmt.Sprintf(`innerWidth === %d && matchMedia("(prefers-color-scheme: %s)").matches`, v.width, v.scheme))
+		what := fmt.Sprintf("%s-%s-%d", name, v.scheme, v.width)
+		found, err := chromedp.Run(ctx, chromedp.Evaluate[string](`axe.run().then((r) => r.violations.map((v) => v.id + " " + v.nodes.map((n) => n.html + " " + n.failureSummary).join(" ")).join("\n"))`, chromedp.EvalAwaitPromise))
+		must(t, err)
+		if found != "" {
+			t.Errorf("%s: axe: %s", what, found)
+		}
+		over, err := chromedp.Run(ctx, chromedp.Evaluate[int](`document.documentElement.scrollWidth - innerWidth`))
+		must(t, err)
+		if over > 0 {
+			t.Errorf("%s: %d pixels wider than the window", what, over)
+		}
+		shot(t, ctx, what+".png")
+	}
+}
+
+func command[P, R any](t *testing.T, ctx context.Context, c cdp.Command[P, R], params P) {
+	t.Helper()
+	must(t, chromedp.Do(ctx, chromedp.Func(func(ctx context.Context, target *chromedp.Target) error {
+		_, err := cdp.Call(ctx, target, c, params)
+		return err
+	})))
+}
+
 // shot saves the page where VERIFY_SHOTS names a folder.
 func shot(t *testing.T, ctx context.Context, name string) {
 	t.Helper()
@@ -248,16 +302,7 @@ func TestViewInChromium(t *testing.T) {
 	becomes(t, page, `Math.abs(document.querySelector("#theatre").dataset.at - 3500) < 2 && Math.abs(document.querySelector("#video").currentTime - 3.5) < 0.2`)
 	becomes(t, page, `(document.querySelector("#play").click(), true)`)
 	becomes(t, page, `document.querySelector("#theatre").dataset.at > 4500 && document.querySelector("#video").currentTime > 4.4`)
-	shot(t, page, "view.png")
-	axe, err := os.ReadFile("../../../console/node_modules/axe-core/axe.min.js")
-	must(t, err)
-	_, err = chromedp.Run(page, chromedp.Evaluate[bool](string(axe)+";true"))
-	must(t, err)
-	found, err := chromedp.Run(page, chromedp.Evaluate[string](`axe.run().then((r) => r.violations.map((v) => v.id + " " + v.nodes.map((n) => n.html).join(" ")).join("\n"))`, chromedp.EvalAwaitPromise))
-	must(t, err)
-	if found != "" {
-		t.Errorf("axe: %s", found)
-	}
+	look(t, page, "view")
 	v.stop()
 	<-v.ended
 }
@@ -286,7 +331,7 @@ func TestViewOfATamperedRecording(t *testing.T) {
 	becomes(t, page, `document.querySelector("#theatre:not([hidden])")?.dataset.seek && document.querySelector("#video").videoWidth === 160`)
 	becomes(t, page, `document.querySelector(".strip.tampered h2").textContent.startsWith("Tampered") && document.querySelector(".strip").textContent.includes("not as it was sealed")`)
 	becomes(t, page, `document.querySelector("#seek").max <= 3000 && !document.querySelector("#events").textContent.includes("<b>4</b>")`)
-	shot(t, page, "view-tampered.png")
+	look(t, page, "view-tampered")
 	v.stop()
 	if code := <-v.ended; code != exitTampered {
 		t.Errorf("it ended with %d", code)

@@ -48,6 +48,7 @@ func playerBuilt() bool {
 type viewData struct {
 	ID       string            `json:"id"`
 	Segments []int             `json:"segments"`
+	From     string            `json:"from"` // bags or shares
 	Identity string            `json:"identity"`
 	Texts    map[string]string `json:"texts"`
 }
@@ -120,7 +121,7 @@ func (s *showing) pages(catalog *lang.Catalog) http.Handler {
 		}
 	})
 	mux.HandleFunc("GET /index/{n}", s.of(func(rw http.ResponseWriter, _ *http.Request, p *part) { send(rw, p.index) }))
-	mux.HandleFunc("GET /bags/{n}", s.of(func(rw http.ResponseWriter, _ *http.Request, p *part) { send(rw, p.bag) }))
+	mux.HandleFunc("GET /"+s.from()+"/{n}", s.of(func(rw http.ResponseWriter, _ *http.Request, p *part) { send(rw, p.keys) }))
 	mux.HandleFunc("GET /records/{n}", s.of(giveRecords))
 	mux.HandleFunc("GET /segments/{n}", s.of(func(rw http.ResponseWriter, r *http.Request, p *part) {
 		rw.Header().Set("Content-Type", "application/octet-stream")
@@ -128,6 +129,14 @@ func (s *showing) pages(catalog *lang.Catalog) http.Handler {
 		http.ServeContent(rw, r, "", time.Time{}, io.NewSectionReader(p.file, 0, p.end))
 	}))
 	return mux
+}
+
+// from is what the page's way to the keys begins with.
+func (s *showing) from() string {
+	if s.share != nil {
+		return "shares"
+	}
+	return "bags"
 }
 
 // of finds the segment that the address names.
@@ -175,7 +184,7 @@ func giveRecords(rw http.ResponseWriter, r *http.Request, p *part) {
 
 // page is the page itself: the verdict in words stands in it, without a script.
 func (s *showing) page(rw http.ResponseWriter, t lang.Texts) {
-	data := viewData{ID: s.session, Segments: []int{}, Identity: s.secret, Texts: map[string]string{}}
+	data := viewData{ID: s.session, Segments: []int{}, From: s.from(), Identity: s.secret, Texts: map[string]string{}}
 	for _, prefix := range []string{"audit.e.", "audit.js.", "audit.lane.", "audit.permission.", "audit.end.", "log.e.", "log.by.", "log.source.", "log.state.", "count."} {
 		maps.Copy(data.Texts, t.All(prefix))
 	}
@@ -186,13 +195,33 @@ func (s *showing) page(rw http.ResponseWriter, t lang.Texts) {
 	state := map[verdict.State]string{verdict.Intact: "intact", verdict.Unverifiable: "unverifiable", verdict.Incomplete: "incomplete", verdict.Tampered: "tampered"}[s.result.State]
 	var page bytes.Buffer
 	err := viewPage.Execute(&page, map[string]any{"T": t.T, "Tag": t.Tag, "State": state, "Verdict": t.T("audit.verdict." + state), "Reasons": reasonsIn(t, s.result.Reasons),
-		"Tampered": s.result.State == verdict.Tampered, "ID": s.session, "Data": data})
+		"Tampered": s.result.State == verdict.Tampered, "ID": s.session, "Data": data, "Share": sharedIn(t, s.share)})
 	if err != nil {
 		http.Error(rw, err.Error(), http.StatusInternalServerError)
 		return
 	}
 	rw.Header().Set("Content-Type", "text/html; charset=utf-8")
 	_, _ = rw.Write(page.Bytes())
+}
+
+// sharedIn says what a share opens, and until when; nil without one.
+func sharedIn(t lang.Texts, s *recordings.Share) []string {
+	if s == nil {
+		return nil
+	}
+	var names []string
+	for _, track := range s.Tracks {
+		name := track.String()
+		if key := "audit.track." + strconv.Itoa(int(track)); t.Has(key) {
+			name = t.T(key)
+		}
+		names = append(names, name)
+	}
+	minutes := func(d time.Duration) string {
+		return fmt.Sprintf("%d:%02d:00", int(d.Hours()), int(d.Minutes())%60)
+	}
+	return []string{strings.Join(names, ", ") + " " + t.T("audit.range", "from", minutes(s.From), "to", minutes(s.To)),
+		t.T("audit.shares.until", "time", s.Until.Format("2006-01-02 15:04 UTC"))}
 }
 
 // reasonsIn says the findings in a language; one without words there in English.
