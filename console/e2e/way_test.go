@@ -259,7 +259,7 @@ func (w *way) shares() {
 	w.look("8-shared", w.auditor)
 	w.link, err = w.auditor.Text("#share-link")
 	w.must(err)
-	w.stands(translog.KindShare, 2) // the customer's own copy is the first
+	w.stands(translog.KindShare, 3) // the log's own keys and the customer's copy are the first
 	viewed := w.leaves(translog.KindAccess)
 
 	// The console leads there, and the link does the rest.
@@ -303,6 +303,7 @@ func (w *way) erases() {
 	w.must(w.auditor.Until("released", `document.querySelector('button[name="step"][value="put"]') !== null`))
 	w.must(w.auditor.Click(`button[value="review_ask"]`))
 	w.must(w.auditor.Until("asked once more", `document.querySelector('button[name="step"][value="ask"]') !== null`))
+	w.must(w.auditor.Click(`input[name="log"][value="erase"]`)) // the log as well
 	w.must(w.auditor.Type("#why", "Chiesto dalla persona"))
 	w.must(w.auditor.Click(`button[name="step"][value="ask"]`))
 	w.must(w.auditor.Until("asked", `location.pathname.startsWith("/audit/retention") && document.querySelector('button[name="step"][value="ask"]') === null`))
