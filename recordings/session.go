@@ -4,6 +4,8 @@ import (
 	"crypto/cipher"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"time"
 )
@@ -44,6 +46,20 @@ func OpenSession(path string, ids ...Identity) (*Session, error) {
 
 // DefaultBag is where the key bag of a segment lies: the same name with ".key".
 func DefaultBag(path string) string { return strings.TrimSuffix(path, ".rec") + ".key" }
+
+// FindBag is where a segment's key bag lies: beside it, or in the folder "bags" beside
+// that of the recordings, as a witness keeps them. Where there is none in either
+// place it is [DefaultBag].
+func FindBag(path string) string {
+	beside := DefaultBag(path)
+	apart := filepath.Join(filepath.Dir(path), "..", "bags", filepath.Base(beside))
+	for _, bag := range []string{beside, apart} {
+		if st, err := os.Stat(bag); err == nil && st.Mode().IsRegular() {
+			return bag
+		}
+	}
+	return beside
+}
 
 // OpenSessionBag is [OpenSession] with the key bag in another place.
 func OpenSessionBag(path, bag string, ids ...Identity) (*Session, error) {

@@ -164,6 +164,49 @@ func TestRenamedWithBag(t *testing.T) {
 	}
 }
 
+// TestBagsApart: a witness keeps recordings and key bags in two folders. They are
+// found wherever one stands, for every segment; a bag beside the recording goes
+// before, and a foreign one in the other folder opens nothing.
+func TestBagsApart(t *testing.T) {
+	b := newBench(t)
+	root := b.dir
+	rec, bags := filepath.Join(root, "rec"), filepath.Join(root, "bags")
+	must(t, os.Mkdir(rec, 0o700))
+	must(t, os.Mkdir(bags, 0o700))
+	b.conf.Dir, b.conf.BagDir = rec, bags
+	head := b.closed(t, 0, nil)
+	b.closed(t, 1, &head)
+	name := recordings.SegmentName(b.conf.Session, 0)
+	keys, err := filepath.Abs(b.keys)
+	must(t, err)
+	for at, file := range map[string]string{root: filepath.Join("rec", name), rec: name, bags: filepath.Join("..", "rec", name), "": filepath.Join(rec, name)} {
+		if at != "" {
+			t.Chdir(at)
+		}
+		if out, errs, code := verify(t, "session", file); code != exitUnverifiable || strings.Count(out, "readable by        1: ") != 2 {
+			t.Error(at, code, out, errs)
+		}
+		out := t.TempDir()
+		must(t, os.Remove(out))
+		if _, errs, code := verify(t, "open", file, "--identity", keys, "--out", out); code != exitUnverifiable || errs != "" {
+			t.Error(at, code, errs)
+		}
+	}
+	second := recordings.BagName(b.conf.Session, 1)
+	foreign, err := os.ReadFile(filepath.Join(bags, second))
+	must(t, err)
+	beside := filepath.Join(rec, recordings.BagName(b.conf.Session, 0))
+	must(t, os.WriteFile(beside, foreign, 0o600))
+	if out, _, _ := verify(t, "session", filepath.Join(rec, name)); !strings.Contains(out, "readable by        nobody") {
+		t.Error(out)
+	}
+	must(t, os.Remove(beside))
+	must(t, os.WriteFile(filepath.Join(bags, filepath.Base(beside)), foreign, 0o600))
+	if _, errs, code := verify(t, "open", filepath.Join(rec, name), "--identity", keys, "--out", filepath.Join(root, "none")); code == exitOK || errs == "" {
+		t.Error(code, errs)
+	}
+}
+
 func TestExitCodes(t *testing.T) {
 	b := newBench(t)
 	b.closed(t, 0, nil)

@@ -13,7 +13,7 @@ import (
 // reading is by what right contents are read: identities and a key bag, or a share.
 type reading struct {
 	Identity []string `placeholder:"FILE" help:"An auditor's private key, the folder that keygen made, or what was typed from a printed sheet; two where two are needed."`
-	Bag      string   `placeholder:"FILE" help:"Key bag of the first segment; by default beside it, with .key."`
+	Bag      string   `placeholder:"FILE" help:"Key bag of the first segment; by default beside it, with .key, or in the folder bags beside that of the recording."`
 	Share    string   `placeholder:"FILE" help:"A share instead of a key bag: only its tracks and minutes are read."`
 	Secret   string   `placeholder:"TEXT" help:"The secret of a shared link (behind its #), instead of an identity."`
 }
@@ -71,7 +71,7 @@ func (r reading) bag(path string, first bool) string {
 	if first && r.Bag != "" {
 		return r.Bag
 	}
-	return recordings.DefaultBag(path)
+	return recordings.FindBag(path)
 }
 
 func (r reading) openExcerpt(e recordings.Excerpt) (*recordings.Session, error) {

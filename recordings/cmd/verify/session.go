@@ -64,7 +64,7 @@ type session struct {
 	against
 	outside
 	Timestamp string `placeholder:"FILE" help:"Timestamp of the session; by default the one beside it (ID.stamp)."`
-	Bag       string `placeholder:"FILE" help:"Key bag of the first segment; by default beside it, with .key."`
+	Bag       string `placeholder:"FILE" help:"Key bag of the first segment; by default beside it, with .key, or in the folder bags beside that of the recording."`
 }
 
 // Run checks the recording and prints what it found; the exit code is the verdict.
@@ -107,7 +107,7 @@ func (s *session) bag(path string) string {
 	if s.Bag != "" && path == s.File {
 		return s.Bag
 	}
-	return recordings.DefaultBag(path)
+	return recordings.FindBag(path)
 }
 
 // readable says whom the contents were encrypted for.
