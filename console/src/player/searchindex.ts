@@ -26,6 +26,11 @@ export const fold = (text: string): string => text.normalize("NFKD").replace(/\p
 /** wordsIn are the words of a question, folded. */
 export const wordsIn = (question: string): string[] => [...new Set(fold(question).split(/\s+/).filter((w) => w !== ""))];
 
+/** How much of a session's number has to be typed: shorter ones would be found in many. */
+const leastNumber = 6;
+
+const begins = (id: string, word: string) => word.length >= leastNumber && id.startsWith(word);
+
 export class Index {
   readonly #entries: Entry[] = [];
 
@@ -38,10 +43,10 @@ export class Index {
     this.#entries.push({ id, words, folded: fold(Object.values(words).join("\n")) });
   }
 
-  /** find returns the ids of the sessions that have all words. */
+  /** find returns the ids of the sessions that have all words, or whose number begins with them. */
   find(words: readonly string[]): string[] {
     if (words.length === 0) return [];
-    return this.#entries.filter((e) => words.every((w) => e.folded.includes(w))).map((e) => e.id);
+    return this.#entries.filter((e) => words.every((w) => e.folded.includes(w) || begins(e.id, w))).map((e) => e.id);
   }
 
   /** hits says of some of them where the words stand. */
@@ -53,7 +58,8 @@ export class Index {
         id: e.id,
         places: Object.entries(e.words)
           .map(([name, text]) => ({ name, text }))
-          .filter(({ text }) => words.some((w) => fold(text).includes(w))),
+          .filter(({ text }) => words.some((w) => fold(text).includes(w)))
+          .concat(words.some((w) => begins(e.id, w)) ? [{ name: "number", text: e.id }] : []),
       }));
   }
 }

@@ -149,7 +149,7 @@ async function read(first: Identity): Promise<void> {
     if (own === undefined) continue;
     if (own === null) left.empty++;
     const end = s.end === "" ? "" : say(`audit.end.${s.end}`);
-    index.add(id, { ...joined([{ people: s.technician, team: s.team }, own ?? {}, { end }]), number: id });
+    index.add(id, joined([{ people: s.technician, team: s.team }, own ?? {}, { end }]));
   }
   progress.hidden = true;
   state.textContent = say("audit.js.search_ready", { sessions: count("sessions", index.size) });
