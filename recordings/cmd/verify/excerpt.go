@@ -20,7 +20,7 @@ type excerptMake struct {
 	File   string        `arg:"" help:"A segment."`
 	Out    string        `required:"" placeholder:"FILE" help:"The excerpt."`
 	Record []uint64      `placeholder:"N" help:"These records, by number."`
-	Track  []string      `placeholder:"TRACK" help:"Only this content: events, video, chat, shell, files, meta or a number."`
+	Track  []string      `placeholder:"TRACK" help:"Only this content: events, video, chat, shell, files, meta, search or a number."`
 	From   time.Duration `placeholder:"TIME" help:"Since the start of the session, as 1h2m3s."`
 	To     time.Duration `placeholder:"TIME" help:"Until then; without it to the end."`
 }

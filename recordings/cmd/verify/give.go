@@ -16,7 +16,7 @@ type share struct {
 	Out   string        `required:"" placeholder:"FILE" help:"The share."`
 	For   []string      `xor:"to" placeholder:"FILE" help:"Public keys of who may read it."`
 	Link  bool          `xor:"to" help:"For whoever has a secret, which is printed."`
-	Track []string      `required:"" placeholder:"TRACK" help:"What is shared: events, video, chat, shell, files, meta or a number."`
+	Track []string      `required:"" placeholder:"TRACK" help:"What is shared: events, video, chat, shell, files, meta, search or a number."`
 	From  time.Duration `placeholder:"TIME" help:"Since the start of the session, as 1h2m3s; rounded down to a minute."`
 	To    time.Duration `required:"" placeholder:"TIME" help:"Until then; rounded up to a minute."`
 	Days  int           `default:"7" help:"After so many days no reader opens it."`
