@@ -81,8 +81,7 @@ func (e *Evidence) KeepLogKeys(ctx context.Context, id recordings.SessionID, num
 	if err != nil || row.ID == "" || row.Gone > 0 {
 		return err
 	}
-	path := e.logKeysPath(segment{translog.ID(id), number})
-	if err := errors.Join(os.WriteFile(path+".new", keys, 0o640), os.Rename(path+".new", path)); err != nil {
+	if err := replaceFile(e.logKeysPath(segment{translog.ID(id), number}), keys); err != nil {
 		return fmt.Errorf("evidence: log keys: %w", err)
 	}
 	return nil
