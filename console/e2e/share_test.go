@@ -287,8 +287,9 @@ func (o *office) tellsOfItsNetwork() {
 	o.t.Helper()
 	o.must(o.console.Key("q"))
 	o.verdict(customers, known)
-	ok, err := stage.Eval[bool](o.page, itsNetwork)
-	o.must(err)
+	if ok, err := stage.Eval[bool](o.page, itsNetwork); err != nil || !ok {
+		o.t.Fatal(err)
+	}
 	for _, c := range []struct {
 		told, says string
 		part       int
@@ -297,7 +298,7 @@ func (o *office) tellsOfItsNetwork() {
 		{`{ reason: "cpu" }`, "The customer's computer is slow in making the picture", encoder},
 		{`{ reason: "bandwidth" }`, "The customer's network is slow", customers},
 	} {
-		if ok, err = stage.Eval[bool](o.page, `(told = `+c.told+`, true)`); err != nil || !ok {
+		if ok, err := stage.Eval[bool](o.page, `(told = `+c.told+`, true)`); err != nil || !ok {
 			o.t.Fatal(err)
 		}
 		o.verdict(c.part, fmt.Sprintf("v.includes(%q)", c.says))
