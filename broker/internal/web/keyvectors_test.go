@@ -257,7 +257,7 @@ func (b *chromium) shareVectors(v keyVectors, link, share string) {
 	}
 	here := fmt.Sprintf(`{sid: %q, segment: 0}`, v.Sid)
 	secret := fmt.Sprintf(`{secret: player.unbase64url32(%q)}`, v.Link.Secret)
-	identity := fmt.Sprintf(`{identity: await whole(%q)}`, v.Identities["technician"].Secret)
+	identity := fmt.Sprintf(`{identities: [await whole(%q)]}`, v.Identities["technician"].Secret)
 	const opened = "3/1, 4/1, word 0, word 1"
 	wrong := map[bool]string{true: "A", false: "B"}[v.Link.Secret[0] == 'B'] + v.Link.Secret[1:]
 	for name, c := range map[string]struct {
@@ -270,7 +270,7 @@ func (b *chromium) shareVectors(v keyVectors, link, share string) {
 		"link, at its end":        {link, secret, here, last + 1, "expired"},
 		"share, at its end":       {share, identity, here, last + 1, "expired"},
 		"another secret":          {link, fmt.Sprintf(`{secret: player.unbase64url32(%q)}`, wrong), here, last, "wrong_link"},
-		"another identity":        {share, fmt.Sprintf(`{identity: await whole(%q)}`, v.Identities["auditor"].Secret), here, last, "foreign_key"},
+		"another identity":        {share, fmt.Sprintf(`{identities: [await whole(%q)]}`, v.Identities["auditor"].Secret), here, last, "foreign_key"},
 		"an identity for a link":  {link, identity, here, last, "foreign_key"},
 		"a secret for a share":    {share, secret, here, last, "foreign_key"},
 		"another segment":         {link, secret, fmt.Sprintf(`{sid: %q, segment: 1}`, v.Sid), last, "wrong_bag"},
