@@ -73,7 +73,7 @@ func (o *office) poorProgram(network *stage.Network) {
 	}
 	o.picture("one-poor", o.technician)
 	o.must(o.console.Click(`[data-testid="end-session"]`))
-	o.must(o.customer.Confirm(o.ctx, "Consento – "))
+	o.must(o.customer.Confirm(o.ctx, "Consento – rimosso"))
 	_, err = agent.Exit(o.ctx)
 	o.must(err)
 	o.must(o.console.State("Closed"))

@@ -151,7 +151,7 @@ func TestShowOneProgram(t *testing.T) {
 		o.tells(protocol.SharingShown)
 		o.sees("the program once more", func(img image.Image) bool { return like(img, green) > 10_000 })
 		o.must(o.console.Click(`[data-testid="end-session"]`))
-		o.must(o.customer.Confirm(o.ctx, "Consento – "))
+		o.must(o.customer.Confirm(o.ctx, "Consento – rimosso"))
 		_, err = agent.Exit(o.ctx)
 		o.must(err)
 		o.must(o.console.State("Closed"))
