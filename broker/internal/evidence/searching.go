@@ -4,14 +4,11 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"slices"
-	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/uptrace/bun"
 
@@ -66,23 +63,12 @@ func (e *Evidence) BeginSearch(ctx context.Context, by access.Account, reason st
 	if !access.Can(by, access.ReadEvidence, access.Scope{Territory: by.Territory}) {
 		return "", ErrForbidden
 	}
-	reason = strings.TrimSpace(reason)
-	if n := utf8.RuneCountInString(reason); n == 0 || n > MaxReason || !utf8.ValidString(reason) {
-		return "", ErrReason
-	}
-	readers, err := e.readers(ctx)
+	body, err := e.state(ctx, by, reason, searchWay)
 	if err != nil {
-		return "", fmt.Errorf("evidence: %w", err)
-	}
-	body, err := json.Marshal(viewBody{e.config.Now().UTC(), by.ID, by.Name, searchWay, reason})
-	if err != nil {
-		return "", fmt.Errorf("evidence: %w", err)
-	}
-	s := &search{id: newID()}
-	rand.Read(s.salt[:]) // never fails, crypto/rand
-	if s.body, err = e.seal(body, readers); err != nil {
 		return "", err
 	}
+	s := &search{id: newID(), body: body}
+	rand.Read(s.salt[:]) // never fails, crypto/rand
 	now := e.config.Now()
 	return e.grants.put(grant{account: by.ID, session: searching, until: now.Add(grantTime), search: s}, now)
 }

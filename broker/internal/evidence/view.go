@@ -96,19 +96,7 @@ func (e *Evidence) View(ctx context.Context, by access.Account, id, reason, how 
 	if err != nil {
 		return "", err
 	}
-	reason = strings.TrimSpace(reason)
-	if n := utf8.RuneCountInString(reason); n == 0 || n > MaxReason || !utf8.ValidString(reason) {
-		return "", ErrReason
-	}
-	readers, err := e.readers(ctx)
-	if err != nil {
-		return "", fmt.Errorf("evidence: %w", err)
-	}
-	body, err := json.Marshal(viewBody{e.config.Now().UTC(), by.ID, by.Name, how, reason})
-	if err != nil {
-		return "", fmt.Errorf("evidence: %w", err)
-	}
-	hash, err := e.seal(body, readers)
+	hash, err := e.state(ctx, by, reason, how)
 	if err != nil {
 		return "", err
 	}
@@ -116,6 +104,24 @@ func (e *Evidence) View(ctx context.Context, by access.Account, id, reason, how 
 		return "", err
 	}
 	return e.grants.give(by.ID, f.ID, e.config.Now())
+}
+
+// state seals who reads, how and why, for those who read the trail, and returns the
+// hash for the leaf. ErrReason: it says no reason, or one that is too long.
+func (e *Evidence) state(ctx context.Context, by access.Account, reason, how string) (hash translog.Hash, err error) {
+	reason = strings.TrimSpace(reason)
+	if n := utf8.RuneCountInString(reason); n == 0 || n > MaxReason || !utf8.ValidString(reason) {
+		return hash, ErrReason
+	}
+	readers, err := e.readers(ctx)
+	if err != nil {
+		return hash, fmt.Errorf("evidence: %w", err)
+	}
+	body, err := json.Marshal(viewBody{e.config.Now().UTC(), by.ID, by.Name, how, reason})
+	if err != nil {
+		return hash, fmt.Errorf("evidence: %w", err)
+	}
+	return e.seal(body, readers)
 }
 
 func newID() (id translog.ID) {
