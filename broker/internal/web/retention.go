@@ -11,6 +11,7 @@ import (
 	"consento/broker/internal/access"
 	"consento/broker/internal/evidence"
 	"consento/protocol/lang"
+	"consento/recordings/translog"
 )
 
 // maxPicks bounds what is decided about at once.
@@ -122,6 +123,17 @@ func until(p *page, s evidence.Subject) string {
 	return day(p, s.Until)
 }
 
+// witnessNames lists witnesses as the storage page calls them.
+func witnessNames(p *page, names []string) string {
+	said := make([]string, len(names))
+	for i, name := range names {
+		if said[i] = isolate(name); name == translog.EmbeddedWitness {
+			said[i] = p.T("audit.storage.witness.embedded")
+		}
+	}
+	return strings.Join(said, ", ")
+}
+
 func erasureOf(p *page, e evidence.Erasure) erasureRow {
 	row := erasureRow{ID: e.ID, Session: e.Session, Short: e.Session[:min(8, len(e.Session))], Started: minute(p, e.Started), Technician: e.Technician, Team: e.Team,
 		Asked: p.T("audit.retention.asked_by", "name", isolate(e.AskedBy), "role", p.T("signin.role."+e.AskedRole), "time", minute(p, e.Asked))}
@@ -132,7 +144,7 @@ func erasureOf(p *page, e evidence.Erasure) erasureRow {
 	case !e.Approved:
 		row.Outcome = p.T("audit.retention.outcome.refused", "name", isolate(e.DecidedBy), "time", minute(p, e.Decided))
 	case e.Done.IsZero() && !e.Here.IsZero() && len(e.Waits) > 0:
-		row.Outcome = p.T("audit.retention.outcome.elsewhere", "name", isolate(e.DecidedBy), "time", minute(p, e.Here), "witness", isolate(strings.Join(e.Waits, ", ")))
+		row.Outcome = p.T("audit.retention.outcome.elsewhere", "name", isolate(e.DecidedBy), "time", minute(p, e.Here), "witness", witnessNames(p, e.Waits))
 	case e.Done.IsZero():
 		row.Outcome = p.T("audit.retention.outcome.under_way", "name", isolate(e.DecidedBy), "time", minute(p, e.Decided))
 	default:
