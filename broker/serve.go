@@ -114,6 +114,13 @@ func (b *broker) open(ctx context.Context) error {
 		return err
 	}
 	b.later(release)
+	moved, err := b.folder.MoveBags()
+	if err != nil {
+		return err
+	}
+	if moved > 0 {
+		b.log.Info("keys lie apart from the recordings now", slog.Int("files", moved), slog.String("folder", b.folder.Bags()))
+	}
 	if b.listener, err = net.Listen("tcp", b.config.Listen); err != nil {
 		return fmt.Errorf("listen on %s: %w", b.config.Listen, err)
 	}
@@ -174,7 +181,7 @@ func (b *broker) compose(ctx context.Context, secrets *ops.Secrets) error {
 	sign := func(auditors ed25519.PublicKey) error {
 		return b.signManifest(secrets.LogKey().Public().(ed25519.PublicKey), auditors)
 	}
-	b.evidence, err = evidence.Open(ctx, evidence.Config{Database: b.db, Folder: b.folder.Log(), Recordings: b.folder.Evidence(), Origin: origin,
+	b.evidence, err = evidence.Open(ctx, evidence.Config{Database: b.db, Folder: b.folder.Log(), Recordings: b.folder.Evidence(), Bags: b.folder.Bags(), Origin: origin,
 		Key: secrets.LogKey(), Readers: b.access.TrailReaders, Policies: b.folder.Keys(), PolicyChanged: sign, Retention: b.retention, Copies: b.copies,
 		Keys: b.evidenceKeys, Sweep: b.sweep(), Witness: witness, Timestamps: clock, MinFree: int64(b.config.Evidence.MinFree), PurgeAfter: time.Duration(b.config.Evidence.PurgeAfter), Logger: b.log})
 	if err != nil {
@@ -191,7 +198,7 @@ func (b *broker) compose(ctx context.Context, secrets *ops.Secrets) error {
 	}
 	space := ops.FolderCheck(b.folder.Evidence(), b.config.Evidence.MinFree)
 	b.sessions, err = session.New(ctx, session.Config{
-		Database: b.db, Media: b.media, Evidence: b.folder.Evidence(), Origin: b.url,
+		Database: b.db, Media: b.media, Evidence: b.folder.Evidence(), Bags: b.folder.Bags(), Origin: b.url,
 		Recipients: b.recipients, Kept: b.kept, Technician: b.technician, Space: space, Office: b.person,
 		Terms: func(ctx context.Context, language string) (protocol.Terms, error) {
 			office, err := b.office(ctx)

@@ -35,21 +35,21 @@ type keyring interface {
 	erase()
 }
 
-// OpenSession opens a segment with its key bag (the same name with ".key") by
-// the identities: one of them, or two together where the bag asks for two.
+// OpenSession opens a segment with its key bag (where [FindBag] finds it) by the
+// identities: one of them, or two together where the bag asks for two.
 //
 // Errors: [ErrNotForYou], [ErrMoreKeys], [ErrBagMismatch], [ErrMalformed], and those of
 // [ReadOpen].
 func OpenSession(path string, ids ...Identity) (*Session, error) {
-	return OpenSessionBag(path, DefaultBag(path), ids...)
+	return OpenSessionBag(path, FindBag(path), ids...)
 }
 
 // DefaultBag is where the key bag of a segment lies: the same name with ".key".
 func DefaultBag(path string) string { return strings.TrimSuffix(path, ".rec") + ".key" }
 
 // FindBag is where a segment's key bag lies: beside it, or in the folder "bags" beside
-// that of the recordings, as a witness keeps them. Where there is none in either
-// place it is [DefaultBag].
+// that of the recordings, as brokers and witnesses keep them. Where there is none in
+// either place it is [DefaultBag].
 func FindBag(path string) string {
 	beside := DefaultBag(path)
 	apart := filepath.Join(filepath.Dir(path), "..", "bags", filepath.Base(beside))

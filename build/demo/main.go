@@ -187,7 +187,7 @@ func (d *demo) evidence() error {
 	if err != nil || len(files) != 1 {
 		return errors.Join(err, fmt.Errorf("%d recordings instead of one", len(files)))
 	}
-	bag := files[0][:len(files[0])-len(".rec")] + ".key"
+	bag := filepath.Join(d.broker.Data, "bags", strings.TrimSuffix(filepath.Base(files[0]), ".rec")+".key")
 	keys := filepath.Join(d.out, "keys")
 	if err := os.MkdirAll(keys, 0o755); err != nil {
 		return err

@@ -14,6 +14,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 
 	"consento/build/stage"
@@ -43,7 +44,7 @@ func (o *office) steals(recording string) *thief {
 	var err error
 	th.open, err = recordings.ReadOpen(recording)
 	o.must(err)
-	bag, err := recordings.ReadBag(recordings.DefaultBag(recording))
+	bag, err := recordings.ReadBag(recordings.FindBag(recording))
 	o.must(err)
 	for _, s := range bag.Stanzas() {
 		for _, id := range s.IDs {
@@ -144,6 +145,39 @@ func (th *thief) named(public []byte) bool {
 	return th.ids[hex.EncodeToString(sum[:8])]
 }
 
+// wrapped says in which files of a folder of the broker's data keys lie, though they
+// are encrypted: whatever has recipients.
+func (th *thief) wrapped(folder string) (found []string) {
+	for path, b := range th.files {
+		if filepath.Base(filepath.Dir(path)) == folder && (bytes.Contains(b, []byte(`"stanzas"`)) || bytes.Contains(b, []byte(`"kem"`))) {
+			found = append(found, filepath.Base(path))
+		}
+	}
+	return found
+}
+
+// carriesNoKeys: a thief of the recordings folder, or of its backup, has no key bag and
+// no share at all, whatever keys he comes by later.
+func (o *office) carriesNoKeys(th *thief) {
+	o.t.Helper()
+	if found := th.wrapped("evidence"); len(found) > 0 {
+		o.t.Errorf("keys among the recordings: %v", found)
+	}
+	for path := range th.files {
+		verifies := []string{".rec", ".cosig", ".proof", ".stamp"}
+		if filepath.Base(filepath.Dir(path)) == "evidence" && !slices.Contains(verifies, filepath.Ext(strings.TrimSuffix(path, ".new"))) {
+			o.t.Errorf("among the recordings: %s", filepath.Base(path))
+		}
+	}
+	kinds := map[string]bool{}
+	for _, name := range th.wrapped("bags") {
+		kinds[filepath.Ext(name)] = true
+	}
+	if !kinds[".key"] || !kinds[".logkeys"] {
+		o.t.Errorf("keys that are found where they are: %v; this would prove nothing", kinds)
+	}
+}
+
 // leavesNothing is the theft: no word of a session that is over, and no key to it.
 // sheet is one of the printed keys, by which the search shows that it finds any.
 func (o *office) leavesNothing(recording string, sheet recordings.Identity, words ...string) {
@@ -161,6 +195,7 @@ func (o *office) leavesNothing(recording string, sheet recordings.Identity, word
 	if found := th.opens(); len(found) > 0 {
 		o.t.Errorf("keys to the recording: %v", found)
 	}
+	o.carriesNoKeys(th)
 	secret, err := sheet.Secret()
 	o.must(err)
 	if found := (&thief{files: map[string][]byte{"notes.txt": []byte("my key: " + secret + "\n")}, open: th.open, ids: th.ids}).opens(); len(found) == 0 {

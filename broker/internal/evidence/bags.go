@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"time"
@@ -75,15 +77,58 @@ func (e *Evidence) destroyedAt(ctx context.Context, rows []segmentRow) ([]string
 	return names, nil
 }
 
+// keyOf tells of which segment a file of keys is.
+var keyOf = regexp.MustCompile(`^([0-9a-f]{32}-[0-9]{1,7})[.-]`)
+
+// destroyAgain destroys keys that are here although the log says that they were
+// destroyed: somebody put a backup back.
+func (e *Evidence) destroyAgain(ctx context.Context) error {
+	var shredded, ended []string
+	err := e.config.Database.NewSelect().Table("log_segments").ColumnExpr("sid || '-' || segment").Where("shred IS NOT NULL").Scan(ctx, &shredded)
+	if err == nil {
+		err = e.config.Database.NewSelect().Table("log_entries").Column("sid").Where("kind = 'revoke'").Where("what = ?", ToLog).Scan(ctx, &ended)
+	}
+	if err != nil {
+		return fmt.Errorf("evidence: %w", err)
+	}
+	gone := map[string]bool{}
+	for _, name := range append(shredded, ended...) {
+		gone[name] = true
+	}
+	entries, err := os.ReadDir(e.config.Bags)
+	if err != nil {
+		return fmt.Errorf("evidence: %w", err)
+	}
+	for _, entry := range entries {
+		name := entry.Name()
+		of := keyOf.FindStringSubmatch(name)
+		if of == nil || strings.HasSuffix(name, ".rec") || strings.HasSuffix(name, ".cosig") { // in one folder with the recordings
+			continue
+		}
+		what := of[1]
+		if strings.HasPrefix(name[len(what):], logKeysFile) {
+			what = name[:32]
+		}
+		if !gone[what] {
+			continue
+		}
+		if err := destroy(filepath.Join(e.config.Bags, name)); err != nil {
+			return fmt.Errorf("evidence: %w", err)
+		}
+		e.config.Logger.Warn("a key that a decision destroyed was here again: destroyed", slog.String("file", name))
+	}
+	return nil
+}
+
 // dropOrphans destroys key bags of segments that never began: a crash came between
 // bag and recording, and nothing of it was announced.
 func (e *Evidence) dropOrphans(ctx context.Context) error {
-	bags, err := filepath.Glob(filepath.Join(e.config.Recordings, "*.key"))
+	bags, err := filepath.Glob(filepath.Join(e.config.Bags, "*.key"))
 	if err != nil {
 		return fmt.Errorf("evidence: %w", err)
 	}
 	for _, path := range bags {
-		rec := strings.TrimSuffix(path, ".key") + ".rec"
+		rec := filepath.Join(e.config.Recordings, strings.TrimSuffix(filepath.Base(path), ".key")+".rec")
 		if _, err := os.Lstat(rec); !errors.Is(err, fs.ErrNotExist) {
 			continue
 		}

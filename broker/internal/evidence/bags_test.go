@@ -17,7 +17,7 @@ import (
 func (n *env) bagged(t testing.TB) *recordings.Writer {
 	t.Helper()
 	id := recordings.NewSessionID()
-	return must(recordings.Create(recordings.Config{Dir: n.config.Recordings, Session: id, Origin: "test", Started: n.config.Now(),
+	return must(recordings.Create(recordings.Config{Dir: n.config.Recordings, BagDir: n.config.Bags, Session: id, Origin: "test", Started: n.config.Now(),
 		Recipients: n.readers, Retention: "standard", Bagged: func() { n.e.Bagged(t.Context(), id, 0) }}))(t)
 }
 
@@ -48,10 +48,10 @@ func TestBagOnBothStores(t *testing.T) {
 	hall := n.townHall(t)
 	n.open(t)
 	there := func(w *recordings.Writer) string {
-		return filepath.Join(hall.root, "bags", filepath.Base(recordings.DefaultBag(w.Path())))
+		return filepath.Join(hall.root, "bags", filepath.Base(recordings.FindBag(w.Path())))
 	}
 	first := n.bagged(t)
-	if !bytes.Equal(must(os.ReadFile(there(first)))(t), must(os.ReadFile(recordings.DefaultBag(first.Path())))(t)) {
+	if !bytes.Equal(must(os.ReadFile(there(first)))(t), must(os.ReadFile(recordings.FindBag(first.Path())))(t)) {
 		t.Error("the bag is not at the witness before anything else")
 	}
 	must(n.e.Opened(t.Context(), first.Path(), first.Head()))(t)
@@ -116,7 +116,7 @@ func TestBagOfOwnWitness(t *testing.T) {
 	n.open(t)
 	n.config.Now = n.e.config.Now
 	w := n.bagged(t)
-	there := filepath.Join(n.config.Witness.OwnBags, "bags", filepath.Base(recordings.DefaultBag(w.Path())))
+	there := filepath.Join(n.config.Witness.OwnBags, "bags", filepath.Base(recordings.FindBag(w.Path())))
 	if !exists(t, there) {
 		t.Fatal("no second copy")
 	}
@@ -143,7 +143,7 @@ func TestOrphanBags(t *testing.T) {
 		must(0, os.Remove(w.Path()))(t)
 	}
 	n.reopen(t)
-	if exists(t, recordings.DefaultBag(never.Path())) || !exists(t, recordings.DefaultBag(known.Path())) {
+	if exists(t, recordings.FindBag(never.Path())) || !exists(t, recordings.FindBag(known.Path())) {
 		t.Error("not the one that never began")
 	}
 }
@@ -162,4 +162,48 @@ func TestErasureOfALostBag(t *testing.T) {
 		t.Errorf("%+v", n.last(t))
 	}
 	n.audit(t)
+}
+
+// TestKeysThatComeBack: whoever puts an old backup back brings no destroyed key with
+// it, and a shred leaves nothing of what a crash had begun.
+func TestKeysThatComeBack(t *testing.T) {
+	n := newEnv(t)
+	n.sweeping(t)
+	id, _ := n.logged(t)
+	kept, _ := n.logged(t)
+	half, _ := n.logged(t)
+	of := func(id string) []string {
+		return must(filepath.Glob(filepath.Join(n.config.Bags, id+"-*")))(t)
+	}
+	bag := n.bag(t, id)
+	share := filepath.Join(n.config.Bags, id+"-0-"+half+".share")
+	for _, begun := range []string{bag + ".new", bag + beforeEnd, bag + beforeEnd + ".new", n.logFile(t, id) + ".new", share, share + ".new"} {
+		must(0, os.WriteFile(begun, []byte("keys"), 0o600))(t)
+	}
+	backup := map[string][]byte{}
+	for _, path := range append(of(id), of(half)...) {
+		backup[path] = must(os.ReadFile(path))(t)
+	}
+	if len(backup) != 10 {
+		t.Fatalf("%d files", len(backup))
+	}
+	n.erased(t, id)
+	must(0, n.e.AskErasure(t.Context(), auditor, half, "time is over", true))(t)
+	must(0, n.e.DecideErasure(t.Context(), dpo, must(n.e.erasures(t.Context(), dpo, half))(t)[0].ID, true, "yes"))(t)
+	if left := of(id); len(left) > 0 {
+		t.Errorf("not destroyed: %v", left)
+	}
+	for path, b := range backup {
+		must(0, os.WriteFile(path, b, 0o600))(t)
+	}
+	n.reopen(t)
+	if left := of(id); len(left) > 0 {
+		t.Errorf("back again: %v", left)
+	}
+	if left := of(half); len(left) != 1 || left[0] != n.logFile(t, half) {
+		t.Errorf("of the log that is kept: %v", left)
+	}
+	if left := of(kept); len(left) != 2 {
+		t.Errorf("of a recording that is kept: %v", left)
+	}
 }

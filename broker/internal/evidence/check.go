@@ -59,8 +59,8 @@ func (e *Evidence) Verdict(ctx context.Context, by access.Account, id string) (V
 	}
 	c := verdict.New(keys, &proof, policies)
 	for _, row := range rows {
-		path := e.path(segment{sid, row.Segment})
-		err := c.Scan(path, recordings.DefaultBag(path))
+		s := segment{sid, row.Segment}
+		err := c.Scan(e.path(s), e.bagPath(s))
 		if err != nil && !errors.Is(err, fs.ErrNotExist) { // that one is missing the case finds out
 			return Verdict{}, fmt.Errorf("evidence: %w", err)
 		}

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"consento/broker/internal/access"
-	"consento/recordings"
 	"consento/recordings/translog"
 )
 
@@ -18,7 +17,7 @@ var (
 )
 
 func (n *env) bag(t testing.TB, id string) string {
-	return recordings.DefaultBag(n.e.path(segment{must(translog.ParseID(id))(t), 0}))
+	return n.e.bagPath(segment{must(translog.ParseID(id))(t), 0})
 }
 
 // audit verifies the whole log, with what it means.

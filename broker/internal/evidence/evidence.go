@@ -30,11 +30,12 @@ import (
 // heartbeat is how often the log tells of the sessions that live.
 const heartbeat = 30 * time.Second
 
-// Config is what Open needs. Every field but PurgeAfter, Witness, Timestamps, MinFree, Sweep and Now is required.
+// Config is what Open needs. Every field but Bags, PurgeAfter, Witness, Timestamps, MinFree, Sweep and Now is required.
 type Config struct {
 	Database   *bun.DB            // migrated
 	Folder     string             // of the global log
 	Recordings string             // folder of the recordings
+	Bags       string             // folder of all keys to them, so that a copy of the recordings carries none; "": Recordings
 	Origin     string             // name of the log, see LogOrigin
 	Key        ed25519.PrivateKey // signs the log
 	// Readers are who may read what is sealed beside the log: reasons, and what
@@ -97,6 +98,9 @@ func Open(ctx context.Context, c Config) (*Evidence, error) {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
+	if c.Bags == "" {
+		c.Bags = c.Recordings
+	}
 	log, err := openLog(c)
 	if err != nil {
 		return nil, fmt.Errorf("evidence: %w", err)
@@ -106,7 +110,7 @@ func Open(ctx context.Context, c Config) (*Evidence, error) {
 	if err := errors.Join(e.policies.open(), e.catchUp(ctx), e.takePolicies(ctx)); err != nil {
 		return nil, errors.Join(fmt.Errorf("evidence: %w", err), log.Close())
 	}
-	for _, begin := range []func(context.Context) error{e.dropOrphans, e.openWitnesses, e.openClock, e.finishErasures} {
+	for _, begin := range []func(context.Context) error{e.dropOrphans, e.destroyAgain, e.openWitnesses, e.openClock, e.finishErasures} {
 		if err := begin(ctx); err != nil {
 			return nil, errors.Join(err, e.witnesses.close(), log.Close())
 		}

@@ -72,12 +72,15 @@ func newEnv(t testing.TB) *env {
 	_, key, err := ed25519.GenerateKey(nil)
 	must(0, err)(t)
 	n.readers = []recordings.Recipient{n.identity.Recipient()}
-	n.config = Config{Database: n.db, Folder: filepath.Join(t.TempDir(), "log"), Recordings: t.TempDir(), Origin: "test.example/evidence", Key: key,
+	office := t.TempDir()
+	n.config = Config{Database: n.db, Folder: filepath.Join(t.TempDir(), "log"), Recordings: filepath.Join(office, "evidence"), Bags: filepath.Join(office, "bags"), Origin: "test.example/evidence", Key: key,
 		Readers: func(context.Context) ([]recordings.Recipient, error) {
 			n.mu.Lock()
 			defer n.mu.Unlock()
 			return n.readers, nil
 		}, Policies: t.TempDir(), Now: func() time.Time { return time.Now().Add(time.Duration(n.ahead.Load())) }, Keys: func() (translog.Keys, error) { return translog.Keys{}, nil }, Retention: func(context.Context) (int, error) { return 90, nil }, Logger: slog.New(slog.DiscardHandler)}
+	must(0, os.Mkdir(n.config.Recordings, 0o700))(t)
+	must(0, os.Mkdir(n.config.Bags, 0o700))(t)
 	n.open(t)
 	t.Cleanup(func() { must(0, n.e.Close())(t) })
 	return n
@@ -96,7 +99,7 @@ func (n *env) reopen(t testing.TB) {
 
 func (n *env) record(t testing.TB) *recordings.Writer {
 	t.Helper()
-	w := must(recordings.Create(recordings.Config{Dir: n.config.Recordings, Session: recordings.NewSessionID(), Origin: "test", Started: time.Now(),
+	w := must(recordings.Create(recordings.Config{Dir: n.config.Recordings, BagDir: n.config.Bags, Session: recordings.NewSessionID(), Origin: "test", Started: time.Now(),
 		Recipients: n.readers, Retention: "standard"}))(t)
 	return w
 }

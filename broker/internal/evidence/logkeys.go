@@ -88,7 +88,7 @@ func (e *Evidence) KeepLogKeys(ctx context.Context, id recordings.SessionID, num
 }
 
 func (e *Evidence) logKeysPath(s segment) string {
-	return filepath.Join(e.config.Recordings, fmt.Sprintf("%s-%d%s", s.id, s.number, logKeysFile))
+	return filepath.Join(e.config.Bags, fmt.Sprintf("%s-%d%s", s.id, s.number, logKeysFile))
 }
 
 // logKeysOf returns the zero row for a session that has none.
@@ -133,7 +133,7 @@ func (e *Evidence) endLog(ctx context.Context, sid translog.ID, by string) error
 	if _, err := e.add(ctx, translog.Revoke{ID: logShareID(sid), SID: sid, By: by}); err != nil {
 		return err
 	}
-	files, err := filepath.Glob(filepath.Join(e.config.Recordings, sid.String()+"-*"+logKeysFile+"*"))
+	files, err := filepath.Glob(filepath.Join(e.config.Bags, sid.String()+"-*"+logKeysFile+"*"))
 	for _, f := range files {
 		err = errors.Join(err, destroy(f))
 	}

@@ -121,7 +121,7 @@ func TestLogOutlivesRecording(t *testing.T) {
 }
 
 func (n *env) logFile(t testing.TB, id string) string {
-	return filepath.Join(n.config.Recordings, id+"-0"+logKeysFile)
+	return filepath.Join(n.config.Bags, id+"-0"+logKeysFile)
 }
 
 // TestErasureTakesLog: asked for without it, the log goes with the recording.

@@ -167,7 +167,7 @@ func TestVerdictByPolicy(t *testing.T) {
 		"a stranger":    {recordings.Config{Stanzas: append(stanzas, recordings.Alone(recordings.ClassAuditor, must(recordings.NewIdentity())(t).Recipient())...), Policy: p.Hash()}, "foreign_recipient"},
 		"no policy":     {recordings.Config{Stanzas: stanzas}, "no_policy"},
 	} {
-		c.config.Dir, c.config.Session, c.config.Origin, c.config.Started, c.config.Retention = n.config.Recordings, recordings.NewSessionID(), "test", time.Now(), "standard"
+		c.config.Dir, c.config.BagDir, c.config.Session, c.config.Origin, c.config.Started, c.config.Retention = n.config.Recordings, n.config.Bags, recordings.NewSessionID(), "test", time.Now(), "standard"
 		w := must(recordings.Create(c.config))(t)
 		must(n.e.Opened(t.Context(), w.Path(), w.Head()))(t)
 		must(w.Close())(t)

@@ -48,7 +48,7 @@ func (e *Evidence) Rewrap(ctx context.Context, by access.Account, id string, n i
 	if err != nil {
 		return fmt.Errorf("evidence: %w", err)
 	}
-	path := recordings.DefaultBag(e.path(s))
+	path := e.bagPath(s)
 	old, err := recordings.ReadBag(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return ErrNotFound
@@ -154,7 +154,7 @@ func (e *Evidence) Outdated(ctx context.Context, by access.Account, id string) (
 	}
 	var all []int
 	for _, row := range rows {
-		bag, err := recordings.ReadBag(recordings.DefaultBag(e.path(segment{sid, row.Segment})))
+		bag, err := recordings.ReadBag(e.bagPath(segment{sid, row.Segment}))
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}

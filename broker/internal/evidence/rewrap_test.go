@@ -20,12 +20,12 @@ func TestRewrap(t *testing.T) {
 	n.audit(t)
 	first := s.next(t, nil, n.identity.Recipient())
 	must(n.e.AddPolicy(t.Context(), keyAuditor, first.Bytes()))(t)
-	w := must(recordings.Create(recordings.Config{Dir: n.config.Recordings, Session: recordings.NewSessionID(), Origin: "test", Started: time.Now(),
+	w := must(recordings.Create(recordings.Config{Dir: n.config.Recordings, BagDir: n.config.Bags, Session: recordings.NewSessionID(), Origin: "test", Started: time.Now(),
 		Stanzas: must(first.Stanzas("", ""))(t), Policy: first.Hash(), Retention: "standard"}))(t)
 	must(n.e.Opened(t.Context(), w.Path(), w.Head()))(t)
 	must(w.Close())(t)
 	must(0, n.e.Closed(t.Context(), w.Path()))(t)
-	id, path := w.Open().Session.String(), recordings.DefaultBag(w.Path())
+	id, path := w.Open().Session.String(), recordings.FindBag(w.Path())
 	n.fact(t, id, "t1", "South desk", 9)
 	old := must(recordings.ReadBag(path))(t)
 

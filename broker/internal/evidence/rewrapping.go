@@ -84,9 +84,9 @@ func (e *Evidence) wrapping(row wrappingRow, good func(recordings.Bag, wrappingR
 	if err != nil {
 		return w, false, fmt.Errorf("evidence: rewrap: %w", err)
 	}
-	path := e.path(segment{sid, row.Segment})
+	s := segment{sid, row.Segment}
 	w = Wrapping{Session: row.ID, Segment: row.Segment, Started: moment(row.Issued), Team: row.Team, Territory: row.Territory}
-	bag, err := recordings.ReadBag(recordings.DefaultBag(path))
+	bag, err := recordings.ReadBag(e.bagPath(s))
 	if err == nil && (bag.Session() != recordings.SessionID(sid) || bag.Segment() != row.Segment) {
 		err = recordings.ErrMalformed
 	}
@@ -95,7 +95,7 @@ func (e *Evidence) wrapping(row wrappingRow, good func(recordings.Bag, wrappingR
 	}
 	if err == nil {
 		var open recordings.Open
-		if open, err = recordings.ReadOpen(path); err == nil {
+		if open, err = recordings.ReadOpen(e.path(s)); err == nil {
 			w.Commit, w.Bag = open.Commit, bag.Bytes()
 		}
 	}

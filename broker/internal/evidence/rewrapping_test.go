@@ -18,7 +18,7 @@ import (
 func (n *env) sealedFor(t testing.TB, p recordings.SignedPolicy, technician, team string) string {
 	t.Helper()
 	stanzas := must(p.Stanzas(team, map[string]string{"North desk": "North"}[team]))(t)
-	w := must(recordings.Create(recordings.Config{Dir: n.config.Recordings, Session: recordings.NewSessionID(), Origin: "test", Started: time.Now(),
+	w := must(recordings.Create(recordings.Config{Dir: n.config.Recordings, BagDir: n.config.Bags, Session: recordings.NewSessionID(), Origin: "test", Started: time.Now(),
 		Stanzas: stanzas, Policy: p.Hash(), Retention: "standard"}))(t)
 	must(n.e.Opened(t.Context(), w.Path(), w.Head()))(t)
 	must(w.Close())(t)
@@ -64,10 +64,10 @@ func TestBagsAreHandedOut(t *testing.T) {
 	damaged := ""
 	for id, path := range paths {
 		damaged = id
-		must(0, os.WriteFile(recordings.DefaultBag(path), []byte(`{"v":2}`), 0o600))(t)
+		must(0, os.WriteFile(recordings.FindBag(path), []byte(`{"v":2}`), 0o600))(t)
 		break
 	}
-	must(0, os.Remove(recordings.DefaultBag(north)))(t)
+	must(0, os.Remove(recordings.FindBag(north)))(t)
 	counted(keyAuditor, sessions+1, 2)
 
 	size := n.e.Checkpoint().Size
@@ -87,7 +87,7 @@ func TestBagsAreHandedOut(t *testing.T) {
 				if w.Bag != nil {
 					t.Errorf("a damaged bag: %q", w.Bag)
 				}
-			case !bytes.Equal(w.Bag, must(recordings.ReadBag(recordings.DefaultBag(path)))(t).Bytes()) || w.Commit != must(recordings.ReadOpen(path))(t).Commit || w.Team != "South desk" || w.Started.IsZero():
+			case !bytes.Equal(w.Bag, must(recordings.ReadBag(recordings.FindBag(path)))(t).Bytes()) || w.Commit != must(recordings.ReadOpen(path))(t).Commit || w.Team != "South desk" || w.Started.IsZero():
 				t.Errorf("%+v", w)
 			}
 			seen[w.Session] = true

@@ -211,7 +211,7 @@ func (e *Evidence) summary(ctx context.Context, row summaryRow, keys []string) (
 	}
 	s := segment{sid, row.Segment}
 	path := e.path(s)
-	bag, err := recordings.ReadBag(recordings.DefaultBag(path))
+	bag, err := recordings.ReadBag(e.bagPath(s))
 	if gone(err) {
 		return part, false, nil
 	}

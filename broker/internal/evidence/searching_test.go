@@ -17,7 +17,7 @@ import (
 // summed is a closed session with a summary, for some keys.
 func (n *env) summed(t testing.TB, technician, team string, hour int, to ...recordings.Recipient) string {
 	t.Helper()
-	w := must(recordings.Create(recordings.Config{Dir: n.config.Recordings, Session: recordings.NewSessionID(), Origin: "test", Started: time.Now(), Recipients: to, Retention: "standard"}))(t)
+	w := must(recordings.Create(recordings.Config{Dir: n.config.Recordings, BagDir: n.config.Bags, Session: recordings.NewSessionID(), Origin: "test", Started: time.Now(), Recipients: to, Retention: "standard"}))(t)
 	must(n.e.Opened(t.Context(), w.Path(), w.Head()))(t)
 	must(0, w.Append(recordings.TrackSearch, 0, 0, 0, must(recordings.Summary{Reason: "before"}.Bytes())(t)))(t)
 	must(0, w.Append(recordings.TrackSearch, 0, 0, 0, must(recordings.Summary{Reason: "secret " + technician}.Bytes())(t)))(t)

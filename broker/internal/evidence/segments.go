@@ -27,6 +27,11 @@ func (e *Evidence) path(s segment) string {
 	return filepath.Join(e.config.Recordings, recordings.SegmentName(recordings.SessionID(s.id), s.number))
 }
 
+// bagPath is the file of the segment's key bag.
+func (e *Evidence) bagPath(s segment) string {
+	return filepath.Join(e.config.Bags, recordings.BagName(recordings.SessionID(s.id), s.number))
+}
+
 // Opened puts the beginning of a segment on the log: what its first record says,
 // its key bag and its first head. It returns the proof that the log holds it.
 func (e *Evidence) Opened(ctx context.Context, path string, head recordings.Head) ([]byte, error) {
@@ -40,7 +45,7 @@ func (e *Evidence) Opened(ctx context.Context, path string, head recordings.Head
 		return nil, err
 	}
 	if known == nil {
-		leaf, err := openedLeaf(path, open, head)
+		leaf, err := e.openedLeaf(open, head)
 		if err != nil {
 			return nil, fmt.Errorf("evidence: %w", err)
 		}
@@ -52,8 +57,8 @@ func (e *Evidence) Opened(ctx context.Context, path string, head recordings.Head
 	return e.proof(ctx, s)
 }
 
-func openedLeaf(path string, open recordings.Open, head recordings.Head) (translog.Opened, error) {
-	bag, err := fileSum(recordings.DefaultBag(path))
+func (e *Evidence) openedLeaf(open recordings.Open, head recordings.Head) (translog.Opened, error) {
+	bag, err := fileSum(e.bagPath(segment{translog.ID(open.Session), open.Segment}))
 	if err != nil {
 		return translog.Opened{}, err
 	}
@@ -141,7 +146,7 @@ func (e *Evidence) late(path string, open recordings.Open) (translog.Opened, err
 	if !errors.Is(err, enough) {
 		return translog.Opened{}, errors.Join(errors.New("evidence: no first seal"), err)
 	}
-	return openedLeaf(path, open, first)
+	return e.openedLeaf(open, first)
 }
 
 func (e *Evidence) forget(s segment) {

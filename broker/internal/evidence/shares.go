@@ -246,7 +246,7 @@ const (
 )
 
 func (e *Evidence) sharePath(s segment, id, what string) string {
-	return filepath.Join(e.config.Recordings, fmt.Sprintf("%s-%d-%s%s", s.id, s.number, id, what))
+	return filepath.Join(e.config.Bags, fmt.Sprintf("%s-%d-%s%s", s.id, s.number, id, what))
 }
 
 // writeShare puts a file into its place; at every moment it is the old or the new one.
@@ -276,7 +276,7 @@ func (e *Evidence) destroyShares(sid translog.ID, id string) error {
 	if id == "" {
 		id = "*"
 	}
-	files, err := filepath.Glob(filepath.Join(e.config.Recordings, fmt.Sprintf("%s-*-%s.*", sid, id)))
+	files, err := filepath.Glob(filepath.Join(e.config.Bags, fmt.Sprintf("%s-*-%s.*", sid, id)))
 	for _, f := range files {
 		if strings.Contains(filepath.Base(f), sharedKeys) || strings.Contains(filepath.Base(f), sharedLog) {
 			err = errors.Join(err, destroy(f))

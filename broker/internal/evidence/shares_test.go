@@ -101,12 +101,12 @@ func (n *env) gone(t testing.TB, p promised, grant string, want error) {
 		t.Errorf("watched: %v, want %v", err, want)
 	}
 	must(0, n.e.clearShares(t.Context()))(t)
-	if left := must(filepath.Glob(filepath.Join(n.config.Recordings, "*"+p.id+"*")))(t); len(left) > 0 {
+	if left := must(filepath.Glob(filepath.Join(n.config.Bags, "*"+p.id+"*")))(t); len(left) > 0 {
 		t.Errorf("left: %v", left)
 	}
 	id := must(recordings.ParseSessionID(p.id))(t)
 	must(0, n.e.KeepCopy(t.Context(), id, 0, []byte("keys"), []byte("log")))(t)
-	if left := must(filepath.Glob(filepath.Join(n.config.Recordings, "*"+p.id+"*")))(t); len(left) > 0 {
+	if left := must(filepath.Glob(filepath.Join(n.config.Bags, "*"+p.id+"*")))(t); len(left) > 0 {
 		t.Errorf("made again: %v", left)
 	}
 	// A wrong token learns nothing of it.

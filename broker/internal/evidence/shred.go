@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"slices"
 
-	"consento/recordings"
 	"consento/recordings/translog"
 )
 
@@ -53,9 +52,9 @@ func (e *Evidence) shredHere(ctx context.Context, sid translog.ID, row *erasureR
 	by := [2]string{row.AskedBy, row.DecidedBy}
 	slices.Sort(by[:])
 	for _, r := range rows {
-		path := recordings.DefaultBag(e.path(segment{sid, r.Segment}))
+		s := segment{sid, r.Segment}
 		if r.Shred == nil {
-			hash, err := e.loggedBag(ctx, segment{sid, r.Segment}, r.Opened)
+			hash, err := e.loggedBag(ctx, s, r.Opened)
 			if err != nil {
 				return err
 			}
@@ -63,7 +62,7 @@ func (e *Evidence) shredHere(ctx context.Context, sid translog.ID, row *erasureR
 				return err
 			}
 		}
-		if err := errors.Join(destroy(path+beforeEnd), destroy(path)); err != nil {
+		if err := e.destroyBag(s); err != nil {
 			return fmt.Errorf("evidence: erasure: %w", err)
 		}
 	}
@@ -83,6 +82,16 @@ func (e *Evidence) shredHere(ctx context.Context, sid translog.ID, row *erasureR
 		return fmt.Errorf("evidence: erasure: %w", err)
 	}
 	return nil
+}
+
+// destroyBag destroys the key bag of a segment, the one from before a re-wrapping,
+// and what a crash left of one that was to be put in its place.
+func (e *Evidence) destroyBag(s segment) error {
+	files, err := filepath.Glob(e.bagPath(s) + "*")
+	for _, f := range files {
+		err = errors.Join(err, destroy(f))
+	}
+	return err
 }
 
 // loggedBag is the key bag that the log named last, whether or not it still lies here.

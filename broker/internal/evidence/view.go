@@ -9,7 +9,6 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 	"time"
@@ -180,7 +179,7 @@ func (e *Evidence) Bag(ctx context.Context, by access.Account, grant, id string,
 	if row.Shred != nil {
 		return nil, ErrShredded
 	}
-	bag, err := recordings.ReadBag(recordings.DefaultBag(e.path(s)))
+	bag, err := recordings.ReadBag(e.bagPath(s))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, ErrNotFound
 	}
@@ -215,14 +214,14 @@ func (e *Evidence) Session(ctx context.Context, by access.Account, id string) (R
 	r := Recording{Summary: summary(f, rows), Territory: f.Territory}
 	r.Bytes = 0
 	for _, row := range rows {
-		path := e.path(segment{sid, row.Segment})
+		at := segment{sid, row.Segment}
 		part := Segment{Number: row.Segment, Bytes: int64(row.Bytes), Final: row.Closed != nil, Shredded: row.Shred != nil, Purged: row.Purged != nil}
-		if info, err := os.Stat(path); err == nil {
+		if info, err := os.Stat(e.path(at)); err == nil {
 			part.Bytes = info.Size() // it may still grow
 		}
-		_, err := os.Stat(filepath.Clean(recordings.DefaultBag(path)))
+		_, err := os.Stat(e.bagPath(at))
 		part.Bag = err == nil
-		_, err = os.Stat(e.logKeysPath(segment{sid, row.Segment}))
+		_, err = os.Stat(e.logKeysPath(at))
 		part.Log = err == nil && part.Shredded
 		r.Bytes += part.Bytes
 		r.Parts = append(r.Parts, part)

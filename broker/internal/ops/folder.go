@@ -14,17 +14,18 @@ import (
 
 // The data folder:
 //
-//	format        what wrote the folder: "consento-data 1"
+//	format        what wrote the folder: "consento-data 2"
 //	serve.lock    held by the one broker that serves; holds its process id
 //	setup.lock    held for a moment by whoever makes what is made once
 //	consento.db   the database (with -wal and -shm)
 //	keys/         server secrets          tls/     certificates
-//	evidence/     recordings and key bags log/     the global log
-//	agents/       prepared agents         mirror/  the own witness's copies of key bags
+//	evidence/     recordings              log/     the global log
+//	bags/         all keys to recordings  mirror/  the own witness's copies of key bags
+//	agents/       prepared agents
 //
 // All of it is readable by its owner only.
 const (
-	folderFormat = 1
+	folderFormat = 2 // 1: keys lay among the recordings, see MoveBags
 	formatPrefix = "consento-data "
 	// minOpenBytes is what must be free to open the folder at all.
 	minOpenBytes = 16 << 20
@@ -88,7 +89,7 @@ func (f *Folder) open() error {
 			return err
 		}
 	}
-	for _, dir := range []string{f.Keys(), f.TLS(), f.Evidence(), f.Log(), f.Agents(), f.Mirror()} {
+	for _, dir := range []string{f.Keys(), f.TLS(), f.Evidence(), f.Bags(), f.Log(), f.Agents(), f.Mirror()} {
 		if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 			return err
 		}
@@ -130,8 +131,13 @@ func (f *Folder) Keys() string { return f.file("keys") }
 // TLS holds certificates and their keys.
 func (f *Folder) TLS() string { return f.file("tls") }
 
-// Evidence holds recordings and key bags.
+// Evidence holds recordings, with what is needed to verify them and nothing that
+// opens them.
 func (f *Folder) Evidence() string { return f.file("evidence") }
+
+// Bags holds all keys to recordings, encrypted for their readers: key bags, shares,
+// customers' copies, keys of logs.
+func (f *Folder) Bags() string { return f.file("bags") }
 
 // Log holds the global log that recordings are anchored to.
 func (f *Folder) Log() string { return f.file("log") }

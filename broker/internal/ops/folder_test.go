@@ -41,7 +41,7 @@ func TestFolderIsForItsOwnerOnly(t *testing.T) {
 	if f, err = OpenFolder(path); err != nil {
 		t.Fatal(err)
 	}
-	for _, dir := range []string{f.Path(), f.Keys(), f.TLS(), f.Evidence(), f.Agents()} {
+	for _, dir := range []string{f.Path(), f.Keys(), f.TLS(), f.Evidence(), f.Bags(), f.Agents()} {
 		info, err := os.Stat(dir)
 		if err != nil || info.Mode().Perm() != 0o700 {
 			t.Errorf("%s: %v, %v", dir, info.Mode(), err)
@@ -63,8 +63,8 @@ func TestFolderRefuses(t *testing.T) {
 			mustWrite(t, filepath.Join(path, "letter.txt"), "dear")
 		}, ErrFolder, `"letter.txt"`},
 		"newer folder": {func(t *testing.T, path string) {
-			mustWrite(t, filepath.Join(path, "format"), "consento-data 2\n")
-		}, ErrNewer, "folder format 2, this program knows up to 1"},
+			mustWrite(t, filepath.Join(path, "format"), "consento-data 3\n")
+		}, ErrNewer, "folder format 3, this program knows up to 2"},
 		"foreign format": {func(t *testing.T, path string) {
 			mustWrite(t, filepath.Join(path, "format"), "PNG")
 		}, ErrFolder, "not one of Consento"},

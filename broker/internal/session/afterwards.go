@@ -245,7 +245,7 @@ func (m *Manager) helper(ctx context.Context, r row) (Technician, error) {
 // openEvidence begins a segment of a recording.
 func (m *Manager) openEvidence(id recordings.SessionID, recipients Recipients, retention string, segment int, continues *recordings.Head) (*evidence, error) {
 	now := time.Now()
-	writer, err := recordings.Create(recordings.Config{Dir: m.config.Evidence, Session: id, Segment: segment, Continues: continues,
+	writer, err := recordings.Create(recordings.Config{Dir: m.config.Evidence, BagDir: m.config.Bags, Session: id, Segment: segment, Continues: continues,
 		Origin: m.config.Origin, Started: now, Stanzas: recipients.Stanzas, Policy: recipients.Policy, Retention: retention,
 		Bagged: func() { m.config.Global.Bagged(context.Background(), id, segment) }})
 	if err != nil {

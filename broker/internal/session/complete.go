@@ -74,7 +74,7 @@ func (m *Manager) completeOrphans(ctx context.Context) error {
 			continue
 		}
 		// A recording begins with its key bag. Without one it was erased, and its row went later.
-		if _, err := os.Stat(recordings.DefaultBag(f)); errors.Is(err, fs.ErrNotExist) {
+		if _, err := os.Stat(filepath.Join(m.config.Bags, filepath.Base(recordings.DefaultBag(f)))); errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
 		m.config.Log.Warn("recording belongs to no session", slog.String("session", id))

@@ -35,7 +35,8 @@ func (c customer) key() CopyKey { return CopyKey{Recipient: c.identity.Recipient
 // copied reads what a copy of a segment opens.
 func (e *env) copied(t testing.TB, id, name string, segment int, c customer) (tracks map[recordings.Track]int, log copiedLog) {
 	t.Helper()
-	base := filepath.Join(e.evidence, id+"-"+string(rune('0'+segment)))
+	file := id + "-" + string(rune('0'+segment))
+	base := filepath.Join(e.bags, file)
 	told := must(os.ReadFile(base + "-" + name + ".told"))(t)
 	text := must(recordings.OpenNote(told, c.identity))(t)
 	must(0, json.Unmarshal(text, &log))(t)
@@ -45,7 +46,7 @@ func (e *env) copied(t testing.TB, id, name string, segment int, c customer) (tr
 		return tracks, log
 	}
 	must(share, err)(t)
-	s := must(recordings.OpenShared(base+".rec", share, time.Now(), recordings.ByIdentity(c.identity)))(t)
+	s := must(recordings.OpenShared(filepath.Join(e.evidence, file+".rec"), share, time.Now(), recordings.ByIdentity(c.identity)))(t)
 	defer s.Close()
 	_, err = s.Read(recordings.ScanOptions{}, func(i recordings.Item) error { tracks[i.Track]++; return nil })
 	must(0, err)(t)
@@ -94,7 +95,7 @@ func TestCustomersCopy(t *testing.T) {
 		t.Errorf("the last entry is %+v", last)
 	}
 	// Nobody else opens it, the auditors included: they have their own way.
-	share := must(recordings.ReadShare(filepath.Join(e.evidence, p.id+"-0-"+given.ID+".share")))(t)
+	share := must(recordings.ReadShare(filepath.Join(e.bags, p.id+"-0-"+given.ID+".share")))(t)
 	if _, err := recordings.OpenShared(e.path(p.id), share, time.Now(), recordings.ByIdentity(e.identity, newCustomer(t).identity)); !errors.Is(err, recordings.ErrNotForYou) {
 		t.Errorf("another key: %v", err)
 	}
@@ -107,7 +108,7 @@ func (e *env) noSecret(t testing.TB, i recordings.Identity) {
 	secret := must(i.Secret())(t)
 	body := must(base32.StdEncoding.WithPadding(base32.NoPadding).DecodeString(strings.TrimPrefix(secret, "CONSENTO-IDENTITY-1")))(t)
 	raw := body[2:34]
-	for _, dir := range []string{e.dir, e.evidence} {
+	for _, dir := range []string{e.dir, e.evidence, e.bags} {
 		must(0, filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
 			if err != nil || d.IsDir() {
 				return err
@@ -130,7 +131,7 @@ func TestCustomersCopyOutlivesTheBroker(t *testing.T) {
 	p := e.active(t)
 	c := newCustomer(t)
 	given := must(e.m.OfferCopy(t.Context(), p.id, c.key()))(t)
-	before := must(recordings.ReadShare(filepath.Join(e.evidence, p.id+"-0-"+given.ID+".share")))(t)
+	before := must(recordings.ReadShare(filepath.Join(e.bags, p.id+"-0-"+given.ID+".share")))(t)
 	if before.To < 8*time.Hour {
 		t.Errorf("keys up to %v: a crash later would lose what follows", before.To)
 	}
@@ -147,7 +148,7 @@ func TestCustomersCopyOutlivesTheBroker(t *testing.T) {
 	if len(first.Entries) == 0 || len(second.Entries) == 0 || second.Begins.IsZero() {
 		t.Errorf("%d and %d entries, the second from %v", len(first.Entries), len(second.Entries), second.Begins)
 	}
-	after := must(recordings.ReadShare(filepath.Join(e.evidence, p.id+"-1-"+given.ID+".share")))(t)
+	after := must(recordings.ReadShare(filepath.Join(e.bags, p.id+"-1-"+given.ID+".share")))(t)
 	if after.To > time.Hour {
 		t.Errorf("keys up to %v stay behind the end", after.To)
 	}

@@ -68,6 +68,7 @@ func eventually(t testing.TB, what string, ok func() bool) {
 type env struct {
 	dir      string
 	evidence string
+	bags     string // keys lie apart from the recordings
 	logDir   string
 	identity recordings.Identity
 	db       *bun.DB
@@ -92,14 +93,14 @@ var anna = Technician{ID: "anna-id", Name: "Anna Rossi", Team: "Help desk", Terr
 
 func newEnv(t testing.TB, change ...func(*Config)) *env {
 	t.Helper()
-	e := &env{dir: t.TempDir(), evidence: t.TempDir(), logDir: t.TempDir()}
+	e := &env{dir: t.TempDir(), evidence: t.TempDir(), bags: t.TempDir(), logDir: t.TempDir()}
 	e.identity = must(recordings.NewIdentity())(t)
 	e.db = must(ops.OpenDatabase(t.Context(), e.dir))(t)
 	t.Cleanup(func() { must(0, e.db.Close())(t) })
 	e.media = must(sfu.New(sfu.Config{Address: &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)}}))(t)
 	t.Cleanup(func() { must(0, e.media.Close())(t) })
 	_, e.logKey, _ = ed25519.GenerateKey(nil)
-	anchor := must(global.Open(t.Context(), global.Config{Database: e.db, Folder: filepath.Join(e.logDir, "log"), Recordings: e.evidence, Origin: "test.example/evidence",
+	anchor := must(global.Open(t.Context(), global.Config{Database: e.db, Folder: filepath.Join(e.logDir, "log"), Recordings: e.evidence, Bags: e.bags, Origin: "test.example/evidence",
 		Key: e.logKey, Policies: t.TempDir(), Keys: func() (translog.Keys, error) { return translog.Keys{}, nil }, Retention: func(context.Context) (int, error) { return 90, nil }, Copies: func(context.Context) (bool, int, error) { return !e.withhold, 7, nil }, Logger: slog.New(slog.DiscardHandler), Readers: func(context.Context) ([]recordings.Recipient, error) {
 			return []recordings.Recipient{e.identity.Recipient()}, nil
 		}}))(t)
@@ -107,7 +108,7 @@ func newEnv(t testing.TB, change ...func(*Config)) *env {
 	e.config = Config{
 		Global:   anchor,
 		Copies:   anchor,
-		Database: e.db, Media: e.media, Evidence: e.evidence, Origin: "https://test.example",
+		Database: e.db, Media: e.media, Evidence: e.evidence, Bags: e.bags, Origin: "https://test.example",
 		Recipients: func(context.Context, Technician) (Recipients, error) {
 			return Recipients{Stanzas: recordings.Alone(recordings.ClassAuditor, e.identity.Recipient())}, nil
 		},
@@ -289,10 +290,16 @@ type entry struct {
 
 func (e *env) path(id string) string { return filepath.Join(e.evidence, id+"-0.rec") }
 
+// opens opens a segment by the auditor's key.
+func (e *env) opens(t testing.TB, path string) *recordings.Session {
+	t.Helper()
+	return must(recordings.OpenSessionBag(path, filepath.Join(e.bags, filepath.Base(recordings.DefaultBag(path))), e.identity))(t)
+}
+
 // read decrypts the events of a recording.
 func (e *env) read(t testing.TB, id string, track recordings.Track) ([]entry, recordings.Report) {
 	t.Helper()
-	s := must(recordings.OpenSession(e.path(id), e.identity))(t)
+	s := e.opens(t, e.path(id))
 	defer s.Close()
 	var list []entry
 	public := e.logKey.Public().(ed25519.PublicKey)

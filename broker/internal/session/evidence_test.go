@@ -175,7 +175,7 @@ func TestCompleterAfterACrash(t *testing.T) {
 	// One recording was begun and its session never came to the database, one
 	// file is not even that.
 	orphan := recordings.NewSessionID()
-	writer := must(recordings.Create(recordings.Config{Dir: e.evidence, Session: orphan, Origin: "x", Started: time.Now(),
+	writer := must(recordings.Create(recordings.Config{Dir: e.evidence, BagDir: e.bags, Session: orphan, Origin: "x", Started: time.Now(),
 		Recipients: []recordings.Recipient{e.identity.Recipient()}, Retention: "standard"}))(t)
 	must(0, writer.Append(recordings.TrackEvents, 0, 0, 0, []byte(`{"code":"session.issued","at_ms":0}`)))(t)
 	must(writer.Seal())(t)

@@ -137,7 +137,7 @@ func TestSecretsAreNotOnTheDisk(t *testing.T) {
 		t.Error("the ticket changes")
 	}
 	found := false
-	for _, dir := range []string{e.dir, e.evidence} {
+	for _, dir := range []string{e.dir, e.evidence, e.bags} {
 		must(0, filepath.WalkDir(dir, func(path string, d os.DirEntry, err error) error {
 			if err != nil || d.IsDir() {
 				return err

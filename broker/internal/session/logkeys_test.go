@@ -17,7 +17,7 @@ func TestLogHasKeysOfItsOwn(t *testing.T) {
 	e := newEnv(t)
 	p := e.active(t)
 	rec := filepath.Join(e.evidence, p.id+"-0.rec")
-	file := filepath.Join(e.evidence, p.id+"-0.logkeys")
+	file := filepath.Join(e.bags, p.id+"-0.logkeys")
 	length := func() time.Duration { return must(recordings.ParseShare(must(os.ReadFile(file))(t)))(t).To }
 	if l := DefaultLimits(); length() < l.Key+l.Joining+l.Active {
 		t.Errorf("after a crash %v could be read", length())

@@ -34,11 +34,12 @@ func DefaultLimits() Limits {
 	return Limits{Key: protocol.KeyLifetime, Joining: 30 * time.Minute, Active: 8 * time.Hour, Removal: 2 * time.Minute, Return: protocol.ReturnLimit}
 }
 
-// Config is what New needs. Every field but Now and Limits is required.
+// Config is what New needs. Every field but Bags, Now and Limits is required.
 type Config struct {
 	Database *bun.DB // migrated
 	Media    *sfu.SFU
 	Evidence string // folder of the recordings
+	Bags     string // folder of their key bags; "": the same
 	Origin   string // this broker's address, for the recordings
 	// Recipients are whose keys open a session of this technician's; no stanza: no
 	// session.
@@ -131,6 +132,9 @@ func New(ctx context.Context, config Config) (*Manager, error) {
 	}
 	if config.Now == nil {
 		config.Now = time.Now
+	}
+	if config.Bags == "" {
+		config.Bags = config.Evidence
 	}
 	d := DefaultLimits()
 	for _, l := range []struct{ have, fallback *time.Duration }{

@@ -28,7 +28,7 @@ func (e *env) whole(t testing.TB, id string) (list []entry, segments int) {
 	paths := must(recordings.Segments(e.path(id)))(t)
 	var before *recordings.Report
 	for _, path := range paths {
-		s := must(recordings.OpenSession(path, e.identity))(t)
+		s := e.opens(t, path)
 		report, err := s.Read(recordings.ScanOptions{LogKeys: []ed25519.PublicKey{e.logKey.Public().(ed25519.PublicKey)}}, func(i recordings.Item) error {
 			x := entry{index: i.Index}
 			list = append(list, x)

@@ -17,7 +17,7 @@ import (
 func (e *env) summaries(t testing.TB, id string) (all []recordings.Summary) {
 	t.Helper()
 	for _, path := range must(recordings.Segments(e.path(id)))(t) {
-		s := must(recordings.OpenSession(path, e.identity))(t)
+		s := e.opens(t, path)
 		var last recordings.Summary
 		_, err := s.Read(recordings.ScanOptions{}, func(i recordings.Item) (err error) {
 			last, err = recordings.ParseSummary(i.Body)
@@ -129,7 +129,7 @@ func TestNothingIsLeftInPlain(t *testing.T) {
 // search looks for words in every file of the broker, and says which it found where.
 func (e *env) search(t testing.TB, words []string) (found []string) {
 	t.Helper()
-	for _, dir := range []string{e.dir, e.evidence, e.logDir} {
+	for _, dir := range []string{e.dir, e.evidence, e.bags, e.logDir} {
 		must(0, filepath.WalkDir(dir, func(path string, d os.DirEntry, err error) error {
 			if err != nil || d.IsDir() {
 				return err

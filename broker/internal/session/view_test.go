@@ -147,7 +147,7 @@ func TestNothingBeforeTheConsent(t *testing.T) {
 	if report.Tracks[recordings.TrackVideo].Records == 0 {
 		t.Fatal("no picture on the evidence")
 	}
-	s := must(recordings.OpenSession(e.path(p.id), e.identity))(t)
+	s := e.opens(t, e.path(p.id))
 	defer s.Close()
 	must(s.Read(recordings.ScanOptions{}, func(i recordings.Item) error {
 		if i.At.Milliseconds() < given.AtMS || i.Index < given.index {
