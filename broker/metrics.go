@@ -141,13 +141,14 @@ type storage struct {
 	figures func(context.Context) (evidence.Figures, error)
 	log     *slog.Logger
 
-	bytes, recordings, lag *prometheus.Desc
+	bytes, reserve, recordings, lag *prometheus.Desc
 }
 
 func newStorage(figures func(context.Context) (evidence.Figures, error), log *slog.Logger) *storage {
 	return &storage{
 		figures: figures, log: log,
 		bytes:      prometheus.NewDesc("consento_evidence_bytes", "Bytes of all recordings.", nil, nil),
+		reserve:    prometheus.NewDesc("consento_evidence_reserve_bytes", "Room kept for the ends of sessions; 0 where it was given back because the disk was full.", nil, nil),
 		recordings: prometheus.NewDesc("consento_recordings", "Sessions whose recordings can be read: within their time, under a legal hold, or due for a decision.", []string{"state"}, nil),
 		lag:        prometheus.NewDesc("consento_witness_lag_seconds", "How far the witnesses are behind: the one that is least, and the one that is most.", []string{"witness"}, nil),
 	}
@@ -158,7 +159,7 @@ const scrapeTime = 5 * time.Second
 
 // Describe implements prometheus.Collector.
 func (c *storage) Describe(out chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{c.bytes, c.recordings, c.lag} {
+	for _, d := range []*prometheus.Desc{c.bytes, c.reserve, c.recordings, c.lag} {
 		out <- d
 	}
 }
@@ -177,6 +178,7 @@ func (c *storage) Collect(out chan<- prometheus.Metric) {
 		out <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, value, labels...)
 	}
 	tell(c.bytes, float64(f.Bytes))
+	tell(c.reserve, float64(f.Reserve))
 	tell(c.recordings, float64(f.Kept), "kept")
 	tell(c.recordings, float64(f.Held), "held")
 	tell(c.recordings, float64(f.Due), "due")

@@ -36,7 +36,7 @@ func TestMetrics(t *testing.T) {
 		if failed {
 			return evidence.Figures{}, errors.New("no database")
 		}
-		return evidence.Figures{Bytes: 8, Kept: 9, Held: 10, Due: 11, Witnesses: 2, Nearest: 1500 * time.Millisecond, Furthest: time.Minute}, nil
+		return evidence.Figures{Bytes: 8, Reserve: 12, Kept: 9, Held: 10, Due: 11, Witnesses: 2, Nearest: 1500 * time.Millisecond, Furthest: time.Minute}, nil
 	}, slog.New(slog.DiscardHandler)))
 	scrape := func() string {
 		w := httptest.NewRecorder()
@@ -48,7 +48,7 @@ func TestMetrics(t *testing.T) {
 		`consento_sessions{state="Active"} 3`, `consento_sessions{state="Issued"} 0`, "consento_sessions_away 1", "consento_sessions_hidden 2",
 		"consento_pictures 3", "consento_viewers 4", `consento_pictures_limited{by="customer"} 1`, `consento_pictures_limited{by="viewers"} 0`, `consento_pictures_limited{by="computer"} 0`,
 		"consento_agent_returns_total 5", `consento_sessions_ended_total{reason="customer"} 7`, `consento_sessions_ended_total{reason="limit"} 0`,
-		"consento_sessions_reported_total 6", "consento_evidence_bytes 8",
+		"consento_sessions_reported_total 6", "consento_evidence_bytes 8", "consento_evidence_reserve_bytes 12",
 		`consento_recordings{state="kept"} 9`, `consento_recordings{state="held"} 10`, `consento_recordings{state="due"} 11`,
 		`consento_witness_lag_seconds{witness="nearest"} 1.5`, `consento_witness_lag_seconds{witness="furthest"} 60`,
 	} {

@@ -87,6 +87,7 @@ type broker struct {
 	db           *bun.DB
 	access       *access.Access
 	media        *sfu.SFU
+	reserve      *ops.Reserve
 	evidence     *evidence.Evidence
 	sessions     *session.Manager
 	health       *ops.Health
@@ -181,9 +182,12 @@ func (b *broker) compose(ctx context.Context, secrets *ops.Secrets) error {
 	sign := func(auditors ed25519.PublicKey) error {
 		return b.signManifest(secrets.LogKey().Public().(ed25519.PublicKey), auditors)
 	}
+	if b.reserve, err = ops.OpenReserve(b.log, b.config.Evidence.MinFree, b.folder.Evidence(), b.folder.Path(), b.folder.Log(), b.folder.Bags()); err != nil {
+		return err
+	}
 	b.evidence, err = evidence.Open(ctx, evidence.Config{Database: b.db, Folder: b.folder.Log(), Recordings: b.folder.Evidence(), Bags: b.folder.Bags(), Origin: origin,
 		Key: secrets.LogKey(), Readers: b.access.TrailReaders, Policies: b.folder.Keys(), PolicyChanged: sign, Retention: b.retention, Copies: b.copies,
-		Keys: b.evidenceKeys, Sweep: b.sweep(), Witness: witness, Timestamps: clock, MinFree: int64(b.config.Evidence.MinFree), PurgeAfter: time.Duration(b.config.Evidence.PurgeAfter), Logger: b.log})
+		Keys: b.evidenceKeys, Sweep: b.sweep(), Witness: witness, Timestamps: clock, MinFree: int64(b.config.Evidence.MinFree), Reserve: b.reserve, PurgeAfter: time.Duration(b.config.Evidence.PurgeAfter), Logger: b.log})
 	if err != nil {
 		return err
 	}
@@ -196,10 +200,16 @@ func (b *broker) compose(ctx context.Context, secrets *ops.Secrets) error {
 	if err != nil {
 		return err
 	}
-	space := ops.FolderCheck(b.folder.Evidence(), b.config.Evidence.MinFree)
+	enough := ops.FolderCheck(b.folder.Evidence(), b.config.Evidence.MinFree)
+	space := func(ctx context.Context) error {
+		if err := enough(ctx); err != nil {
+			return err
+		}
+		return b.reserve.Hold()
+	}
 	b.sessions, err = session.New(ctx, session.Config{
 		Database: b.db, Media: b.media, Evidence: b.folder.Evidence(), Bags: b.folder.Bags(), Origin: b.url,
-		Recipients: b.recipients, Kept: b.kept, Technician: b.technician, Space: space, Office: b.person,
+		Recipients: b.recipients, Kept: b.kept, Technician: b.technician, Space: space, Reserve: b.reserve, Office: b.person,
 		Terms: func(ctx context.Context, language string) (protocol.Terms, error) {
 			office, err := b.office(ctx)
 			if err != nil {

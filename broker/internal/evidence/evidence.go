@@ -30,7 +30,7 @@ import (
 // heartbeat is how often the log tells of the sessions that live.
 const heartbeat = 30 * time.Second
 
-// Config is what Open needs. Every field but Bags, PurgeAfter, Witness, Timestamps, MinFree, Sweep and Now is required.
+// Config is what Open needs. Every field but Bags, PurgeAfter, Witness, Timestamps, MinFree, Reserve, Sweep and Now is required.
 type Config struct {
 	Database   *bun.DB            // migrated
 	Folder     string             // of the global log
@@ -51,6 +51,8 @@ type Config struct {
 	// Timestamps is the authority that stamps the log once a day; nil: none.
 	Timestamps *stamp.Client
 	MinFree    int64 // bytes that must be free for a session to start, as pages say it
+	// Reserve is room for last words, for when the disk is full; nil: there is none.
+	Reserve *ops.Reserve
 	// PurgeAfter is how long after the keys of a session were destroyed its files,
 	// which nobody can read, are deleted; 0: never.
 	PurgeAfter time.Duration
@@ -87,6 +89,7 @@ type Evidence struct {
 	mu       sync.Mutex
 	live     map[segment]translog.Head // heads that the log has not told
 	unproven map[translog.ID]bool      // sessions whose proof file lacks a witness
+	unended  map[segment]bool          // closed segments whose end did not get onto the log
 }
 
 // Open opens the log, or begins it, and says how those segments ended that were
@@ -105,7 +108,7 @@ func Open(ctx context.Context, c Config) (*Evidence, error) {
 	if err != nil {
 		return nil, fmt.Errorf("evidence: %w", err)
 	}
-	e := &Evidence{config: c, index: index{c.Database}, log: log, wake: make(chan struct{}, 1), live: map[segment]translog.Head{}, unproven: map[translog.ID]bool{},
+	e := &Evidence{config: c, index: index{c.Database}, log: log, wake: make(chan struct{}, 1), live: map[segment]translog.Head{}, unproven: map[translog.ID]bool{}, unended: map[segment]bool{},
 		policies: policies{folder: c.Policies}, searchBytes: maxSearchBytes}
 	if err := errors.Join(e.policies.open(), e.catchUp(ctx), e.takePolicies(ctx)); err != nil {
 		return nil, errors.Join(fmt.Errorf("evidence: %w", err), log.Close())
@@ -152,7 +155,7 @@ func (e *Evidence) run(ctx context.Context) {
 			}
 			return
 		case <-tick.C:
-			err = errors.Join(e.beat(ctx), e.purge(ctx), ops.Wipe(ctx, e.config.Database))
+			err = errors.Join(e.keepRoom(), e.endLate(ctx), e.beat(ctx), e.purge(ctx), ops.Wipe(ctx, e.config.Database))
 		case <-daily.C:
 			err = e.sweep(ctx)
 		case <-poll.C:

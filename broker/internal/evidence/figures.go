@@ -8,7 +8,8 @@ import (
 
 // Figures is what operators watch of the recordings: numbers, of no session.
 type Figures struct {
-	Bytes int64 // of all recordings here
+	Bytes   int64 // of all recordings here
+	Reserve int64 // bytes kept for last words; 0: none, or given back on a full disk
 	// Sessions that can be read: within their time, under a legal hold, and those whose
 	// time is over and about which nobody has decided.
 	Kept, Held, Due int
@@ -23,7 +24,7 @@ func (e *Evidence) Figures(ctx context.Context) (Figures, error) {
 	if err := e.used(ctx, &s); err != nil {
 		return Figures{}, err
 	}
-	f := Figures{Bytes: s.Used}
+	f := Figures{Bytes: s.Used, Reserve: e.room().Bytes}
 	days, err := e.config.Retention(ctx)
 	if err != nil {
 		return Figures{}, fmt.Errorf("evidence: %w", err)

@@ -181,11 +181,15 @@ func (i index) summary(ctx context.Context, s segment, at int64) error {
 func (e *Evidence) add(ctx context.Context, leaves ...translog.Leaf) (uint64, error) {
 	// What is begun is carried out, whoever still waits for it.
 	ctx = context.WithoutCancel(ctx)
-	first, err := e.log.Add(ctx, leaves...)
+	var first uint64
+	err := e.withRoom(func() (err error) {
+		first, err = e.log.Add(ctx, leaves...)
+		return err
+	})
 	if err != nil {
 		return 0, fmt.Errorf("evidence: global log: %w", err)
 	}
-	return first, e.follow(ctx)
+	return first, e.withRoom(func() error { return e.follow(ctx) })
 }
 
 // followBatch leaves are indexed in one transaction.

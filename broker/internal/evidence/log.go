@@ -52,7 +52,11 @@ func (e *Evidence) seal(body []byte, readers []recordings.Recipient) (translog.H
 	if err != nil {
 		return translog.Hash{}, fmt.Errorf("evidence: seal: %w", err)
 	}
-	hash, err := e.log.PutSealed(sealed)
+	var hash translog.Hash
+	err = e.withRoom(func() (err error) {
+		hash, err = e.log.PutSealed(sealed)
+		return err
+	})
 	if err != nil {
 		return translog.Hash{}, fmt.Errorf("evidence: seal: %w", err)
 	}

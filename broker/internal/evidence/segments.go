@@ -106,7 +106,7 @@ func (e *Evidence) Closed(ctx context.Context, path string) error {
 	e.witnesses.closed(s)
 	var leaves []translog.Leaf
 	if known == nil {
-		opened, err := e.late(path, open)
+		opened, err := e.openedLate(path, open)
 		if err != nil {
 			return err
 		}
@@ -123,16 +123,17 @@ func (e *Evidence) Closed(ctx context.Context, path string) error {
 		leaves = append(leaves, translog.Closed{SID: s.id, Segment: s.number, N: report.Head.N, Root: report.Head.Root, Bytes: size, SHA256: sum, Cosigned: report.Cosigned})
 	}
 	if _, err = e.add(ctx, leaves...); err != nil {
+		e.late(s, true)
 		return err
 	}
-	if err := errors.Join(e.index.tracks(ctx, s, report.Tracks), e.index.summary(ctx, s, summary)); err != nil {
-		return err
-	}
-	return e.keepProof(ctx, s.id, false)
+	e.late(s, false)
+	return e.withRoom(func() error {
+		return errors.Join(e.index.tracks(ctx, s, report.Tracks), e.index.summary(ctx, s, summary), e.keepProof(ctx, s.id, false))
+	})
 }
 
-// late is the beginning of a segment that nobody could put on the log in time.
-func (e *Evidence) late(path string, open recordings.Open) (translog.Opened, error) {
+// openedLate is the beginning of a segment that nobody could put on the log in time.
+func (e *Evidence) openedLate(path string, open recordings.Open) (translog.Opened, error) {
 	var first recordings.Head
 	enough := errors.New("enough")
 	_, err := recordings.ScanFile(path, recordings.ScanOptions{Each: func(r recordings.Record) error {

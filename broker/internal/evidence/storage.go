@@ -50,8 +50,9 @@ type Storage struct {
 	Level       Level
 	Heaviest    []Summary // of those that the account may see
 	Witnesses   []WitnessStatus
-	MaxLag      time.Duration // 0: for ever
-	Clock       *ClockStatus  // nil: none is configured
+	MaxLag      time.Duration     // 0: for ever
+	Clock       *ClockStatus      // nil: none is configured
+	LastWords   ops.ReserveStatus // room for the ends of all that runs, should the disk be full
 }
 
 // Growth is what was recorded on one day (UTC).
@@ -68,7 +69,7 @@ func (e *Evidence) Storage(ctx context.Context, by access.Account) (Storage, err
 	if !decides && !access.Can(by, access.SeeMetrics, access.Scope{}) {
 		return Storage{}, ErrForbidden
 	}
-	s := Storage{Mark: e.config.MinFree, Witnesses: e.Witnesses(), MaxLag: e.config.Witness.MaxLag, Clock: e.Clock()}
+	s := Storage{Mark: e.config.MinFree, Witnesses: e.Witnesses(), MaxLag: e.config.Witness.MaxLag, Clock: e.Clock(), LastWords: e.room()}
 	var err error
 	if s.Free, s.Total, err = ops.Disk(e.config.Recordings); err != nil {
 		return s, fmt.Errorf("evidence: %w", err)

@@ -130,11 +130,11 @@ func (m *Manager) conclude(ctx context.Context, r row, whole bool, reason protoc
 	}
 	if from := r.State; from != protocol.StateEnding {
 		mem.EndedFrom = from
-		if err := m.store.remember(ctx, r.ID, mem.text()); err != nil {
+		if err := m.withRoom(func() error { return m.store.remember(ctx, r.ID, mem.text()) }); err != nil {
 			return err
 		}
 		r.State, r.EndReason, r.Ended = protocol.StateEnding, reason, time.Now().UnixMilli()
-		if err := m.store.move(ctx, &r, from); err != nil {
+		if err := m.move(ctx, &r, from); err != nil {
 			return err
 		}
 		m.tally.addEnd(reason)
@@ -145,6 +145,9 @@ func (m *Manager) conclude(ctx context.Context, r row, whole bool, reason protoc
 	told := false
 	if whole {
 		err := m.addSegment(ctx, r, r.lastWords(mem)...)
+		if errors.Is(err, recordings.ErrNoSpace) && m.config.Reserve != nil && m.config.Reserve.Release(err) {
+			err = m.addSegment(ctx, r, r.lastWords(mem)...)
+		}
 		if errors.Is(err, ErrEvidence) {
 			return err
 		}
@@ -153,7 +156,7 @@ func (m *Manager) conclude(ctx context.Context, r row, whole bool, reason protoc
 		}
 	}
 	r.State = protocol.StateClosed
-	if err := m.store.move(ctx, &r, protocol.StateEnding); err != nil {
+	if err := m.move(ctx, &r, protocol.StateEnding); err != nil {
 		return err
 	}
 	if told {

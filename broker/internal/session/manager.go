@@ -52,6 +52,8 @@ type Config struct {
 	Technician func(ctx context.Context, id string) (Technician, error)
 	// Space says why no new session may start for want of free space, or nil.
 	Space func(context.Context) error
+	// Reserve is room for the ends of what runs, should the disk be full. May be nil.
+	Reserve Reserve
 	// Witnessed says why no new session may start for want of somebody who signs
 	// it, or nil. What belongs to a session that was goes on without. May be nil.
 	Witnessed func(context.Context) error
@@ -70,6 +72,14 @@ type Config struct {
 type Recipients struct {
 	Stanzas []recordings.Stanza
 	Policy  [32]byte // its hash; zero: there is none
+}
+
+// Reserve is given back once, when something could not be written.
+type Reserve interface {
+	// Release is told why. It reports whether there may be room now.
+	Release(cause error) bool
+	// Released reports whether it was: what runs has to end while there is room.
+	Released() bool
 }
 
 // GlobalLog is the log that makes it impossible to lose a recording, or to make

@@ -153,6 +153,9 @@ func (s *session) run() {
 			if s.stored != s.row.State {
 				s.storeEnd()
 			}
+			if r := s.manager.config.Reserve; r != nil && r.Released() {
+				s.end(protocol.EndEvidenceFailed, "broker")
+			}
 			if !s.broken && s.row.State != protocol.StateClosed {
 				s.followClock()
 				s.settleNote(false)
@@ -231,7 +234,7 @@ func (s *session) commit(command protocol.Command, events ...logged) error {
 	if next == protocol.StateActive {
 		changed.Active = time.Now().UnixMilli()
 	}
-	if err := s.manager.store.move(context.Background(), &changed, from); err != nil {
+	if err := s.manager.move(context.Background(), &changed, from); err != nil {
 		if command != protocol.CommandEnd && command != protocol.CommandClose {
 			// The evidence says that the step was taken: it is taken, and the
 			// session ends.
@@ -244,6 +247,21 @@ func (s *session) commit(command protocol.Command, events ...logged) error {
 	s.row, s.stored = changed, next
 	s.publish()
 	return nil
+}
+
+// withRoom does something, and once more where the reserve was given back because the
+// disk is full.
+func (m *Manager) withRoom(do func() error) error {
+	err := do()
+	if err != nil && !errors.Is(err, ErrNotNow) && m.config.Reserve != nil && m.config.Reserve.Release(err) {
+		err = do()
+	}
+	return err
+}
+
+// move brings the database to another state, on a full disk as well.
+func (m *Manager) move(ctx context.Context, r *row, from protocol.State) error {
+	return m.withRoom(func() error { return m.store.move(ctx, r, from) })
 }
 
 // write puts events on the evidence and returns when they are on disk.
@@ -360,12 +378,12 @@ func (s *session) storeEnd() {
 	r.State = protocol.StateEnding
 	var err error
 	if !s.stored.Over() {
-		err = s.manager.store.move(context.Background(), &r, s.stored)
+		err = s.manager.move(context.Background(), &r, s.stored)
 	}
 	if err == nil {
 		s.stored = r.State
 		if s.row.State == protocol.StateClosed {
-			err = s.manager.store.move(context.Background(), &s.row, protocol.StateEnding)
+			err = s.manager.move(context.Background(), &s.row, protocol.StateEnding)
 		}
 	}
 	if err == nil || errors.Is(err, ErrNotNow) { // it is not as we know it, and will never be

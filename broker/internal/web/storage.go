@@ -8,6 +8,7 @@ import (
 
 	"consento/broker/internal/access"
 	"consento/broker/internal/evidence"
+	"consento/broker/internal/ops"
 	"consento/protocol/lang"
 )
 
@@ -27,7 +28,8 @@ type storageSummary struct {
 	Empty              bool
 	Free, Mark         string
 	Used, Growth, Full string
-	Reserve            string
+	Reserve, LastWords string
+	Released           bool   // what LastWords are kept in was given back
 	Places             string // where the recordings lie, and what to do about it
 	PlacesWarn         bool
 	Witnesses          []witnessRow
@@ -104,6 +106,7 @@ func storageOf(p *page, s evidence.Storage) storageSummary {
 	if s.Live == 0 {
 		said.Reserve = p.T("audit.storage.reserved_none")
 	}
+	said.LastWords, said.Released = lastWords(p, s.LastWords), !s.LastWords.Released.IsZero()
 	alone := true
 	for _, w := range s.Witnesses {
 		alone = alone && w.Embedded
@@ -119,6 +122,18 @@ func storageOf(p *page, s evidence.Storage) storageSummary {
 		said.Places = p.T("audit.storage.places.apart")
 	}
 	return said
+}
+
+// lastWords says what is kept for the ends of all that runs.
+func lastWords(p *page, r ops.ReserveStatus) string {
+	switch {
+	case !r.Released.IsZero():
+		return p.T("audit.storage.last_words.released", "time", minute(p, r.Released))
+	case r.Missing > 0 || r.Bytes == 0:
+		return p.T("audit.storage.last_words.none")
+	default:
+		return p.T("audit.storage.last_words.kept", "size", sizeOf(r.Bytes))
+	}
 }
 
 // clockState says how the timestamp authority does; nil where there is none.

@@ -8,6 +8,7 @@ import (
 
 	"consento/broker/internal/access"
 	"consento/broker/internal/evidence"
+	"consento/broker/internal/ops"
 	"consento/broker/internal/web"
 )
 
@@ -41,6 +42,7 @@ func worse(now time.Time) map[string]func(*evidence.Storage) {
 		"short": func(s *evidence.Storage) {
 			s.Level, s.Free, s.Total, s.Mark, s.PerDay, s.Over = evidence.FullShort, 9*gb, 500*gb, gb, gb, 14
 			s.FullAt, s.MaxLag = now.AddDate(0, 0, 8), 15*time.Minute
+			s.LastWords = ops.ReserveStatus{Bytes: ops.ReserveBytes}
 			s.Clock = &evidence.ClockStatus{Authority: "tsa.example", Says: time.Date(2026, 11, 28, 3, 4, 5, 0, time.UTC)}
 			s.Witnesses = []evidence.WitnessStatus{{Name: "town-hall", Signed: now, Waiting: 1},
 				{Name: "province", Lag: 7 * time.Minute, Signed: now.Add(-7 * time.Minute), Waiting: 3, Bags: 2, Silent: true}}
@@ -48,6 +50,7 @@ func worse(now time.Time) map[string]func(*evidence.Storage) {
 		"refused": func(s *evidence.Storage) {
 			s.Level, s.Free, s.Total, s.Mark, s.PerDay, s.MaxLag = evidence.Full, gb/2, 500*gb, gb, -gb, 15*time.Minute
 			s.Over = 14
+			s.LastWords = ops.ReserveStatus{Missing: 1, Released: time.Date(2026, 11, 28, 3, 4, 5, 0, time.UTC)}
 			s.Clock = &evidence.ClockStatus{Authority: "tsa.example", Says: time.Date(2026, 11, 28, 3, 4, 5, 0, time.UTC), Failed: true, Late: true}
 			s.Witnesses = []evidence.WitnessStatus{{Name: "town-hall", Lag: 3 * time.Hour, Signed: now.Add(-3 * time.Hour), Waiting: 12, Bags: 4, Refused: 2}}
 		},
@@ -77,9 +80,9 @@ func TestStoragePage(t *testing.T) {
 	settings.shows(t, "Storage and witnesses", "There is enough space", "1 session", "nobody signs them")
 	settings.hides(t, "Anna Rossi")
 	for state, words := range map[string][]string{
-		"short":   {"Space runs out within days", "Act this week", "9664 MB of 537 GB", "town-hall", "has signed everything", "is 7 min behind", "beyond 15 min of all witnesses", "recordings 3, key bags 2", "Outside clock <bdi>tsa.example</bdi>:", "last stamped the log on 2026-11-28 03:04 UTC."},
-		"refused": {"No session can start", "Never delete recordings by hand", "is 180 min behind, more than the 15 min", "in 2 cases", "more was deleted than recorded", "The daily timestamp is overdue", "Sessions start all the same"},
-		"soon":    {"within two months", "Both stores are on one machine", "this server itself", "has not stamped the log yet. The last try failed"},
+		"short":   {"Space runs out within days", "Act this week", "9664 MB of 537 GB", "town-hall", "has signed everything", "is 7 min behind", "beyond 15 min of all witnesses", "recordings 3, key bags 2", "Outside clock <bdi>tsa.example</bdi>:", "last stamped the log on 2026-11-28 03:04 UTC.", "8389 kB: given back as soon as the disk is full"},
+		"refused": {"No session can start", "Never delete recordings by hand", "is 180 min behind, more than the 15 min", "in 2 cases", "more was deleted than recorded", "The daily timestamp is overdue", "Sessions start all the same", "given back on 2026-11-28 03:04 UTC, because the disk was full"},
+		"soon":    {"within two months", "Both stores are on one machine", "this server itself", "has not stamped the log yet. The last try failed", "none yet: it is made when there is more free space"},
 	} {
 		p.change = worse(time.Now())[state]
 		auditor.get("/audit/storage").shows(t, words...)
