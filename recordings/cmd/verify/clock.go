@@ -4,7 +4,6 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"reflect"
 	"strings"
@@ -22,124 +21,38 @@ type outside struct {
 
 // roots reads the certificates; nil when there are none.
 func (c outside) roots(keys string) (*x509.CertPool, error) {
-	if c.TimestampCA == "" {
-		if st, err := os.Stat(keys); keys == "" || err != nil || !st.IsDir() {
-			return nil, nil
-		}
-		roots, err := stamp.ReadCertificates(os.DirFS(keys))
-		if err != nil {
-			return nil, failure{exitUsage, err}
-		}
-		return roots, nil
-	}
-	b, err := readSmall(c.TimestampCA)
-	roots := x509.NewCertPool()
-	if err == nil {
-		err = stamp.AddCertificates(roots, b)
-	}
+	roots, err := stamp.Certificates(c.TimestampCA, keys)
 	if err != nil {
-		return nil, failure{exitUsage, fmt.Errorf("%s: %w", c.TimestampCA, err)}
+		return nil, failure{exitUsage, err}
 	}
 	return roots, nil
 }
 
-// unchecked says what to do.
-const unchecked = "give the certificate of its authority (--timestamp-ca)"
-
-// stamped checks the tokens of a log, adds to the report what is wrong with them,
-// and returns a line about what they show.
-func stamped(fsys fs.FS, r *translog.AuditReport, roots *x509.CertPool) string {
-	var good []translog.Stamped
-	var says []stamp.Stamp
-	bad := func(s translog.Stamped, err error) {
-		if len(r.Problems) >= mostProblems {
-			r.More++
-			return
-		}
-		r.Problems = append(r.Problems, translog.Problem{Index: int64(s.Index), Text: "timestamp: " + err.Error()})
-	}
-	missing := func(s translog.Stamped, text string) {
-		r.Missing = append(r.Missing, fmt.Sprintf("leaf %d: timestamp: %s", s.Index, text))
-	}
-	for _, s := range r.Timestamps {
-		token, err := translog.ReadSealed(fsys, s.Token)
-		switch {
-		case errors.Is(err, fs.ErrNotExist):
-			if roots != nil {
-				missing(s, "its token is not in the folder")
-			}
-			continue
-		case errors.Is(err, translog.ErrTampered):
-			continue // the audit has said so
-		case err != nil:
-			missing(s, err.Error())
-			continue
-		}
-		message := s.Message(r.Checkpoint.Origin)
-		if roots == nil {
-			// What it is over needs no certificate to be seen.
-			if _, err := stamp.Read(token, message); err != nil {
-				bad(s, err)
-			}
-			continue
-		}
-		is, err := stamp.Verify(token, message, roots)
-		switch {
-		case errors.Is(err, stamp.ErrUnknown):
-			missing(s, err.Error())
-		case err != nil:
-			bad(s, err)
-		default:
-			good, says = append(good, s), append(says, is)
-			if apart := s.Time.Sub(is.Time).Round(time.Second); apart.Abs() > apartTold {
-				r.Remarks = append(r.Remarks, fmt.Sprintf("leaf %d: the clock of the log differs by %s from that of the timestamp authority", s.Index, apart))
-			}
-		}
-	}
-	switch {
-	case len(r.Timestamps) == 0 && roots != nil:
-		return "none: no outside clock has seen this log"
-	case len(r.Timestamps) == 0:
-		return ""
-	case roots == nil:
-		return fmt.Sprintf("%d, not checked: %s", len(r.Timestamps), unchecked)
-	case len(good) == 0:
-		return fmt.Sprintf("0 of %d are good", len(r.Timestamps))
-	}
-	last := len(good) - 1
-	if since := r.To.Sub(good[last].Time).Round(time.Hour); since > dailyTold {
-		r.Remarks = append(r.Remarks, fmt.Sprintf("the last %d leaves have no timestamp, and the log went on for %s since the last one", r.Checkpoint.Size-good[last].N, since))
-	}
-	return fmt.Sprintf("%d of %d are good; the first %d leaves were there before %s, says %q", len(good), len(r.Timestamps), good[last].N, utc(says[last].Until()), says[last].By)
+// stamped is the clock that a check of one session believes.
+type stamped struct {
+	outside
+	Timestamp string `placeholder:"FILE" help:"Timestamp of the session; by default the one beside it (ID.stamp)."`
 }
 
-// mostProblems are told of a log.
-const mostProblems = 100
-
-// dailyTold is how long a log may go on without a timestamp before it is told.
-const dailyTold = 26 * time.Hour
-
-// apartTold is how far two clocks may differ before it is told.
-const apartTold = 15 * time.Minute
-
-// sessionStamp adds to a verdict what an outside clock says about the session: the
-// file beside it, or the one that is named.
-func (s *session) sessionStamp(r *verdict.Result) (line string, err error) {
+// add adds to a verdict what an outside clock says about the session: the file beside
+// it, or the one that is named. It returns when it was closed before, and the same as
+// a line.
+func (s stamped) add(r *verdict.Result, recording, policy string) (before time.Time, line string, err error) {
 	name := s.Timestamp
 	if name == "" {
-		id, ok := strings.CutSuffix(s.File, "-0.rec")
+		id, ok := strings.CutSuffix(recording, "-0.rec")
 		if _, err := os.Stat(id + ".stamp"); !ok || err != nil {
-			return "", nil
+			return before, "", nil
 		}
 		name = id + ".stamp"
 	}
-	roots, err := s.roots(s.Policy)
+	roots, err := s.roots(policy)
 	if err != nil {
-		return "", err
+		return before, "", err
 	}
 	b, err := readSmall(name)
 	if err != nil {
-		return "", failure{exitUsage, err}
+		return before, "", failure{exitUsage, err}
 	}
 	wrong := func(state verdict.State, code, text string) {
 		r.Reasons = append(r.Reasons, verdict.Reason{State: state, Code: code, Segment: -1, Text: "timestamp: " + text})
@@ -147,11 +60,11 @@ func (s *session) sessionStamp(r *verdict.Result) (line string, err error) {
 	}
 	f, err := stamp.ParseSession(b)
 	if err != nil {
-		return "", failure{exitUsage, fmt.Errorf("%s: %w", name, err)}
+		return before, "", failure{exitUsage, fmt.Errorf("%s: %w", name, err)}
 	}
-	keys, err := readKeys(s.Policy)
+	keys, err := readKeys(policy)
 	if err != nil {
-		return "", err
+		return before, "", err
 	}
 	shown, err := f.Proof.Verify(keys)
 	if err == nil {
@@ -159,25 +72,25 @@ func (s *session) sessionStamp(r *verdict.Result) (line string, err error) {
 	}
 	if err != nil {
 		wrong(verdict.Tampered, "timestamp", err.Error())
-		return "", nil
+		return before, "", nil
 	}
 	if roots == nil {
 		if _, err := stamp.Read(f.Token, f.Message()); err != nil {
 			wrong(verdict.Tampered, "timestamp", err.Error())
-			return "", nil
+			return before, "", nil
 		}
-		return "not checked: " + unchecked, nil
+		return before, "not checked: " + stamp.Unchecked, nil
 	}
 	is, err := stamp.Verify(f.Token, f.Message(), roots)
 	switch {
 	case errors.Is(err, stamp.ErrUnknown):
 		wrong(verdict.Unverifiable, "timestamp_unknown", err.Error())
-		return "", nil
+		return before, "", nil
 	case err != nil:
 		wrong(verdict.Tampered, "timestamp", err.Error())
-		return "", nil
+		return before, "", nil
 	}
-	return fmt.Sprintf("%s before %s, says %q", endings(shown), utc(is.Until()), is.By), nil
+	return is.Until(), fmt.Sprintf("%s before %s, says %q", endings(shown), utc(is.Until()), is.By), nil
 }
 
 // agrees compares what was stamped with what the proof of the session says.

@@ -154,3 +154,42 @@ func TestTimestampOfSession(t *testing.T) {
 		t.Errorf("beside it: %d\n%s%s", code, out, errs)
 	}
 }
+
+// TestTimestampInView: the page and what is written say of the timestamp what the
+// command session says, and end with the same code.
+func TestTimestampInView(t *testing.T) {
+	needsPlayer(t)
+	c := newClocked(t)
+	later, _ := c.log.Cosigned()
+	for what, v := range map[string]struct {
+		file, ca string
+		code     int
+		says     string
+		page     []string
+	}{
+		"checked":            {c.session(t, c.point, c.token), c.ca, exitOK, "segment 0 closed before", []string{`data-state="intact"`, "An outside clock (a timestamp authority) shows that it was closed before "}},
+		"no certificate":     {c.session(t, c.point, c.token), "", exitOK, "not checked: give the certificate", []string{`data-state="intact"`}},
+		"another checkpoint": {c.session(t, later, c.token), c.ca, exitTampered, "something else", []string{`data-state="tampered"`, "The timestamp by an outside clock is wrong"}},
+	} {
+		args := []string{"--identity", c.keys, "--policy", c.policy, "--proof", c.proof, "--timestamp", v.file}
+		if v.ca != "" {
+			args = append(args, "--timestamp-ca", v.ca)
+		}
+		w := c.watch(t, args...)
+		_, page := get(t, w.url, nil)
+		w.stop()
+		code := <-w.ended
+		<-w.said
+		if code != v.code || !strings.Contains(w.out.String(), v.says) {
+			t.Errorf("%s: exit %d, want %d with %q:\n%s", what, code, v.code, v.says, w.out)
+		}
+		for _, want := range v.page {
+			if !strings.Contains(page, want) {
+				t.Errorf("%s: the page does not say %q", what, want)
+			}
+		}
+		if clock := strings.Contains(page, `data-testid="clock"`); clock != (what == "checked") {
+			t.Errorf("%s: an outside clock is on the page: %t", what, clock)
+		}
+	}
+}

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"consento/recordings/stamp"
 	"consento/recordings/translog"
 )
 
@@ -45,7 +46,7 @@ func (c *logCheck) Run(out io.Writer, code *int) error {
 	if err != nil {
 		return failure{exitUsage, err}
 	}
-	seen := stamped(os.DirFS(c.Dir), &rep, roots)
+	seen := stamp.CheckLog(os.DirFS(c.Dir), &rep, roots)
 	*code = auditCode(rep)
 	_, err = io.WriteString(out, auditText(rep, len(old), seen))
 	return err

@@ -62,9 +62,8 @@ func (a against) proof(file string) (*translog.Proof, error) {
 type session struct {
 	File string `arg:"" help:"A segment; those that go on from it (NAME-0.rec, NAME-1.rec, ...) are taken along."`
 	against
-	outside
-	Timestamp string `placeholder:"FILE" help:"Timestamp of the session; by default the one beside it (ID.stamp)."`
-	Bag       string `placeholder:"FILE" help:"Key bag of the first segment; by default beside it, with .key, or in the folder bags beside that of the recording."`
+	stamped
+	Bag string `placeholder:"FILE" help:"Key bag of the first segment; by default beside it, with .key, or in the folder bags beside that of the recording."`
 }
 
 // Run checks the recording and prints what it found; the exit code is the verdict.
@@ -89,7 +88,7 @@ func (s *session) Run(out io.Writer, code *int) error {
 		readable[p] = s.readable(p)
 	}
 	result := c.Result()
-	seen, err := s.sessionStamp(&result)
+	_, seen, err := s.stamped.add(&result, s.File, s.Policy)
 	if err != nil {
 		return err
 	}

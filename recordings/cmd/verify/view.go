@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"time"
 
 	"consento/recordings"
 	"consento/recordings/verdict"
@@ -17,6 +18,7 @@ type view struct {
 	File string `arg:"" help:"A segment; those that go on from it (NAME-0.rec, NAME-1.rec, ...) are taken along, unless it is a share that opens it."`
 	reading
 	against
+	stamped
 }
 
 // Run checks the recording and shows it on a page of this computer until it is
@@ -31,7 +33,7 @@ func (v *view) Run(out io.Writer, code *int) error {
 	}
 	defer s.close()
 	*code = exitCode(s.result.State)
-	if err := printResult(out, s.result, s.readable, ""); err != nil {
+	if err := printResult(out, s.result, s.readable, s.seen); err != nil {
 		return err
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
@@ -44,6 +46,8 @@ type showing struct {
 	session  string
 	result   verdict.Result
 	readable map[string]string
+	before   time.Time // when an outside clock says that it was closed; zero: none does
+	seen     string    // the same as a line
 	parts    []*part
 	share    *recordings.Share // by which it was opened; nil by key bags
 	// secret is of a key pair that lives as long as this run: the page's browser
@@ -100,6 +104,10 @@ func (v *view) prepare() (*showing, error) {
 		}
 	}
 	s.result = c.Result()
+	if s.before, s.seen, err = v.stamped.add(&s.result, v.File, v.Policy); err != nil {
+		s.close()
+		return nil, err
+	}
 	return s, nil
 }
 

@@ -195,13 +195,21 @@ func (s *showing) page(rw http.ResponseWriter, t lang.Texts) {
 	state := map[verdict.State]string{verdict.Intact: "intact", verdict.Unverifiable: "unverifiable", verdict.Incomplete: "incomplete", verdict.Tampered: "tampered"}[s.result.State]
 	var page bytes.Buffer
 	err := viewPage.Execute(&page, map[string]any{"T": t.T, "Tag": t.Tag, "State": state, "Verdict": t.T("audit.verdict." + state), "Reasons": reasonsIn(t, s.result.Reasons),
-		"Tampered": s.result.State == verdict.Tampered, "ID": s.session, "Data": data, "Share": sharedIn(t, s.share)})
+		"Clock": s.clock(t), "Tampered": s.result.State == verdict.Tampered, "ID": s.session, "Data": data, "Share": sharedIn(t, s.share)})
 	if err != nil {
 		http.Error(rw, err.Error(), http.StatusInternalServerError)
 		return
 	}
 	rw.Header().Set("Content-Type", "text/html; charset=utf-8")
 	_, _ = rw.Write(page.Bytes())
+}
+
+// clock is what an outside one says of the session, in a language.
+func (s *showing) clock(t lang.Texts) string {
+	if s.before.IsZero() {
+		return ""
+	}
+	return t.T("audit.clock.before", "time", s.before.UTC().Add(time.Minute-1).Format("2006-01-02 15:04 UTC"))
 }
 
 // sharedIn says what a share opens, and until when; nil without one.

@@ -9,12 +9,14 @@ import (
 	"slices"
 	"strings"
 
+	"consento/recordings/stamp"
 	"consento/recordings/store"
 	"consento/recordings/translog"
 )
 
 type check struct {
-	Dir string `required:"" placeholder:"D" help:"Folder of the witness."`
+	Dir         string `required:"" placeholder:"D" help:"Folder of the witness."`
+	TimestampCA string `name:"timestamp-ca" placeholder:"FILE" help:"Certificate (PEM) of the authority that stamped the log (RFC 3161), or of who issued it; by default timestamp.pem and timestamp-*.pem in the folder's keys. Without any, timestamps are told of, and not checked."`
 }
 
 // Run recomputes the copy of the log and verifies the copies of recordings against
@@ -38,6 +40,11 @@ func (c *check) Run(out io.Writer, code *int) error {
 	if err != nil {
 		return failure{exitUsage, err}
 	}
+	roots, err := stamp.Certificates(c.TimestampCA, f.path("keys"))
+	if err != nil {
+		return failure{exitUsage, err}
+	}
+	seen := stamp.CheckLog(log, &rep, roots)
 	var b strings.Builder
 	v := verdict{out: &b}
 	for _, p := range rep.Problems {
@@ -59,6 +66,12 @@ func (c *check) Run(out io.Writer, code *int) error {
 	}
 	*code = v.worst
 	title := map[int]string{exitOK: "OK: log and recordings are what was signed", exitTampered: "TAMPERED", exitIncomplete: "INCOMPLETE", exitUnverifiable: "UNVERIFIABLE"}[v.worst]
+	if seen != "" {
+		fmt.Fprintf(&b, "timestamps: %s\n", seen)
+	}
+	for _, m := range rep.Remarks {
+		fmt.Fprintf(&b, "remark: %s\n", m)
+	}
 	_, err = fmt.Fprintf(out, "%s\n%s\nlog %s, %d leaves\n", title, b.String(), last.Origin, rep.Checkpoint.Size)
 	return err
 }
