@@ -21,7 +21,8 @@ type recordingPage struct {
 	Account  access.Account
 	Row      recordingRow
 	ID       string
-	Until    string
+	Until    string // that it is kept; "": it is not any more
+	Gone     string // when its keys were destroyed
 	Holds    []string
 	Parts    []partRow
 	Readable bool // some segment can be read, or its log
@@ -109,7 +110,7 @@ func (w *Web) recordingOf(r *http.Request, by access.Account, p *page) (recordin
 		return recordingPage{}, rec, err
 	}
 	data := recordingPage{Account: by, Row: rowOf(p, rec.Summary), ID: id, Max: evidence.MaxReason, Verdict: stripOf(p, verdict), Stamped: !verdict.Before.IsZero(), Decisions: w.decisions != nil, Shares: w.shares != nil}
-	if !rec.Until.IsZero() {
+	if data.Gone = gone(p, rec.Erased); data.Gone == "" && !rec.Until.IsZero() {
 		data.Until = day(p, rec.Until.UTC())
 	}
 	for _, h := range rec.Holds {

@@ -112,7 +112,20 @@ func TestDeletionByTwoRoles(t *testing.T) {
 	if _, err := os.Stat(key(second)); err != nil {
 		t.Errorf("the key of the second: %v", err)
 	}
-	auditor.get("/audit/sessions/"+first).shows(t, "There is no key for this recording")
+	page = auditor.get("/audit/sessions/" + first)
+	page.shows(t, "There is no key for this recording", `<dt>Keys destroyed</dt><dd data-testid="gone">`, "Approved by \u2068Paola Blu\u2069; the keys were destroyed", "Asked for by \u2068Dino Verdi\u2069", `href="/audit/sessions/`+first+`/proof"`)
+	page.hides(t, "Kept until")
+	if proof := auditor.get("/audit/sessions/" + first + "/proof"); proof.StatusCode != http.StatusOK || !strings.Contains(proof.text, `\"kind\":\"shred\"`) {
+		t.Errorf("the proof of it: %d, %s", proof.StatusCode, proof.text)
+	}
+	page = officer.get("/audit/retention/" + first)
+	page.shows(t, `<dt>Keys destroyed</dt><dd data-testid="gone">`)
+	page.hides(t, "Kept until")
+	for _, path := range []string{"/audit/sessions/" + second, "/audit/retention/" + second} {
+		page = auditor.get(path)
+		page.shows(t, "Kept until")
+		page.hides(t, `data-testid="gone"`)
+	}
 	officer.post("/audit/retention/"+held+"/hold", "step", "release", "why", "court has decided").shows(t, "The legal hold is off")
 
 	// All of it is on the trail, in words, by kind, person and session.

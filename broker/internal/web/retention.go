@@ -117,10 +117,22 @@ func (w *Web) retention(rw http.ResponseWriter, r *http.Request, by access.Accou
 }
 
 func until(p *page, s evidence.Subject) string {
-	if s.Until.IsZero() {
+	if s.Until.IsZero() || gone(p, s.Erasures) != "" {
 		return ""
 	}
 	return day(p, s.Until)
+}
+
+// gone is when the keys of a recording were destroyed here; "": they were not. Its log
+// may have been erased later, by another decision.
+func gone(p *page, erasures []evidence.Erasure) string {
+	first := ""
+	for _, e := range erasures { // the newest first
+		if !e.Here.IsZero() {
+			first = minute(p, e.Here)
+		}
+	}
+	return first
 }
 
 // witnessNames lists witnesses as the storage page calls them.
@@ -295,7 +307,8 @@ type subjectPage struct {
 	Account  access.Account
 	ID       string
 	Row      recordingRow
-	Until    string
+	Until    string // that it is kept; "": it is not any more
+	Gone     string // when its keys were destroyed
 	Holds    []string
 	Erasures []erasureRow
 	MayAsk   bool
@@ -330,7 +343,7 @@ func (w *Web) subject(rw http.ResponseWriter, r *http.Request, by access.Account
 		return err
 	}
 	p := w.newPage(r, "audit.retention.subject.title")
-	data := subjectPage{Account: by, ID: s.ID, Row: rowOf(p, s.Summary), Until: until(p, s), Why: why, Max: evidence.MaxReason, Watch: auditor(by),
+	data := subjectPage{Account: by, ID: s.ID, Row: rowOf(p, s.Summary), Until: until(p, s), Gone: gone(p, s.Erasures), Why: why, Max: evidence.MaxReason, Watch: auditor(by),
 		MayAsk: !s.Ended.IsZero() && len(s.Holds) == 0}
 	if said != "" {
 		data.Said = p.T("audit.retention.said." + said)
