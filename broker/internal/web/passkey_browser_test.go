@@ -68,6 +68,26 @@ func TestPasskeysInChromium(t *testing.T) {
 		t.Errorf("kept without its passkey: %v, %v", keys, err)
 	}
 	b.unplug(stranger)
+	// A browser that does not ask for it, and a security key without PIN: anybody who finds it.
+	weaken := func(call string) {
+		t.Helper()
+		evaluate[bool](b, fmt.Sprintf(`{
+			const real = navigator.credentials.%[1]s.bind(navigator.credentials);
+			navigator.credentials.%[1]s = (o) => {
+				const p = o.publicKey;
+				if (p.authenticatorSelection) p.authenticatorSelection.userVerification = "discouraged"; else p.userVerification = "discouraged";
+				return real(o);
+			};
+			true
+		}`, call))
+	}
+	unlocked := func(o *webauthn.VirtualAuthenticatorOptions) { o.HasUserVerification, o.IsUserVerified = false, false }
+	found := b.authenticator(unlocked)
+	weaken("create")
+	b.click("#make button")
+	says("#make", "did not check that it is you")
+	evaluate[bool](b, `delete navigator.credentials.create`)
+	b.unplug(found)
 	laptop := b.authenticator(nil)
 	b.click("#make button")
 	b.until(`document.querySelector("[data-try-passkey]")`)
@@ -107,10 +127,23 @@ func TestPasskeysInChromium(t *testing.T) {
 	b.unlock(passphrase)
 	b.unlocked()
 
+	// Nor by an authenticator that has the passkey and checks nobody, whatever the browser
+	// makes of the question.
+	b.click("#lock")
+	held = command(b, webauthn.GetCredentials, webauthn.GetCredentialsParams{AuthenticatorID: laptop}).Credentials
+	b.unplug(laptop)
+	found = b.authenticator(unlocked)
+	command(b, webauthn.AddCredential, webauthn.AddCredentialParams{AuthenticatorID: found, Credential: held[0]})
+	b.click("#by-passkey")
+	problem("No passkey was used")
+	weaken("get")
+	b.click("#by-passkey")
+	problem("did not check that it is you")
+	evaluate[bool](b, `delete navigator.credentials.get`)
+	b.unplug(found)
+
 	// It is lost: nothing answers, and the passphrase does not wait for it. Another
 	// authenticator is none of this key's.
-	b.click("#lock")
-	b.unplug(laptop)
 	b.click("#by-passkey")
 	b.until(`document.querySelector("#asked").textContent !== ""`)
 	b.unlock(passphrase)

@@ -77,6 +77,12 @@ function secretOf(credential: PublicKeyCredential): Bytes | null {
   return bytes.length === 32 ? bytes : null;
 }
 
+/** verified refuses an answer in which the authenticator did not check who is there, by PIN, finger or face: not everything between page and authenticator does what it is asked (WebAuthn section 6.1, flag UV). */
+function verified(authenticatorData: ArrayBuffer): void {
+  const flags = new Uint8Array(authenticatorData)[32] ?? 0;
+  if ((flags & 0x04) === 0) throw new Problem("passkey_unverified");
+}
+
 /** ask lets the person use one of these passkeys. */
 async function ask(passkeys: readonly Passkey[], rp: string, signal: AbortSignal): Promise<{ credential: string; secret: Bytes }> {
   let used: PublicKeyCredential;
@@ -95,6 +101,7 @@ async function ask(passkeys: readonly Passkey[], rp: string, signal: AbortSignal
   } catch (e) {
     throw refusal(e, "passkey_unused", rp);
   }
+  verified((used.response as AuthenticatorAssertionResponse).authenticatorData);
   const secret = secretOf(used);
   if (secret === null) throw new Problem("no_prf");
   return { credential: used.id, secret };
@@ -128,6 +135,7 @@ export async function makePasskey(pair: Pair, keyName: string, owner: Owner, pre
   const shell: Wrapped = { v: 1, kdf, rp: owner.rp, transports: (made.response as AuthenticatorAttestationResponse).getTransports(), salt: base64(salt), nonce: "", body: "" };
   const prf = made.getClientExtensionResults().prf;
   try {
+    verified((made.response as AuthenticatorAttestationResponse).getAuthenticatorData());
     if (prf?.enabled !== true && prf?.results === undefined) throw new Problem("no_prf");
     const secret = secretOf(made) ?? (await ask([{ credential: made.id, wrapped: JSON.stringify(shell) }], owner.rp, signal)).secret;
     const nonce = random(12);
