@@ -253,3 +253,73 @@ func TestExcerptVerdict(t *testing.T) {
 		t.Error("one session")
 	}
 }
+
+// TestLogApart: of a recording whose keys were destroyed the verdict tells whether its
+// log can still be read, by the share to the log and its revocation alone.
+func TestLogApart(t *testing.T) {
+	const apart, gone = "the keys of its events were kept apart: whoever has them reads the log, and nothing else", "the keys of its events, which were kept apart, were destroyed on "
+	share := func(id byte, to string) func(*office) translog.Leaf {
+		return func(o *office) translog.Leaf {
+			return translog.Share{ID: translog.ID{id}, SID: translog.ID(o.sid), By: "broker", To: to, Tracks: translog.Tracks{1}, ToMS: 60_000, Until: 1 << 42}
+		}
+	}
+	revoke := func(id byte) func(*office) translog.Leaf {
+		return func(o *office) translog.Leaf {
+			return translog.Revoke{ID: translog.ID{id}, SID: translog.ID(o.sid), By: "broker"}
+		}
+	}
+	for name, c := range map[string]struct {
+		before, after []func(*office) translog.Leaf
+		erased        bool
+		told          string // "": neither
+	}{
+		"not erased":                {before: []func(*office) translog.Leaf{share(7, "log")}},
+		"erased with its log":       {erased: true},
+		"kept apart":                {[]func(*office) translog.Leaf{share(7, "log")}, nil, true, apart},
+		"then destroyed":            {[]func(*office) translog.Leaf{share(7, "log")}, []func(*office) translog.Leaf{revoke(7)}, true, gone},
+		"another share was revoked": {[]func(*office) translog.Leaf{share(7, "log"), share(8, "customer")}, []func(*office) translog.Leaf{revoke(8)}, true, apart},
+		"shared with somebody else": {[]func(*office) translog.Leaf{share(8, "customer")}, nil, true, ""},
+		"that one was revoked":      {[]func(*office) translog.Leaf{share(8, "customer")}, []func(*office) translog.Leaf{revoke(8)}, true, ""},
+		"revoked and never made":    {nil, []func(*office) translog.Leaf{revoke(7)}, true, ""},
+		"its file was deleted as well": {[]func(*office) translog.Leaf{share(7, "log")}, []func(*office) translog.Leaf{func(o *office) translog.Leaf {
+			return translog.Purge{SID: translog.ID(o.sid), Segment: 0, Bytes: 1}
+		}, func(o *office) translog.Leaf {
+			return translog.Purge{SID: translog.ID(o.sid), Segment: 1, Bytes: 1}
+		}}, true, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			o := newOffice(t, "mirror.example/w")
+			for _, leaf := range c.before {
+				o.add(t, leaf(o))
+			}
+			if c.erased {
+				o.erase(t, translog.RoleAuditor, translog.RoleDPO)
+				for _, path := range o.paths {
+					must(0, os.Remove(recordings.DefaultBag(path)))(t)
+				}
+			}
+			for _, leaf := range c.after {
+				o.add(t, leaf(o))
+			}
+			r := o.judge(t, o.proof(t))
+			if r.State == Tampered {
+				t.Errorf("%s", r.codes())
+			}
+			for _, words := range []string{apart, gone} {
+				n := 0
+				for _, remark := range r.Remarks {
+					if strings.Contains(remark, words) {
+						n++
+					}
+				}
+				want := 0
+				if words == c.told {
+					want = len(o.paths) // of each segment
+				}
+				if n != want {
+					t.Errorf("%d segments say %q, want %d: %q", n, words, want, r.Remarks)
+				}
+			}
+		})
+	}
+}
