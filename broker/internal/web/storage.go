@@ -107,6 +107,9 @@ func storageOf(p *page, s evidence.Storage) storageSummary {
 		said.Reserve = p.T("audit.storage.reserved_none")
 	}
 	said.LastWords, said.Released = lastWords(p, s.LastWords), !s.LastWords.Released.IsZero()
+	if said.Released && s.Level == evidence.Full {
+		said.Do = p.T("audit.storage.do.released")
+	}
 	alone := true
 	for _, w := range s.Witnesses {
 		alone = alone && w.Embedded

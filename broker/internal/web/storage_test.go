@@ -81,7 +81,7 @@ func TestStoragePage(t *testing.T) {
 	settings.hides(t, "Anna Rossi")
 	for state, words := range map[string][]string{
 		"short":   {"Space runs out within days", "Act this week", "9664 MB of 537 GB", "town-hall", "has signed everything", "is 7 min behind", "beyond 15 min of all witnesses", "recordings 3, key bags 2", "Outside clock <bdi>tsa.example</bdi>:", "last stamped the log on 2026-11-28 03:04 UTC.", "8389 kB: given back as soon as the disk is full"},
-		"refused": {"No session can start", "Never delete recordings by hand", "is 180 min behind, more than the 15 min", "in 2 cases", "more was deleted than recorded", "The daily timestamp is overdue", "Sessions start all the same", "given back on 2026-11-28 03:04 UTC, because the disk was full"},
+		"refused": {"No session can start", "Never delete recordings by hand", "is 180 min behind, more than the 15 min", "in 2 cases", "more was deleted than recorded", "The daily timestamp is overdue", "Sessions start all the same", "given back on 2026-11-28 03:04 UTC, because the disk was full", "Sessions that were open have been ended"},
 		"soon":    {"within two months", "Both stores are on one machine", "this server itself", "has not stamped the log yet. The last try failed", "none yet: it is made when there is more free space"},
 	} {
 		p.change = worse(time.Now())[state]
