@@ -82,7 +82,9 @@ func TestPasskeysInChromium(t *testing.T) {
 			true
 		}`, call))
 	}
-	anybody := func(o *webauthn.VirtualAuthenticatorOptions) { o.HasUserVerification, o.IsUserVerified, o.HasResidentKey = false, false, false }
+	anybody := func(o *webauthn.VirtualAuthenticatorOptions) {
+		o.HasUserVerification, o.IsUserVerified, o.HasResidentKey = false, false, false
+	}
 	found := b.authenticator(anybody)
 	evaluate[string](b, `document.querySelector("#make [data-said]").textContent = ""`)
 	b.click("#make button")
