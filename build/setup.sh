@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Installs what a bare Debian machine with Go and Node lacks. Quick when there is nothing to do.
+# "build/setup.sh all" installs Wine too (0.7 GB), for the tests of the tools for Windows; where it cannot be had they are skipped.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -11,20 +12,25 @@ packages=(
 	fonts-dejavu-core fonts-noto-core fonts-noto-cjk
 )
 
-missing=()
-for package in "${packages[@]}"; do
-	[ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null)" = installed ] || missing+=("$package")
-done
-if [ "${#missing[@]}" -gt 0 ]; then
+# ensure installs what is missing of the packages that it is given.
+ensure() {
+	local missing=() package sudo=''
+	for package in "$@"; do
+		[ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null)" = installed ] || missing+=("$package")
+	done
+	[ "${#missing[@]}" -gt 0 ] || return 0
 	echo "setup: installing Debian packages: ${missing[*]}"
-	sudo=''
 	if [ "$(id -u)" != 0 ]; then
 		sudo='sudo'
-		command -v sudo >/dev/null || { echo "setup: run as root, or install: ${missing[*]}" >&2; exit 1; }
+		command -v sudo >/dev/null || { echo "setup: run as root, or install: ${missing[*]}" >&2; return 1; }
 	fi
 	export DEBIAN_FRONTEND=noninteractive
-	$sudo apt-get update -qq
-	$sudo apt-get install -y -qq --no-install-recommends "${missing[@]}"
+	$sudo apt-get update -qq && $sudo apt-get install -y -qq --no-install-recommends "${missing[@]}"
+}
+
+ensure "${packages[@]}"
+if [ "${1:-}" = all ]; then
+	ensure wine64 || echo 'setup: Wine cannot be installed here: the tests of the tools for Windows are skipped' >&2
 fi
 
 build/libaom.sh

@@ -10,6 +10,7 @@ import (
 	"consento/broker/internal/access"
 	"consento/broker/internal/evidence"
 	"consento/protocol"
+	"consento/protocol/lang"
 	"consento/recordings"
 
 	"github.com/chromedp/chromedp"
@@ -119,6 +120,15 @@ func TestSearchInChromium(t *testing.T) {
 			b.ready4search(3)
 			if left := evaluate[int](b, `document.querySelectorAll("#left li").length`); left != 2 {
 				t.Errorf("%d reasons why some are left out", left)
+			}
+			// One is from before there were summaries: the page says so, and where its words are.
+			catalog, err := lang.Load()
+			if err != nil {
+				t.Fatal(err)
+			}
+			texts := catalog.Match(language)
+			if said := evaluate[string](b, `document.querySelector("#left").textContent`); !strings.Contains(said, texts.T("audit.js.search_empty", "sessions", texts.Count("sessions", 1))) {
+				t.Errorf("of what was recorded without a summary the page says %q", said)
 			}
 			for words, want := range map[string]string{"TONER bestellt": first, "angstrom": first, "ottimo": second, "ﾌﾟﾘﾝﾀｰ": second, "rossi libre": first, first[:9]: first} {
 				b.find(words, 1)
