@@ -75,6 +75,8 @@ bench: agents
 	go test -run '^$$' -bench . -benchtime 1s ./recordings ./recordings/translog ./broker/internal/evidence
 	@# The auditors' search in Chromium: it makes 11,000 recordings first.
 	go test -run '^$$' -bench SearchInChromium -benchtime 1x -timeout 40m ./broker/internal/web
+	@# The player's seeks over an hour's recording.
+	go test -run '^$$' -bench 'Seek$$' -benchtime 60x -timeout 40m ./broker/internal/web
 
 lint: setup
 	@test -z "$$(gofmt -l . | tee /dev/stderr)" || (echo 'gofmt -w the files above'; exit 1)

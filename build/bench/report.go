@@ -131,6 +131,7 @@ func (b *bench) table(agent, broker string) (*table, error) {
 	for _, c := range b.cuts {
 		c.row(t)
 	}
+	b.hour.row(t)
 	size, packed, err := sizes(agent)
 	if err != nil {
 		return nil, err

@@ -21,12 +21,13 @@ const (
 	heartbeat = 2 * time.Second
 	// keyEvery bounds how often requests for key frames are met.
 	keyEvery = 500 * time.Millisecond
-	// keyDistance is after how much time of change a key frame is made unasked, so
-	// that a recording can be entered there: at the next rest, where it disturbs
-	// nobody, or without one after keyLatest. A key frame in the midst of motion
-	// freezes the picture for a quarter of a second.
-	keyDistance = 10 * time.Second
-	keyLatest   = 30 * time.Second
+	// keyDistance is after how many frames a key frame is made unasked, so that a
+	// recording can be entered there: at the next rest, where it disturbs nobody,
+	// or without one after keyLatest. A key frame in the midst of motion freezes
+	// the picture for a quarter of a second. Frames count, not time: who seeks
+	// waits for those to be decoded that lie between, about 1.2 ms each.
+	keyDistance = 240
+	keyLatest   = 720
 	// refineMax and refineSharp end the refinement: after so many frames, or as
 	// soon as one was coded with a quantizer that fine.
 	refineMax   = 12
@@ -70,14 +71,14 @@ type plan struct {
 	keyWanted bool
 
 	narrow bool
-	parts  parts         // on a small link
-	still  time.Time     // when the display last changed
-	refine int           // refinement frames left, 0 when the picture is sharp
-	coded  int           // quantizer of the last frame
-	last   time.Time     // the last frame
-	due    time.Time     // when the next frame keeps the average rate
-	key    time.Time     // the last key frame
-	active time.Duration // time of change since then
+	parts  parts     // on a small link
+	still  time.Time // when the display last changed
+	refine int       // refinement frames left, 0 when the picture is sharp
+	coded  int       // quantizer of the last frame
+	last   time.Time // the last frame
+	due    time.Time // when the next frame keeps the average rate
+	key    time.Time // the last key frame
+	since  int       // frames since then
 }
 
 // newPlan makes one for a highest frame rate and a share of one core.
@@ -114,7 +115,7 @@ func (p *plan) next(now time.Time) (task, time.Time) {
 
 // wantsKey says whether the frame made now has to be a key frame.
 func (p *plan) wantsKey(do task, now time.Time) bool {
-	return p.active >= keyLatest || do == taskHeartbeat && p.active >= keyDistance || p.keyWanted && now.Sub(p.key) >= keyEvery
+	return p.since >= keyLatest || do == taskHeartbeat && p.since >= keyDistance || p.keyWanted && now.Sub(p.key) >= keyEvery
 }
 
 // wantsSoftKey is wantsKey on a small link: only what is asked for.
@@ -160,7 +161,6 @@ func (p *plan) done(do task, now time.Time, made encode.Frame) {
 	switch do {
 	case taskChange:
 		p.changed, p.still = false, now
-		p.active += min(now.Sub(p.last), 3*p.interval)
 		// What was sharp and changed only by finely coded blocks is still sharp:
 		// a key stroke needs one frame, not two.
 		if p.refine > 0 || made.Quantizer > refineSharp {
@@ -172,8 +172,9 @@ func (p *plan) done(do task, now time.Time, made encode.Frame) {
 			p.refine = 0
 		}
 	}
+	p.since++
 	if made.Key {
-		p.key, p.keyWanted, p.active = now, false, 0
+		p.key, p.keyWanted, p.since = now, false, 0
 		p.refine = refineMax
 	}
 	if !p.narrow || do == taskChange { // parts are no frames: a change does not wait for how many there were

@@ -94,7 +94,7 @@ func TestAverageRateAndKeyDistance(t *testing.T) {
 	if frames < 1045 || frames > 1060 {
 		t.Errorf("%d frames in 35 s", frames)
 	}
-	if keys != 2 { // at 0 and 30 s
+	if keys != 2 { // at the beginning and after 720 frames
 		t.Errorf("%d key frames in 35 s of motion", keys)
 	}
 }
@@ -102,16 +102,20 @@ func TestAverageRateAndKeyDistance(t *testing.T) {
 // A key frame that a recording needs waits for a rest.
 func TestKeyFrameAtRest(t *testing.T) {
 	for _, c := range []struct {
-		motion time.Duration
+		frames int
+		every  time.Duration
 		want   bool
-	}{{9 * time.Second, false}, {11 * time.Second, true}} {
-		start := time.Unix(1000, 0)
-		now, p := start, newPlan(30, 0.4)
+	}{
+		{keyDistance - 1, time.Second / 30, false}, {keyDistance, time.Second / 30, true},
+		// Typing for a minute leaves few pictures to decode.
+		{keyDistance - 1, time.Second / 4, false}, {keyDistance, time.Second / 4, true},
+	} {
+		now, p := time.Unix(1000, 0), newPlan(30, 0.4)
 		p.done(taskChange, now, coded(30, true))
-		for now.Sub(start) < c.motion {
-			now = now.Add(p.interval)
+		for i := range c.frames {
+			now = now.Add(c.every)
 			if p.wantsKey(taskChange, now) {
-				t.Fatalf("a key frame in the midst of motion after %s", now.Sub(start))
+				t.Fatalf("a key frame in the midst of motion after %d frames", i)
 			}
 			p.done(taskChange, now, coded(30, false))
 		}
@@ -119,7 +123,7 @@ func TestKeyFrameAtRest(t *testing.T) {
 			t.Error("a key frame before the picture is sharp")
 		}
 		if got := p.wantsKey(taskHeartbeat, now.Add(heartbeat)); got != c.want {
-			t.Errorf("key frame at the rest after %s of motion: %v", c.motion, got)
+			t.Errorf("key frame at the rest after %d frames of %v: %v", c.frames, c.every, got)
 		}
 	}
 }
