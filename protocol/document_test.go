@@ -74,6 +74,7 @@ func TestListsAreComplete(t *testing.T) {
 		"State": texts(protocol.States()), "Command": texts(protocol.Commands()), "EndReason": texts(protocol.EndReasons()),
 		"Permission": texts(protocol.Permissions()), "EventCode": texts(protocol.EventCodes()),
 		"SharingState": texts(protocol.SharingStates()), "Source": texts(protocol.Sources()), "Codec": texts(protocol.Codecs()),
+		"ConsentCause": texts(protocol.ConsentCauses()), "Block": texts(protocol.Blocks()), "InputKind": texts(protocol.InputKinds()),
 	} {
 		want := slices.Sorted(slices.Values(declared[name]))
 		if got := slices.Sorted(slices.Values(list)); !slices.Equal(got, want) || len(got) == 0 {
@@ -128,7 +129,8 @@ func TestDocument(t *testing.T) {
 	for name, values := range constants(source(t)) {
 		section, ok := map[string]string{"State": "States", "Command": "States", "ConsentState": "States", "Step": "States",
 			"Permission": "Permissions", "EndReason": "End reasons", "ErrorCode": "Error codes", "EventCode": "Event codes on the evidence",
-			"SharingState": "`sharing`", "NetworkLimit": "`network`", "Codec": "`picture`", "Source": "`sharing`"}[name]
+			"SharingState": "`sharing`", "NetworkLimit": "`network`", "Codec": "`picture`", "Source": "`sharing`",
+			"ConsentCause": "`consent_answer`", "Block": "`control_state`", "InputKind": "Data channel `input`"}[name]
 		if !ok {
 			t.Errorf("%s stands in no section", name)
 			continue
@@ -162,6 +164,9 @@ func TestDocument(t *testing.T) {
 	}
 	for _, field := range append(fields(reflect.TypeFor[protocol.CursorUpdate]()), fields(reflect.TypeFor[protocol.CursorShape]())...) {
 		has("Data channel `"+protocol.CursorChannel+"`", field)
+	}
+	for _, field := range append(fields(reflect.TypeFor[protocol.Input]()), fields(reflect.TypeFor[protocol.InputAct]())...) {
+		has("Data channel `"+protocol.InputChannel+"`", field)
 	}
 	for _, field := range append(fields(reflect.TypeFor[protocol.OfficeSection]()), fields(reflect.TypeFor[protocol.Manifest]())...) {
 		has("Office section and manifest", field)
@@ -208,6 +213,12 @@ func TestLimitsInTheDocument(t *testing.T) {
 		fmt.Sprintf("`text` at most %s characters", thousands(protocol.MaxNote)),
 		fmt.Sprintf("JSON text of at most %s bytes", thousands(protocol.MaxCursorMessage)),
 		fmt.Sprintf("`height` (1-%d)", protocol.MaxCursorSide),
+		fmt.Sprintf("JSON text of at most %s bytes, ordered", thousands(protocol.MaxInputMessage)),
+		fmt.Sprintf("`acts` at most %d", protocol.MaxInputActs),
+		fmt.Sprintf("`text` at most %d characters without", protocol.MaxInputText),
+		fmt.Sprintf("downwards, at most %s", thousands(protocol.MaxWheel)),
+		fmt.Sprintf("every %d ms", protocol.InputBeat.Milliseconds()),
+		fmt.Sprintf("after %.0f s without any message", protocol.InputSilence.Seconds()),
 		fmt.Sprintf("`ticket` %d characters", protocol.TicketLength),
 		fmt.Sprintf("`key` %d characters", protocol.KeyLength),
 		fmt.Sprintf("program holds %s bytes", thousands(protocol.OfficeSectionSize)),

@@ -27,8 +27,11 @@ const (
 	EventTermsDeclined    EventCode = "terms.declined"            // version
 	EventConsentAsked     EventCode = "consent.asked"             // permission, epoch, technician
 	EventConsentGiven     EventCode = "consent.given"             // permission, epoch
-	EventConsentRefused   EventCode = "consent.refused"           // permission, epoch
-	EventConsentWithdrawn EventCode = "consent.withdrawn"         // permission, epoch
+	EventConsentRefused   EventCode = "consent.refused"           // permission, epoch, cause
+	EventConsentWithdrawn EventCode = "consent.withdrawn"         // permission, epoch, cause
+	EventControlInput     EventCode = "control.input"             // on the meta track: epoch, width, height, acts: see Input; moves are left out
+	EventControlUsed      EventCode = "control.used"              // clicks, wheel, keys, characters: how often since the last one
+	EventControlState     EventCode = "control.state"             // block: why the agent lets no input through, "" if it does
 	EventScreenGap        EventCode = "screen.gap"                // frames of the picture did not reach the broker
 	EventScreenShown      EventCode = "screen.shown"              // source, width, height, name of a program or monitor: what is shared from now on
 	EventScreenPaused     EventCode = "screen.paused"             // by the customer; nothing is sent until the next screen.shown
@@ -55,7 +58,7 @@ const (
 func EventCodes() []EventCode {
 	return []EventCode{EventIssued, EventRedeemed, EventKeyRefused, EventNameConfirmed, EventNameRefused, EventReason, EventReported,
 		EventAgentFetched, EventAgentJoined, EventAgentAway, EventAgentReturned, EventAgentSlept, EventClockJumped, EventSuspended, EventResumed, EventTermsShown, EventTermsAccepted, EventTermsDeclined,
-		EventConsentAsked, EventConsentGiven, EventConsentRefused, EventConsentWithdrawn, EventScreenGap,
+		EventConsentAsked, EventConsentGiven, EventConsentRefused, EventConsentWithdrawn, EventControlInput, EventControlUsed, EventControlState, EventScreenGap,
 		EventScreenShown, EventScreenPaused, EventScreenMuted, EventScreenStopped, EventScreenDenied, EventScreenLocked,
 		EventViewerJoined, EventViewerLeft, EventMalformed, EventEnded, EventRemoved, EventRemovalUnknown, EventClosed, EventRated,
 		EventCursorShape, EventCursorMoved, EventTransportChanged, EventNoteWritten, EventStateChanged}

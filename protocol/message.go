@@ -109,7 +109,8 @@ func Messages() []Message {
 	return []Message{&Hello{}, &Error{}, &Ping{}, &Pong{},
 		&Join{}, &Joined{}, &Resume{}, &Resumed{}, &NameAnswer{}, &TermsAnswer{}, &ConsentAsk{}, &ConsentAnswer{}, &ConsentRecorded{},
 		&Offer{}, &Answer{}, &Sharing{}, &SharingRecorded{}, &Picture{}, &Network{}, &Slept{}, &Ended{}, &Removed{},
-		&Welcome{}, &SessionChanged{}, &NewSession{}, &SessionIssued{}, &EndSession{}, &StopWatching{}, &Crisp{}, &Note{}, &Reason{}}
+		&ConsentEnded{}, &ControlState{},
+		&Welcome{}, &SessionChanged{}, &NewSession{}, &SessionIssued{}, &EndSession{}, &StopWatching{}, &Crisp{}, &Note{}, &Reason{}, &ConsentRequest{}, &ConsentReturn{}}
 }
 
 // Known reports whether a message of this name is in this version. One that is

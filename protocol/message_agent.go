@@ -18,6 +18,9 @@ type Join struct {
 	// portal if it is among them, and the agent then speaks it too. None:
 	// Hello.Language.
 	Languages []string `json:"languages,omitempty"`
+	// Tools are the permissions beside the view that the agent can carry out once
+	// they are given. None: it only shows the screen.
+	Tools []Permission `json:"tools,omitempty"`
 }
 
 // maxLanguages bounds Join.Languages.
@@ -29,7 +32,8 @@ func (*Join) MessageType() string { return "join" }
 func (m *Join) Validate() error {
 	return errors.Join(check((m.Ticket == "") != (m.Key == ""), "ticket or key"),
 		check(len(m.Ticket) <= maxKeyInput && len(m.Key) <= maxKeyInput, "length"),
-		check(len(m.Languages) <= maxLanguages && !slices.ContainsFunc(m.Languages, func(tag string) bool { return !tagOK(tag) }), "languages"))
+		check(len(m.Languages) <= maxLanguages && !slices.ContainsFunc(m.Languages, func(tag string) bool { return !tagOK(tag) }), "languages"),
+		check(len(m.Tools) <= len(Permissions()) && !slices.ContainsFunc(m.Tools, func(p Permission) bool { return toolOK(p) != nil }), "tools"))
 }
 
 // Joined answers Join: whose session it is and what the customer has to read.
@@ -160,6 +164,7 @@ type ConsentAnswer struct {
 	Permission Permission   `json:"permission"`
 	State      ConsentState `json:"state"` // given, refused or withdrawn
 	Epoch      uint32       `json:"epoch"`
+	Cause      ConsentCause `json:"cause,omitempty"` // of a no; "" of a yes
 }
 
 func (*ConsentAnswer) MessageType() string { return "consent_answer" }
@@ -167,7 +172,8 @@ func (*ConsentAnswer) MessageType() string { return "consent_answer" }
 // Validate implements Message.
 func (m *ConsentAnswer) Validate() error {
 	_, err := ParsePermission(string(m.Permission))
-	return errors.Join(err, check(m.State == ConsentGiven || m.State == ConsentRefused || m.State == ConsentWithdrawn, "state"))
+	return errors.Join(err, check(m.State == ConsentGiven || m.State == ConsentRefused || m.State == ConsentWithdrawn, "state"),
+		check(m.Cause.byAgent() && (m.Cause == "" || m.State != ConsentGiven), "cause"))
 }
 
 // ConsentRecorded tells the agent that a consent that was given is on disk as

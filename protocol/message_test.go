@@ -21,7 +21,8 @@ var aSharing = protocol.Sharing{State: protocol.SharingShown, Source: protocol.S
 var aSession = protocol.Session{ID: strings.Repeat("a", 32), State: protocol.StateActive, Technician: person, Mine: true,
 	IssuedAt: at(1), KeyExpires: at(2), ActiveAt: at(3), EndedAt: at(4), EndReason: protocol.EndCustomer,
 	Consents: []protocol.Consent{{Permission: protocol.ViewScreen, State: protocol.ConsentGiven, Epoch: 1<<32 - 1}},
-	Steps:    []protocol.Step{protocol.StepKeyTyped}, System: "Debian", Viewers: []string{"A"}, Recording: true, Removed: yes(), Sharing: &aSharing, AwaySince: at(5), AwayUntil: at(6),
+	Tools:    []protocol.Permission{protocol.Control}, Block: protocol.BlockCustomer,
+	Steps: []protocol.Step{protocol.StepKeyTyped}, System: "Debian", Viewers: []string{"A"}, Recording: true, Removed: yes(), Sharing: &aSharing, AwaySince: at(5), AwayUntil: at(6),
 	Since: at(7), Reason: "Drucker", Stars: 4, Test: true, Note: "Drucker\n\t打印机 🖨️ קו", NotedAt: at(8)}
 
 func at(s int64) time.Time { return time.Unix(s, 0).UTC() }
@@ -33,14 +34,14 @@ func valid() []protocol.Message {
 		&protocol.Error{Code: protocol.CodeNotNow},
 		&protocol.Ping{},
 		&protocol.Pong{},
-		&protocol.Join{Ticket: string(protocol.TicketFrom([16]byte{})), Languages: []string{"it", "ja"}},
+		&protocol.Join{Ticket: string(protocol.TicketFrom([16]byte{})), Languages: []string{"it", "ja"}, Tools: []protocol.Permission{protocol.Control}},
 		&protocol.Joined{Session: "s", Technician: person, ConfirmName: true, Terms: protocol.Terms{Version: "1", Language: "it", Text: "Testo\n\nAltro", URL: "https://x/y"}, Resume: "secret", Reason: "התקנת מדפסת", Log: "https://x/log/y", Proof: "{}"},
 		&protocol.Resume{Session: "s", Secret: "secret"},
 		&protocol.Resumed{Named: true, Accepted: true, Consents: aSession.Consents, Picture: true, Proof: "{}"},
 		&protocol.NameAnswer{Confirmed: true},
 		&protocol.TermsAnswer{Version: "1", Accepted: true},
 		&protocol.ConsentAsk{Permission: protocol.ViewScreen, Epoch: 7, Technician: person},
-		&protocol.ConsentAnswer{Permission: protocol.ViewScreen, State: protocol.ConsentGiven, Epoch: 7},
+		&protocol.ConsentAnswer{Permission: protocol.Control, State: protocol.ConsentWithdrawn, Epoch: 7, Cause: protocol.CauseLocked},
 		&protocol.ConsentRecorded{Permission: protocol.ViewScreen, Epoch: 7},
 		&protocol.Offer{Session: "s", SDP: "v=0\r\n"},
 		&protocol.Answer{Session: "s", SDP: "v=0\r\n"},
@@ -51,6 +52,8 @@ func valid() []protocol.Message {
 		&protocol.Slept{N: 1, MS: 90_000},
 		&protocol.Ended{Reason: protocol.EndTechnician},
 		&protocol.Removed{Complete: true, Left: []string{"consento-x (1)"}},
+		&protocol.ConsentEnded{Permission: protocol.Files, Epoch: 7, Cause: protocol.CauseRights},
+		&protocol.ControlState{Epoch: 7, Block: protocol.BlockDialog},
 		&protocol.Welcome{Account: person, Permissions: protocol.PermissionSet{protocol.ViewScreen: true}, CanIssue: true, Sessions: []protocol.Session{aSession}, Now: at(9)},
 		&protocol.SessionChanged{Session: aSession, Now: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)},
 		&protocol.NewSession{Reason: "プリンターの設定", Test: true},
@@ -60,6 +63,8 @@ func valid() []protocol.Message {
 		&protocol.Crisp{Session: "s", On: true},
 		&protocol.Note{Session: "s", Text: strings.Repeat("\U0001f5a8", protocol.MaxNote-4) + "\n\t\u3000\u00a0", Base: at(8)},
 		&protocol.Reason{Session: "s", Text: strings.Repeat("ä", protocol.MaxReason)},
+		&protocol.ConsentRequest{Session: "s", Permission: protocol.Control},
+		&protocol.ConsentReturn{Session: "s", Permission: protocol.Shell},
 	}
 }
 
@@ -108,6 +113,10 @@ func init() {
 	decoder[protocol.Crisp]()
 	decoder[protocol.Note]()
 	decoder[protocol.Reason]()
+	decoder[protocol.ConsentEnded]()
+	decoder[protocol.ControlState]()
+	decoder[protocol.ConsentRequest]()
+	decoder[protocol.ConsentReturn]()
 }
 
 func TestEveryMessageRoundTrips(t *testing.T) {
@@ -235,6 +244,21 @@ func TestValidateRefuses(t *testing.T) {
 		"crisp without AV1":          &protocol.Picture{Codec: protocol.CodecVP9, Crisp: true},
 		"crisp of nothing":           &protocol.Crisp{On: true},
 		"stops nothing":              &protocol.StopWatching{},
+		"tool of the view":           &protocol.Join{Key: "a", Tools: []protocol.Permission{protocol.ViewScreen}},
+		"unknown tool":               &protocol.Join{Key: "a", Tools: []protocol.Permission{"everything"}},
+		"too many tools":             &protocol.Join{Key: "a", Tools: slices.Repeat([]protocol.Permission{protocol.Control}, 7)},
+		"a yes with a cause":         &protocol.ConsentAnswer{Permission: protocol.Control, State: protocol.ConsentGiven, Cause: protocol.CauseCustomer},
+		"a cause of the broker's":    &protocol.ConsentAnswer{Permission: protocol.Control, State: protocol.ConsentWithdrawn, Cause: protocol.CauseRights},
+		"unknown cause":              &protocol.ConsentAnswer{Permission: protocol.Control, State: protocol.ConsentWithdrawn, Cause: "mood"},
+		"requests the view":          &protocol.ConsentRequest{Session: "s", Permission: protocol.ViewScreen},
+		"requests nothing":           &protocol.ConsentRequest{Session: "s"},
+		"requests of no session":     &protocol.ConsentRequest{Permission: protocol.Control},
+		"returns the view":           &protocol.ConsentReturn{Session: "s", Permission: protocol.ViewScreen},
+		"returns to no session":      &protocol.ConsentReturn{Permission: protocol.Control},
+		"ends the view":              &protocol.ConsentEnded{Permission: protocol.ViewScreen, Cause: protocol.CauseRights},
+		"ends without a cause":       &protocol.ConsentEnded{Permission: protocol.Control, Epoch: 1},
+		"state of no consent":        &protocol.ControlState{},
+		"unknown block":              &protocol.ControlState{Epoch: 1, Block: "lunch"},
 		"stops, session too long":    &protocol.StopWatching{Session: strings.Repeat("s", 65)},
 	} {
 		if err := m.Validate(); !errors.Is(err, protocol.ErrMalformed) {

@@ -3,6 +3,7 @@ package protocol
 import (
 	"errors"
 	"fmt"
+	"time"
 )
 
 // State is where a session stands in its life. The zero value is invalid.
@@ -127,6 +128,10 @@ const (
 	ConsentWithdrawn ConsentState = "withdrawn"
 )
 
+// AwayLimit is how long a consent to anything but the view outlives the loss of
+// the agent's connection.
+const AwayLimit = time.Minute
+
 // Consent is one permission that was put to the customer, and the answer.
 // Epoch counts the consents of a session: every tool message carries the epoch
 // it relies on, and an act under an old epoch is refused.
@@ -134,4 +139,5 @@ type Consent struct {
 	Permission Permission   `json:"permission"`
 	State      ConsentState `json:"state"`
 	Epoch      uint32       `json:"epoch"`
+	Cause      ConsentCause `json:"cause,omitempty"` // why it was refused or withdrawn
 }

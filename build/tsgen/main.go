@@ -38,7 +38,7 @@ func run(args []string, usage io.Writer) error {
 	if err != nil {
 		return err
 	}
-	text, err := generate(p, "Envelope", "CursorUpdate", "Version")
+	text, err := generate(p, "Envelope", "CursorUpdate", "Input", "Version")
 	if err != nil {
 		return err
 	}
