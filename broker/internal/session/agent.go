@@ -58,6 +58,9 @@ func (m *Manager) Join(ctx context.Context, hello protocol.Hello, join protocol.
 			return err
 		}
 		s.agent, s.joined, s.system = link, true, hello.System
+		if !hello.Browser() {
+			s.tools.able = join.Tools
+		}
 		s.publish()
 		joined = protocol.Joined{Session: s.id, Technician: s.person, ConfirmName: !s.named, Terms: s.terms, Resume: m.resumeSecret(s.id),
 			Reason: s.row.Reason, Log: m.config.Origin + LogPath + m.logTicket(s.id), Proof: s.evidence.proof}
@@ -163,7 +166,7 @@ func (a *Agent) AnswerTerms(ctx context.Context, answer protocol.TermsAnswer) er
 
 // ask puts one permission to the customer.
 func (s *session) ask(p protocol.Permission) error {
-	if !s.technician.Profile.Permissions.Allows(p) || s.agent == nil || s.row.State.Over() {
+	if !s.tools.rights.Allows(p) || s.agent == nil || s.row.State.Over() {
 		return ErrNotAllowed
 	}
 	s.epoch++
@@ -208,15 +211,23 @@ func (a *Agent) AnswerConsent(ctx context.Context, answer protocol.ConsentAnswer
 			return ErrNotNow
 		}
 		data := map[string]any{"permission": answer.Permission, "epoch": answer.Epoch}
+		if answer.Cause != "" {
+			data["cause"] = answer.Cause
+		}
+		tool := answer.Permission != protocol.ViewScreen
 		switch {
+		case tool && now.State == protocol.ConsentAsked && answer.State == protocol.ConsentGiven:
+			return s.giveTool(now, data)
+		case tool && (now.State == protocol.ConsentAsked || now.State == protocol.ConsentGiven && answer.State == protocol.ConsentWithdrawn):
+			return s.takeTool(now, answer, data)
+		case tool && now.State == protocol.ConsentWithdrawn:
+			return nil // both withdrew it at the same time
 		case viewBack: // a no counts, whatever it answers
 			return s.takeAway(now, answer.State, protocol.EventConsentWithdrawn, protocol.EndConsentWithdrawn, data)
 		case now.State == protocol.ConsentAsked && answer.State == protocol.ConsentGiven:
 			return s.give(now, data)
 		case now.State == protocol.ConsentAsked && answer.State == protocol.ConsentRefused:
 			return s.takeAway(now, answer.State, protocol.EventConsentRefused, protocol.EndConsentRefused, data)
-		case now.State == protocol.ConsentGiven && answer.State == protocol.ConsentWithdrawn:
-			return s.takeAway(now, answer.State, protocol.EventConsentWithdrawn, protocol.EndConsentWithdrawn, data)
 		}
 		return ErrNotNow
 	})

@@ -73,6 +73,7 @@ func (a *Agent) Slept(ctx context.Context, m protocol.Slept) error {
 			return errors.Join(ErrEvidence, err)
 		}
 		s.slept = m.N
+		s.withdrawTools(protocol.CauseSlept)
 		return nil
 	})
 }

@@ -56,7 +56,11 @@ func copyFields(code protocol.EventCode) (fields []string, ok bool) {
 	case protocol.EventTermsShown, protocol.EventTermsAccepted, protocol.EventTermsDeclined:
 		return []string{"version", "language"}, true
 	case protocol.EventConsentAsked, protocol.EventConsentGiven, protocol.EventConsentRefused, protocol.EventConsentWithdrawn:
-		return []string{"permission", "epoch", "technician"}, true
+		return []string{"permission", "epoch", "technician", "cause"}, true
+	case protocol.EventControlUsed:
+		return []string{"clicks", "wheel", "keys", "characters"}, true
+	case protocol.EventControlState:
+		return []string{"block"}, true
 	case protocol.EventScreenShown:
 		return []string{"source", "width", "height", "name"}, true
 	case protocol.EventViewerJoined, protocol.EventViewerLeft:
@@ -82,7 +86,7 @@ func copyFields(code protocol.EventCode) (fields []string, ok bool) {
 func noise(code protocol.EventCode) bool {
 	switch code {
 	case protocol.EventViewerJoined, protocol.EventViewerLeft, protocol.EventTransportChanged, protocol.EventScreenGap,
-		protocol.EventScreenMuted, protocol.EventStateChanged, protocol.EventMalformed:
+		protocol.EventScreenMuted, protocol.EventStateChanged, protocol.EventMalformed, protocol.EventControlState:
 		return true
 	}
 	return false

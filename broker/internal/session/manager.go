@@ -27,11 +27,12 @@ type Limits struct {
 	Active  time.Duration // Active
 	Removal time.Duration // Ending: how long the agent's removal is waited for
 	Return  time.Duration // how long an agent whose connection was lost is waited for
+	Away    time.Duration // how long consents but the view outlive the loss of its connection
 }
 
 // DefaultLimits returns the limits of a broker that was told no others.
 func DefaultLimits() Limits {
-	return Limits{Key: protocol.KeyLifetime, Joining: 30 * time.Minute, Active: 8 * time.Hour, Removal: 2 * time.Minute, Return: protocol.ReturnLimit}
+	return Limits{Key: protocol.KeyLifetime, Joining: 30 * time.Minute, Active: 8 * time.Hour, Removal: 2 * time.Minute, Return: protocol.ReturnLimit, Away: protocol.AwayLimit}
 }
 
 // Config is what New needs. Every field but Bags, Now and Limits is required.
@@ -151,6 +152,7 @@ func New(ctx context.Context, config Config) (*Manager, error) {
 		{&config.Limits.Key, &d.Key}, {&config.Limits.Joining, &d.Joining},
 		{&config.Limits.Active, &d.Active}, {&config.Limits.Removal, &d.Removal},
 		{&config.Limits.Return, &d.Return},
+		{&config.Limits.Away, &d.Away},
 	} {
 		if *l.have <= 0 {
 			*l.have = *l.fallback
@@ -320,6 +322,7 @@ func (m *Manager) newSession(by Technician, person protocol.Person, r row, recip
 		evidence: written,
 		inbox:    make(chan func(), 64), frames: make(chan sfu.Frame, 1024), done: make(chan struct{}),
 		viewers: map[*View]struct{}{}, deadline: stopped(), returning: stopped(),
+		tools: tools{rights: by.Profile.Permissions, noes: map[protocol.Permission]int{}, lastNo: map[protocol.Permission]time.Time{}, away: stopped()},
 	}
 	if s.room, err = m.config.Media.NewRoom(s.taps()); err != nil {
 		return nil, errors.Join(fmt.Errorf("%w: %w", ErrEvidence, err), s.evidence.close())

@@ -55,6 +55,7 @@ func (m *Manager) Resume(ctx context.Context, hello protocol.Hello, resume proto
 		s.agent, s.away = link, time.Time{}
 		s.manager.tally.addReturn()
 		s.returning.Stop()
+		s.tools.away.Stop()
 		resumed = protocol.Resumed{Named: s.named, Accepted: s.accepted,
 			Consents: append([]protocol.Consent{}, s.consents...), Picture: s.room.Publishing(), Proof: s.evidence.proof}
 		s.publish()
@@ -133,20 +134,22 @@ func (s *session) leave(silent bool) {
 	s.away, s.awayShift = time.Now(), 0
 	s.awayUntil = s.away.Add(patience)
 	s.returning.Reset(patience)
+	s.tools.away.Reset(s.manager.config.Limits.Away)
 	s.note(protocol.EventAgentAway, map[string]any{"silent": silent})
 	s.publish()
 }
 
 // memory is what a restarted broker has to know of a session besides its row.
 type memory struct {
-	Consents []protocol.Consent `json:"consents"`
-	Epoch    uint32             `json:"epoch"`
-	Named    bool               `json:"named"`
-	Accepted bool               `json:"accepted"`
-	Terms    string             `json:"terms"` // version
-	System   string             `json:"system"`
-	Joined   bool               `json:"joined"`
-	Copies   []promisedJSON     `json:"copies,omitempty"`
+	Consents []protocol.Consent    `json:"consents"`
+	Epoch    uint32                `json:"epoch"`
+	Named    bool                  `json:"named"`
+	Accepted bool                  `json:"accepted"`
+	Terms    string                `json:"terms"` // version
+	System   string                `json:"system"`
+	Joined   bool                  `json:"joined"`
+	Tools    []protocol.Permission `json:"tools,omitempty"`
+	Copies   []promisedJSON        `json:"copies,omitempty"`
 	// EndedFrom is the state in which a session ended whose evidence does not say
 	// so yet.
 	EndedFrom protocol.State `json:"ended_from,omitempty"`
@@ -176,7 +179,7 @@ func (s *session) remember() {
 		return
 	}
 	text := memory{Consents: s.consents, Epoch: s.epoch, Named: s.named, Accepted: s.accepted,
-		Terms: s.terms.Version, System: s.system, Joined: s.joined, Copies: s.evidence.copy.rememberCopies()}.text()
+		Terms: s.terms.Version, System: s.system, Joined: s.joined, Tools: s.tools.able, Copies: s.evidence.copy.rememberCopies()}.text()
 	if text == s.row.Memory {
 		return
 	}
@@ -237,6 +240,8 @@ func (m *Manager) revive(ctx context.Context, r row, last completed) error {
 	}
 	s.consents, s.epoch, s.named, s.accepted = mem.Consents, mem.Epoch, mem.Named, mem.Accepted
 	s.terms.Version, s.system, s.joined = mem.Terms, mem.System, mem.Joined
+	s.tools.able = mem.Tools
+	forgotten := s.forgetTools()
 	s.steps = r.steps()
 	if m.config.Copies != nil {
 		if err := s.evidence.copy.recallCopies(mem.Copies); err != nil {
@@ -245,8 +250,8 @@ func (m *Manager) revive(ctx context.Context, r row, last completed) error {
 	}
 	m.keepKeys(s.evidence, s.evidence.now()+m.config.Limits.Joining+m.timeLeft(r))
 	s.noteOpen = r.Note != "" // a crash may have come before it was on the evidence
-	if err := s.write(logged{protocol.EventResumed, map[string]any{"state": r.State, "technician": person, "profile": by.Profile.Name,
-		"consents": s.consents}}); err != nil {
+	resumed := logged{protocol.EventResumed, map[string]any{"state": r.State, "technician": person, "profile": by.Profile.Name, "consents": s.consents}}
+	if err := s.write(append([]logged{resumed}, forgotten...)...); err != nil {
 		s.room.Stop()
 		return errors.Join(ErrEvidence, err, s.evidence.close())
 	}

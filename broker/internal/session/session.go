@@ -46,6 +46,7 @@ type session struct {
 	named     bool      // the technician's name was confirmed
 	terms     protocol.Terms
 	viewers   map[*View]struct{}
+	tools     tools
 	fetched   int // how often the program was fetched
 	reasons   int // how often a reason was given
 	published int // how often the agent offered its picture
@@ -143,6 +144,7 @@ func (s *session) run() {
 	defer second.Stop()
 	defer s.deadline.Stop()
 	defer s.returning.Stop()
+	defer s.tools.away.Stop()
 	for (s.row.State != protocol.StateClosed || s.stored != s.row.State) && !s.suspended {
 		select {
 		case f := <-s.inbox:
@@ -159,10 +161,17 @@ func (s *session) run() {
 			if !s.broken && s.row.State != protocol.StateClosed {
 				s.followClock()
 				s.settleNote(false)
+				if time.Since(s.tools.control.noted) >= usedInterval {
+					s.noteUsed()
+				}
 				s.must(s.evidence.second())
 			}
 		case <-s.deadline.C:
 			s.expire()
+		case <-s.tools.away.C:
+			if s.agent == nil {
+				s.withdrawTools(protocol.CauseAway)
+			}
 		case <-s.returning.C:
 			if s.agent == nil {
 				s.end(s.lostReason, "broker")
@@ -313,6 +322,10 @@ func (s *session) end(reason protocol.EndReason, by string) {
 		s.manager.noteReport(s.id)
 		events = append(events, logged{protocol.EventReported, map[string]any{"by": by}})
 	}
+	if u := s.tools.control.take(); u != (used{}) {
+		events = append(events, logged{protocol.EventControlUsed, u})
+	}
+	s.tools.control.end()
 	for v := range s.viewers { // their picture has stopped
 		events = append(events, logged{protocol.EventViewerLeft, map[string]any{"name": v.name, "team": v.team}})
 	}
@@ -435,7 +448,7 @@ func (s *session) publish() {
 		ID: s.id, State: s.row.State, Technician: s.person, EndReason: s.row.EndReason, Removed: s.row.Removed,
 		IssuedAt: at(s.row.Issued), KeyExpires: at(s.row.KeyExpires), ActiveAt: at(s.row.Active), EndedAt: at(s.row.Ended),
 		Consents: append([]protocol.Consent{}, s.consents...), Steps: append([]protocol.Step{}, s.steps...),
-		Crisp: s.crisp, System: s.system, Viewers: []string{}, Recording: !s.broken && s.row.State != protocol.StateClosed,
+		Crisp: s.crisp, System: s.system, Tools: s.tools.able, Block: s.tools.control.block, Viewers: []string{}, Recording: !s.broken && s.row.State != protocol.StateClosed,
 	}
 	if s.sharing.now != nil {
 		now := *s.sharing.now

@@ -15,6 +15,7 @@ const maxSharing = 5000
 // session's goroutine.
 type sharing struct {
 	now   *protocol.Sharing // nil: nothing yet
+	shown *protocol.Sharing // the last of state shown
 	count int
 }
 
@@ -57,6 +58,12 @@ func (a *Agent) Share(ctx context.Context, m protocol.Sharing) error {
 		if s.sharing.count++; s.sharing.count > maxSharing {
 			return ErrNotAllowed
 		}
+		switch before := s.sharing.shown; {
+		case m.State == protocol.SharingLocked:
+			s.withdrawTools(protocol.CauseLocked)
+		case shown && before != nil && (before.Source != m.Source || before.Name != m.Name):
+			s.withdraw(protocol.Control, protocol.CauseShared) // the yes was for what was shown before
+		}
 		var data any
 		if shown {
 			what := map[string]any{"source": m.Source, "width": m.Width, "height": m.Height}
@@ -73,6 +80,7 @@ func (a *Agent) Share(ctx context.Context, m protocol.Sharing) error {
 			s.sharing.now = &m
 		}
 		if shown {
+			s.sharing.shown = &m
 			s.room.Open()
 			s.room.RequestKeyFrame()
 		}

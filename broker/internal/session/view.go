@@ -48,7 +48,7 @@ func (m *Manager) View(ctx context.Context, by Technician, id, offer string) (*V
 	}); err != nil {
 		return nil, "", err
 	}
-	viewer, answer, err := s.room.View(ctx, offer, v.left)
+	viewer, answer, err := s.room.View(ctx, offer, v.left, v.input)
 	if err != nil {
 		v.left()
 		return nil, "", fmt.Errorf("session: %w", err)
@@ -65,6 +65,7 @@ func (v *View) left() {
 			return
 		}
 		delete(s.viewers, v)
+		s.leftControl(v)
 		s.note(protocol.EventViewerLeft, map[string]any{"name": v.name, "team": v.team})
 		s.publish()
 	}

@@ -281,7 +281,7 @@ func watch(t testing.TB, room *Room) *watcher {
 			w.mu.Unlock()
 		}
 	})
-	viewer, answer, err := room.View(context.Background(), offerOf(t, w.pc), func() { close(w.closed) })
+	viewer, answer, err := room.View(context.Background(), offerOf(t, w.pc), func() { close(w.closed) }, nil)
 	w.viewer = must(viewer, err)(t)
 	accept(t, w.pc, answer)
 	eventually(t, "admitted", func() bool {

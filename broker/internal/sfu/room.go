@@ -70,6 +70,7 @@ type Room struct {
 	track    *webrtc.TrackRemote // the agent's, as read
 	tracks   sync.WaitGroup      // whose reading is not over
 	flushed  chan struct{}       // closed when nothing more is tapped
+	input    *webrtc.DataChannel // to the agent's present connection, nil if it has none
 }
 
 // NewRoom makes an empty room. It drops whatever the agent sends until Open.
@@ -130,8 +131,12 @@ func (r *Room) Publish(ctx context.Context, offer string) (string, error) {
 			r.read(track)
 		}
 	})
-	var cursor atomic.Bool // one channel is there
+	var cursor, input atomic.Bool // one channel is there
 	pc.OnDataChannel(func(channel *webrtc.DataChannel) {
+		if channel.Label() == protocol.InputChannel && !input.Swap(true) {
+			r.takeInput(pc, channel)
+			return
+		}
 		if channel.Label() == protocol.CursorChannel && !cursor.Swap(true) {
 			channel.OnMessage(func(m webrtc.DataChannelMessage) { r.moveCursor(m.Data) })
 		}
@@ -150,7 +155,7 @@ func (r *Room) Publish(ctx context.Context, offer string) (string, error) {
 	}
 	r.mu.Lock()
 	old := r.agent
-	r.agent, r.entered, r.source = pc, false, 0
+	r.agent, r.entered, r.source, r.input = pc, false, 0, nil
 	r.mu.Unlock()
 	if old != nil {
 		err = old.Close()

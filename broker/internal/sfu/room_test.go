@@ -232,7 +232,7 @@ func TestNothingIsForwardedAfterStop(t *testing.T) {
 		if _, err := room.Publish(context.Background(), "v=0"); !errors.Is(err, ErrStopped) {
 			t.Errorf("publish: %v", err)
 		}
-		if _, _, err := room.View(context.Background(), "v=0", func() {}); !errors.Is(err, ErrStopped) {
+		if _, _, err := room.View(context.Background(), "v=0", func() {}, nil); !errors.Is(err, ErrStopped) {
 			t.Errorf("view: %v", err)
 		}
 	}
@@ -408,7 +408,7 @@ func TestHostileOffers(t *testing.T) {
 		"no ufrag": strings.ReplaceAll(good, "a=ice-ufrag", "a=x"), "VP8 only": strings.ReplaceAll(good, "AV1/90000", "VP8/90000"),
 		"bad port": strings.ReplaceAll(good, "m=video 9", "m=video 99999999999"),
 	} {
-		if _, _, err := room.View(context.Background(), offer, func() {}); !errors.Is(err, ErrOffer) {
+		if _, _, err := room.View(context.Background(), offer, func() {}, nil); !errors.Is(err, ErrOffer) {
 			t.Errorf("view, %s: %v", name, err)
 		}
 		// An agent may offer no AV1: then it has no picture. It must not crash.
@@ -418,7 +418,7 @@ func TestHostileOffers(t *testing.T) {
 	}
 	cancelled, cancel := context.WithCancel(context.Background())
 	cancel()
-	if _, _, err := room.View(cancelled, good, func() {}); err != nil && !errors.Is(err, context.Canceled) {
+	if _, _, err := room.View(cancelled, good, func() {}, nil); err != nil && !errors.Is(err, context.Canceled) {
 		t.Errorf("cancelled: %v", err)
 	}
 }
@@ -430,7 +430,7 @@ func TestAViewerThatNeverConnectsIsClosedWithTheRoom(t *testing.T) {
 	pc := connection(t)
 	must(pc.AddTransceiverFromKind(webrtc.RTPCodecTypeVideo, webrtc.RTPTransceiverInit{Direction: webrtc.RTPTransceiverDirectionRecvonly}))(t)
 	closed := make(chan struct{})
-	v, _, err := room.View(context.Background(), offerOf(t, pc), func() { close(closed) })
+	v, _, err := room.View(context.Background(), offerOf(t, pc), func() { close(closed) }, nil)
 	must(v, err)(t)
 	room.Stop()
 	room.Wait()

@@ -61,7 +61,9 @@ type Viewer struct {
 // View answers a console's offer: it will receive the picture from the last key
 // frame on. The context bounds the answer only. OnClosed is called once, when
 // the console's connection is gone.
-func (r *Room) View(ctx context.Context, offer string, onClosed func()) (*Viewer, string, error) {
+// OnInput is called for each message that the console sends as input, nil for one
+// that is none; it may be nil.
+func (r *Room) View(ctx context.Context, offer string, onClosed func(), onInput func([]byte)) (*Viewer, string, error) {
 	if r.stopped.Load() {
 		return nil, "", ErrStopped
 	}
@@ -85,7 +87,12 @@ func (r *Room) View(ctx context.Context, offer string, onClosed func()) (*Viewer
 			v.gone.Do(onClosed)
 		}
 	})
+	var input atomic.Bool // one channel is there
 	pc.OnDataChannel(func(channel *webrtc.DataChannel) {
+		if channel.Label() == protocol.InputChannel && onInput != nil && !input.Swap(true) {
+			hearInput(channel, onInput)
+			return
+		}
 		if channel.Label() != protocol.CursorChannel {
 			return
 		}

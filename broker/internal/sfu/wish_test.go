@@ -31,7 +31,7 @@ func TestWish(t *testing.T) {
 	wishes := 0
 	view := func(offer string) *Viewer {
 		t.Helper()
-		v, _, err := room.View(context.Background(), offer, func() {})
+		v, _, err := room.View(context.Background(), offer, func() {}, nil)
 		return must(v, err)(t)
 	}
 	expect := func(what string, want Wish, told bool) {
@@ -61,7 +61,7 @@ func TestWish(t *testing.T) {
 	expect("the other left", Wish{AV1, true}, true)
 	room.SetCrisp(false)
 	expect("not crisp", Wish{AV1, false}, true)
-	_, _, err := room.View(context.Background(), decodes(t, [2]string{webrtc.MimeTypeVP8, ""}), func() {})
+	_, _, err := room.View(context.Background(), decodes(t, [2]string{webrtc.MimeTypeVP8, ""}), func() {}, nil)
 	if !errors.Is(err, ErrOffer) {
 		t.Errorf("a browser that decodes nothing: %v", err)
 	}

@@ -278,6 +278,12 @@ func (h *Agent) handle(ctx context.Context, c *conn, agent *session.Agent, e pro
 			return err
 		}
 		return agent.Slept(ctx, m)
+	case (*protocol.ControlState)(nil).MessageType():
+		m, err := protocol.DecodeBody[protocol.ControlState](e)
+		if err != nil {
+			return err
+		}
+		return agent.Control(ctx, m)
 	case (*protocol.Ended)(nil).MessageType():
 		m, err := protocol.DecodeBody[protocol.Ended](e)
 		if err != nil {

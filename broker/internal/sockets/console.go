@@ -126,6 +126,9 @@ func (c *console) recheck(ctx context.Context) {
 		}
 		technician, err := c.technician(ctx, access.IssueKey)
 		if err == nil && technician.Profile.Permissions.Allows(protocol.ViewScreen) {
+			if err := c.config.Sessions.Limit(ctx, technician); err != nil && ctx.Err() == nil {
+				c.log.Error("sessions not told of the profile", slog.Any("error", err))
+			}
 			continue
 		}
 		if err != nil && !errors.Is(err, access.ErrEnded) && !errors.Is(err, session.ErrNotAllowed) {
@@ -291,6 +294,38 @@ func (c *console) handle(ctx context.Context, e protocol.Envelope) error {
 		}
 		given.Mine = true
 		c.reply(e.ID, &protocol.SessionChanged{Session: given})
+		return nil
+	case (*protocol.ConsentRequest)(nil).MessageType():
+		m, err := protocol.DecodeBody[protocol.ConsentRequest](e)
+		if err != nil {
+			return err
+		}
+		technician, err := c.technician(ctx, access.ViewSession)
+		if err != nil {
+			return err
+		}
+		asked, err := c.config.Sessions.RequestConsent(ctx, technician, m)
+		if err != nil {
+			return err
+		}
+		asked.Mine = true
+		c.reply(e.ID, &protocol.SessionChanged{Session: asked})
+		return nil
+	case (*protocol.ConsentReturn)(nil).MessageType():
+		m, err := protocol.DecodeBody[protocol.ConsentReturn](e)
+		if err != nil {
+			return err
+		}
+		technician, err := c.technician(ctx, access.ViewSession)
+		if err != nil {
+			return err
+		}
+		returned, err := c.config.Sessions.ReturnConsent(ctx, technician, m)
+		if err != nil {
+			return err
+		}
+		returned.Mine = true
+		c.reply(e.ID, &protocol.SessionChanged{Session: returned})
 		return nil
 	case (*protocol.EndSession)(nil).MessageType():
 		m, err := protocol.DecodeBody[protocol.EndSession](e)

@@ -305,7 +305,7 @@ func (r *tape) check(err error) {
 func (r *tape) event(at time.Duration, code protocol.EventCode, data string) {
 	r.t.Helper()
 	track := recordings.TrackEvents
-	if code == protocol.EventCursorMoved || code == protocol.EventCursorShape {
+	if code == protocol.EventCursorMoved || code == protocol.EventCursorShape || code == protocol.EventControlInput {
 		track = recordings.TrackMeta
 	}
 	r.check(r.writer.Append(track, 0, at, 0, fmt.Appendf(nil, `{"code":%q,"at_ms":%d,"data":%s}`, code, at.Milliseconds(), data)))
