@@ -71,6 +71,7 @@ func (s *Session) join(ctx context.Context, broker *url.URL) (code int, problem 
 	if join.Ticket != "" {
 		join.Key = ""
 	}
+	join.Tools = s.able()
 	for _, t := range s.Languages {
 		join.Languages = append(join.Languages, t.Tag)
 	}

@@ -58,7 +58,9 @@ type picture struct {
 	sending *stream.Stream   // nil before show
 }
 
-func newPicture(log *slog.Logger) (*picture, error) {
+// newPicture makes one; onInput is called for each message of a technician's input,
+// on one goroutine.
+func newPicture(log *slog.Logger, onInput func([]byte)) (*picture, error) {
 	media := &webrtc.MediaEngine{}
 	for _, codec := range []stream.Codec{stream.AV1, stream.VP9} {
 		if err := media.RegisterCodec(webrtc.RTPCodecParameters{RTPCodecCapability: format(codec), PayloadType: webrtc.PayloadType(codec)}, webrtc.RTPCodecTypeVideo); err != nil {
@@ -88,13 +90,13 @@ func newPicture(log *slog.Logger) (*picture, error) {
 	if p.pc, err = api.NewPeerConnection(webrtc.Configuration{}); err != nil {
 		return nil, err
 	}
-	if err := p.prepare(); err != nil {
+	if err := p.prepare(onInput); err != nil {
 		return nil, errors.Join(err, p.pc.Close())
 	}
 	return p, nil
 }
 
-func (p *picture) prepare() error {
+func (p *picture) prepare(onInput func([]byte)) error {
 	p.track = &track{}
 	transceiver, err := p.pc.AddTransceiverFromTrack(p.track, webrtc.RTPTransceiverInit{Direction: webrtc.RTPTransceiverDirectionSendonly})
 	if err != nil {
@@ -104,6 +106,11 @@ func (p *picture) prepare() error {
 	if p.cursor, err = p.pc.CreateDataChannel(protocol.CursorChannel, nil); err != nil {
 		return err
 	}
+	input, err := p.pc.CreateDataChannel(protocol.InputChannel, nil)
+	if err != nil {
+		return err
+	}
+	input.OnMessage(func(m webrtc.DataChannelMessage) { onInput(m.Data) })
 	var connected, failed sync.Once
 	p.pc.OnConnectionStateChange(func(state webrtc.PeerConnectionState) {
 		switch state {

@@ -55,6 +55,9 @@ func (s *Session) returned(ctx context.Context, broker protocol.Resumed) *ending
 			return over
 		}
 	}
+	if over := s.reconcile(ctx, s.bar, broker.Consents); over != nil {
+		return over
+	}
 	if s.picture == nil || s.picture.up() && broker.Picture {
 		return nil
 	}
@@ -77,7 +80,7 @@ const maxSlept = 31 * 24 * 3600 * 1000
 // the one before. Nothing is sent on it yet.
 func (s *Session) connectPicture(ctx context.Context) *ending {
 	s.closePicture()
-	picture, err := newPicture(s.Log)
+	picture, err := newPicture(s.Log, s.tools.input)
 	if err != nil {
 		s.Log.Error("picture connection", slog.Any("error", err))
 		return &ending{reason: protocol.EndCaptureFailed, code: ExitCapture}

@@ -65,7 +65,9 @@ type Session struct {
 	joined   protocol.Joined
 	progress *ui.Progress
 	said     said
-	sharing  *sharing         // from the consent on
+	sharing  *sharing // from the consent on
+	tools    *tools
+	bar      *ui.Bar          // while it is shown
 	picture  *picture         // the present connection of the picture, nil while there is none
 	coding   protocol.Picture // how it is to be coded, as the broker wishes
 
@@ -93,7 +95,7 @@ func New(config Config) (*Session, error) {
 	if config.UI == nil || config.Removal == nil || config.Log == nil || len(config.Languages) == 0 {
 		return nil, errors.New("run: the configuration is not complete")
 	}
-	return &Session{Config: config, Texts: config.Languages[0]}, nil
+	return &Session{Config: config, Texts: config.Languages[0], tools: newTools()}, nil
 }
 
 // Run does the whole of it and returns the exit code.
@@ -171,6 +173,25 @@ func (s *Session) incoming(ctx context.Context, e protocol.Envelope) *ending {
 		}
 	case (*protocol.SharingRecorded)(nil).MessageType():
 		s.recordedSharing(e.Ref)
+	case (*protocol.ConsentAsk)(nil).MessageType():
+		m, err := protocol.DecodeBody[protocol.ConsentAsk](e)
+		if err != nil {
+			return s.broken(e, err)
+		}
+		m.Technician = isolated(m.Technician)
+		return s.asked(ctx, s.bar, m)
+	case (*protocol.ConsentRecorded)(nil).MessageType():
+		m, err := protocol.DecodeBody[protocol.ConsentRecorded](e)
+		if err != nil {
+			return s.broken(e, err)
+		}
+		return s.recordedTool(ctx, s.bar, m.Permission, m.Epoch)
+	case (*protocol.ConsentEnded)(nil).MessageType():
+		m, err := protocol.DecodeBody[protocol.ConsentEnded](e)
+		if err != nil {
+			return s.broken(e, err)
+		}
+		s.endedTool(s.bar, m)
 	case (*protocol.Resumed)(nil).MessageType():
 		m, err := protocol.DecodeBody[protocol.Resumed](e)
 		if err != nil {

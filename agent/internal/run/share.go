@@ -23,6 +23,11 @@ func (s *Session) share(ctx context.Context) ending {
 		return ending{reason: protocol.EndCaptureFailed, code: ExitNoDisplay}
 	}
 	defer bar.Close()
+	ended := bar.Ended()
+	s.bar = bar
+	s.tools.ended.Store(&ended)
+	defer func() { s.bar = nil }()
+	defer s.tools.stop()
 	if over := s.begin(ctx, bar, s.sharing.what); over != nil {
 		return *over
 	}
@@ -53,7 +58,10 @@ func (s *Session) showOnce(ctx context.Context, bar *ui.Bar, watch *presence.Wat
 	})
 	go func() { finished <- picture.show(showing, s.Display, s.sharing.screen) }()
 	over, running := s.during(ctx, bar, watch, finished, picture)
-	stop() // before anything else: capture stops
+	if over != nil {
+		s.tools.shut() // before anything else: no input goes in,
+	}
+	stop() // and capture stops
 	if running {
 		// A display that hangs must not keep the broker from being told.
 		patience := time.NewTimer(captureStops)
@@ -132,13 +140,30 @@ func (s *Session) during(ctx context.Context, bar *ui.Bar, watch *presence.Watch
 			}
 		case locked := <-watch.Away():
 			over = s.attended(ctx, bar, locked)
+		case a := <-s.tools.answers:
+			over = s.answered(ctx, a)
+		case <-bar.TakesBack():
+			over = s.takeBack(ctx, bar)
+		case m := <-s.tools.blocks:
+			if err := s.say(ctx, &m); err != nil {
+				over = s.lost()
+			}
+		case epoch := <-s.tools.failed:
+			if s.tools.said[protocol.Control].Epoch == epoch {
+				over = s.closeTool(ctx, bar, protocol.Control, protocol.CauseFailed)
+			}
+		case <-s.tools.away.C:
+			over = s.closeTools(ctx, bar, protocol.CauseAway)
 		case slept := <-watch.Slept():
 			s.slept = protocol.Slept{N: s.slept.N + 1, MS: min(slept.Milliseconds(), maxSlept)}
 			s.link.Probe() // whoever slept for long is not connected any more
-			over = s.tellSleep(ctx)
+			if over = s.closeTools(ctx, bar, protocol.CauseSlept); over == nil {
+				over = s.tellSleep(ctx)
+			}
 		case <-s.sharing.screen.came:
 			over = s.watched(ctx, bar)
 		case away := <-s.link.Away():
+			s.tools.leave(away)
 			s.showAway(bar, away)
 		case e, ok := <-s.link.Incoming():
 			if !ok {

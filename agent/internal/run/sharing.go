@@ -3,6 +3,7 @@ package run
 import (
 	"context"
 	"errors"
+	"image"
 	"log/slog"
 
 	"consento/agent/internal/capture"
@@ -53,6 +54,10 @@ func (s *sharing) message() protocol.Sharing {
 
 // begin shows what was chosen, as soon as the broker has it on its evidence.
 func (s *Session) begin(ctx context.Context, bar *ui.Bar, what offered) *ending {
+	s.tools.hidden.Store(true)
+	if over := s.closeTool(ctx, bar, protocol.Control, protocol.CauseShared); over != nil { // the yes was for what is shown now
+		return over
+	}
 	if !s.sharing.screen.hide(captureStops) {
 		return &ending{reason: protocol.EndCaptureFailed, code: ExitCapture}
 	}
@@ -77,6 +82,12 @@ func (s *Session) attended(ctx context.Context, bar *ui.Bar, locked bool) *endin
 
 func (s *Session) stopOrGo(ctx context.Context, bar *ui.Bar) *ending {
 	if s.sharing.paused || s.sharing.locked {
+		s.tools.hidden.Store(true)
+		if s.sharing.locked {
+			if over := s.closeTools(ctx, bar, protocol.CauseLocked); over != nil {
+				return over
+			}
+		}
 		if !s.sharing.screen.hide(captureStops) {
 			return &ending{reason: protocol.EndCaptureFailed, code: ExitCapture}
 		}
@@ -117,6 +128,8 @@ func (s *Session) tellSharing(ctx context.Context, bar *ui.Bar, start bool) *end
 	if m.State != protocol.SharingShown && (s.sharing.paused || s.sharing.locked) {
 		s.sharing.asked = 0
 	}
+	s.tools.size.Store(&image.Point{X: m.Width, Y: m.Height})
+	s.tools.hidden.Store(m.State != protocol.SharingShown || s.sharing.asked != 0)
 	return nil
 }
 
@@ -130,6 +143,7 @@ func (s *Session) recordedSharing(ref uint64) {
 	}
 	s.sharing.asked = 0
 	s.sharing.screen.show(s.sharing.what.what)
+	s.tools.hidden.Store(s.sharing.state() != protocol.SharingShown)
 }
 
 // barText is what the bar says now.
@@ -139,6 +153,9 @@ func (s *Session) barText() ui.BarText {
 		Title: s.Texts.T("agent.bar.title"), Who: s.Texts.T("agent.bar.view", "name", name), Allowed: s.Texts.T("agent.bar.view_only"),
 		Recording: s.Texts.T("agent.bar.recording"), End: s.Texts.T("agent.bar.end"), Since: s.since,
 		Pause: s.Texts.T("agent.bar.pause"), Change: s.Texts.T("agent.bar.change"),
+	}
+	if len(s.tools.allowed()) > 0 {
+		t.Allowed, t.TakeBack = s.Texts.T("agent.bar.control"), s.Texts.T("agent.bar.take_back_control")
 	}
 	if s.sharing.paused {
 		t.Pause = s.Texts.T("agent.bar.resume")

@@ -14,12 +14,14 @@ type conversation struct {
 	since  time.Time // when it came on the screen; zero before
 	stop   context.CancelFunc
 	helper sync.WaitGroup
+	once   sync.Once
 }
 
 // converse shows a dialog. The caller must close it.
 func (u *UI) converse(d dialog) (*conversation, error) {
 	d.title = u.title(d.title)
 	c := &conversation{u: u, events: make(chan event, 16)}
+	u.asking.Add(1)
 	w, err := u.kit.openDialog(d, func(e event) {
 		select {
 		case c.events <- e:
@@ -27,6 +29,7 @@ func (u *UI) converse(d dialog) (*conversation, error) {
 		}
 	})
 	if err != nil {
+		u.asking.Add(-1)
 		return nil, err
 	}
 	c.w = w
@@ -101,4 +104,5 @@ func (c *conversation) close() {
 	}
 	c.w.close()
 	c.helper.Wait()
+	c.once.Do(func() { c.u.asking.Add(-1) })
 }

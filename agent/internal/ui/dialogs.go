@@ -144,6 +144,7 @@ type BarText struct {
 	Recording string    // word beside the dot; empty means not recorded
 	Pause     string    // button that pauses, or goes on; empty means none
 	Change    string    // button that changes what is shown; empty means none
+	TakeBack  string    // button that takes back what is allowed beside seeing; empty means none
 	End       string    // label of the red X, such as "End now"
 	Since     time.Time // start of the time shown; zero means when the bar opened
 }
@@ -209,5 +210,6 @@ func (p ProgressText) check() error {
 func (b BarText) check() error {
 	return checkTexts(text{"title", b.Title, maxLine, false}, text{"who", b.Who, maxLine, true},
 		text{"allowed", b.Allowed, maxLine, false}, text{"recording", b.Recording, maxLine, false},
-		text{"end", b.End, maxLine, true}, text{"pause button", b.Pause, maxLine, false}, text{"change button", b.Change, maxLine, false})
+		text{"end", b.End, maxLine, true}, text{"pause button", b.Pause, maxLine, false}, text{"change button", b.Change, maxLine, false},
+		text{"button to take back", b.TakeBack, maxLine, false})
 }

@@ -13,7 +13,7 @@ type gtkBar struct {
 	rows, words, row                              uintptr  // row, of the buttons, stands beside the words or below them
 	who, allowed, sign, word, clock, end, endText uintptr
 
-	pause, pauseText, other, otherText uintptr
+	pause, pauseText, other, otherText, back, backText uintptr
 
 	breadth int  // of the whole
 	two     bool // rows
@@ -71,6 +71,7 @@ func (g *gtk) buildBar(t BarText, tell func(event)) (*gtkBar, error) {
 	g.widthChars(b.clock, 6)
 	b.pause, b.pauseText = b.slimButton(paused)
 	b.other, b.otherText = b.slimButton(changing)
+	b.back, b.backText = b.slimButton(takingBack)
 	b.end = b.class(g.newButton(), "end")
 	b.endText = b.fixedLabel("text")
 	press := g.newBox(horizontal, 8)
@@ -85,6 +86,7 @@ func (g *gtk) buildBar(t BarText, tell func(event)) (*gtkBar, error) {
 	g.packStart(b.row, record, 0, 0, 0)
 	g.packStart(b.row, b.clock, 0, 0, 0)
 	g.packEnd(b.row, b.end, 0, 0, 0)
+	g.packEnd(b.row, b.back, 0, 0, 0)
 	g.packEnd(b.row, b.other, 0, 0, 0)
 	g.packEnd(b.row, b.pause, 0, 0, 0)
 
@@ -248,7 +250,7 @@ func (b *gtkBar) fill(t BarText) {
 	for _, c := range []struct {
 		button, label uintptr
 		text          string
-	}{{b.pause, b.pauseText, t.Pause}, {b.other, b.otherText, t.Change}} {
+	}{{b.pause, b.pauseText, t.Pause}, {b.other, b.otherText, t.Change}, {b.back, b.backText, t.TakeBack}} {
 		b.setText(c.label, c.text) // no tooltip anywhere on the bar: its timer outlives a closed display, and then GTK crashes
 		b.setName(b.accessible(c.button), c.text)
 		if c.text == "" {

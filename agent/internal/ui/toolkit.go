@@ -78,6 +78,7 @@ const (
 	ended                     // the red X
 	paused                    // the bar's button to pause or go on
 	changing                  // the bar's button to change what is shown
+	takingBack                // the bar's button to take back what is allowed
 	picked                    // a choice; told with accepted only
 )
 

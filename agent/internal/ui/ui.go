@@ -26,6 +26,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"unicode/utf8"
 )
 
@@ -83,6 +84,8 @@ type UI struct {
 	desktop *desktop
 	used    Toolkit
 
+	asking atomic.Int32 // dialogs that are open
+
 	mu      sync.Mutex
 	closed  bool
 	closing chan struct{}
@@ -127,6 +130,10 @@ func Open(cfg Config) (*UI, error) {
 
 // Toolkit tells which toolkit is in use, never Auto.
 func (u *UI) Toolkit() Toolkit { return u.used }
+
+// Asking tells whether any window but the bar is open, or just opening: what other
+// programs inject must not answer it.
+func (u *UI) Asking() bool { return u.asking.Load() > 0 }
 
 // CanShow tells whether every character of the sample can be shown as it is written. A caller that
 // gets false for a language shows another one.

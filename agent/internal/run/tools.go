@@ -1,0 +1,298 @@
+package run
+
+import (
+	"context"
+	"image"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"consento/agent/internal/control"
+	"consento/agent/internal/input"
+	"consento/agent/internal/ui"
+	"consento/protocol"
+)
+
+// toolDelay is how long a person has to read before a yes to something riskier than
+// viewing counts.
+const toolDelay = 5 * time.Second
+
+// tools is what the customer was asked and has allowed beside the view. It belongs
+// to the session's goroutine, but for what others read.
+type tools struct {
+	last    uint32                                         // newest epoch that was asked
+	said    map[protocol.Permission]protocol.ConsentAnswer // the last word on each
+	asking  *protocol.ConsentAsk                           // nil while nothing is asked
+	hush    context.CancelFunc                             // closes the question
+	answers chan toolAnswer
+	windows sync.WaitGroup
+	away    *time.Timer // fires when a lost connection's consents are over
+	failed  chan uint32 // epoch of a control whose display is gone
+	blocks  chan protocol.ControlState
+	control *controlTool // nil while it is not allowed
+
+	ended  atomic.Pointer[<-chan struct{}] // closed by the red X
+	gate   atomic.Pointer[control.Gate]    // of control, read by the picture's connection
+	hidden atomic.Bool                     // nothing is shown
+	lost   atomic.Bool                     // the connection is
+	size   atomic.Pointer[image.Point]     // of the picture
+}
+
+// toolAnswer is what the customer did with a question.
+type toolAnswer struct {
+	ask    protocol.ConsentAsk
+	answer ui.Answer
+	err    error
+}
+
+func newTools() *tools {
+	t := &tools{said: map[protocol.Permission]protocol.ConsentAnswer{}, answers: make(chan toolAnswer, 1),
+		away: time.NewTimer(time.Hour), failed: make(chan uint32, 1), blocks: make(chan protocol.ControlState, 64)}
+	t.away.Stop()
+	t.size.Store(&image.Point{})
+	return t
+}
+
+// able lists the tools that this program has on this computer.
+func (s *Session) able() []protocol.Permission {
+	device, err := input.Open(s.Display)
+	if err != nil {
+		s.Log.Warn("no control on this display", slog.Any("error", err))
+		return nil
+	}
+	device.Close()
+	return []protocol.Permission{protocol.Control}
+}
+
+// has reports whether this program carries a permission out.
+func (t *tools) has(p protocol.Permission) bool { return p == protocol.Control }
+
+// allowed lists what is open now.
+func (t *tools) allowed() (list []protocol.Permission) {
+	if t.control != nil {
+		list = append(list, protocol.Control)
+	}
+	return list
+}
+
+// asked puts a question of the broker's to the customer, one at a time.
+func (s *Session) asked(ctx context.Context, bar *ui.Bar, ask protocol.ConsentAsk) *ending {
+	t := s.tools
+	if ask.Permission == protocol.ViewScreen || t.asking != nil && t.asking.Epoch == ask.Epoch {
+		return nil // it is asked already
+	}
+	if said, ok := t.said[ask.Permission]; ok && said.Epoch == ask.Epoch {
+		return s.tell(ctx, said) // the broker did not hear it
+	}
+	if ask.Epoch <= t.last || t.asking != nil || bar == nil || !t.has(ask.Permission) {
+		return s.tell(ctx, protocol.ConsentAnswer{Permission: ask.Permission, State: protocol.ConsentRefused, Epoch: ask.Epoch, Cause: protocol.CauseUnable})
+	}
+	t.last, t.asking = ask.Epoch, &ask
+	asking, hush := context.WithCancel(ctx)
+	t.hush = hush
+	question := s.toolQuestion(ask)
+	t.windows.Go(func() {
+		answer, err := s.UI.Ask(asking, question)
+		t.answers <- toolAnswer{ask, answer, err} // there is room: one question at a time
+	})
+	return nil
+}
+
+// toolQuestion says in plain words what is asked, and by whom.
+func (s *Session) toolQuestion(ask protocol.ConsentAsk) ui.Question {
+	name, key := isolate(ask.Technician.Name), "agent.tool."+string(ask.Permission)
+	body := s.Texts.T(key+".body", "name", name)
+	if what := s.sharing.what; ask.Permission == protocol.Control && what.source == protocol.SourceApplication {
+		body = s.Texts.T(key+".body_program", "name", name, "program", isolate(what.name))
+	}
+	return ui.Question{
+		Title: s.Texts.T("agent.tool.title"), Heading: s.Texts.T(key+".heading", "name", name), Who: s.who(), Body: body,
+		Accept: s.Texts.T("agent.tool.allow"), Refuse: s.Texts.T("agent.tool.refuse"), Report: s.Texts.T("agent.report"),
+		Delay: toolDelay, Wait: s.Texts.T("agent.widen.wait"),
+		Timeout: consentTimeout, MoreTime: s.Texts.T("agent.consent.more_time"),
+		Warning: func(seconds int) string {
+			return s.Texts.T("agent.consent.warning", "seconds", s.Texts.Count("seconds", seconds))
+		},
+	}
+}
+
+// answered takes what the customer did with a question.
+func (s *Session) answered(ctx context.Context, a toolAnswer) *ending {
+	t := s.tools
+	withdrawn := t.asking == nil // meanwhile
+	t.hush()
+	t.asking, t.hush = nil, nil
+	if withdrawn {
+		return nil
+	}
+	if a.answer == ui.Reported && a.err == nil {
+		return &ending{reason: protocol.EndReported, code: ExitRefused}
+	}
+	said := protocol.ConsentAnswer{Permission: a.ask.Permission, State: protocol.ConsentRefused, Epoch: a.ask.Epoch, Cause: protocol.CauseCustomer}
+	switch {
+	case a.err != nil:
+		s.Log.Error("question not shown", slog.Any("error", a.err))
+		said.Cause = protocol.CauseUnable
+	case a.answer == ui.Accepted:
+		said.State, said.Cause = protocol.ConsentGiven, ""
+	case a.answer == ui.TimedOut:
+		said.Cause = protocol.CauseNoAnswer
+	}
+	return s.tell(ctx, said)
+}
+
+// tell tells the broker the customer's last word on a tool, and keeps it: the broker
+// may not hear it.
+func (s *Session) tell(ctx context.Context, said protocol.ConsentAnswer) *ending {
+	if known := s.tools.said[said.Permission]; known.Epoch <= said.Epoch {
+		s.tools.said[said.Permission] = said
+	}
+	if err := s.say(ctx, &said); err != nil {
+		return s.lost()
+	}
+	return nil
+}
+
+// recordedTool is the broker's word that a yes is on its evidence: only now the tool
+// opens, and only if the customer said that yes here and has not taken it back.
+func (s *Session) recordedTool(ctx context.Context, bar *ui.Bar, p protocol.Permission, epoch uint32) *ending {
+	said := s.tools.said[p]
+	if bar == nil || said.State != protocol.ConsentGiven || said.Epoch != epoch || p != protocol.Control || s.tools.control != nil {
+		return nil
+	}
+	control, err := s.openControl(epoch)
+	if err != nil {
+		s.Log.Error("control cannot be had", slog.Any("error", err))
+		return s.closeTool(ctx, bar, p, protocol.CauseFailed)
+	}
+	s.tools.control = control
+	s.updateBar(bar, s.barText())
+	return nil
+}
+
+// closeTool closes a tool, or its question, first and then says so. Of one that is
+// neither open nor asked for it is nothing.
+func (s *Session) closeTool(ctx context.Context, bar *ui.Bar, p protocol.Permission, cause protocol.ConsentCause) *ending {
+	said, ok := s.shut(bar, p)
+	if !ok {
+		return nil
+	}
+	said.State, said.Cause = protocol.ConsentWithdrawn, cause
+	return s.tell(ctx, said)
+}
+
+// shut closes a tool, or its question, without a word. It reports whether there was
+// one, and of which consent.
+func (s *Session) shut(bar *ui.Bar, p protocol.Permission) (protocol.ConsentAnswer, bool) {
+	t := s.tools
+	said := t.said[p]
+	open := said.State == protocol.ConsentGiven
+	if p == protocol.Control && t.control != nil {
+		t.control.close(&t.gate)
+		t.control = nil
+	}
+	if t.asking != nil && t.asking.Permission == p {
+		said, open = protocol.ConsentAnswer{Permission: p, Epoch: t.asking.Epoch}, true
+		t.hush() // answered clears it away
+		t.asking = nil
+	}
+	if bar != nil && open {
+		s.updateBar(bar, s.barText())
+	}
+	return said, open
+}
+
+// closeTools is closeTool for all.
+func (s *Session) closeTools(ctx context.Context, bar *ui.Bar, cause protocol.ConsentCause) *ending {
+	for _, p := range protocol.Permissions() {
+		if p == protocol.ViewScreen {
+			continue
+		}
+		if over := s.closeTool(ctx, bar, p, cause); over != nil {
+			return over
+		}
+	}
+	return nil
+}
+
+// endedTool is the broker's word that a consent or a question is over.
+func (s *Session) endedTool(bar *ui.Bar, m protocol.ConsentEnded) {
+	t := s.tools
+	if said := t.said[m.Permission]; said.Epoch != m.Epoch && (t.asking == nil || t.asking.Epoch != m.Epoch) {
+		return // of one that is over for long
+	}
+	if said, open := s.shut(bar, m.Permission); open {
+		said.State, said.Cause = protocol.ConsentWithdrawn, ""
+		t.said[m.Permission] = said
+	}
+}
+
+// takeBack takes back what is allowed beside seeing.
+func (s *Session) takeBack(ctx context.Context, bar *ui.Bar) *ending {
+	allowed := s.tools.allowed()
+	if len(allowed) == 0 {
+		return nil
+	}
+	return s.closeTool(ctx, bar, allowed[0], protocol.CauseCustomer)
+}
+
+// reconcile compares the broker's list, after a lost connection, with the
+// customer's words. It opens nothing that the customer did not allow here.
+func (s *Session) reconcile(ctx context.Context, bar *ui.Bar, list []protocol.Consent) *ending {
+	t := s.tools
+	theirs := map[protocol.Permission]protocol.Consent{}
+	for _, c := range list {
+		theirs[c.Permission] = c
+	}
+	if a := t.asking; a != nil && (theirs[a.Permission].Epoch != a.Epoch || theirs[a.Permission].State != protocol.ConsentAsked) {
+		s.shut(bar, a.Permission)
+	}
+	for p, said := range t.said {
+		c := theirs[p]
+		same := c.Epoch == said.Epoch
+		var over *ending
+		switch {
+		case same && c.State == protocol.ConsentAsked, same && c.State == protocol.ConsentGiven && said.State != protocol.ConsentGiven:
+			over = s.tell(ctx, said)
+		case same && c.State == protocol.ConsentGiven:
+			over = s.recordedTool(ctx, bar, p, said.Epoch) // the word of it may have been lost
+		case said.State == protocol.ConsentGiven:
+			s.shut(bar, p)
+			said.State = protocol.ConsentWithdrawn
+			t.said[p] = said
+		}
+		if over != nil {
+			return over
+		}
+	}
+	return nil
+}
+
+// leave follows the loss of the connection, and its return.
+func (t *tools) leave(away bool) {
+	t.lost.Store(away)
+	if away {
+		t.away.Reset(protocol.AwayLimit)
+	} else {
+		t.away.Stop()
+	}
+}
+
+// shut closes everything, at once and without a word: the session is over.
+func (t *tools) shut() {
+	if t.control != nil {
+		t.control.close(&t.gate)
+		t.control = nil
+	}
+	if t.hush != nil {
+		t.hush()
+	}
+	t.away.Stop()
+}
+
+// stop is shut, and waits for the windows to close.
+func (t *tools) stop() {
+	t.shut()
+	t.windows.Wait()
+}
