@@ -94,7 +94,10 @@ func (s *Session) asked(ctx context.Context, bar *ui.Bar, ask protocol.ConsentAs
 	question := s.toolQuestion(ask)
 	t.windows.Go(func() {
 		answer, err := s.UI.Ask(asking, question)
-		t.answers <- toolAnswer{ask, answer, err} // there is room: one question at a time
+		select {
+		case t.answers <- toolAnswer{ask, answer, err}:
+		case <-asking.Done(): // nobody waits for it
+		}
 	})
 	return nil
 }
@@ -120,12 +123,11 @@ func (s *Session) toolQuestion(ask protocol.ConsentAsk) ui.Question {
 // answered takes what the customer did with a question.
 func (s *Session) answered(ctx context.Context, a toolAnswer) *ending {
 	t := s.tools
-	withdrawn := t.asking == nil // meanwhile
+	if t.asking == nil || t.asking.Epoch != a.ask.Epoch {
+		return nil // it was withdrawn meanwhile
+	}
 	t.hush()
 	t.asking, t.hush = nil, nil
-	if withdrawn {
-		return nil
-	}
 	if a.answer == ui.Reported && a.err == nil {
 		return &ending{reason: protocol.EndReported, code: ExitRefused}
 	}
@@ -194,7 +196,7 @@ func (s *Session) shut(bar *ui.Bar, p protocol.Permission) (protocol.ConsentAnsw
 	}
 	if t.asking != nil && t.asking.Permission == p {
 		said, open = protocol.ConsentAnswer{Permission: p, Epoch: t.asking.Epoch}, true
-		t.hush() // answered clears it away
+		t.hush()
 		t.asking = nil
 	}
 	if bar != nil && open {

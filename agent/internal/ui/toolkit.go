@@ -69,17 +69,17 @@ const (
 type kind int
 
 const (
-	shown     kind = iota + 1 // it is on the screen
-	refused                   // refusing button, Escape, or closed by the window manager
-	accepted                  // accepting button, or Enter in the field
-	moreTime                  // button for more time
-	followed                  // a link, text is the address
-	reporting                 // something is wrong: everything is to stop
-	ended                     // the red X
-	paused                    // the bar's button to pause or go on
-	changing                  // the bar's button to change what is shown
-	takingBack                // the bar's button to take back what is allowed
-	picked                    // a choice; told with accepted only
+	shown      kind = iota + 1 // it is on the screen
+	refused                    // refusing button, Escape, or closed by the window manager
+	accepted                   // accepting button, or Enter in the field
+	moreTime                   // button for more time
+	followed                   // a link, text is the address
+	reporting                  // something is wrong: everything is to stop
+	ended                      // the red X
+	paused                     // the bar's button to pause or go on
+	changing                   // the bar's button to change what is shown
+	takingBack                 // the bar's button to take back what is allowed
+	picked                     // a choice; told with accepted only
 )
 
 // event is something that a person did in a window, or that it is there now.

@@ -207,6 +207,9 @@ func (a *Agent) AnswerConsent(ctx context.Context, answer protocol.ConsentAnswer
 	}
 	return a.act(ctx, func(s *session) error {
 		now := s.consent(answer.Permission)
+		if answer.Permission != protocol.ViewScreen && answer.Epoch < now.Epoch {
+			return nil // it was said before the next question was heard
+		}
 		if s.row.State.Over() || now.Epoch != answer.Epoch && !viewBack {
 			return ErrNotNow
 		}

@@ -176,7 +176,7 @@ func (a *Agent) Control(ctx context.Context, m protocol.ControlState) error {
 			return nil // it was said before the consent's end was heard
 		}
 		if c.blocks++; c.blocks > maxBlocks {
-			return ErrNotAllowed
+			return nil
 		}
 		c.block = m.Block
 		s.note(protocol.EventControlState, map[string]any{"block": m.Block})

@@ -84,8 +84,8 @@ func TestToolConsent(t *testing.T) {
 	answer := func(state protocol.ConsentState, epoch uint32, cause protocol.ConsentCause) error {
 		return p.agent.AnswerConsent(t.Context(), protocol.ConsentAnswer{Permission: protocol.Control, State: state, Epoch: epoch, Cause: cause})
 	}
-	for _, epoch := range []uint32{0, 1, 3} {
-		if err := answer(protocol.ConsentGiven, epoch, ""); !errors.Is(err, ErrNotNow) {
+	for epoch, want := range map[uint32]error{0: nil, 1: nil, 3: ErrNotNow} { // what is older was sent before the question was heard
+		if err := answer(protocol.ConsentGiven, epoch, ""); !errors.Is(err, want) || p.consent(t, protocol.Control).State != protocol.ConsentAsked {
 			t.Errorf("a yes to epoch %d: %v", epoch, err)
 		}
 	}
