@@ -5,10 +5,11 @@ import { batch, computed, effect, signal, untracked } from "@preact/signals";
 import type { Bell } from "./bell";
 import type { Incoming } from "./check";
 import { Clock } from "./clock";
+import { Control } from "./control/control";
 import { type Happening, happeningOf } from "./happening";
 import { Note } from "./notes";
 import { Picture } from "./picture";
-import { type Answer, type Session, type SessionIssued, type State, states, type Welcome } from "./protocol";
+import { type Answer, type Permission, type Session, type SessionIssued, type State, states, type Welcome } from "./protocol";
 import { over, reasonText, type SessionView, viewOf } from "./sessionview";
 import { has, hourOf, t } from "./text";
 import { Refused, Wire } from "./wire";
@@ -34,6 +35,8 @@ export class Desk {
   readonly opened = signal<readonly string[]>([]);
   readonly selected = signal("");
   readonly pictures = signal<ReadonlyMap<string, Picture>>(new Map());
+  /** What each picture's session is controlled by. */
+  readonly controls = new Map<string, Control>();
   readonly notes = new Map<string, Note>();
   /** Sessions in which something happened that the technician has not looked at yet. */
   readonly unread = signal<ReadonlySet<string>>(new Set());
@@ -120,6 +123,25 @@ export class Desk {
   /** crisp wishes a picture that is exact at rest, or no more. */
   crisp(id: string, on: boolean): void {
     this.wire.send("crisp", { session: id, on });
+  }
+
+  /** ask has one more permission put to the customer. */
+  ask(id: string, permission: Permission): Promise<void> {
+    return this.#consent("consent_request", id, permission);
+  }
+
+  /** giveBack gives a permission back, or takes its question back. */
+  giveBack(id: string, permission: Permission): Promise<void> {
+    return this.#consent("consent_return", id, permission);
+  }
+
+  async #consent(type: "consent_request" | "consent_return", session: string, permission: Permission): Promise<void> {
+    try {
+      await this.wire.request(type, { session, permission });
+      this.trouble.value = "";
+    } catch (e) {
+      this.#fail(e);
+    }
   }
 
   open(id: string): void {
@@ -303,6 +325,8 @@ export class Desk {
       for (const id of wanted) next.set(id, had.get(id) ?? this.#picture(id));
       for (const [id, p] of had) {
         if (next.has(id)) continue;
+        this.controls.get(id)?.close();
+        this.controls.delete(id);
         p.close();
         // Who ends a session does not have to stop watching it as well.
         const s = this.sessions.peek().find((x) => x.id === id);
@@ -314,11 +338,13 @@ export class Desk {
   }
 
   #picture(id: string): Picture {
-    return new Picture({
+    const picture = new Picture({
       offer: (sdp) => this.#offer(id, sdp),
       stop: () => void this.wire.send("stop_watching", { session: id }),
       disturbed: () => this.wire.probe(),
     });
+    this.controls.set(id, new Control(picture, () => this.sessions.value.find((s) => s.id === id)));
+    return picture;
   }
 
   async #offer(session: string, sdp: string): Promise<Answer> {

@@ -6,7 +6,7 @@ import { signal } from "@preact/signals";
 import { watchable } from "./codecs";
 import { Cursor } from "./cursor";
 import type { Size } from "./geometry";
-import { type Answer, cursorChannel } from "./protocol";
+import { type Answer, cursorChannel, type Input, inputChannel } from "./protocol";
 import { delay } from "./retry";
 import { keep, type Reading, readStats, type Stats } from "./stats";
 import { Refused } from "./wire";
@@ -22,6 +22,9 @@ const gatherTime = 500;
 
 /** How long a connection may be "disconnected" before it is made anew. */
 const disconnectedTime = 3_000;
+
+/** How many bytes of input may wait: what comes later than that would hit something else. */
+const inputBacklog = 32_000;
 
 /** How long a picture goes on that nobody looks at: going to another session and
  * back at once costs nothing. */
@@ -54,6 +57,7 @@ export class Picture {
   readonly cursor = new Cursor();
   readonly #source: Source;
   #connection: RTCPeerConnection | null = null;
+  #input: RTCDataChannel | null = null;
   #attempt = 0;
   #timer = 0;
   #meter = 0;
@@ -112,6 +116,14 @@ export class Picture {
     this.#rested = false;
   }
 
+  /** input sends what the technician does with mouse and keyboard; false if it cannot go now. */
+  input(m: Input): boolean {
+    const channel = this.#input;
+    if (channel === null || channel.readyState !== "open" || channel.bufferedAmount > inputBacklog) return false;
+    channel.send(JSON.stringify(m));
+    return true;
+  }
+
   /** close ends the picture for good. */
   close(): void {
     this.#over = true;
@@ -136,6 +148,7 @@ export class Picture {
     const channel = connection.createDataChannel(cursorChannel, { ordered: true });
     channel.binaryType = "arraybuffer";
     channel.onmessage = (e) => this.cursor.apply(e.data);
+    this.#input = connection.createDataChannel(inputChannel, { ordered: true });
 
     connection.onconnectionstatechange = () => this.#changed(connection);
     await connection.setLocalDescription();
@@ -207,6 +220,7 @@ export class Picture {
     clearInterval(this.#meter);
     const old = this.#connection;
     this.#connection = null;
+    this.#input = null;
     if (this.#shown && this.frozen.value === 0) {
       this.freeze(); // while the video still shows it
       this.frozen.value = performance.now();

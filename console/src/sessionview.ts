@@ -7,7 +7,7 @@ import { has, t } from "./text";
 export type SessionView = { [K in keyof Session]: NonNullable<Session[K]> };
 
 export function viewOf(s: Session): SessionView {
-  return { ...s, consents: s.consents ?? [], steps: s.steps ?? [], viewers: s.viewers ?? [] };
+  return { ...s, consents: s.consents ?? [], steps: s.steps ?? [], viewers: s.viewers ?? [], ...(s.tools === undefined ? {} : { tools: s.tools ?? [] }) };
 }
 
 export const over = (s: State) => s === "Ending" || s === "Closed";

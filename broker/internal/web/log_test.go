@@ -29,6 +29,8 @@ func everyEvent() []session.LogEntry {
 		protocol.EventConsentGiven:     `{"permission":"control"}`,
 		protocol.EventConsentRefused:   `{"permission":"files"}`,
 		protocol.EventConsentWithdrawn: `{"permission":"new_one"}`,
+		protocol.EventControlUsed:      `{"clicks":3,"wheel":0,"keys":2,"characters":41}`,
+		protocol.EventControlState:     `{"block":"customer"}`,
 		protocol.EventScreenShown:      `{"source":"application","name":"LibreOffice","width":800,"height":600}`,
 		protocol.EventViewerJoined:     `{"name":"Carla","team":"Two"}`,
 		protocol.EventViewerLeft:       `{"name":"Carla","team":"Two"}`,

@@ -45,6 +45,17 @@ func tell(texts lang.Texts, e session.LogEntry) string {
 			what = texts.T("log.permission." + string(p))
 		}
 		return say(string(e.Code), "permission", what)
+	case protocol.EventControlUsed:
+		return say(string(e.Code), "clicks", strconv.Itoa(d.Clicks), "wheel", strconv.Itoa(d.Wheel), "keys", strconv.Itoa(d.Keys), "characters", strconv.Itoa(d.Characters))
+	case protocol.EventControlState:
+		for _, b := range protocol.Blocks() {
+			if string(b) == d.Block {
+				return say("control.blocked", "why", texts.T("log.block."+d.Block))
+			}
+		}
+		if d.Block != "" {
+			return say("control.blocked", "why", isolate(d.Block))
+		}
 	case protocol.EventScreenShown:
 		return say(string(e.Code), "what", shownThing(texts, d))
 	case protocol.EventAgentReturned:
@@ -121,6 +132,11 @@ type entryData struct {
 	Left       []string        `json:"left"`
 	Stars      int             `json:"stars"`
 	Words      string          `json:"words"`
+	Clicks     int             `json:"clicks"`
+	Wheel      int             `json:"wheel"`
+	Keys       int             `json:"keys"`
+	Characters int             `json:"characters"`
+	Block      string          `json:"block"`
 }
 
 // shownThing says what was shown: its kind, its name, its size.

@@ -60,6 +60,8 @@ export function tell(h: Happening): string {
     case "consent.refused":
     case "consent.withdrawn":
       return e(h.code, { permission: texts[`audit.permission.${String(d["permission"])}`] ?? values["permission"] ?? "" });
+    case "control.state":
+      return d["block"] ? e("control.blocked", { why: texts[`log.block.${String(d["block"])}`] ?? values["block"] ?? "" }) : e(h.code);
     case "screen.shown": {
       const size = d["width"] ? ` (${values["width"]} × ${values["height"]})` : "";
       const what = say(`log.source.${texts[`log.source.${String(d["source"])}`] === undefined ? "unknown" : String(d["source"])}`);

@@ -8,6 +8,7 @@ import { scaleOf, type Size } from "../geometry";
 import type { Picture, PictureState } from "../picture";
 import { duration, t, type TextKey } from "../text";
 import { useConsole } from "./context";
+import { RemoteSide } from "./control";
 import { Icon, type IconName } from "./icons";
 import { hidden } from "./sharing";
 
@@ -80,6 +81,8 @@ export function Screen({ session, picture, current, shown }: { session: SessionV
   const offline = desk.lostAt.value > 0;
   const away = session.away_since !== undefined;
   const secret = hidden(session);
+  const control = desk.controls.get(session.id);
+  const controlling = control?.remote.value != null;
   return (
     <div
       ref={stage}
@@ -87,6 +90,7 @@ export function Screen({ session, picture, current, shown }: { session: SessionV
       data-shown={shown}
       data-zoom={settings.zoom}
       data-grey={frozen || offline || away}
+      data-control={controlling}
       role="region"
       aria-label={t("picture.label")}
       aria-hidden={!shown}
@@ -104,6 +108,7 @@ export function Screen({ session, picture, current, shown }: { session: SessionV
         />
         <canvas ref={still} class="still" aria-hidden="true" hidden={!frozen} />
         <canvas ref={canvas} class="cursor" aria-hidden="true" hidden />
+        {control !== undefined && shown && <RemoteSide control={control} picture={picture} />}
       </div>
       {shown && <Word session={session} picture={picture} />}
     </div>

@@ -8,6 +8,7 @@ import { crispable, crispWaits, over, type SessionView } from "../sessionview";
 import { duration, isolate, t } from "../text";
 import { toggleFullScreen } from "./fullscreen";
 import { useConsole } from "./context";
+import { ControlButton, ControlStrip } from "./control";
 import { Drawer } from "./drawer";
 import { Ended } from "./ended";
 import { Icon } from "./icons";
@@ -44,6 +45,7 @@ export function SessionPanel({ session }: { session: SessionView }) {
         <div class="session-tools">
           {live && (
             <>
+              <ControlButton session={session} />
               {crispable(session) && (
                 <button
                   type="button"
@@ -115,6 +117,7 @@ export function SessionPanel({ session }: { session: SessionView }) {
       </header>
       <div class="session-main">
         <div class="session-view">
+          <ControlStrip session={session} control={desk.controls.get(session.id)} />
           <Body key={session.id} session={session} />
           {/* All of them stay: a picture that is put away keeps its last frame for when it comes back. */}
           {[...desk.pictures.value].map(([id, picture]) => {
