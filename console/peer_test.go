@@ -183,6 +183,10 @@ func decode(e protocol.Envelope) error {
 		_, err = protocol.DecodeBody[protocol.Note](e)
 	case "reason":
 		_, err = protocol.DecodeBody[protocol.Reason](e)
+	case "consent_request":
+		_, err = protocol.DecodeBody[protocol.ConsentRequest](e)
+	case "consent_return":
+		_, err = protocol.DecodeBody[protocol.ConsentReturn](e)
 	case "offer":
 		_, err = protocol.DecodeBody[protocol.Offer](e)
 	default:

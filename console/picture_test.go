@@ -28,10 +28,14 @@ const customerScript = `
 	const stream = canvas.captureStream(30);
 	stream.getVideoTracks()[0].contentHint = "text"; // keep the size
 	globalThis.connections = [];
+	globalThis.inputs = []; // what came on the channel for input
 	globalThis.answer = async (sdp) => {
 		const c = new RTCPeerConnection();
 		connections.push(c);
-		c.ondatachannel = (e) => { globalThis.channel = e.channel; };
+		c.ondatachannel = (e) => {
+			if (e.channel.label === "cursor") globalThis.channel = e.channel;
+			else e.channel.onmessage = (m) => inputs.push(m.data);
+		};
 		await c.setRemoteDescription({type: "offer", sdp});
 		c.addTrack(stream.getVideoTracks()[0], stream);
 		await c.setLocalDescription();

@@ -1,6 +1,7 @@
 package capture
 
 import (
+	"errors"
 	"fmt"
 	"image"
 
@@ -32,6 +33,9 @@ func openReach(display string, what Target) (*reach, error) {
 	}
 	if err != nil {
 		x.close()
+		if errors.Is(err, ErrTarget) || errors.Is(err, ErrDisplay) {
+			return nil, err
+		}
 		return nil, unsupported(err)
 	}
 	return r, nil

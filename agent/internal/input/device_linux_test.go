@@ -130,7 +130,7 @@ func (p *program) hears(n int, without string) (list []string) {
 	return list
 }
 
-func device(t testing.TB, display string) *Device {
+func opened(t testing.TB, display string) *Device {
 	t.Helper()
 	d, err := Open(display)
 	if err != nil {
@@ -150,7 +150,7 @@ func check(t testing.TB, errs ...error) {
 func TestPointer(t *testing.T) {
 	t.Parallel()
 	display := xtest.Server(t, 300, 200)
-	p, d := run(t, display), device(t, display)
+	p, d := run(t, display), opened(t, display)
 	check(t, d.Move(image.Pt(20, 30)), d.Button(1, true), d.Move(image.Pt(40, 30)), d.Button(1, false), d.Wheel(0, 60), d.Wheel(0, 60), d.Wheel(-120, -120), d.Button(9, true), d.Button(9, false))
 	want := []string{"1 down 20,30", "1 up", "5 down 40,30", "5 up", "4 down 40,30", "4 up", "6 down 40,30", "6 up", "9 down 40,30", "9 up"}
 	if got := p.hears(len(want), ""); !slices.Equal(got, want) {
@@ -170,7 +170,7 @@ func TestPointer(t *testing.T) {
 func TestKeys(t *testing.T) {
 	t.Parallel()
 	display := xtest.Server(t, 300, 200)
-	p, d := run(t, display), device(t, display)
+	p, d := run(t, display), opened(t, display)
 	check(t, d.Key("ShiftLeft", true), d.Key("KeyA", true), d.Key("KeyA", false), d.Key("ShiftLeft", false))
 	if got, want := p.hears(4, ""), []string{"symbol ffe1", "symbol 41", "up 30", "up 42"}; !slices.Equal(got, want) {
 		t.Errorf("heard %q", got)
@@ -195,7 +195,7 @@ func TestType(t *testing.T) {
 			if out, err := cmd.CombinedOutput(); err != nil {
 				t.Fatalf("setxkbmap: %v %s", err, out)
 			}
-			p, d := run(t, display), device(t, display)
+			p, d := run(t, display), opened(t, display)
 			typed := func(text string) {
 				t.Helper()
 				check(t, d.Type(t.Context(), text))
@@ -257,7 +257,7 @@ func TestTouched(t *testing.T) {
 	t.Parallel()
 	display := xtest.Server(t, 300, 200)
 	run(t, display)
-	d, other := device(t, display), device(t, display)
+	d, other := opened(t, display), opened(t, display)
 	touched := func(want bool, why string) {
 		t.Helper()
 		if got, err := d.Touched(); err != nil || got != want {
@@ -285,7 +285,7 @@ func TestNoDisplay(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 	display, server := xtest.ServerProcess(t, 300, 200, 24)
-	d := device(t, display)
+	d := opened(t, display)
 	check(t, server.Kill())
 	for end := time.Now().Add(patience); time.Now().Before(end); {
 		if err := d.Move(image.Pt(1, 1)); errors.Is(err, ErrDisplay) {
