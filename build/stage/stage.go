@@ -261,9 +261,18 @@ func newBroker(ctx context.Context, bin, dir, address string, port int) (*Broker
 
 // AddTechnician makes another account like the technician's.
 func (b *Broker) AddTechnician(ctx context.Context, email, name, team string) error {
+	return b.addTechnician(ctx, email, name, team, "View only")
+}
+
+// AddSupporter makes a technician who may use every tool, as far as customers allow it.
+func (b *Broker) AddSupporter(ctx context.Context, email, name, team string) error {
+	return b.addTechnician(ctx, email, name, team, "Full support")
+}
+
+func (b *Broker) addTechnician(ctx context.Context, email, name, team, profile string) error {
 	password := filepath.Join(filepath.Dir(b.Data), "password")
 	_, err := b.Run(ctx, "consento-broker", "account", "add", "--data", b.Data, "--email", email, "--name", name,
-		"--role", "technician", "--team", team, "--level", "L1", "--profile", "View only", "--password-file", password)
+		"--role", "technician", "--team", team, "--level", "L1", "--profile", profile, "--password-file", password)
 	return err
 }
 
