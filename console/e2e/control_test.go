@@ -72,7 +72,7 @@ func TestControl(t *testing.T) {
 
 	o.bar("end")
 	o.over(agent, 0, before)
-	e := o.newest(verified)
+	e := o.newest(whole)
 	e.expect(o.t, protocol.EndCustomer, protocol.EventConsentAsked, protocol.EventConsentRefused, protocol.EventConsentAsked, protocol.EventConsentGiven,
 		protocol.EventControlUsed, protocol.EventConsentWithdrawn, protocol.EventEnded)
 	for _, entry := range e.events {

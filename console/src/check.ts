@@ -19,7 +19,8 @@ const consent = (v: unknown) => object(v) && text(v["permission"]) && text(v["st
 function session(v: unknown): boolean {
   return (
     object(v) && text(v["id"]) && text(v["state"]) && person(v["technician"]) && date(v["issued_at"]) && date(v["key_expires"]) &&
-    list(v["consents"], consent) && list(v["steps"], text) && list(v["viewers"], text)
+    list(v["consents"], consent) && list(v["steps"], text) && list(v["viewers"], text) &&
+    list(v["tools"], text)
   );
 }
 

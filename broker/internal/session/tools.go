@@ -147,14 +147,16 @@ func (s *session) giveTool(c protocol.Consent, data map[string]any) error {
 
 // takeTool carries the customer's no to a tool out: nothing passes from here on.
 func (s *session) takeTool(c protocol.Consent, answer protocol.ConsentAnswer, data map[string]any) error {
-	code := protocol.EventConsentWithdrawn
-	if answer.State == protocol.ConsentRefused {
+	code, refused := protocol.EventConsentWithdrawn, answer.State == protocol.ConsentRefused
+	if refused {
 		code = protocol.EventConsentRefused
-		if answer.Cause != protocol.CauseUnable {
+	}
+	if answer.Cause == protocol.CauseCustomer || answer.Cause == protocol.CauseNoAnswer || answer.Cause == "" {
+		s.tools.lastNo[c.Permission] = time.Now() // a person said it, or was left in peace
+		if refused {
 			s.tools.noes[c.Permission]++
 		}
 	}
-	s.tools.lastNo[c.Permission] = time.Now()
 	c.State, c.Cause = answer.State, answer.Cause
 	s.setConsent(c)
 	s.stopTool(c.Permission)
