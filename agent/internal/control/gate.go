@@ -108,10 +108,21 @@ func (g *Gate) Take(m protocol.Input) {
 	}
 }
 
-// Close closes the gate. When it returns, nothing passes and nothing is held.
-func (g *Gate) Close() {
+// closeTime is how long a display may take with what it was just told.
+const closeTime = time.Second
+
+// Close closes the gate. When it returns true, nothing passes and nothing is held;
+// false if the display hangs, and then at most the act passes that hangs in it.
+func (g *Gate) Close() bool {
 	g.stop()
-	<-g.done
+	timer := time.NewTimer(closeTime)
+	defer timer.Stop()
+	select {
+	case <-g.done:
+		return true
+	case <-timer.C:
+		return false
+	}
 }
 
 func (g *Gate) run() {

@@ -97,7 +97,7 @@ func open(t *testing.T, change ...func(*gate)) *gate {
 		t.Fatal(err)
 	}
 	g.Gate = opened
-	t.Cleanup(opened.Close)
+	t.Cleanup(func() { opened.Close() })
 	return g
 }
 

@@ -74,17 +74,26 @@ func (s *Session) openControl(epoch uint32) (_ *controlTool, err error) {
 	return c, nil
 }
 
-// close closes the gate first; nothing passes and nothing is held when it returns.
+// close closes the gate first; nothing passes and nothing is held when it returns,
+// unless the display hangs.
 func (c *controlTool) close(shared *atomic.Pointer[control.Gate]) {
+	closed := true
 	if c.gate != nil {
 		shared.CompareAndSwap(c.gate, nil)
-		c.gate.Close()
+		closed = c.gate.Close()
 	}
-	if c.device != nil {
-		c.device.Close()
+	disconnect := func() {
+		if c.device != nil {
+			c.device.Close()
+		}
+		if c.reach != nil {
+			c.reach.Close()
+		}
 	}
-	if c.reach != nil {
-		c.reach.Close()
+	if closed {
+		disconnect()
+	} else {
+		go disconnect() // from a display that hangs: nobody waits for it
 	}
 }
 
