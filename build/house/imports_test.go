@@ -44,9 +44,9 @@ var rules = []rule{
 	{from: []string{"consento/broker/...", "consento/agent/...", "consento/recordings/...", "consento/protocol/...", "consento/console/..."},
 		never: []string{"consento/build/..."}, because: "what ships does not need what builds and tests it"},
 	{from: []string{"consento/broker/...", "consento/agent", "consento/agent/internal/run/...", "consento/recordings/...", "consento/protocol/..."}, except: []string{"consento/recordings/store/storetest", "consento/recordings/disktest", "consento/recordings/fipstest", "consento/recordings/stamp/stamptest"},
-		never: []string{"testing", "consento/agent/internal/xtest"}, because: "what ships holds no test code; xtest presses keys, and the agent must not be able to"},
+		never: []string{"testing", "consento/agent/internal/xtest"}, because: "what ships holds no test code; keys are pressed by input alone, behind control's gate (ADR 36)"},
 	{from: []string{"consento/agent"}, never: []string{"github.com/go-vgo/...", "github.com/otiai10/..."},
-		because: "no permission but the view exists yet: a program that cannot press keys cannot be made to"},
+		because: "on Linux keys are pressed by input alone (ADR 36); other systems have no agent yet"},
 
 	// Inside the broker: the owner of a thing knows nothing of who asks for it.
 	{from: []string{"consento/broker/internal/sfu"}, never: []string{"consento/..."}, allowed: []string{"consento/protocol", "consento/protocol/congestion"},
@@ -73,6 +73,11 @@ var rules = []rule{
 		never: []string{"consento/..."}, because: "it does its one thing on the customer's machine and knows no session"},
 	{from: []string{"consento/agent/internal/capture", "consento/agent/internal/encode", "consento/agent/internal/stream", "consento/agent/internal/ui"},
 		never: []string{"net/http", "crypto/tls", "github.com/coder/..."}, because: "only trust and link decide whom the agent talks to"},
+	{from: []string{"consento/agent/internal/control"}, never: []string{"consento/..."}, allowed: []string{"consento/protocol"},
+		because: "the gate knows acts and what stands against them, and neither display nor session"},
+	{from: []string{"consento/agent/internal/input"}, never: []string{"consento/..."}, because: "it presses what it is told, and does not know by whom"},
+	{from: []string{"consento/agent/internal/..."}, except: []string{"consento/agent/internal/run", "consento/agent/internal/input"}, never: []string{"consento/agent/internal/input"},
+		because: "keys are pressed behind the gate alone, which run puts before them"},
 	{from: []string{"consento/agent/internal/trust"}, never: []string{"consento/..."}, allowed: []string{"consento/protocol", "consento/recordings/translog"},
 		because: "whom the agent trusts must be readable in one place"},
 }
