@@ -88,6 +88,10 @@ func (s *Session) asked(ctx context.Context, bar *ui.Bar, ask protocol.ConsentAs
 	if ask.Epoch <= t.last || t.asking != nil || bar == nil || !t.has(ask.Permission) {
 		return s.tell(ctx, protocol.ConsentAnswer{Permission: ask.Permission, State: protocol.ConsentRefused, Epoch: ask.Epoch, Cause: protocol.CauseUnable})
 	}
+	if said, open := s.shut(bar, ask.Permission); open { // a new question ends the old yes
+		said.State = protocol.ConsentWithdrawn
+		t.said[ask.Permission] = said
+	}
 	t.last, t.asking = ask.Epoch, &ask
 	asking, hush := context.WithCancel(ctx)
 	t.hush = hush
