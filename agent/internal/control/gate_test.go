@@ -264,6 +264,9 @@ func TestReach(t *testing.T) {
 		for _, combination := range [][]string{{"MetaLeft"}, {"MetaRight"}, {"PrintScreen"}, {"AltLeft", "Tab"}, {"AltLeft", "F4"}, {"AltLeft", "F10"},
 			{"AltLeft", "Space"}, {"AltLeft", "Escape"}, {"ControlLeft", "AltLeft"}, {"AltLeft", "ControlRight"}} {
 			last := combination[len(combination)-1]
+			g.display.mu.Lock()
+			g.done = nil
+			g.display.mu.Unlock()
 			for _, code := range combination {
 				g.take(key(code, true))
 			}
