@@ -104,7 +104,7 @@ export function RemoteSide({ control, picture }: { control: Control; picture: Pi
   return (
     <textarea
       ref={field}
-      class="remote-keys"
+      class="visually-hidden"
       data-testid="remote-keys"
       aria-label={t("control.label")}
       autocomplete="off"
