@@ -23,7 +23,7 @@ var confinements = []confined{
 	{"C", []string{"agent/internal/encode"}, "C stands in one place: it is where memory can be corrupted"},
 	{"unsafe", []string{"agent/internal/encode"}, "as for C"},
 	{"github.com/pion/...", []string{"broker/internal/sfu", "agent/internal/run", "agent/internal/stream", "protocol/congestion"}, "WebRTC is known to who sends and who forwards"},
-	{"github.com/jezek/xgb/xtest", []string{"agent/internal/input"}, "keys are pressed in one place, behind one gate"},
+	{"github.com/jezek/xgb/xtest", []string{"agent/internal/input", "build"}, "keys are pressed in one place, behind one gate"},
 	{"github.com/coder/websocket", []string{"broker/internal/sockets", "agent/internal/link", "build/stage/firefox.go"}, "each side reads sockets in one place, with its limits"},
 	{"github.com/uptrace/bun/...", []string{"broker"}, "the database is the broker's"},
 	{"modernc.org/...", []string{"broker/internal/ops"}, "one place opens the database"},
