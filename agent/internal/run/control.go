@@ -15,6 +15,7 @@ import (
 // controlTool is one consent to control while it lasts.
 type controlTool struct {
 	gate   *control.Gate
+	shared *atomic.Pointer[control.Gate] // where the picture's connection finds it
 	device *input.Device
 	reach  *capture.Reach
 }
@@ -23,10 +24,10 @@ type controlTool struct {
 // shared now.
 func (s *Session) openControl(epoch uint32) (_ *controlTool, err error) {
 	t, what := s.tools, s.sharing.what
-	c := &controlTool{}
+	c := &controlTool{shared: &t.gate}
 	defer func() {
 		if err != nil {
-			c.close(&t.gate)
+			c.close()
 		}
 	}()
 	if c.reach, err = capture.OpenReach(s.Display, what.what); err != nil {
@@ -76,10 +77,10 @@ func (s *Session) openControl(epoch uint32) (_ *controlTool, err error) {
 
 // close closes the gate first; nothing passes and nothing is held when it returns,
 // unless the display hangs.
-func (c *controlTool) close(shared *atomic.Pointer[control.Gate]) {
+func (c *controlTool) close() {
 	closed := true
 	if c.gate != nil {
-		shared.CompareAndSwap(c.gate, nil)
+		c.shared.CompareAndSwap(c.gate, nil)
 		closed = c.gate.Close()
 	}
 	disconnect := func() {

@@ -144,6 +144,8 @@ func (s *Session) during(ctx context.Context, bar *ui.Bar, watch *presence.Watch
 			over = s.answered(ctx, a)
 		case <-bar.TakesBack():
 			over = s.takeBack(ctx, bar)
+		case list := <-s.tools.taken:
+			over = s.takenBack(ctx, bar, list)
 		case m := <-s.tools.blocks:
 			if err := s.say(ctx, &m); err != nil {
 				over = s.lost()

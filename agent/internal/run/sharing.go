@@ -5,6 +5,7 @@ import (
 	"errors"
 	"image"
 	"log/slog"
+	"strings"
 
 	"consento/agent/internal/capture"
 	"consento/agent/internal/link"
@@ -154,8 +155,12 @@ func (s *Session) barText() ui.BarText {
 		Recording: s.Texts.T("agent.bar.recording"), End: s.Texts.T("agent.bar.end"), Since: s.since,
 		Pause: s.Texts.T("agent.bar.pause"), Change: s.Texts.T("agent.bar.change"),
 	}
-	if len(s.tools.allowed()) > 0 {
-		t.Allowed, t.TakeBack = s.Texts.T("agent.bar.control"), s.Texts.T("agent.bar.take_back_control")
+	if allowed := s.tools.allowed(); len(allowed) > 0 {
+		var words []string
+		for _, p := range allowed {
+			words = append(words, s.Texts.T("agent.bar."+string(p)))
+		}
+		t.Allowed, t.TakeBack = strings.Join(words, " · "), s.Texts.T("agent.bar.take_back")
 	}
 	if s.sharing.paused {
 		t.Pause = s.Texts.T("agent.bar.resume")

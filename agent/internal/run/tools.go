@@ -2,6 +2,7 @@ package run
 
 import (
 	"context"
+	"fmt"
 	"image"
 	"log/slog"
 	"sync"
@@ -30,13 +31,22 @@ type tools struct {
 	away    *time.Timer // fires when a lost connection's consents are over
 	failed  chan uint32 // epoch of a control whose display is gone
 	blocks  chan protocol.ControlState
-	control *controlTool // nil while it is not allowed
+	open    map[protocol.Permission]tool // what is allowed now
+	taking  context.CancelFunc           // closes the question what to take back; nil while there is none
+	taken   chan []protocol.Permission   // what the customer takes back
 
 	ended  atomic.Pointer[<-chan struct{}] // closed by the red X
 	gate   atomic.Pointer[control.Gate]    // of control, read by the picture's connection
 	hidden atomic.Bool                     // nothing is shown
 	lost   atomic.Bool                     // the connection is
 	size   atomic.Pointer[image.Point]     // of the picture
+}
+
+// tool is one consent beside the view while it lasts.
+type tool interface {
+	// close stops it. When it returns nothing more is done on the customer's
+	// computer under that consent.
+	close()
 }
 
 // toolAnswer is what the customer did with a question.
@@ -48,7 +58,8 @@ type toolAnswer struct {
 
 func newTools() *tools {
 	t := &tools{said: map[protocol.Permission]protocol.ConsentAnswer{}, answers: make(chan toolAnswer, 1),
-		away: time.NewTimer(time.Hour), failed: make(chan uint32, 1), blocks: make(chan protocol.ControlState, 64)}
+		away: time.NewTimer(time.Hour), failed: make(chan uint32, 1), blocks: make(chan protocol.ControlState, 64),
+		open: map[protocol.Permission]tool{}, taken: make(chan []protocol.Permission, 1)}
 	t.away.Stop()
 	t.size.Store(&image.Point{})
 	return t
@@ -70,8 +81,10 @@ func (t *tools) has(p protocol.Permission) bool { return p == protocol.Control }
 
 // allowed lists what is open now.
 func (t *tools) allowed() (list []protocol.Permission) {
-	if t.control != nil {
-		list = append(list, protocol.Control)
+	for _, p := range protocol.Permissions() {
+		if t.open[p] != nil {
+			list = append(list, p)
+		}
 	}
 	return list
 }
@@ -164,17 +177,30 @@ func (s *Session) tell(ctx context.Context, said protocol.ConsentAnswer) *ending
 // opens, and only if the customer said that yes here and has not taken it back.
 func (s *Session) recordedTool(ctx context.Context, bar *ui.Bar, p protocol.Permission, epoch uint32) *ending {
 	said := s.tools.said[p]
-	if bar == nil || said.State != protocol.ConsentGiven || said.Epoch != epoch || p != protocol.Control || s.tools.control != nil {
+	if bar == nil || said.State != protocol.ConsentGiven || said.Epoch != epoch || s.tools.open[p] != nil {
 		return nil
 	}
-	control, err := s.openControl(epoch)
+	opened, err := s.openTool(p, epoch)
 	if err != nil {
-		s.Log.Error("control cannot be had", slog.Any("error", err))
+		s.Log.Error("a tool cannot be had", slog.String("permission", string(p)), slog.Any("error", err))
 		return s.closeTool(ctx, bar, p, protocol.CauseFailed)
 	}
-	s.tools.control = control
+	s.tools.open[p] = opened
 	s.updateBar(bar, s.barText())
 	return nil
+}
+
+// openTool opens what a consent is for.
+func (s *Session) openTool(p protocol.Permission, epoch uint32) (tool, error) {
+	switch p {
+	case protocol.Control:
+		control, err := s.openControl(epoch)
+		if err != nil {
+			return nil, err
+		}
+		return control, nil
+	}
+	return nil, fmt.Errorf("run: no tool for %q", p)
 }
 
 // closeTool closes a tool, or its question, first and then says so. Of one that is
@@ -194,10 +220,7 @@ func (s *Session) shut(bar *ui.Bar, p protocol.Permission) (protocol.ConsentAnsw
 	t := s.tools
 	said := t.said[p]
 	open := said.State == protocol.ConsentGiven
-	if p == protocol.Control && t.control != nil {
-		t.control.close(&t.gate)
-		t.control = nil
-	}
+	t.close(p)
 	if t.asking != nil && t.asking.Permission == p {
 		said, open = protocol.ConsentAnswer{Permission: p, Epoch: t.asking.Epoch}, true
 		t.hush()
@@ -234,13 +257,60 @@ func (s *Session) endedTool(bar *ui.Bar, m protocol.ConsentEnded) {
 	}
 }
 
-// takeBack takes back what is allowed beside seeing.
+// takeBack takes back what is allowed beside seeing. Of several things the customer
+// is asked which; all of them is what is chosen at first.
 func (s *Session) takeBack(ctx context.Context, bar *ui.Bar) *ending {
-	allowed := s.tools.allowed()
-	if len(allowed) == 0 {
-		return nil
+	t := s.tools
+	allowed := t.allowed()
+	if len(allowed) < 2 {
+		return s.takenBack(ctx, bar, allowed)
 	}
-	return s.closeTool(ctx, bar, allowed[0], protocol.CauseCustomer)
+	if t.taking != nil {
+		return nil // it is asked already
+	}
+	ctx, t.taking = context.WithCancel(ctx)
+	question := ui.Question{
+		Title: s.Texts.T("agent.take_back.title"), Heading: s.Texts.T("agent.take_back.heading", "name", isolate(s.joined.Technician.Name)),
+		Accept: s.Texts.T("agent.take_back.accept"), Refuse: s.Texts.T("agent.take_back.refuse"), Timeout: consentTimeout,
+		Choices: ui.Choices{Label: s.Texts.T("agent.take_back.heading", "name", isolate(s.joined.Technician.Name)),
+			List: []ui.Choice{{Label: s.Texts.T("agent.take_back.all")}}},
+	}
+	for _, p := range allowed {
+		question.Choices.List = append(question.Choices.List, ui.Choice{Label: s.Texts.T("agent.bar." + string(p))})
+	}
+	t.windows.Go(func() {
+		answer, chosen, err := s.UI.Choose(ctx, question)
+		switch {
+		case err != nil && ctx.Err() == nil:
+			s.Log.Error("question not shown", slog.Any("error", err))
+		case err != nil || answer != ui.Accepted:
+			allowed = nil
+		case chosen > 0:
+			allowed = allowed[chosen-1 : chosen]
+		}
+		select {
+		case t.taken <- allowed: // also all where nothing could be asked
+		case <-ctx.Done():
+		}
+	})
+	return nil
+}
+
+// takenBack closes what the customer takes back.
+func (s *Session) takenBack(ctx context.Context, bar *ui.Bar, list []protocol.Permission) *ending {
+	if t := s.tools; t.taking != nil {
+		t.taking()
+		t.taking = nil
+	}
+	for _, p := range list {
+		if s.tools.open[p] == nil {
+			continue // it ended meanwhile, and may be another question by now
+		}
+		if over := s.closeTool(ctx, bar, p, protocol.CauseCustomer); over != nil {
+			return over
+		}
+	}
+	return nil
 }
 
 // reconcile compares the broker's list, after a lost connection, with the
@@ -285,14 +355,23 @@ func (t *tools) leave(away bool) {
 	}
 }
 
+// close closes what a consent opened.
+func (t *tools) close(p protocol.Permission) {
+	if opened := t.open[p]; opened != nil {
+		delete(t.open, p)
+		opened.close()
+	}
+}
+
 // shut closes everything, at once and without a word: the session is over.
 func (t *tools) shut() {
-	if t.control != nil {
-		t.control.close(&t.gate)
-		t.control = nil
+	for _, p := range protocol.Permissions() {
+		t.close(p)
 	}
-	if t.hush != nil {
-		t.hush()
+	for _, end := range []context.CancelFunc{t.hush, t.taking} {
+		if end != nil {
+			end()
+		}
 	}
 	t.away.Stop()
 }

@@ -196,7 +196,7 @@ func TestNoBrokerOpensATool(t *testing.T) {
 				t.Fatalf("%+v", over)
 			}
 		}
-		if a.tools.control != nil || a.tools.gate.Load() != nil || len(a.tools.allowed()) > 0 {
+		if a.tools.open[protocol.Control] != nil || a.tools.gate.Load() != nil || len(a.tools.allowed()) > 0 {
 			t.Fatalf("%s: control is open", when)
 		}
 	}
@@ -244,11 +244,11 @@ func TestControlByConsent(t *testing.T) {
 	if said := a.said(); said.State != protocol.ConsentGiven || said.Epoch != 2 {
 		t.Fatalf("said %+v", said)
 	}
-	if a.tools.control != nil {
+	if a.tools.open[protocol.Control] != nil {
 		t.Fatal("open before it is on the evidence")
 	}
 	a.gets(recorded(2))
-	if a.tools.control == nil || !slices.Equal(a.tools.allowed(), []protocol.Permission{protocol.Control}) {
+	if a.tools.open[protocol.Control] == nil || !slices.Equal(a.tools.allowed(), []protocol.Permission{protocol.Control}) {
 		t.Fatal("not open")
 	}
 	if text := a.barText(); text.TakeBack == "" || text.Allowed != a.Texts.T("agent.bar.control") {
@@ -261,14 +261,14 @@ func TestControlByConsent(t *testing.T) {
 	if over := a.takeBack(t.Context(), a.bar); over != nil {
 		t.Fatalf("%+v", over)
 	}
-	if a.tools.control != nil || a.tools.gate.Load() != nil || a.barText().TakeBack != "" {
+	if a.tools.open[protocol.Control] != nil || a.tools.gate.Load() != nil || a.barText().TakeBack != "" {
 		t.Error("still open")
 	}
 	if said := a.said(); said.State != protocol.ConsentWithdrawn || said.Cause != protocol.CauseCustomer {
 		t.Errorf("said %+v", said)
 	}
 	a.gets(recorded(2))
-	if a.tools.control != nil {
+	if a.tools.open[protocol.Control] != nil {
 		t.Error("a late word of the broker's opened it again")
 	}
 }
@@ -323,7 +323,7 @@ func TestReturnedAgent(t *testing.T) {
 		if over := a.reconcile(t.Context(), a.bar, list(c.theirs, c.epoch)); over != nil {
 			t.Fatalf("%s: %+v", name, over)
 		}
-		if open := a.tools.control != nil; open != c.open {
+		if open := a.tools.open[protocol.Control] != nil; open != c.open {
 			t.Errorf("%s: open %v", name, open)
 		}
 		if c.again {
