@@ -158,9 +158,9 @@ func (s *Session) barText() ui.BarText {
 	if allowed := s.tools.allowed(); len(allowed) > 0 {
 		var words []string
 		for _, p := range allowed {
-			words = append(words, s.Texts.T("agent.bar."+string(p)))
+			words = append(words, s.Texts.T("console.permission."+string(p)))
 		}
-		t.Allowed, t.TakeBack = strings.Join(words, " · "), s.Texts.T("agent.bar.take_back")
+		t.Allowed, t.TakeBack = s.Texts.T("agent.bar.allowed", "what", strings.Join(words, " · ")), s.Texts.T("agent.bar.take_back")
 	}
 	if s.sharing.paused {
 		t.Pause = s.Texts.T("agent.bar.resume")

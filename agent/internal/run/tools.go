@@ -276,7 +276,7 @@ func (s *Session) takeBack(ctx context.Context, bar *ui.Bar) *ending {
 			List: []ui.Choice{{Label: s.Texts.T("agent.take_back.all")}}},
 	}
 	for _, p := range allowed {
-		question.Choices.List = append(question.Choices.List, ui.Choice{Label: s.Texts.T("agent.bar." + string(p))})
+		question.Choices.List = append(question.Choices.List, ui.Choice{Label: s.Texts.T("console.permission." + string(p))})
 	}
 	t.windows.Go(func() {
 		answer, chosen, err := s.UI.Choose(ctx, question)

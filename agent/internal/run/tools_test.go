@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -251,7 +252,7 @@ func TestControlByConsent(t *testing.T) {
 	if a.tools.open[protocol.Control] == nil || !slices.Equal(a.tools.allowed(), []protocol.Permission{protocol.Control}) {
 		t.Fatal("not open")
 	}
-	if text := a.barText(); text.TakeBack == "" || text.Allowed != a.Texts.T("agent.bar.control") {
+	if text := a.barText(); text.TakeBack == "" || text.Allowed != "Allowed: Mouse and keyboard" {
 		t.Errorf("the bar says %+v", text)
 	}
 	a.gets(ask(2)) // once more, after a lost connection: the same answer
@@ -271,6 +272,89 @@ func TestControlByConsent(t *testing.T) {
 	if a.tools.open[protocol.Control] != nil {
 		t.Error("a late word of the broker's opened it again")
 	}
+}
+
+// stopped is a tool that says when it was closed.
+type stopped struct{ by *[]protocol.Permission }
+
+func (s stopped) close() { *s.by = append(*s.by, protocol.Files) }
+
+// TestTakeBackAsksWhich: of two things the customer takes one back, and the other
+// stays; from one alone it is taken without a question.
+func TestTakeBackAsksWhich(t *testing.T) {
+	t.Parallel()
+	a := attend(t)
+	yes := func(p protocol.Permission, epoch uint32) {
+		a.tools.said[p] = protocol.ConsentAnswer{Permission: p, State: protocol.ConsentGiven, Epoch: epoch}
+	}
+	var closed []protocol.Permission
+	yes(protocol.Control, 2)
+	a.gets(recorded(2))
+	yes(protocol.Files, 3)
+	a.tools.open[protocol.Files] = stopped{&closed}
+	answer := func(keys ...string) {
+		t.Helper()
+		if over := a.takeBack(t.Context(), a.bar); over != nil {
+			t.Fatalf("%+v", over)
+		}
+		if over := a.takeBack(t.Context(), a.bar); over != nil || len(closed) > 0 { // pressed twice: asked once
+			t.Fatalf("%+v, %v", over, closed)
+		}
+		var dialog string
+		until(t, "the question has the keyboard", func() bool {
+			dialog, _ = a.xdotool("search", "--onlyvisible", "--name", "take back")
+			focus, err := a.xdotool("getwindowfocus")
+			return err == nil && dialog != "" && focus == dialog
+		})
+		if _, err := a.xdotool(append([]string{"key"}, keys...)...); err != nil {
+			t.Fatal(err)
+		}
+		until(t, "answered", func() bool {
+			select {
+			case list := <-a.tools.taken:
+				if over := a.takenBack(t.Context(), a.bar, list); over != nil {
+					t.Fatalf("%+v", over)
+				}
+				return true
+			default:
+				_, _ = a.xdotool("key", keys[len(keys)-1]) // a yes counts a moment after it came up
+				return false
+			}
+		})
+		until(t, "the question is closed", func() bool { return !a.UI.Asking() })
+	}
+	answer("Escape")
+	if got := a.tools.allowed(); len(got) != 2 || len(closed) > 0 {
+		t.Fatalf("after a no: %v are open", got)
+	}
+	answer("Tab", "Tab", "Down", "Down", "shift+Tab", "Return")
+	if !slices.Equal(a.tools.allowed(), []protocol.Permission{protocol.Control}) || len(closed) != 1 {
+		t.Fatalf("%v are open, %v closed", a.tools.allowed(), closed)
+	}
+	if said := a.said(); said.Permission != protocol.Files || said.State != protocol.ConsentWithdrawn || said.Epoch != 3 || said.Cause != protocol.CauseCustomer {
+		t.Errorf("said %+v", said)
+	}
+	yes(protocol.Files, 4)
+	a.tools.open[protocol.Files] = stopped{&closed}
+	answer("Tab", "Return") // everything
+	if got := a.tools.allowed(); len(got) > 0 || a.tools.gate.Load() != nil {
+		t.Errorf("%v are open", got)
+	}
+	for range 2 {
+		if said := a.said(); said.State != protocol.ConsentWithdrawn || said.Cause != protocol.CauseCustomer {
+			t.Errorf("said %+v", said)
+		}
+	}
+}
+
+// xdotool does something on the customer's display and returns the first line that
+// it prints.
+func (a *attended) xdotool(args ...string) (string, error) {
+	cmd := exec.Command("xdotool", args...)
+	cmd.Env = append(os.Environ(), "DISPLAY="+a.display)
+	out, err := cmd.Output()
+	line, _, _ := strings.Cut(string(out), "\n")
+	return line, err
 }
 
 // TestTheBrokerTakesAQuestionBack: the dialog closes, and nobody answers it.

@@ -62,6 +62,7 @@ func pictures(t *testing.T, u *UI, display string, words texts) {
 	late := words.question
 	late.Timeout = 20 * time.Second
 	shoot("warning", late.Title, func(ctx context.Context) { u.Ask(ctx, late) })
+	shoot("tool", words.tool.Title, func(ctx context.Context) { u.Ask(ctx, words.tool) })
 	shoot("terms", words.terms.Title, func(ctx context.Context) { u.Ask(ctx, words.terms) })
 	shoot("prompt", words.prompt.Title, func(ctx context.Context) { u.Prompt(ctx, words.prompt) })
 	shoot("notice", words.notice.Title, func(ctx context.Context) { u.Notice(ctx, words.notice) })
@@ -74,15 +75,17 @@ func pictures(t *testing.T, u *UI, display string, words texts) {
 		<-ctx.Done()
 		p.Close()
 	})
-	shoot("bar", words.bar.Title, func(ctx context.Context) {
-		b, err := u.Bar(words.bar)
-		if err != nil {
-			t.Error(err)
-			return
-		}
-		<-ctx.Done()
-		b.Close()
-	})
+	for name, bar := range map[string]BarText{"bar": words.bar, "bar-control": words.controlled} {
+		shoot(name, bar.Title, func(ctx context.Context) {
+			b, err := u.Bar(bar)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			<-ctx.Done()
+			b.Close()
+		})
+	}
 }
 
 // save writes a picture of the screen into the test's artifacts.

@@ -130,7 +130,7 @@ func labelsCut(t *testing.T, b *Bar) (cut bool) {
 	switch w := b.w.(type) {
 	case *gtkBar:
 		if err := w.do(func() {
-			for _, label := range []uintptr{w.pauseText, w.otherText, w.endText} {
+			for _, label := range []uintptr{w.pauseText, w.otherText, w.backText, w.endText} {
 				var least, natural int32
 				w.widthOf(label, &least, &natural)
 				cut = cut || w.gtk.width(label) < natural
@@ -145,7 +145,11 @@ func labelsCut(t *testing.T, b *Bar) (cut bool) {
 			for _, o := range w.others { // from the right
 				said = append(said, w.shownOn(o))
 			}
-			cut = !slices.Equal(said, []string{w.text.Change, w.text.Pause})
+			want := []string{w.text.Change, w.text.Pause}
+			if w.text.TakeBack != "" {
+				want = slices.Insert(want, 0, w.text.TakeBack)
+			}
+			cut = !slices.Equal(said, want)
 			close(done)
 		})
 		<-done
@@ -159,7 +163,7 @@ func button(t *testing.T, b *Bar, what kind) (at image.Point) {
 	switch w := b.w.(type) {
 	case *gtkBar:
 		if err := w.do(func() {
-			widget := map[kind]uintptr{paused: w.pause, changing: w.other}[what]
+			widget := map[kind]uintptr{paused: w.pause, changing: w.other, takingBack: w.back}[what]
 			var x, y int32
 			w.translate(widget, w.window, w.gtk.width(widget)/2, w.height(widget)/2, &x, &y)
 			at = image.Pt(int(x), int(y))
@@ -198,11 +202,17 @@ func TestNarrowBar(t *testing.T) {
 				words := catalog.Match(tag)
 				bar := spoken(words, Person{Name: "A"}).bar
 				bar.Title = text.Title
-				for _, key := range []string{"view", "program", "paused", "muted"} {
+				for _, key := range []string{"view", "program", "paused", "muted", "control"} {
 					if bar.Pause = words.T("agent.bar.pause"); key == "paused" {
 						bar.Pause = words.T("agent.bar.resume")
 					}
-					bar.Who = words.T("agent.bar."+key, "name", isolate("Hannelore Schwarzenberger-Wiśniewska"), "program", isolate("Mousepad"))
+					sentence := key
+					if key == "control" {
+						bar = spoken(words, Person{Name: "A"}).controlled
+						bar.Title = text.Title
+						sentence = "view"
+					}
+					bar.Who = words.T("agent.bar."+sentence, "name", isolate("Hannelore Schwarzenberger-Wiśniewska"), "program", isolate("Mousepad"))
 					if err := b.Update(bar); err != nil {
 						t.Fatal(err)
 					}
@@ -220,7 +230,7 @@ func TestNarrowBar(t *testing.T) {
 					}
 				}
 			}
-			for what, heard := range map[kind]<-chan struct{}{paused: b.Pauses(), changing: b.Changes()} {
+			for what, heard := range map[kind]<-chan struct{}{paused: b.Pauses(), changing: b.Changes(), takingBack: b.TakesBack()} {
 				s.click(button(t, b, what))
 				eventually(t, fmt.Sprint("the button is pressed: ", what), func() bool {
 					select {

@@ -19,6 +19,9 @@ type texts struct {
 	notice   Notice
 	progress ProgressText
 	bar      BarText
+	// What is asked for one thing more, and the bar when it is allowed.
+	tool       Question
+	controlled BarText
 }
 
 // languages are those of the product, by tag, and three more that are hard on a window.
@@ -52,6 +55,10 @@ func init() {
 
 // spoken is what the agent says in one language.
 func spoken(t lang.Texts, who Person) texts {
+	bar := BarText{Title: t.T("agent.bar.title"), Who: t.T("agent.bar.view", "name", who.Name), Allowed: t.T("agent.bar.view_only"),
+		Recording: t.T("agent.bar.recording"), End: t.T("agent.bar.end"), Pause: t.T("agent.bar.pause"), Change: t.T("agent.bar.change")}
+	controlled := bar
+	controlled.Allowed, controlled.TakeBack = t.T("agent.bar.allowed", "what", t.T("console.permission.control")), t.T("agent.bar.take_back")
 	return texts{
 		name: Question{Title: t.T("agent.name.title"), Heading: t.T("agent.name.heading"), Who: who,
 			Body: t.T("agent.name.body", "phone", "0123 456 789"), Accept: t.T("agent.name.yes"), Refuse: t.T("agent.name.no")},
@@ -79,8 +86,9 @@ func spoken(t lang.Texts, who Person) texts {
 		notice: Notice{Title: t.T("agent.removed.title"), Heading: t.T("agent.removed.heading"),
 			Body: t.T("end.consent_withdrawn") + "\n\n" + t.T("agent.removed.body"), OK: t.T("agent.ok")},
 		progress: ProgressText{Title: t.T("agent.connect.title"), Text: t.T("agent.connect.removing"), Cancel: t.T("agent.connect.cancel")},
-		bar: BarText{Title: t.T("agent.bar.title"), Who: t.T("agent.bar.view", "name", who.Name), Allowed: t.T("agent.bar.view_only"),
-			Recording: t.T("agent.bar.recording"), End: t.T("agent.bar.end"), Pause: t.T("agent.bar.pause"), Change: t.T("agent.bar.change")},
+		bar:      bar, controlled: controlled,
+		tool: Question{Title: t.T("agent.tool.title"), Heading: t.T("agent.tool.control.heading", "name", who.Name), Who: who, Body: t.T("agent.tool.control.body", "name", who.Name),
+			Accept: t.T("agent.tool.allow"), Refuse: t.T("agent.tool.refuse"), Report: t.T("agent.report"), Delay: time.Minute, Wait: t.T("agent.widen.wait")},
 	}
 }
 
@@ -109,7 +117,7 @@ func (t texts) longer() texts {
 		}
 		return q
 	}
-	t.name, t.question, t.choose, t.terms = q(t.name), q(t.question), q(t.choose), q(t.terms)
+	t.name, t.question, t.choose, t.terms, t.tool = q(t.name), q(t.question), q(t.choose), q(t.terms), q(t.tool)
 	t.prompt.Heading, t.prompt.Body, t.prompt.Label = three(t.prompt.Heading), three(t.prompt.Body), three(t.prompt.Label)
 	t.prompt.Hint, t.prompt.Error = three(t.prompt.Hint), three("Some long error text.")
 	t.prompt.Continue, t.prompt.Cancel = three(t.prompt.Continue), three(t.prompt.Cancel)
@@ -117,5 +125,8 @@ func (t texts) longer() texts {
 	t.progress.Text, t.progress.Cancel = three(t.progress.Text), three(t.progress.Cancel)
 	t.bar.Who, t.bar.Allowed, t.bar.Recording, t.bar.End = three(t.bar.Who), three(t.bar.Allowed), three(t.bar.Recording), three(t.bar.End)
 	t.bar.Pause, t.bar.Change = three(t.bar.Pause), three(t.bar.Change)
+	allowed, back := three(t.controlled.Allowed), three(t.controlled.TakeBack)
+	t.controlled = t.bar
+	t.controlled.Allowed, t.controlled.TakeBack = allowed, back
 	return t
 }
