@@ -282,7 +282,7 @@ func (o *office) bar(button string) {
 	o.must(err)
 	r, err := o.customer.AtRest(o.ctx, id)
 	o.must(err)
-	x := map[string]int{"pause": 290, "change": 190, "end": 20}[button]
+	x := map[string]int{"pause": 290, "change": 190, "end": 20, "pause with control": 350, "take back": 185}[button]
 	o.must(o.customer.Click(o.ctx, image.Pt(r.Max.X-x, r.Max.Y-21))) // on a narrow bar they have a row of their own, below
 }
 

@@ -1,6 +1,7 @@
 // Everything that can be done at this moment, by name: what the palette offers.
 
 import { exactable } from "./codecs";
+import { controllable, nextStep } from "./control/control";
 import { crispable, over } from "./sessionview";
 import { queue } from "./queue";
 import { t } from "./text";
@@ -27,6 +28,11 @@ export function actions({ desk, settings, layout, bell }: Parts): Action[] {
     if (s.mine) add("notes", t("act.notes"), "W", () => layout.toggle("notes"));
     if (s.mine && !over(s.state)) add("figures", t("act.figures"), "Q", () => layout.toggle("figures"));
     if (desk.pictures.value.get(s.id)?.state.value === "live" && s.state === "Active") {
+      if (controllable(s, desk.welcome.value?.permissions ?? null)) {
+        const { state, word, ask } = nextStep(s);
+        if (state === "given") add("control-use", t("act.control_use"), "R", () => desk.control());
+        add("control", t(word), ask ? "R" : "", () => void (ask ? desk.ask(s.id, "control") : desk.giveBack(s.id, "control")));
+      }
       add("zoom", settings.zoom.value === "fit" ? t("act.actual") : t("act.fit"), "Z", () => settings.toggleZoom());
       if (crispable(s) && exactable()) add("crisp", t(s.crisp === true ? "act.crisp_off" : "act.crisp_on"), "", () => desk.crisp(s.id, s.crisp !== true));
       add("screen", t("help.screen"), "M", toggleFullScreen);

@@ -5,7 +5,7 @@ import { batch, computed, effect, signal, untracked } from "@preact/signals";
 import type { Bell } from "./bell";
 import type { Incoming } from "./check";
 import { Clock } from "./clock";
-import { Control } from "./control/control";
+import { Control, controllable, nextStep } from "./control/control";
 import { type Happening, happeningOf } from "./happening";
 import { Note } from "./notes";
 import { Picture } from "./picture";
@@ -133,6 +133,15 @@ export class Desk {
   /** giveBack gives a permission back, or takes its question back. */
   giveBack(id: string, permission: Permission): Promise<void> {
     return this.#consent("consent_return", id, permission);
+  }
+
+  /** control asks for control of the open session, or gives the remote side the keyboard where it is given. */
+  control(): void {
+    const s = this.current.peek();
+    if (s === undefined || this.pictures.peek().get(s.id)?.state.peek() !== "live" || !controllable(s, this.welcome.peek()?.permissions ?? null)) return;
+    const { state, ask } = nextStep(s);
+    if (ask) void this.ask(s.id, "control");
+    else if (state === "given") this.controls.get(s.id)?.take();
   }
 
   async #consent(type: "consent_request" | "consent_return", session: string, permission: Permission): Promise<void> {

@@ -4,7 +4,7 @@
 import type { TextKey } from "./text";
 
 /** What a key does. */
-export type Act = "filter" | "next" | "previous" | "new" | "tab" | "zoom" | "screen" | "notes" | "figures" | "rail" | "help";
+export type Act = "filter" | "next" | "previous" | "new" | "tab" | "zoom" | "screen" | "notes" | "figures" | "rail" | "control" | "help";
 
 /** The keys in the order in which the help lists them. Enter on a session is the button's own. */
 export const keyHelp: readonly { keys: readonly string[]; text: TextKey }[] = [
@@ -16,6 +16,8 @@ export const keyHelp: readonly { keys: readonly string[]; text: TextKey }[] = [
   { keys: ["1", "9"], text: "help.tab" },
   { keys: ["W"], text: "help.notes" },
   { keys: ["Q"], text: "help.figures" },
+  { keys: ["R"], text: "help.control" },
+  { keys: ["Ctrl Alt Shift"], text: "help.leave" },
   { keys: ["Z"], text: "help.zoom" },
   { keys: ["M"], text: "help.screen" },
   { keys: ["L"], text: "help.rail" },
@@ -23,7 +25,7 @@ export const keyHelp: readonly { keys: readonly string[]; text: TextKey }[] = [
 ];
 
 const acts: Record<string, Act> = {
-  "/": "filter", j: "next", k: "previous", n: "new", z: "zoom", m: "screen", w: "notes", q: "figures", l: "rail", "?": "help",
+  "/": "filter", j: "next", k: "previous", n: "new", z: "zoom", m: "screen", w: "notes", q: "figures", l: "rail", r: "control", "?": "help",
 };
 
 /** actOf tells what a key press means; null when it is not for the console. */
@@ -35,9 +37,9 @@ export function actOf(e: KeyboardEvent): { act: Act; digit: number } | null {
   return act === undefined ? null : { act, digit: 0 };
 }
 
-/** opensPalette tells whether a key press is Ctrl+K, or Cmd+K on a Mac. */
+/** opensPalette tells whether a key press is Ctrl+K, or Cmd+K on a Mac, and not for the remote side. */
 export function opensPalette(e: KeyboardEvent): boolean {
-  return (e.ctrlKey || e.metaKey) && !e.altKey && !e.shiftKey && e.key.toLowerCase() === "k" && !e.repeat;
+  return (e.ctrlKey || e.metaKey) && !e.altKey && !e.shiftKey && e.key.toLowerCase() === "k" && !e.repeat && !e.defaultPrevented;
 }
 
 function takesText(target: EventTarget | null): boolean {

@@ -64,7 +64,11 @@ func (k *drawn) openBar(t BarText, tell func(event)) (barWindow, error) {
 func (b *drawnBar) measure() {
 	b.two, b.signed = false, b.text.Recording != ""
 	b.layOut()
-	if b.two = b.sentenceRoom() < b.leastOfSentence(); b.two {
+	least := b.leastOfSentence()
+	if b.text.TakeBack != "" { // more than seeing is allowed: that stays to be read
+		least += b.px(18) + b.body.width(b.text.Allowed)
+	}
+	if b.two = b.sentenceRoom() < least; b.two {
 		b.stand(b.px(barTwoRows))
 	} else {
 		b.stand(b.px(barHeight))
@@ -307,8 +311,12 @@ func (b *drawnBar) paint() {
 	}
 	room := b.sentenceRoom()
 	who := parse(b.text.Who)
-	// Who sees what comes first: the rest is there if it fits.
-	if allowed := b.text.Allowed; allowed != "" && b.bold.width(who.String())+b.px(18)+b.body.width(allowed) <= room {
+	// Who sees what comes first: the rest is there if it fits. Names give way to what is allowed beside seeing.
+	sentence := b.bold.width(who.String())
+	if b.text.TakeBack != "" {
+		sentence = min(sentence, b.leastOfSentence())
+	}
+	if allowed := b.text.Allowed; allowed != "" && sentence+b.px(18)+b.body.width(allowed) <= room {
 		w := b.body.width(allowed)
 		b.body.put(c, image.Pt(right-w, y), allowed, barQuiet)
 		room -= w + b.px(18)

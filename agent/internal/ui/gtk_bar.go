@@ -306,6 +306,9 @@ func (b *gtkBar) sayBeside() bool {
 	if b.natural(b.rows) <= b.breadth {
 		return true
 	}
+	if b.text.TakeBack != "" {
+		return false // more than seeing is allowed: that stays to be read
+	}
 	b.hide(b.allowed)
 	rest := b.natural(b.rows) - b.natural(b.who)
 	fits := who.fit(b.breadth-rest, leastOfName, b.write)
@@ -319,7 +322,11 @@ func (b *gtkBar) sayAbove() {
 	b.write(who.String())
 	edges := b.natural(b.rows) - max(b.natural(b.words), b.natural(b.row))
 	if b.natural(b.words)+edges > b.breadth {
-		b.hide(b.allowed)
+		short := parse(b.text.Who) // names give way to what is allowed beside seeing
+		if b.text.TakeBack == "" || !short.fit(b.breadth-edges-(b.natural(b.words)-b.natural(b.who)), leastOfName, b.write) {
+			b.hide(b.allowed)
+		}
+		b.write(who.String())
 	}
 	if b.natural(b.row)+edges > b.breadth {
 		b.hide(b.word)

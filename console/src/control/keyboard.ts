@@ -15,6 +15,9 @@ const modifiers: readonly [keyof Pick<KeyboardEvent, "shiftKey" | "ctrlKey" | "a
   ["metaKey", ["MetaLeft", "MetaRight"]],
 ];
 
+/** Keys that lock something: the characters that they make travel, and the customer's keyboard stays as it is. */
+const locks: ReadonlySet<string> = new Set(["CapsLock", "NumLock"]);
+
 export interface KeyboardParts {
   remote(): Remote | null;
   /** leave gives the keyboard back to the console. */
@@ -38,14 +41,14 @@ export function listen(field: HTMLTextAreaElement, parts: KeyboardParts): () => 
 
   on("keydown", (e) => {
     const remote = parts.remote();
-    if (remote === null) return;
-    reconcile(remote, e);
     if (e.ctrlKey && e.altKey && e.shiftKey) { // the chord that leaves, in whatever order
       e.preventDefault();
-      remote.release();
+      remote?.release();
       parts.leave();
       return;
     }
+    if (remote === null) return;
+    reconcile(remote, e);
     if (composing || e.isComposing || e.key === "Process" || e.key === "Dead") {
       if (parts.physical() && e.key === "Dead") press(remote, e);
       return; // the text comes when it is done
@@ -54,7 +57,7 @@ export function listen(field: HTMLTextAreaElement, parts: KeyboardParts): () => 
       remote.key("ControlLeft", false); // Windows says Ctrl first
       if (!parts.physical()) return;
     }
-    if (!parts.physical() && isText(e)) return; // by input
+    if (!parts.physical() && (isText(e) || locks.has(e.code))) return; // by input
     press(remote, e);
   });
 

@@ -17,6 +17,8 @@ const page = 600;
 
 export interface PointerParts {
   remote(): Remote | null;
+  /** active tells whether the remote side has the keyboard: before a click the pointer is the technician's alone. */
+  active(): boolean;
   size(): Size;
   /** take gives the keyboard to the remote side. */
   take(): void;
@@ -85,7 +87,7 @@ export function follow(frame: HTMLElement, parts: PointerParts): () => void {
   });
 
   on("pointermove", (e) => {
-    if (parts.remote() === null) return;
+    if (!parts.active()) return;
     if (e.pointerType !== "touch") {
       move(at(e));
       return;
@@ -93,7 +95,7 @@ export function follow(frame: HTMLElement, parts: PointerParts): () => void {
     const before = fingers.get(e.pointerId);
     if (before === undefined) return;
     if (tapping !== null && Math.hypot(e.clientX - tapping.clientX, e.clientY - tapping.clientY) > stray) noTap();
-    if (fingers.size === 2) turn(e, (before.x - e.clientX) * 1.2, (before.y - e.clientY) * 1.2);
+    if (fingers.size === 2) turn(e, (before.x - e.clientX) * 0.6, (before.y - e.clientY) * 0.6); // half of each finger's way
     else if (tapping === null) move(at(e));
     fingers.set(e.pointerId, { x: e.clientX, y: e.clientY });
   });
@@ -131,7 +133,7 @@ export function follow(frame: HTMLElement, parts: PointerParts): () => void {
     if (dx !== 0 || dy !== 0) parts.remote()?.point(...flush(), { kind: "wheel", ...at(e), dx, dy });
   };
   on("wheel", (e) => {
-    if (parts.remote() === null) return;
+    if (!parts.active()) return;
     e.preventDefault();
     const unit = e.deltaMode === WheelEvent.DOM_DELTA_LINE ? line : e.deltaMode === WheelEvent.DOM_DELTA_PAGE ? page : 1.2;
     turn(e, e.deltaX * unit, e.deltaY * unit);

@@ -148,6 +148,9 @@ function press({ desk, settings, layout }: Parts, e: KeyboardEvent): void {
     case "rail":
       settings.toggleRail();
       break;
+    case "control":
+      desk.control();
+      break;
     case "help":
       layout.help.value = true;
       break;

@@ -2,37 +2,33 @@
 
 import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
 import { specialKeys } from "../control/codes";
-import { consentTo, type Control } from "../control/control";
+import { consentTo, type Control, controllable, nextStep } from "../control/control";
 import { listen } from "../control/keyboard";
 import { follow } from "../control/pointer";
+import type { Remote } from "../control/remote";
 import type { Picture } from "../picture";
 import type { SessionView } from "../sessionview";
 import { has, t } from "../text";
 import { useConsole } from "./context";
 import { Icon } from "./icons";
 
-/** controllable: the profile holds it, and the customer's program can do it. */
-export function controllable(s: SessionView, allowed: { [p: string]: boolean } | null): boolean {
-  return s.mine && s.state === "Active" && allowed?.["control"] === true && s.tools?.includes("control") === true;
-}
-
 /** ControlButton asks for control, takes the question back, or gives control back. */
 export function ControlButton({ session }: { session: SessionView }) {
   const { desk } = useConsole();
   if (!controllable(session, desk.welcome.value?.permissions ?? null)) return null;
-  const state = consentTo(session, "control")?.state ?? "none";
-  const open = state === "asked" || state === "given";
-  const word = state === "asked" ? t("control.cancel") : state === "given" ? t("control.give_back") : t("control.ask");
+  const { state, word, ask } = nextStep(session);
   return (
     <button
       type="button"
       class="button small"
       data-testid="control"
       data-state={state}
-      onClick={() => void (open ? desk.giveBack(session.id, "control") : desk.ask(session.id, "control"))}
+      aria-keyshortcuts={ask ? "R" : undefined}
+      title={ask ? `${t(word)} (R)` : t(word)}
+      onClick={() => void (ask ? desk.ask(session.id, "control") : desk.giveBack(session.id, "control"))}
     >
-      <Icon name={state === "asked" ? "wait" : "window"} />
-      <span class="tool-word">{word}</span>
+      <Icon name={state === "asked" ? "wait" : state === "given" ? "undo" : "pointer"} />
+      <span class="tool-word">{t(word)}</span>
     </button>
   );
 }
@@ -45,19 +41,11 @@ export function ControlStrip({ session, control }: { session: SessionView; contr
   if (consent.state === "given" && control !== undefined && remote !== null) {
     const block = session.block === undefined ? null : `control.block.${session.block}`;
     return (
-      <div class="control-strip" data-testid="control-strip" data-state="given" role="group" aria-label={t("control.label")}>
+      <div class="control-strip" data-testid="control-strip" data-state="given" data-block={session.block} role="group" aria-label={t("control.label")}>
         <strong class="controlling">{t("control.on")}</strong>
-        <span role="status">{block !== null && has(block) ? t(block) : control.focused.value ? t("control.leave") : t("control.enter")}</span>
-        <span class="control-keys" role="group" aria-label={t("control.special")}>
-          {specialKeys.map(({ name, codes }) => (
-            <button key={name} type="button" class="button small" onClick={() => remote.tap(codes)}>
-              {name}
-            </button>
-          ))}
-          <button type="button" class="button small" aria-pressed={control.physical.value} title={t("control.physical_hint")} onClick={() => (control.physical.value = !control.physical.value)}>
-            {t("control.physical")}
-          </button>
-        </span>
+        <span role="status">{block !== null && has(block) ? t(block) : t(control.focused.value ? "control.recorded" : "control.enter")}</span>
+        <span class="leave">{t("control.leave")}</span>
+        <SpecialKeys control={control} remote={remote} />
       </div>
     );
   }
@@ -71,7 +59,61 @@ export function ControlStrip({ session, control }: { session: SessionView; contr
   );
 }
 
-/** RemoteSide takes mouse and keyboard over a picture's frame. */
+/** SpecialKeys are those that the browser or this computer keeps for itself. The remote side has the keyboard afterwards. */
+function SpecialKeys({ control, remote }: { control: Control; remote: Remote }) {
+  const menu = useRef<HTMLDetailsElement>(null);
+  const done = () => {
+    if (menu.current !== null) menu.current.open = false;
+    control.take();
+  };
+  return (
+    <details
+      ref={menu}
+      class="keys-menu"
+      data-testid="special-keys"
+      onKeyDown={(e) => {
+        if (e.key !== "Escape" || menu.current === null) return;
+        menu.current.open = false;
+        menu.current.querySelector("summary")?.focus();
+      }}
+    >
+      <summary class="button small">{t("control.special")}</summary>
+      <div role="group" aria-label={t("control.special")}>
+        {specialKeys.map(({ name, codes }) => (
+          <button
+            key={name}
+            type="button"
+            class="button small"
+            onClick={() => {
+              remote.tap(codes);
+              done();
+            }}
+          >
+            {name}
+          </button>
+        ))}
+        <button
+          type="button"
+          class="button small whole"
+          aria-pressed={control.physical.value}
+          title={t("control.physical_hint")}
+          onClick={() => {
+            control.physical.value = !control.physical.value;
+            done();
+          }}
+        >
+          {t("control.physical")}
+        </button>
+      </div>
+    </details>
+  );
+}
+
+/** The keyboard's lock of WICG Keyboard Lock, where a browser has it: in full screen Escape and Alt+Tab are pages' too. */
+const locking = (navigator as { keyboard?: { lock?(): Promise<void>; unlock?(): void } }).keyboard;
+
+/** RemoteSide takes mouse and keyboard over a picture's frame. Its field keeps the keyboard when control
+ * ends or nothing is shown: what somebody is just typing must not become the console's single keys. */
 export function RemoteSide({ control, picture }: { control: Control; picture: Picture }) {
   const field = useRef<HTMLTextAreaElement>(null);
   const remote = control.remote.value;
@@ -82,17 +124,24 @@ export function RemoteSide({ control, picture }: { control: Control; picture: Pi
     const parts = {
       remote: () => control.remote.peek(),
       size: () => picture.size.peek(),
+      active: () => control.remote.peek() !== null && document.activeElement === f,
       take: () => f.focus({ preventScroll: true }),
       leave: () => f.closest<HTMLElement>(".stage")?.focus(),
       physical: () => control.physical.peek(),
     };
     const stops = [listen(f, parts), follow(frame, parts)];
-    const focus = () => (control.focused.value = document.activeElement === f);
-    f.addEventListener("focus", focus);
-    f.addEventListener("blur", focus);
+    control.take = parts.take;
+    const focus = () => {
+      control.focused.value = document.activeElement === f;
+      if (control.focused.value && document.fullscreenElement !== null) void locking?.lock?.().catch(() => {}); // refused: those keys stay the browser's
+      else locking?.unlock?.();
+    };
+    const heard = new AbortController();
+    for (const type of ["focus", "blur"]) f.addEventListener(type, focus, { signal: heard.signal });
+    document.addEventListener("fullscreenchange", focus, { signal: heard.signal });
     return () => {
-      f.removeEventListener("focus", focus);
-      f.removeEventListener("blur", focus);
+      heard.abort();
+      control.take = () => {};
       for (const stop of stops) stop();
     };
   }, [control, picture]);
@@ -104,14 +153,13 @@ export function RemoteSide({ control, picture }: { control: Control; picture: Pi
   return (
     <textarea
       ref={field}
-      class="visually-hidden"
       data-testid="remote-keys"
       aria-label={t("control.label")}
       autocomplete="off"
       autocapitalize="off"
       spellcheck={false}
       tabIndex={remote === null ? -1 : 0}
-      disabled={remote === null}
+      readOnly={remote === null}
     />
   );
 }

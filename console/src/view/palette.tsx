@@ -13,13 +13,16 @@ export function Palette() {
   const closing = useRef(false); // by us: the event comes late, when it may be meant to be open again
   useSignalEffect(() => {
     if (layout.palette.value) dialog.current?.showModal();
-    else if (dialog.current?.open) {
-      closing.current = true;
-      dialog.current.close();
-    }
+    else shut();
   });
+  const shut = () => {
+    if (!dialog.current?.open) return;
+    closing.current = true;
+    dialog.current.close();
+  };
   const close = () => {
     layout.palette.value = false;
+    shut(); // at once: what comes next may move the focus, and nothing behind an open dialog takes it
   };
   return (
     <dialog
