@@ -153,7 +153,11 @@ func (a *attended) press(keys ...string) *ending {
 	for {
 		select {
 		case answer := <-a.tools.answers:
-			return a.answered(a.t.Context(), answer)
+			over := a.answered(a.t.Context(), answer)
+			if over == nil && a.tools.asking != nil {
+				continue // of a question that was withdrawn
+			}
+			return over
 		case <-tick.C:
 			cmd := exec.Command("xdotool", append([]string{"key"}, keys...)...)
 			cmd.Env = append(os.Environ(), "DISPLAY="+a.display)
