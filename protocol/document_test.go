@@ -75,6 +75,7 @@ func TestListsAreComplete(t *testing.T) {
 		"Permission": texts(protocol.Permissions()), "EventCode": texts(protocol.EventCodes()),
 		"SharingState": texts(protocol.SharingStates()), "Source": texts(protocol.Sources()), "Codec": texts(protocol.Codecs()),
 		"ConsentCause": texts(protocol.ConsentCauses()), "Block": texts(protocol.Blocks()), "InputKind": texts(protocol.InputKinds()),
+		"TerminalKind": texts(protocol.TerminalKinds()),
 	} {
 		want := slices.Sorted(slices.Values(declared[name]))
 		if got := slices.Sorted(slices.Values(list)); !slices.Equal(got, want) || len(got) == 0 {
@@ -130,7 +131,7 @@ func TestDocument(t *testing.T) {
 		section, ok := map[string]string{"State": "States", "Command": "States", "ConsentState": "States", "Step": "States",
 			"Permission": "Permissions", "EndReason": "End reasons", "ErrorCode": "Error codes", "EventCode": "Event codes on the evidence",
 			"SharingState": "`sharing`", "NetworkLimit": "`network`", "Codec": "`picture`", "Source": "`sharing`",
-			"ConsentCause": "`consent_answer`", "Block": "`control_state`", "InputKind": "Data channel `input`"}[name]
+			"ConsentCause": "`consent_answer`", "Block": "`control_state`", "InputKind": "Data channel `input`", "TerminalKind": "Data channel `shell`"}[name]
 		if !ok {
 			t.Errorf("%s stands in no section", name)
 			continue
@@ -167,6 +168,9 @@ func TestDocument(t *testing.T) {
 	}
 	for _, field := range append(fields(reflect.TypeFor[protocol.Input]()), fields(reflect.TypeFor[protocol.InputAct]())...) {
 		has("Data channel `"+protocol.InputChannel+"`", field)
+	}
+	for _, field := range fields(reflect.TypeFor[protocol.Terminal]()) {
+		has("Data channel `"+protocol.ShellChannel+"`", field)
 	}
 	for _, field := range append(fields(reflect.TypeFor[protocol.OfficeSection]()), fields(reflect.TypeFor[protocol.Manifest]())...) {
 		has("Office section and manifest", field)

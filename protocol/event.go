@@ -32,6 +32,9 @@ const (
 	EventControlInput     EventCode = "control.input"             // on the meta track: epoch, width, height, acts: see Input; moves are left out
 	EventControlUsed      EventCode = "control.used"              // clicks, wheel, keys, characters: how often since the last one
 	EventControlState     EventCode = "control.state"             // block: why the agent lets no input through, "" if it does
+	EventShellStarted     EventCode = "shell.started"             // epoch, run, script: a login shell, or a script of the list, runs
+	EventShellUsed        EventCode = "shell.used"                // lines, characters that were typed, output in bytes: since the last one
+	EventShellEnded       EventCode = "shell.ended"               // run; code it ended with, or stopped: true with the consent
 	EventScreenGap        EventCode = "screen.gap"                // frames of the picture did not reach the broker
 	EventScreenShown      EventCode = "screen.shown"              // source, width, height, name of a program or monitor: what is shared from now on
 	EventScreenPaused     EventCode = "screen.paused"             // by the customer; nothing is sent until the next screen.shown
@@ -58,7 +61,8 @@ const (
 func EventCodes() []EventCode {
 	return []EventCode{EventIssued, EventRedeemed, EventKeyRefused, EventNameConfirmed, EventNameRefused, EventReason, EventReported,
 		EventAgentFetched, EventAgentJoined, EventAgentAway, EventAgentReturned, EventAgentSlept, EventClockJumped, EventSuspended, EventResumed, EventTermsShown, EventTermsAccepted, EventTermsDeclined,
-		EventConsentAsked, EventConsentGiven, EventConsentRefused, EventConsentWithdrawn, EventControlInput, EventControlUsed, EventControlState, EventScreenGap,
+		EventConsentAsked, EventConsentGiven, EventConsentRefused, EventConsentWithdrawn, EventControlInput, EventControlUsed, EventControlState,
+		EventShellStarted, EventShellUsed, EventShellEnded, EventScreenGap,
 		EventScreenShown, EventScreenPaused, EventScreenMuted, EventScreenStopped, EventScreenDenied, EventScreenLocked,
 		EventViewerJoined, EventViewerLeft, EventMalformed, EventEnded, EventRemoved, EventRemovalUnknown, EventClosed, EventRated,
 		EventCursorShape, EventCursorMoved, EventTransportChanged, EventNoteWritten, EventStateChanged}

@@ -12,6 +12,7 @@ type Permission string
 const (
 	ViewScreen Permission = "view_screen"
 	Control    Permission = "control"
+	Scripts    Permission = "scripts" // checks of a fixed list that change nothing
 	Shell      Permission = "shell"
 	Files      Permission = "files"
 	SystemInfo Permission = "system_info"
@@ -20,7 +21,7 @@ const (
 
 // Permissions lists the closed set in the order in which people are shown it.
 func Permissions() []Permission {
-	return []Permission{ViewScreen, Control, Shell, Files, SystemInfo, Clipboard}
+	return []Permission{ViewScreen, Control, Scripts, Shell, Files, SystemInfo, Clipboard}
 }
 
 // ParsePermission checks that s is a member of the closed set.
@@ -37,8 +38,9 @@ func ParsePermission(s string) (Permission, error) {
 // permission that is absent is not allowed. It never grants anything by itself.
 type PermissionSet map[Permission]bool
 
-// Allows reports whether the set holds p.
-func (s PermissionSet) Allows(p Permission) bool { return s[p] }
+// Allows reports whether the set holds p. Whoever may have any command run may have
+// those of the list run.
+func (s PermissionSet) Allows(p Permission) bool { return s[p] || p == Scripts && s[Shell] }
 
 // Profile is a named permission set. A technician has one per team.
 type Profile struct {

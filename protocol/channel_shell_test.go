@@ -1,0 +1,125 @@
+package protocol_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"consento/protocol"
+)
+
+// someTerminal is one message of each kind.
+func someTerminal() []protocol.Terminal {
+	return []protocol.Terminal{
+		{Kind: protocol.TerminalAttach, Epoch: 2},
+		{Kind: protocol.TerminalAttach, Epoch: 2, Run: 3, At: 1 << 40},
+		{Kind: protocol.TerminalStart, Epoch: 2, Run: 1, Cols: 80, Rows: 24},
+		{Kind: protocol.TerminalStart, Epoch: 2, Run: 1, Cols: 80, Rows: 24, Script: "disks"},
+		{Kind: protocol.TerminalInput, Epoch: 2, Run: 1, Text: "ls -l però 漢\r\x1b[A\x00"},
+		{Kind: protocol.TerminalSize, Epoch: 2, Run: 1, Cols: 500, Rows: 1},
+		{Kind: protocol.TerminalAck, Epoch: 2, Run: 1, At: 77},
+		{Kind: protocol.TerminalStarted, Epoch: 2, Run: 1, Cols: 80, Rows: 24, Program: "/bin/bash"},
+		{Kind: protocol.TerminalOutput, Epoch: 2, Run: 1, At: 5, Text: strings.Repeat("\x01", protocol.MaxTerminalText)},
+		{Kind: protocol.TerminalEcho, Epoch: 2, Run: 1, Hidden: true},
+		{Kind: protocol.TerminalExited, Epoch: 2, Run: 1, Code: 137},
+	}
+}
+
+func TestTerminalRoundTrips(t *testing.T) {
+	kinds := map[protocol.TerminalKind]bool{}
+	for _, m := range someTerminal() {
+		data, err := m.Encode()
+		if err != nil {
+			t.Fatalf("%+v: %v", m.Kind, err)
+		}
+		if got, err := protocol.DecodeTerminal(data); err != nil || got != m {
+			t.Errorf("%s: %+v, %v", m.Kind, got, err)
+		}
+		kinds[m.Kind] = true
+	}
+	if len(kinds) != len(protocol.TerminalKinds()) {
+		t.Error("a kind was left out")
+	}
+}
+
+func TestTerminalRefuses(t *testing.T) {
+	for name, text := range map[string]string{
+		"nothing":              "",
+		"no object":            `[]`,
+		"no kind":              `{"epoch":1,"run":1}`,
+		"another kind":         `{"kind":"reboot","epoch":1,"run":1}`,
+		"no epoch":             `{"kind":"input","run":1,"text":"x"}`,
+		"no run":               `{"kind":"input","epoch":1,"text":"x"}`,
+		"no text":              `{"kind":"input","epoch":1,"run":1}`,
+		"text too long":        `{"kind":"input","epoch":1,"run":1,"text":"` + strings.Repeat("x", protocol.MaxTerminalText+1) + `"}`,
+		"no UTF-8":             "{\"kind\":\"input\",\"epoch\":1,\"run\":1,\"text\":\"\xff\"}",
+		"no size":              `{"kind":"start","epoch":1,"run":1}`,
+		"a size of nothing":    `{"kind":"size","epoch":1,"run":1,"cols":0,"rows":24}`,
+		"a size too large":     `{"kind":"size","epoch":1,"run":1,"cols":80,"rows":501}`,
+		"a negative size":      `{"kind":"size","epoch":1,"run":1,"cols":-80,"rows":24}`,
+		"field of another":     `{"kind":"input","epoch":1,"run":1,"text":"x","program":"/bin/sh"}`,
+		"a program by console": `{"kind":"start","epoch":1,"run":1,"cols":80,"rows":24,"program":"/bin/sh"}`,
+		"a script of its own":  `{"kind":"start","epoch":1,"run":1,"cols":80,"rows":24,"script":"rm -rf /"}`,
+		"a script elsewhere":   `{"kind":"size","epoch":1,"run":1,"cols":80,"rows":24,"script":"disks"}`,
+		"at beyond counting":   `{"kind":"ack","epoch":1,"run":1,"at":9007199254740993}`,
+		"at below nothing":     `{"kind":"ack","epoch":1,"run":1,"at":-1}`,
+		"a place in no run":    `{"kind":"attach","epoch":1,"at":5}`,
+		"no program":           `{"kind":"started","epoch":1,"run":1,"cols":80,"rows":24}`,
+		"a program in colours": `{"kind":"started","epoch":1,"run":1,"cols":80,"rows":24,"program":"\u001b[31m"}`,
+		"no exit code":         `{"kind":"exited","epoch":1,"run":1,"code":256}`,
+		"too long a message":   `{"kind":"exited","epoch":1,"run":1,"x":"` + strings.Repeat(" ", protocol.MaxTerminalMessage) + `"}`,
+	} {
+		if m, err := protocol.DecodeTerminal([]byte(text)); !errors.Is(err, protocol.ErrMalformed) {
+			t.Errorf("%s: %+v, %v", name, m, err)
+		}
+	}
+}
+
+// TestTerminalText: whole characters however the bytes were cut, and nothing that
+// is none.
+func TestTerminalText(t *testing.T) {
+	const whole = "per\u00f2 \u6f22\u5b57 \U0001f527\x1b[31m"
+	for size := 1; size <= len(whole); size++ {
+		var got strings.Builder
+		var rest []byte
+		for left := []byte(whole); len(left) > 0; {
+			n := min(size, len(left))
+			var text string
+			text, rest = protocol.TerminalText(append(rest, left[:n]...))
+			got.WriteString(text)
+			left = left[n:]
+		}
+		if got.String() != whole || len(rest) > 0 {
+			t.Errorf("by %d: %q, rest %q", size, got.String(), rest)
+		}
+	}
+	for in, want := range map[string]string{"a\xffb": "a\ufffdb", "\xc3(": "\ufffd(", "\x80\x80": "\ufffd", "\xf0\x9f": "", "x\xe6\xbc": "x"} {
+		if text, rest := protocol.TerminalText([]byte(in)); text != want || len(rest) > 3 {
+			t.Errorf("%q: %q, rest %q", in, text, rest)
+		}
+	}
+}
+
+func FuzzTerminal(f *testing.F) {
+	for _, m := range someTerminal() {
+		data, _ := m.Encode()
+		f.Add(data)
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		m, err := protocol.DecodeTerminal(data)
+		if err == nil {
+			again, err := m.Encode()
+			if err != nil {
+				t.Fatalf("%+v cannot be said: %v", m, err)
+			}
+			if got, err := protocol.DecodeTerminal(again); err != nil || got != m {
+				t.Errorf("%+v became %+v, %v", m, got, err)
+			}
+		}
+		text, rest := protocol.TerminalText(data)
+		if !utf8.ValidString(text) || len(rest) > 3 || len(text) > 3*len(data) {
+			t.Errorf("%q: %q, rest %q", data, text, rest)
+		}
+	})
+}
