@@ -57,7 +57,7 @@ type ExportedVideo struct {
 //   - events.json, an array of every event, chat line and other record of text in
 //     order, each with "index", "segment", "at_ms" and "track", and with
 //     "unsealed": true where no seal of the recorder covers it;
-//   - shell.cast, when there was a shell (asciicast v3);
+//   - shell.cast, when there was a shell (asciicast v3): all of them, one after the other;
 //   - other/, one file a record, for what has no form of its own;
 //   - export.json, an [Exported].
 //
@@ -109,6 +109,7 @@ type exporter struct {
 	events  *os.File
 	list    *bufio.Writer
 	shell   *os.File
+	cast    castFile
 	streams map[uint8]*videoExport
 	part    segmentPart
 }
@@ -205,11 +206,7 @@ func (e *exporter) shellLines(i Item) error {
 		}
 		e.shell, e.out.Shell = f, true
 	}
-	b := i.Body
-	if n := len(b); n > 0 && b[n-1] != '\n' {
-		b = append(b, '\n')
-	}
-	_, err := e.shell.Write(b)
+	_, err := e.shell.Write(e.cast.lines(i.At, i.Body))
 	return err
 }
 

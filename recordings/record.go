@@ -81,7 +81,7 @@ const (
 	TrackEvents  Track = 1 // JSON objects, one a record
 	TrackVideo   Track = 2 // stream id byte, then fragmented MP4, see [Video]
 	TrackChat    Track = 3
-	TrackShell   Track = 4 // lines of asciicast v3
+	TrackShell   Track = 4 // lines of asciicast v3, see [Cast]
 	TrackFiles   Track = 5
 	TrackMeta    Track = 6
 	TrackSearch  Track = 7 // what auditors search by, see [Summary]
