@@ -29,6 +29,7 @@ import (
 
 	"consento/agent/internal/remove"
 	"consento/agent/internal/run"
+	"consento/agent/internal/shell"
 	"consento/agent/internal/trust"
 	"consento/agent/internal/ui"
 	"consento/protocol"
@@ -45,6 +46,7 @@ type commandLine struct {
 }
 
 func main() {
+	shell.Keep() // a process that keeps a shell is nothing else
 	c, err := parse(os.Args[1:])
 	switch {
 	case errors.Is(err, flag.ErrHelp): // printed

@@ -11,6 +11,7 @@ import (
 
 	"consento/agent/internal/control"
 	"consento/agent/internal/input"
+	"consento/agent/internal/shell"
 	"consento/agent/internal/ui"
 	"consento/protocol"
 )
@@ -36,6 +37,7 @@ type tools struct {
 	taken   chan []protocol.Permission   // what the customer takes back
 
 	ended  atomic.Pointer[<-chan struct{}] // closed by the red X
+	line   line                            // of the shell
 	gate   atomic.Pointer[control.Gate]    // of control, read by the picture's connection
 	hidden atomic.Bool                     // nothing is shown
 	lost   atomic.Bool                     // the connection is
@@ -66,18 +68,23 @@ func newTools() *tools {
 }
 
 // able lists the tools that this program has on this computer.
-func (s *Session) able() []protocol.Permission {
-	device, err := input.Open(s.Display)
-	if err != nil {
+func (s *Session) able() (list []protocol.Permission) {
+	if device, err := input.Open(s.Display); err != nil {
 		s.Log.Warn("no control on this display", slog.Any("error", err))
-		return nil
+	} else {
+		device.Close()
+		list = append(list, protocol.Control)
 	}
-	device.Close()
-	return []protocol.Permission{protocol.Control}
+	if shell.Able() {
+		list = append(list, protocol.Scripts, protocol.Shell)
+	}
+	return list
 }
 
 // has reports whether this program carries a permission out.
-func (t *tools) has(p protocol.Permission) bool { return p == protocol.Control }
+func (t *tools) has(p protocol.Permission) bool {
+	return p == protocol.Control || (p == protocol.Shell || p == protocol.Scripts) && shell.Able()
+}
 
 // allowed lists what is open now.
 func (t *tools) allowed() (list []protocol.Permission) {
@@ -199,6 +206,8 @@ func (s *Session) openTool(p protocol.Permission, epoch uint32) (tool, error) {
 			return nil, err
 		}
 		return control, nil
+	case protocol.Shell, protocol.Scripts:
+		return s.openShell(p, epoch)
 	}
 	return nil, fmt.Errorf("run: no tool for %q", p)
 }

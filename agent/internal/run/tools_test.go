@@ -226,9 +226,9 @@ func TestNoBrokerOpensATool(t *testing.T) {
 		}
 		break
 	}
-	a.gets(&protocol.ConsentAsk{Permission: protocol.Shell, Epoch: 9, Technician: ask(1).Technician})
+	a.gets(&protocol.ConsentAsk{Permission: protocol.Files, Epoch: 9, Technician: ask(1).Technician})
 	for {
-		if said := a.said(); said.Permission == protocol.Shell {
+		if said := a.said(); said.Permission == protocol.Files {
 			if said.State != protocol.ConsentRefused || said.Cause != protocol.CauseUnable {
 				t.Errorf("of a tool that there is not: %+v", said)
 			}
