@@ -61,6 +61,12 @@ func copyFields(code protocol.EventCode) (fields []string, ok bool) {
 		return []string{"clicks", "wheel", "keys", "characters"}, true
 	case protocol.EventControlState:
 		return []string{"block"}, true
+	case protocol.EventShellStarted:
+		return []string{"run", "script"}, true
+	case protocol.EventShellUsed:
+		return []string{"lines", "characters", "output"}, true
+	case protocol.EventShellEnded:
+		return []string{"run", "code", "stopped"}, true
 	case protocol.EventScreenShown:
 		return []string{"source", "width", "height", "name"}, true
 	case protocol.EventViewerJoined, protocol.EventViewerLeft:

@@ -126,6 +126,9 @@ func (s *session) taps() sfu.Taps {
 				}
 			})
 		},
+		Terminal: func(data []byte) {
+			later(func() { s.fromAgent(data) })
+		},
 		Wish: func() { go later(s.tellWish) }, // the session may be what changed it
 		State: func(connected bool) {
 			later(func() { s.note(protocol.EventTransportChanged, map[string]any{"who": "agent", "connected": connected}) })
@@ -164,6 +167,7 @@ func (s *session) run() {
 				if time.Since(s.tools.control.noted) >= usedInterval {
 					s.noteUsed()
 				}
+				s.shellSecond(time.Now())
 				s.must(s.evidence.second())
 			}
 		case <-s.deadline.C:
@@ -326,6 +330,7 @@ func (s *session) end(reason protocol.EndReason, by string) {
 		events = append(events, logged{protocol.EventControlUsed, u})
 	}
 	s.tools.control.end()
+	events = append(events, s.shellEnd()...)
 	for v := range s.viewers { // their picture has stopped
 		events = append(events, logged{protocol.EventViewerLeft, map[string]any{"name": v.name, "team": v.team}})
 	}

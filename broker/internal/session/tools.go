@@ -21,12 +21,13 @@ const (
 // tools is what a session knows of the permissions beside the view. It belongs to
 // the session's goroutine.
 type tools struct {
-	able    []protocol.Permission  // what the agent's program can do
-	rights  protocol.PermissionSet // what the profile allows, as it was told last
-	noes    map[protocol.Permission]int
-	lastNo  map[protocol.Permission]time.Time
-	away    *time.Timer // fires when a lost agent's consents are over
-	control control
+	able     []protocol.Permission  // what the agent's program can do
+	rights   protocol.PermissionSet // what the profile allows, as it was told last
+	noes     map[protocol.Permission]int
+	lastNo   map[protocol.Permission]time.Time
+	away     *time.Timer // fires when a lost agent's consents are over
+	control  control
+	terminal terminal
 }
 
 // RequestConsent puts one more permission to the customer. It returns ErrNotNow
@@ -137,9 +138,13 @@ func (s *session) giveTool(c protocol.Consent, data map[string]any) error {
 		s.must(err)
 		return errors.Join(ErrEvidence, err)
 	}
+	if other := otherShell(c.Permission); other != "" {
+		s.withdraw(other, protocol.CauseTechnician) // the agent has one terminal
+	}
 	c.State, c.Cause = protocol.ConsentGiven, ""
 	s.setConsent(c)
 	s.tools.control.begin(c)
+	s.tools.terminal.begin(c)
 	s.publish()
 	s.agent.Send(&protocol.ConsentRecorded{Permission: c.Permission, Epoch: c.Epoch})
 	return nil
@@ -201,6 +206,11 @@ func (s *session) stopTool(p protocol.Permission) {
 	if p == protocol.Control {
 		s.noteUsed()
 		s.tools.control.end()
+	}
+	if p == s.tools.terminal.permission {
+		for _, e := range s.shellEnd() {
+			s.note(e.code, e.data)
+		}
 	}
 }
 

@@ -17,6 +17,7 @@ type View struct {
 	name    string
 	team    string
 	viewer  *sfu.Viewer
+	out     viewOut // of its terminal; nil without one
 }
 
 // View answers a console's offer. It is possible from Joined on, so that the
@@ -54,6 +55,11 @@ func (m *Manager) View(ctx context.Context, by Technician, id, offer string) (*V
 		return nil, "", fmt.Errorf("session: %w", err)
 	}
 	v.viewer = viewer
+	if err := s.do(ctx, func() error { v.out = viewer; return nil }); err != nil {
+		viewer.Close()
+		return nil, "", err
+	}
+	viewer.HearTerminal(v.terminal)
 	return v, answer, nil
 }
 
@@ -66,6 +72,7 @@ func (v *View) left() {
 		}
 		delete(s.viewers, v)
 		s.leftControl(v)
+		s.leftShell(v)
 		s.note(protocol.EventViewerLeft, map[string]any{"name": v.name, "team": v.team})
 		s.publish()
 	}

@@ -106,12 +106,13 @@ func newSFU(t testing.TB) *SFU {
 
 // recorder keeps what the taps are told.
 type recorder struct {
-	mu      sync.Mutex
-	frames  []Frame
-	gaps    int
-	cursors []protocol.CursorUpdate
-	states  []bool
-	wishes  int
+	mu       sync.Mutex
+	frames   []Frame
+	gaps     int
+	cursors  []protocol.CursorUpdate
+	states   []bool
+	wishes   int
+	terminal []string
 }
 
 func (r *recorder) taps() Taps {
@@ -122,6 +123,9 @@ func (r *recorder) taps() Taps {
 		Cursor: func(u protocol.CursorUpdate) { locked(func() { r.cursors = append(r.cursors, u) }) },
 		State:  func(c bool) { locked(func() { r.states = append(r.states, c) }) },
 		Wish:   func() { locked(func() { r.wishes++ }) },
+		Terminal: func(data []byte) {
+			locked(func() { r.terminal = append(r.terminal, string(data)) })
+		},
 	}
 }
 

@@ -38,6 +38,9 @@ type Taps struct {
 	Cursor func(protocol.CursorUpdate) // already checked
 	State  func(connected bool)        // of the agent's connection
 	Wish   func()                      // Room.Wish has changed
+	// Terminal is called for each message on the agent's channel for terminals, nil for
+	// one that is none.
+	Terminal func([]byte)
 }
 
 // Room is the picture of one session: one agent publishes, any number views.
@@ -71,11 +74,12 @@ type Room struct {
 	tracks   sync.WaitGroup      // whose reading is not over
 	flushed  chan struct{}       // closed when nothing more is tapped
 	input    *webrtc.DataChannel // to the agent's present connection, nil if it has none
+	terminal *webrtc.DataChannel // likewise
 }
 
 // NewRoom makes an empty room. It drops whatever the agent sends until Open.
 func (s *SFU) NewRoom(taps Taps) (*Room, error) {
-	if taps.Frame == nil || taps.Gap == nil || taps.Cursor == nil || taps.State == nil || taps.Wish == nil {
+	if taps.Frame == nil || taps.Gap == nil || taps.Cursor == nil || taps.State == nil || taps.Wish == nil || taps.Terminal == nil {
 		return nil, errors.New("sfu: a tap is missing")
 	}
 	return &Room{sfu: s, taps: taps, wish: Wish{Codec: AV1}, viewers: map[*Viewer]struct{}{}, flushed: make(chan struct{})}, nil
@@ -131,10 +135,14 @@ func (r *Room) Publish(ctx context.Context, offer string) (string, error) {
 			r.read(track)
 		}
 	})
-	var cursor, input atomic.Bool // one channel is there
+	var cursor, input, terminal atomic.Bool // one channel is there
 	pc.OnDataChannel(func(channel *webrtc.DataChannel) {
 		if channel.Label() == protocol.InputChannel && !input.Swap(true) {
 			r.takeInput(pc, channel)
+			return
+		}
+		if channel.Label() == protocol.ShellChannel && !terminal.Swap(true) {
+			r.takeTerminal(pc, channel)
 			return
 		}
 		if channel.Label() == protocol.CursorChannel && !cursor.Swap(true) {
@@ -155,7 +163,7 @@ func (r *Room) Publish(ctx context.Context, offer string) (string, error) {
 	}
 	r.mu.Lock()
 	old := r.agent
-	r.agent, r.entered, r.source, r.input = pc, false, 0, nil
+	r.agent, r.entered, r.source, r.input, r.terminal = pc, false, 0, nil, nil
 	r.mu.Unlock()
 	if old != nil {
 		err = old.Close()

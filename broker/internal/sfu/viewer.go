@@ -51,11 +51,14 @@ type Viewer struct {
 
 	admitted bool // connected; under the room's lock
 
-	channel atomic.Pointer[webrtc.DataChannel]
-	done    chan struct{}
-	once    sync.Once
-	gone    sync.Once
-	sender  sync.WaitGroup
+	channel  atomic.Pointer[webrtc.DataChannel]
+	terminal atomic.Pointer[webrtc.DataChannel]
+	// onTerminal hears what comes on the latter.
+	onTerminal atomic.Pointer[func([]byte)]
+	done       chan struct{}
+	once       sync.Once
+	gone       sync.Once
+	sender     sync.WaitGroup
 }
 
 // View answers a console's offer: it will receive the picture from the last key
@@ -87,10 +90,14 @@ func (r *Room) View(ctx context.Context, offer string, onClosed func(), onInput 
 			v.gone.Do(onClosed)
 		}
 	})
-	var input atomic.Bool // one channel is there
+	var input, terminal atomic.Bool // one channel is there
 	pc.OnDataChannel(func(channel *webrtc.DataChannel) {
 		if channel.Label() == protocol.InputChannel && onInput != nil && !input.Swap(true) {
 			hearInput(channel, onInput)
+			return
+		}
+		if channel.Label() == protocol.ShellChannel && !terminal.Swap(true) {
+			v.takeTerminal(channel)
 			return
 		}
 		if channel.Label() != protocol.CursorChannel {

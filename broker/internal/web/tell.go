@@ -56,6 +56,16 @@ func tell(texts lang.Texts, e session.LogEntry) string {
 		if d.Block != "" {
 			return say("control.blocked", "why", isolate(d.Block))
 		}
+	case protocol.EventShellStarted:
+		if d.Script != "" {
+			return say("shell.script", "script", isolate(d.Script))
+		}
+	case protocol.EventShellUsed:
+		return say(string(e.Code), "lines", strconv.Itoa(d.Lines), "characters", strconv.Itoa(d.Characters), "output", strconv.Itoa(d.Output))
+	case protocol.EventShellEnded:
+		if d.Stopped {
+			return say("shell.stopped")
+		}
 	case protocol.EventScreenShown:
 		return say(string(e.Code), "what", shownThing(texts, d))
 	case protocol.EventAgentReturned:
@@ -137,6 +147,10 @@ type entryData struct {
 	Keys       int             `json:"keys"`
 	Characters int             `json:"characters"`
 	Block      string          `json:"block"`
+	Lines      int             `json:"lines"`
+	Output     int             `json:"output"`
+	Stopped    bool            `json:"stopped"`
+	Script     string          `json:"script"`
 }
 
 // shownThing says what was shown: its kind, its name, its size.

@@ -1,0 +1,328 @@
+package session
+
+import (
+	"fmt"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"consento/protocol"
+	"consento/recordings"
+)
+
+// terminal takes one message of a console's terminal, on the media's goroutine.
+func (v *View) terminal(data []byte) {
+	m, err := protocol.DecodeTerminal(data)
+	if err == nil && !m.FromConsole() {
+		err = protocol.ErrMalformed
+	}
+	at := time.Now()
+	select {
+	case v.session.inbox <- func() { v.session.fromConsole(v, m, err, at) }:
+	case <-v.session.done:
+	}
+}
+
+// fromConsole checks a message and does it: first the evidence, then the agent. What
+// may not be is dropped.
+func (s *session) fromConsole(v *View, m protocol.Terminal, malformed error, at time.Time) {
+	t := &s.tools.terminal
+	now := s.consent(t.permission)
+	if _, watching := s.viewers[v]; !watching || s.row.State != protocol.StateActive || now.State != protocol.ConsentGiven {
+		return
+	}
+	if malformed != nil || !t.mayCome(m, at) {
+		code := protocol.CodeMalformed
+		if malformed == nil {
+			code = protocol.CodeThrottled
+		}
+		s.note(protocol.EventMalformed, map[string]any{"from": "console", "code": code})
+		s.withdraw(t.permission, protocol.CauseMisuse)
+		return
+	}
+	if m.Epoch != now.Epoch || !s.tools.rights.Allows(t.permission) {
+		return // of a yes that was taken back
+	}
+	if m.Kind == protocol.TerminalAttach {
+		s.attach(v, m)
+		return
+	}
+	if t.view != v {
+		return // another window of the technician's has the terminal
+	}
+	switch {
+	case m.Kind == protocol.TerminalStart:
+		s.startShell(m)
+	case m.Run != t.run || !t.live:
+	case m.Kind == protocol.TerminalAck:
+		s.acked(m.At, at)
+	case s.agent == nil || !s.isShown():
+	case m.Kind == protocol.TerminalInput:
+		if t.permission == protocol.Shell && s.noteTyped(m.Text) {
+			s.toAgent(m)
+		}
+	case m.Kind == protocol.TerminalSize:
+		if s.noteCast(recordings.CastResize, fmt.Sprintf("%dx%d", m.Cols, m.Rows)) {
+			t.started.Cols, t.started.Rows = m.Cols, m.Rows
+			s.toAgent(m)
+		}
+	}
+}
+
+// attach has a console show the terminal, with what it lacks.
+func (s *session) attach(v *View, m protocol.Terminal) {
+	t := &s.tools.terminal
+	t.view = v
+	if t.run == 0 {
+		return
+	}
+	if m.Run != t.run {
+		m.At = 0
+	}
+	if t.started.Kind != "" {
+		s.toConsole(t.started)
+		s.toConsole(protocol.Terminal{Kind: protocol.TerminalEcho, Epoch: t.started.Epoch, Run: t.run, Hidden: t.hidden})
+	}
+	text, at := t.since(m.At)
+	for text != "" {
+		n := min(len(text), protocol.MaxTerminalText)
+		for n < len(text) && !utf8.RuneStart(text[n]) {
+			n--
+		}
+		s.toConsole(protocol.Terminal{Kind: protocol.TerminalOutput, Epoch: t.started.Epoch, Run: t.run, At: at, Text: text[:n]})
+		text, at = text[n:], at+uint64(n)
+	}
+	if !t.live {
+		s.toConsole(t.exited)
+	}
+}
+
+// startShell begins the next shell: first on the evidence, then at the agent.
+func (s *session) startShell(m protocol.Terminal) {
+	t := &s.tools.terminal
+	if t.live && m.Run == t.run && t.started.Kind == "" {
+		s.toAgent(m) // the agent did not hear it
+		return
+	}
+	if m.Script == "" && t.permission != protocol.Shell {
+		return // nothing but what is on the list
+	}
+	if t.live || m.Run != t.run+1 || s.agent == nil || !s.isShown() || t.runs >= maxRuns {
+		return
+	}
+	data := map[string]any{"epoch": m.Epoch, "run": m.Run}
+	if t.script = m.Script; m.Script != "" {
+		data["script"] = m.Script
+	}
+	if err := s.write(logged{protocol.EventShellStarted, data}); err != nil {
+		s.must(err)
+		return
+	}
+	t.runs++
+	t.run, t.live, t.hidden, t.masked, t.cast = m.Run, true, false, false, nil
+	t.started, t.exited = protocol.Terminal{}, protocol.Terminal{}
+	t.got, t.seen, t.told, t.tail = 0, 0, 0, nil
+	s.toAgent(m)
+}
+
+// noteTyped has what is typed on the evidence, but not a line that the terminal does
+// not show: a password is nobody's to read later.
+func (s *session) noteTyped(text string) bool {
+	t := &s.tools.terminal
+	t.used.Characters += utf8.RuneCountInString(text)
+	t.used.Lines += strings.Count(text, "\r")
+	if !t.hidden {
+		return s.noteCast(recordings.CastInput, text)
+	}
+	if t.masked {
+		return !s.broken
+	}
+	t.masked = true
+	return s.noteCast(recordings.CastMarker, "not shown by the terminal and not recorded: what is typed now")
+}
+
+// noteCast puts one event on the track of the shell. It reports whether it is there.
+func (s *session) noteCast(code, data string) bool {
+	t := &s.tools.terminal
+	if t.cast == nil {
+		return false // the agent has not said what runs
+	}
+	now := s.evidence.now()
+	return s.noteShell(now, t.cast.Event(now, code, data))
+}
+
+func (s *session) noteShell(at time.Duration, lines []byte) bool {
+	if s.broken || s.row.State.Over() {
+		return false
+	}
+	err := s.evidence.writer.Append(recordings.TrackShell, 0, at, 0, lines)
+	s.must(err)
+	return err == nil
+}
+
+func (s *session) toAgent(m protocol.Terminal) {
+	if data, err := m.Encode(); err == nil && !s.room.SendTerminal(data) {
+		s.manager.config.Log.Debug("terminal message not sent: the agent's connection is lost")
+	}
+}
+
+func (s *session) toConsole(m protocol.Terminal) {
+	v := s.tools.terminal.view
+	if v == nil || v.out == nil {
+		return
+	}
+	if data, err := m.Encode(); err == nil && !v.out.SendTerminal(data) {
+		s.tools.terminal.view = nil // it attaches again when its connection is back
+	}
+}
+
+// fromAgent takes one message of the agent's terminal, on the media's goroutine.
+func (s *session) fromAgent(data []byte) {
+	m, err := protocol.DecodeTerminal(data)
+	t := &s.tools.terminal
+	now := s.consent(t.permission)
+	if s.row.State != protocol.StateActive || now.State != protocol.ConsentGiven || err == nil && (m.Epoch != now.Epoch || m.Run != t.run || !t.live) {
+		return // it was said before the end was heard
+	}
+	known := t.started.Kind != ""
+	switch {
+	case err != nil || m.FromConsole():
+		s.brokenTerminal()
+	case m.Kind == protocol.TerminalStarted:
+		if known {
+			return
+		}
+		t.started = m
+		at := s.evidence.now()
+		cast, line := recordings.NewCast(at, recordings.CastHeader{Cols: m.Cols, Rows: m.Rows, Term: "xterm-256color", Command: m.Program,
+			Title: strings.TrimSpace(fmt.Sprintf("Shell %d %s", t.runs, t.script)), Started: s.evidence.started.Add(at)})
+		t.cast = cast
+		if s.noteShell(at, line) {
+			s.toConsole(m)
+		}
+	case m.Kind == protocol.TerminalExited:
+		s.exitedShell(m)
+	case !known:
+		s.brokenTerminal()
+	case m.Kind == protocol.TerminalEcho:
+		t.hidden, t.masked = m.Hidden, false
+		s.toConsole(m)
+	case m.Kind == protocol.TerminalOutput:
+		s.output(m)
+	}
+}
+
+// output takes what a program puts out: it is on the evidence before anybody sees it.
+func (s *session) output(m protocol.Terminal) {
+	t := &s.tools.terminal
+	end := m.At + uint64(len(m.Text))
+	switch {
+	case end <= t.got:
+		return // told again after a lost connection
+	case m.At > t.got || end > t.told+protocol.TerminalWindow:
+		s.brokenTerminal()
+		return
+	}
+	if m.Text = m.Text[t.got-m.At:]; !utf8.ValidString(m.Text) {
+		s.brokenTerminal()
+		return
+	}
+	m.At = t.got
+	if !s.noteCast(recordings.CastOutput, m.Text) {
+		return
+	}
+	t.keep(m.Text)
+	t.used.Output += len(m.Text)
+	s.toConsole(m)
+}
+
+// brokenTerminal ends the shell of an agent that does not keep to the protocol.
+func (s *session) brokenTerminal() {
+	t := &s.tools.terminal
+	s.note(protocol.EventMalformed, map[string]any{"from": "agent", "code": protocol.CodeMalformed})
+	s.withdraw(t.permission, protocol.CauseFailed)
+}
+
+func (s *session) exitedShell(m protocol.Terminal) {
+	t := &s.tools.terminal
+	s.noteCast(recordings.CastExit, fmt.Sprint(m.Code))
+	s.noteShellUsed()
+	s.note(protocol.EventShellEnded, map[string]any{"run": m.Run, "code": m.Code})
+	t.live, t.exited = false, m
+	s.toConsole(m)
+}
+
+// acked notes what the console has shown.
+func (s *session) acked(at uint64, now time.Time) {
+	t := &s.tools.terminal
+	if at > t.got {
+		s.note(protocol.EventMalformed, map[string]any{"from": "console", "code": protocol.CodeMalformed})
+		s.withdraw(t.permission, protocol.CauseMisuse)
+		return
+	}
+	t.seen = max(t.seen, at)
+	s.passAck(now)
+}
+
+// passAck lets the agent go on, as fast as the evidence is to grow.
+func (s *session) passAck(now time.Time) {
+	t := &s.tools.terminal
+	t.room = min(outputBurst, t.room+now.Sub(t.roomAt).Seconds()*outputPerSecond)
+	t.roomAt = now
+	n := min(t.seen-t.told, uint64(max(0, t.room)))
+	if n == 0 || !t.live {
+		return
+	}
+	t.told += n
+	t.room -= float64(n)
+	s.toAgent(protocol.Terminal{Kind: protocol.TerminalAck, Epoch: t.started.Epoch, Run: t.run, At: t.told})
+}
+
+// shellSecond is called once a second.
+func (s *session) shellSecond(now time.Time) {
+	t := &s.tools.terminal
+	if t.live && t.seen > t.told {
+		s.passAck(now)
+	}
+	if now.Sub(t.noted) >= usedInterval {
+		s.noteShellUsed()
+	}
+}
+
+func (s *session) noteShellUsed() {
+	if u := s.tools.terminal.take(); u != (shellUsed{}) {
+		s.note(protocol.EventShellUsed, u)
+	}
+}
+
+// shellEnd is what the evidence says when a consent, or the session, ends with a
+// shell that runs.
+func (s *session) shellEnd() (events []logged) {
+	t := &s.tools.terminal
+	if u := t.take(); u != (shellUsed{}) {
+		events = append(events, logged{protocol.EventShellUsed, u})
+	}
+	if t.live {
+		events = append(events, logged{protocol.EventShellEnded, map[string]any{"run": t.run, "stopped": true}})
+	}
+	t.live = false
+	return events
+}
+
+// leftShell is called when a console's picture is gone.
+func (s *session) leftShell(v *View) {
+	if s.tools.terminal.view == v {
+		s.tools.terminal.view = nil
+	}
+}
+
+// otherShell is the permission that the same terminal serves, "" if there is none.
+func otherShell(p protocol.Permission) protocol.Permission {
+	switch p {
+	case protocol.Shell:
+		return protocol.Scripts
+	case protocol.Scripts:
+		return protocol.Shell
+	}
+	return ""
+}
