@@ -28,13 +28,18 @@ const customerScript = `
 	const stream = canvas.captureStream(30);
 	stream.getVideoTracks()[0].contentHint = "text"; // keep the size
 	globalThis.connections = [];
+	globalThis.typed = []; // what came on the channel for terminals
 	globalThis.inputs = []; // what came on the channel for input
 	globalThis.answer = async (sdp) => {
 		const c = new RTCPeerConnection();
 		connections.push(c);
 		c.ondatachannel = (e) => {
 			if (e.channel.label === "cursor") globalThis.channel = e.channel;
-			else e.channel.onmessage = (m) => inputs.push(m.data);
+			else if (e.channel.label === "input") e.channel.onmessage = (m) => inputs.push(m.data);
+			else {
+				globalThis.shell = e.channel;
+				e.channel.onmessage = (m) => typed.push(JSON.parse(m.data));
+			}
 		};
 		await c.setRemoteDescription({type: "offer", sdp});
 		c.addTrack(stream.getVideoTracks()[0], stream);

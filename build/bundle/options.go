@@ -37,6 +37,7 @@ func options(dir string, minify bool) (api.BuildOptions, error) {
 		AbsWorkingDir: root,
 		EntryPointsAdvanced: []api.EntryPoint{
 			{InputPath: filepath.Join(src, "console.tsx"), OutputPath: "console"},
+			{InputPath: filepath.Join(src, "shell", "terminal.ts"), OutputPath: "terminal"},
 			{InputPath: filepath.Join(src, "share", "share.ts"), OutputPath: "share"},
 			{InputPath: filepath.Join(src, "player", "player.ts"), OutputPath: "player"},
 			{InputPath: filepath.Join(src, "player", "keyspage.ts"), OutputPath: "keys"},
@@ -52,6 +53,7 @@ func options(dir string, minify bool) (api.BuildOptions, error) {
 			{InputPath: filepath.Join(src, "style", "view.css"), OutputPath: "view"},
 			{InputPath: filepath.Join(src, "style", "console.css"), OutputPath: "console"},
 			{InputPath: filepath.Join(src, "style", "tools.css"), OutputPath: "tools"},
+			{InputPath: filepath.Join(src, "style", "terminal.css"), OutputPath: "terminal"},
 			{InputPath: filepath.Join(src, "style", "base.css"), OutputPath: "base"},
 			{InputPath: filepath.Join(src, "index.html"), OutputPath: "index"},
 			{InputPath: filepath.Join(src, "icon.svg"), OutputPath: "icon"},

@@ -2,6 +2,7 @@
 
 import { exactable } from "./codecs";
 import { controllable, nextStep } from "./control/control";
+import { shellable, shellStep } from "./shell/shell";
 import { crispable, over } from "./sessionview";
 import { queue } from "./queue";
 import { t } from "./text";
@@ -32,6 +33,12 @@ export function actions({ desk, settings, layout, bell }: Parts): Action[] {
         const { state, word, ask } = nextStep(s);
         if (state === "given") add("control-use", t("act.control_use"), "R", () => desk.control());
         add("control", t(word), ask ? "R" : "", () => void (ask ? desk.ask(s.id, "control") : desk.giveBack(s.id, "control")));
+      }
+      for (const kind of ["shell", "scripts"] as const) {
+        if (!shellable(s, desk.welcome.value?.permissions ?? null, kind)) continue;
+        const { state, word, ask } = shellStep(s, kind);
+        if (state === "given" && kind === "shell") add("shell-use", t("act.shell_use"), "S", () => desk.shell());
+        add(kind, t(word), ask && kind === "shell" ? "S" : "", () => void (ask ? desk.ask(s.id, kind) : desk.giveBack(s.id, kind)));
       }
       add("zoom", settings.zoom.value === "fit" ? t("act.actual") : t("act.fit"), "Z", () => settings.toggleZoom());
       if (crispable(s) && exactable()) add("crisp", t(s.crisp === true ? "act.crisp_off" : "act.crisp_on"), "", () => desk.crisp(s.id, s.crisp !== true));

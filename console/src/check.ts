@@ -2,7 +2,7 @@
 // page can trip over it. The broker validates what it sends; this holds for a
 // broker of another version, and for mistakes.
 
-import type { Messages } from "./protocol";
+import type { Messages, Terminal } from "./protocol";
 
 /** A message that came, with the body that its type promises. */
 export type Incoming = { [T in keyof Messages]: { type: T; ref: number; body: Messages[T] } }[keyof Messages];
@@ -47,5 +47,18 @@ export function wellFormed(m: Incoming): boolean {
       return text(body["code"]);
     default:
       return true; // not for a console: passed over
+  }
+}
+
+/** readTerminal reads a message of a terminal's channel; null if it is none. */
+export function readTerminal(data: string): Terminal | null {
+  try {
+    const m: unknown = JSON.parse(data);
+    const count = (v: unknown) => v === undefined || (typeof v === "number" && Number.isSafeInteger(v));
+    const ok = object(m) && text(m["kind"]) && typeof m["epoch"] === "number" && ["run", "cols", "rows", "at", "code"].every((k) => count(m[k])) &&
+      (m["text"] === undefined || text(m["text"]));
+    return ok ? (m as unknown as Terminal) : null;
+  } catch {
+    return null;
   }
 }

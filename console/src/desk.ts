@@ -10,6 +10,7 @@ import { type Happening, happeningOf } from "./happening";
 import { Note } from "./notes";
 import { Picture } from "./picture";
 import { type Answer, type Permission, type Session, type SessionIssued, type State, states, type Welcome } from "./protocol";
+import { Shell, shellable, shellStep } from "./shell/shell";
 import { over, reasonText, type SessionView, viewOf } from "./sessionview";
 import { has, hourOf, t } from "./text";
 import { Refused, Wire } from "./wire";
@@ -37,6 +38,7 @@ export class Desk {
   readonly pictures = signal<ReadonlyMap<string, Picture>>(new Map());
   /** What each picture's session is controlled by. */
   readonly controls = new Map<string, Control>();
+  readonly shells = new Map<string, Shell>();
   readonly notes = new Map<string, Note>();
   /** Sessions in which something happened that the technician has not looked at yet. */
   readonly unread = signal<ReadonlySet<string>>(new Set());
@@ -142,6 +144,15 @@ export class Desk {
     const { state, ask } = nextStep(s);
     if (ask) void this.ask(s.id, "control");
     else if (state === "given") this.controls.get(s.id)?.take();
+  }
+
+  /** shell asks for the command line of the open session, or gives it the keyboard where it is given. */
+  shell(): void {
+    const s = this.current.peek();
+    if (s === undefined || this.pictures.peek().get(s.id)?.state.peek() !== "live" || !shellable(s, this.welcome.peek()?.permissions ?? null, "shell")) return;
+    const { state, ask } = shellStep(s, "shell");
+    if (ask) void this.ask(s.id, "shell");
+    else if (state === "given") this.shells.get(s.id)?.focus();
   }
 
   async #consent(type: "consent_request" | "consent_return", session: string, permission: Permission): Promise<void> {
@@ -336,6 +347,8 @@ export class Desk {
         if (next.has(id)) continue;
         this.controls.get(id)?.close();
         this.controls.delete(id);
+        this.shells.get(id)?.close();
+        this.shells.delete(id);
         p.close();
         // Who ends a session does not have to stop watching it as well.
         const s = this.sessions.peek().find((x) => x.id === id);
@@ -353,6 +366,7 @@ export class Desk {
       disturbed: () => this.wire.probe(),
     });
     this.controls.set(id, new Control(picture, () => this.sessions.value.find((s) => s.id === id)));
+    this.shells.set(id, new Shell(picture, () => this.sessions.value.find((s) => s.id === id)));
     return picture;
   }
 

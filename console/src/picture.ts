@@ -4,9 +4,10 @@
 
 import { signal } from "@preact/signals";
 import { watchable } from "./codecs";
+import { readTerminal } from "./check";
 import { Cursor } from "./cursor";
 import type { Size } from "./geometry";
-import { type Answer, cursorChannel, type Input, inputChannel } from "./protocol";
+import { type Answer, cursorChannel, type Input, inputChannel, shellChannel, type Terminal } from "./protocol";
 import { delay } from "./retry";
 import { keep, type Reading, readStats, type Stats } from "./stats";
 import { Refused } from "./wire";
@@ -25,6 +26,9 @@ const disconnectedTime = 3_000;
 
 /** How many bytes of input may wait: what comes later than that would hit something else. */
 const inputBacklog = 32_000;
+
+/** How many bytes of a terminal may wait: more than anybody types. */
+const terminalBacklog = 1_000_000;
 
 /** How long a picture goes on that nobody looks at: going to another session and
  * back at once costs nothing. */
@@ -55,9 +59,12 @@ export class Picture {
   /** freeze keeps what the video shows; whoever shows it sets this. */
   freeze: () => void = () => {};
   readonly cursor = new Cursor();
+  /** What shows the session's terminal; whoever does sets this. */
+  line: { opened(): void; closed(): void; said(m: Terminal): void } = { opened() {}, closed() {}, said() {} };
   readonly #source: Source;
   #connection: RTCPeerConnection | null = null;
   #input: RTCDataChannel | null = null;
+  #terminal: RTCDataChannel | null = null;
   #attempt = 0;
   #timer = 0;
   #meter = 0;
@@ -124,6 +131,14 @@ export class Picture {
     return true;
   }
 
+  /** say sends a message of the terminal; false if it cannot go now. */
+  say(m: Terminal): boolean {
+    const channel = this.#terminal;
+    if (channel === null || channel.readyState !== "open" || channel.bufferedAmount > terminalBacklog) return false;
+    channel.send(JSON.stringify(m));
+    return true;
+  }
+
   /** close ends the picture for good. */
   close(): void {
     this.#over = true;
@@ -149,6 +164,13 @@ export class Picture {
     channel.binaryType = "arraybuffer";
     channel.onmessage = (e) => this.cursor.apply(e.data);
     this.#input = connection.createDataChannel(inputChannel, { ordered: true });
+    const terminal = connection.createDataChannel(shellChannel, { ordered: true });
+    this.#terminal = terminal;
+    terminal.onopen = () => terminal === this.#terminal && this.line.opened();
+    terminal.onmessage = (e) => {
+      const m = typeof e.data === "string" ? readTerminal(e.data) : null;
+      if (m !== null && terminal === this.#terminal) this.line.said(m);
+    };
 
     connection.onconnectionstatechange = () => this.#changed(connection);
     await connection.setLocalDescription();
@@ -221,6 +243,8 @@ export class Picture {
     const old = this.#connection;
     this.#connection = null;
     this.#input = null;
+    if (this.#terminal !== null) this.line.closed();
+    this.#terminal = null;
     if (this.#shown && this.frozen.value === 0) {
       this.freeze(); // while the video still shows it
       this.frozen.value = performance.now();

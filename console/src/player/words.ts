@@ -62,6 +62,10 @@ export function tell(h: Happening): string {
       return e(h.code, { permission: texts[`audit.permission.${String(d["permission"])}`] ?? values["permission"] ?? "" });
     case "control.state":
       return d["block"] ? e("control.blocked", { why: texts[`log.block.${String(d["block"])}`] ?? values["block"] ?? "" }) : e(h.code);
+    case "shell.started":
+      return e(values["script"] ? "shell.script" : h.code);
+    case "shell.ended":
+      return e(d["stopped"] === true ? "shell.stopped" : h.code);
     case "screen.shown": {
       const size = d["width"] ? ` (${values["width"]} × ${values["height"]})` : "";
       const what = say(`log.source.${texts[`log.source.${String(d["source"])}`] === undefined ? "unknown" : String(d["source"])}`);

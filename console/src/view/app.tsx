@@ -151,6 +151,9 @@ function press({ desk, settings, layout }: Parts, e: KeyboardEvent): void {
     case "control":
       desk.control();
       break;
+    case "shell":
+      desk.shell();
+      break;
     case "help":
       layout.help.value = true;
       break;

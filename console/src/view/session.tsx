@@ -14,6 +14,7 @@ import { Ended } from "./ended";
 import { Icon } from "./icons";
 import { KeyCard } from "./keycard";
 import { Screen } from "./screen";
+import { ShellButton, ShellPanel } from "./shell";
 import { Shared } from "./sharing";
 import { Consents, StateMark } from "./state";
 import { Steps } from "./steps";
@@ -46,6 +47,8 @@ export function SessionPanel({ session }: { session: SessionView }) {
           {live && (
             <>
               <ControlButton session={session} />
+              <ShellButton session={session} kind="scripts" />
+              <ShellButton session={session} kind="shell" />
               {crispable(session) && (
                 <button
                   type="button"
@@ -124,6 +127,7 @@ export function SessionPanel({ session }: { session: SessionView }) {
             const own = desk.sessions.value.find((s) => s.id === id);
             return own && <Screen key={id} session={own} picture={picture} current={id === session.id} shown={id === session.id && session.state === "Active"} />;
           })}
+          <ShellPanel key={`shell-${session.id}`} session={session} shell={desk.shells.get(session.id)} />
         </div>
         <Drawer session={session} />
       </div>

@@ -1,0 +1,292 @@
+// One session's command line in this window: what is typed on its way to the
+// customer's computer, and what comes back on its way to the screen. What was not
+// shown yet is not acknowledged, so that nothing piles up here.
+
+import { effect, signal } from "@preact/signals";
+import { consentTo } from "../control/control";
+import type { Picture } from "../picture";
+import { type Consent, type PermissionSet, type Terminal, maxTerminalText } from "../protocol";
+import { hidden } from "../view/sharing";
+import type { SessionView } from "../sessionview";
+import { type TextKey, t } from "../text";
+import type { Screen } from "./terminal";
+
+/** How much may be pasted at once, in UTF-16 units. */
+const maxPaste = 64 * 1024;
+
+/** How many bytes of output are acknowledged together; fewer after a moment. */
+const ackStep = 32 * 1024;
+const ackAfter = 100;
+
+/** Where the shell stands: "idle" before the first. */
+export type Phase = "idle" | "starting" | "live" | "over";
+
+/** Scripts are checks of a fixed list that change nothing; the shell takes any command. */
+export type ShellKind = "shell" | "scripts";
+
+/** shellable: the profile holds it, and the customer's program can do it. */
+export function shellable(s: SessionView, allowed: PermissionSet | null, kind: ShellKind): boolean {
+  const may = allowed?.[kind] === true || (kind === "scripts" && allowed?.["shell"] === true);
+  return s.mine && s.state === "Active" && may && s.tools?.includes(kind) === true;
+}
+
+/** shellStep is what the button of the shell, or of scripts, does now, and its word. */
+export function shellStep(s: SessionView, kind: ShellKind): { state: Consent["state"] | "none"; word: TextKey; ask: boolean } {
+  const state = consentTo(s, kind)?.state ?? "none";
+  if (state === "asked") return { state, word: "shell.cancel", ask: false };
+  if (state === "given") return { state, word: `${kind}.give_back`, ask: false };
+  return { state, word: `${kind}.ask`, ask: true };
+}
+
+/** shellConsent is the newest of the consents that the terminal serves. */
+export function shellConsent(s: SessionView): Consent | undefined {
+  const [a, b] = [consentTo(s, "shell"), consentTo(s, "scripts")];
+  if (a === undefined || b === undefined) return a ?? b;
+  if ((a.state === "given") !== (b.state === "given") && a.state !== "asked" && b.state !== "asked") return a.state === "given" ? a : b;
+  return a.epoch > b.epoch ? a : b;
+}
+
+function given(s: SessionView | undefined): Consent | undefined {
+  if (s?.mine !== true || s.state !== "Active") return undefined;
+  return [consentTo(s, "shell"), consentTo(s, "scripts")].find((c) => c?.state === "given");
+}
+
+const bytes = new TextEncoder();
+
+export class Shell {
+  /** Of the consent, 0 without one. */
+  readonly epoch = signal(0);
+  /** What the consent is for. */
+  readonly kind = signal<ShellKind>("shell");
+  readonly phase = signal<Phase>("idle");
+  /** How the last one ended. */
+  readonly code = signal(0);
+  /** The program hides what is typed. */
+  readonly hidden = signal(false);
+  /** Output from before is not shown. */
+  readonly missed = signal(false);
+  readonly online = signal(false);
+  readonly focused = signal(false);
+  readonly reader = signal(false);
+  /** What was wrong with the last that was pasted. */
+  readonly trouble = signal("");
+  /** Leaves the terminal by keyboard; whoever shows it sets this. */
+  leave: () => void = () => {};
+
+  readonly #picture: Picture;
+  readonly #session: () => SessionView | undefined;
+  readonly #stop: () => void;
+  #screen: Screen | null = null;
+  #loading: Promise<void> | null = null;
+  #waiting: Terminal[] = []; // until the screen is there: no more than the window
+  #asked = false; // this window saw the question: the shell begins with the yes
+  #begins = false;
+  #run = 0;
+  #script = "";
+  #got = 0;
+  #shown = 0;
+  #acked = 0;
+  #timer = 0;
+  #answers = true; // the terminal may answer what a program asks it
+
+  constructor(picture: Picture, session: () => SessionView | undefined) {
+    this.#picture = picture;
+    this.#session = session;
+    picture.line = { opened: () => this.#opened(), closed: () => (this.online.value = false), said: (m) => this.#take(m) };
+    this.#stop = effect(() => {
+      const s = session();
+      if (s !== undefined && consentTo(s, "shell")?.state === "asked") this.#asked = true;
+      const consent = given(s);
+      const epoch = consent?.epoch ?? 0;
+      if (epoch === this.epoch.peek()) return;
+      this.#clear();
+      this.epoch.value = epoch;
+      if (consent === undefined) return;
+      this.kind.value = consent.permission === "scripts" ? "scripts" : "shell";
+      this.#begins = this.#asked && this.kind.peek() === "shell";
+      this.#asked = false;
+      this.#attach();
+    });
+  }
+
+  /** show puts the screen into its place; the function that it returns takes it away. */
+  show(place: HTMLElement): () => void {
+    let here = true;
+    void this.#load().then(() => {
+      if (!here || this.#screen === null) return;
+      this.#screen.show(place);
+      if (this.#begins) this.start();
+      this.#begins = false;
+    });
+    return () => {
+      here = false;
+      this.#screen?.element.remove();
+    };
+  }
+
+  /** start begins a shell, or the next one; with an id, a script. */
+  start(script = ""): void {
+    const screen = this.#screen;
+    if (screen === null || this.epoch.peek() === 0 || this.phase.peek() === "live") return;
+    const run = this.phase.peek() === "starting" ? this.#run : this.#run + 1;
+    if (this.phase.peek() !== "starting") {
+      this.#begin(run);
+      this.#script = script;
+    }
+    this.phase.value = "starting";
+    this.#answers = true;
+    this.#sayStart();
+    if (script === "") screen.focus();
+  }
+
+  focus(): void {
+    this.#screen?.focus();
+  }
+
+  read(on: boolean): void {
+    this.reader.value = on;
+    this.#screen?.reader(on);
+  }
+
+  async copy(): Promise<boolean> {
+    try {
+      await navigator.clipboard.writeText(this.#screen?.selection() ?? "");
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  close(): void {
+    this.#stop();
+    this.#clear();
+    this.#screen?.close();
+    this.#screen = null;
+  }
+
+  #load(): Promise<void> {
+    this.#loading ??= (async () => {
+      const address = "/assets/terminal.js"; // of this bundle, see build/bundle
+      const { Screen } = (await import(address)) as typeof import("./terminal");
+      this.#screen = new Screen(t("shell.label"), this.reader.peek(), {
+        typed: (text) => this.#typed(text),
+        sized: (cols, rows) => this.phase.peek() === "live" && this.#say({ kind: "size", run: this.#run, cols, rows }),
+        leave: () => this.leave(),
+        touched: () => (this.#answers = true),
+        focused: (on) => {
+          this.focused.value = on;
+          if (on && this.epoch.peek() !== 0) this.#attach(); // another window may have had it
+        },
+      });
+      this.#screen.silent(this.phase.peek() !== "live");
+      for (const m of this.#waiting.splice(0)) this.#take(m);
+    })();
+    return this.#loading;
+  }
+
+  #clear(): void {
+    clearTimeout(this.#timer);
+    this.#timer = 0;
+    this.#waiting = [];
+    this.#begin(0);
+    this.phase.value = "idle";
+    this.hidden.value = false;
+  }
+
+  /** #begin forgets the last shell. */
+  #begin(run: number): void {
+    this.#run = run;
+    this.#got = this.#shown = this.#acked = 0;
+    this.missed.value = this.hidden.value = false;
+    this.trouble.value = "";
+    this.#screen?.reset();
+    this.#screen?.silent(true);
+  }
+
+  #opened(): void {
+    this.#attach();
+    if (this.phase.peek() === "starting") this.#sayStart();
+  }
+
+  #sayStart(): void {
+    if (this.#screen !== null) this.#say({ kind: "start", run: this.#run, ...this.#screen.size, ...(this.#script === "" ? {} : { script: this.#script }) });
+  }
+
+  #attach(): void {
+    this.online.value = this.#say({ kind: "attach", run: this.#run, at: this.#run === 0 ? 0 : this.#got });
+  }
+
+  #say(m: Omit<Terminal, "epoch">): boolean {
+    const epoch = this.epoch.peek();
+    return epoch !== 0 && this.#picture.say({ ...m, epoch });
+  }
+
+  #typed(text: string): void {
+    const s = this.#session();
+    if (this.phase.peek() !== "live" || this.kind.peek() === "scripts" || !this.#answers || s === undefined || hidden(s) !== null) return;
+    this.trouble.value = text.length > maxPaste ? t("shell.paste_long") : "";
+    if (text.length > maxPaste) return; // half of it would be another command
+    for (let at = 0; at < text.length; ) {
+      let end = Math.min(text.length, at + maxTerminalText / 4);
+      if (end < text.length && /[\ud800-\udbff]/.test(text[end - 1] ?? "")) end--;
+      this.#say({ kind: "input", run: this.#run, text: text.slice(at, end) });
+      at = end;
+    }
+  }
+
+  #take(m: Terminal): void {
+    if (m.epoch !== this.epoch.peek()) return;
+    if (this.#screen === null) {
+      this.#waiting.push(m);
+      return;
+    }
+    switch (m.kind) {
+      case "started":
+        if (m.run !== this.#run) {
+          this.#begin(m.run ?? 0);
+          this.#answers = false; // what it shows now was answered by another screen
+        }
+        this.phase.value = "live";
+        this.#screen.silent(this.kind.peek() === "scripts");
+        this.#screen.fit();
+        if (m.cols !== this.#screen.size.cols || m.rows !== this.#screen.size.rows) this.#say({ kind: "size", run: this.#run, ...this.#screen.size });
+        break;
+      case "echo":
+        this.hidden.value = m.hidden === true;
+        break;
+      case "output":
+        this.#output(m.text ?? "", m.at ?? 0);
+        break;
+      case "exited":
+        if (m.run !== this.#run) this.#begin(m.run ?? 0);
+        this.phase.value = "over";
+        this.code.value = m.code ?? 0;
+        this.hidden.value = false;
+        this.#screen.silent(true);
+        break;
+      default:
+        break;
+    }
+  }
+
+  #output(text: string, at: number): void {
+    const size = bytes.encode(text).length;
+    if (at < this.#got) return; // it is there
+    if (at > this.#got) this.missed.value = true;
+    const run = this.#run;
+    this.#got = at + size;
+    this.#screen?.write(text, () => {
+      if (run !== this.#run) return;
+      this.#shown = Math.max(this.#shown, at + size);
+      if (this.#shown - this.#acked >= ackStep) this.#ack();
+      else if (this.#timer === 0) this.#timer = setTimeout(() => this.#ack(), ackAfter);
+    });
+  }
+
+  #ack(): void {
+    clearTimeout(this.#timer);
+    this.#timer = 0;
+    if (this.#shown <= this.#acked || this.#run === 0) return;
+    if (this.#say({ kind: "ack", run: this.#run, at: this.#shown })) this.#acked = this.#shown;
+  }
+}

@@ -1,0 +1,139 @@
+// What asks for the command line, and where it is shown: below the picture.
+
+import { useSignal } from "@preact/signals";
+import { useLayoutEffect, useRef } from "preact/hooks";
+import scripts from "../../../protocol/scripts.json";
+import type { SessionView } from "../sessionview";
+import { type Shell, shellable, shellConsent, type ShellKind, shellStep } from "../shell/shell";
+import { has, t } from "../text";
+import { useConsole } from "./context";
+import { Icon } from "./icons";
+import { hidden } from "./sharing";
+
+/** ShellButton asks for the command line or for checks, takes the question back, or gives it back. */
+export function ShellButton({ session, kind }: { session: SessionView; kind: ShellKind }) {
+  const { desk } = useConsole();
+  if (!shellable(session, desk.welcome.value?.permissions ?? null, kind)) return null;
+  const { state, word, ask } = shellStep(session, kind);
+  const key = ask && kind === "shell" ? "S" : undefined;
+  return (
+    <button
+      type="button"
+      class="button small"
+      data-testid={kind}
+      data-state={state}
+      aria-keyshortcuts={key}
+      title={key === undefined ? t(word) : `${t(word)} (${key})`}
+      onClick={() => void (ask ? desk.ask(session.id, kind) : desk.giveBack(session.id, kind))}
+    >
+      <Icon name={state === "asked" ? "wait" : state === "given" ? "undo" : kind === "shell" ? "prompt" : "checks"} />
+      <span class="tool-word">{t(word)}</span>
+    </button>
+  );
+}
+
+/** ShellPanel is there while the command line is asked for or allowed, and for its end. */
+export function ShellPanel({ session, shell }: { session: SessionView; shell: Shell | undefined }) {
+  const consent = shellConsent(session);
+  if (session.state !== "Active" || consent === undefined) return null;
+  if (consent.state === "given" && shell !== undefined && shell.epoch.value === consent.epoch) return <Open session={session} shell={shell} />;
+  const cause = `control.cause.${consent.cause ?? ""}`;
+  const name = t(consent.permission === "scripts" ? "scripts.on" : "shell.on");
+  const word = consent.state === "asked" ? t("shell.asking") : has(cause) ? t(cause) : null;
+  if (word === null) return null;
+  return (
+    <section class="shell-panel" data-testid="shell-panel" data-state={consent.state} aria-label={t("shell.label")}>
+      <div class="shell-strip">
+        <strong>{name}</strong>
+        <span role="status">{word}</span>
+      </div>
+    </section>
+  );
+}
+
+function Open({ session, shell }: { session: SessionView; shell: Shell }) {
+  const { desk } = useConsole();
+  const place = useRef<HTMLDivElement>(null);
+  const out = useRef<HTMLButtonElement>(null);
+  useLayoutEffect(() => {
+    if (place.current === null) return;
+    shell.leave = () => out.current?.focus();
+    return shell.show(place.current);
+  }, [shell]);
+  const phase = shell.phase.value;
+  const kind = shell.kind.value;
+  return (
+    <section class="shell-panel" data-testid="shell-panel" data-state="given" data-phase={phase} data-focused={shell.focused} aria-label={t("shell.label")}>
+      <div class="shell-strip">
+        <strong class="controlling">{t(`${kind}.on`)}</strong>
+        <span role="status">{wordOf(session, shell)}</span>
+        <span class="leave">{t("shell.leave")}</span>
+        {phase !== "live" && kind === "shell" && (
+          <button type="button" class="button small" data-testid="shell-start" onClick={() => shell.start()}>
+            {t("shell.start")}
+          </button>
+        )}
+        <button type="button" class="button small" aria-pressed={shell.reader.value} onClick={() => shell.read(!shell.reader.value)}>
+          {t("shell.reader")}
+        </button>
+        <button
+          ref={out}
+          type="button"
+          class="button small"
+          data-testid="shell-copy"
+          onClick={() => void shell.copy().then((done) => (done ? desk.say(t("shell.copied")) : (desk.trouble.value = t("trouble.copy", { text: "" }))))}
+        >
+          <Icon name="copy" />
+          {t("shell.copy")}
+        </button>
+      </div>
+      {(kind === "scripts" || phase === "idle" || phase === "over") && <Scripts shell={shell} />}
+      {/* Clicks are the terminal's own. */}
+      <div ref={place} class="terminal-place" data-testid="terminal" />
+    </section>
+  );
+}
+
+/** Scripts chooses a check, shows what it does, and has it run. */
+function Scripts({ shell }: { shell: Shell }) {
+  const chosen = useSignal(scripts[0]?.id ?? "");
+  const phase = shell.phase.value;
+  return (
+    <form
+      class="shell-scripts"
+      data-testid="shell-scripts"
+      onSubmit={(e) => {
+        e.preventDefault();
+        if (phase !== "live") shell.start(chosen.value);
+      }}
+    >
+      <label>
+        {t("scripts.choose")}{" "}
+        <select value={chosen.value} onChange={(e) => (chosen.value = e.currentTarget.value)}>
+          {scripts.map(({ id }) => {
+            const key = `script.${id}`;
+            return (
+              <option key={id} value={id}>
+                {has(key) ? t(key) : id}
+              </option>
+            );
+          })}
+        </select>
+      </label>
+      <code aria-label={t("scripts.preview")}>{scripts.find((s) => s.id === chosen.value)?.command}</code>
+      <button type="submit" class="button small" aria-disabled={phase === "live"}>
+        {t("scripts.run")}
+      </button>
+    </form>
+  );
+}
+
+function wordOf(session: SessionView, shell: Shell): string {
+  if (shell.trouble.value !== "") return shell.trouble.value;
+  if (!shell.online.value || session.away_since !== undefined) return t("shell.gone");
+  if (hidden(session) !== null) return t("shell.held");
+  if (shell.phase.value === "starting") return t("shell.starting");
+  if (shell.phase.value === "over") return t(`${shell.kind.value}.ended`, { code: shell.code.value });
+  if (shell.hidden.value) return t("shell.hidden");
+  return shell.missed.value ? t("shell.missed") : t("shell.recorded");
+}
