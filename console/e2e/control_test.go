@@ -47,7 +47,7 @@ func TestControl(t *testing.T) {
 	defer terminal.Kill()
 	_, err = o.customer.Window(o.ctx, "typed")
 	o.must(err)
-	o.askAgain()
+	o.askAgain("control", "control-strip")
 	o.must(o.customer.Accept(o.ctx, toolQuestion))
 	strip("state", "given")
 	o.picture("given", o.customer)
@@ -138,15 +138,15 @@ func TestControl(t *testing.T) {
 }
 
 // askAgain asks until the pause after a no is over.
-func (o *office) askAgain() {
+func (o *office) askAgain(button, strip string) {
 	o.t.Helper()
 	patient, cancel := stage.Briefly(o.ctx)
 	defer cancel()
 	o.must(stage.Until(patient, "asked again", func() bool {
-		if err := o.console.Click(byID("control")); err != nil {
+		if err := o.console.Click(byID(button)); err != nil {
 			o.t.Fatal(err)
 		}
-		asked, err := stage.Eval[bool](o.console, `new Promise((done) => setTimeout(() => done(document.querySelector('[data-testid="control-strip"]')?.dataset.state === "asked"), 1000))`)
+		asked, err := stage.Eval[bool](o.console, fmt.Sprintf(`new Promise((done) => setTimeout(() => done(document.querySelector(%q)?.dataset.state === "asked"), 1000))`, byID(strip)))
 		return err == nil && asked
 	}))
 }
