@@ -316,14 +316,23 @@ func (b *chromium) glance(name string) {
 	b.lookAt(name, []view{{"light", 320}})
 }
 
-func (b *chromium) lookAt(name string, views []view) {
+// takeAxe gives the page the accessibility checker, once.
+func (b *chromium) takeAxe() {
 	b.t.Helper()
+	if evaluate[bool](b, `typeof axe === "object"`) {
+		return
+	}
 	source, err := os.ReadFile(axeSource)
 	if err != nil {
 		b.t.Fatalf("axe-core is installed with the console's tools: %v", err)
 	}
-	b.ready()
 	evaluate[bool](b, string(source)+"; true")
+}
+
+func (b *chromium) lookAt(name string, views []view) {
+	b.t.Helper()
+	b.ready()
+	b.takeAxe()
 	for _, v := range views {
 		colours := &emulation.MediaFeature{Name: "prefers-color-scheme", Value: v.scheme}
 		if v.scheme == "forced" {
@@ -334,7 +343,7 @@ func (b *chromium) lookAt(name string, views []view) {
 		b.size(v.width, 900)
 		b.ready()
 		what := fmt.Sprintf("%s-%s-%s-%d", name, b.tag, v.scheme, v.width)
-		report := evaluate[json.RawMessage](b, `axe.run(document, {runOnly: ["wcag2a","wcag2aa","wcag21a","wcag21aa","wcag22aa","best-practice"], rules: {"color-contrast": {enabled: `+strconv.FormatBool(v.scheme != "forced")+`}}})
+		report := evaluate[json.RawMessage](b, `axe.run(document, {resultTypes: ["violations"], selectors: false, runOnly: ["wcag2a","wcag2aa","wcag21a","wcag21aa","wcag22aa","best-practice"], rules: {"color-contrast": {enabled: `+strconv.FormatBool(v.scheme != "forced")+`}}})
 			.then(r => r.violations.map(v => [v.id, v.help, v.nodes.map(n => n.html + " " + n.failureSummary)]))`)
 		if string(report) != "[]" {
 			b.t.Errorf("%s: axe: %s", what, report)
