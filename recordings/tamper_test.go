@@ -30,12 +30,12 @@ func undetected(rep Report, known Head) bool {
 // TestEveryBitFlipped: in a fresh recording and the golden ones, of which one has a
 // countersignature and one was recovered.
 func TestEveryBitFlipped(t *testing.T) {
+	if testing.Short() {
+		t.Skip("thousands of recordings, one after the other")
+	}
 	fresh, _, _ := newSetup(t).recording(t, 2)
 	keys := ScanOptions{LogKeys: []ed25519.PublicKey{goldenLogKey(t).Public().(ed25519.PublicKey)}}
 	flipEveryBit(t, "fresh", fresh, keys, true, false)
-	if testing.Short() {
-		return
-	}
 	for _, path := range []string{"testdata/v2/golden-0.rec", "testdata/golden-1.rec"} {
 		b, err := os.ReadFile(path)
 		must(t, err)
@@ -91,6 +91,9 @@ func flipEveryBit(t *testing.T, name string, b []byte, o ScanOptions, checksums 
 // TestHeadersAndSealsFlipped: every bit of every header and seal of a recording
 // with video, the checksum repaired.
 func TestHeadersAndSealsFlipped(t *testing.T) {
+	if testing.Short() {
+		t.Skip("thousands of recordings, one after the other")
+	}
 	b, err := os.ReadFile("testdata/golden-0.rec")
 	must(t, err)
 	recs, rep := records(t, b, ScanOptions{})

@@ -352,6 +352,9 @@ func TestClockSetBack(t *testing.T) {
 // TestAuditFindsEveryChange flips bits of every stored file, and cuts each: the
 // audit finds it, and the writer either mends it from the entries or refuses.
 func TestAuditFindsEveryChange(t *testing.T) {
+	if testing.Short() {
+		t.Skip("thousands of audits, one after the other")
+	}
 	l, dir := office(t, 55) // 287 leaves: full and partial tiles on two levels
 	witnessed(t, l)
 	whole := folderOf(t, dir)

@@ -88,6 +88,9 @@ func TestProofContradicts(t *testing.T) {
 // TestProofEveryBit: a proof with any bit flipped or cut anywhere is none, or
 // contradicts, or lacks a signature.
 func TestProofEveryBit(t *testing.T) {
+	if testing.Short() {
+		t.Skip("thousands of proofs, one after the other")
+	}
 	l, _ := office(t, 20)
 	b, err := proofOf(t, l, witnessed(t, l), 7).Marshal()
 	must(t, err)
