@@ -16,6 +16,21 @@ const child = "CONSENTO_TEST_FIPS"
 // that calls it, but for those named, which take long and add nothing here.
 func Run(t *testing.T, but ...string) {
 	t.Helper()
+	if len(but) > 0 {
+		again(t, "-test.skip=^("+strings.Join(but, "|")+")$")
+		return
+	}
+	again(t)
+}
+
+// Only is Run for the named tests alone, where all would take long.
+func Only(t *testing.T, names ...string) {
+	t.Helper()
+	again(t, "-test.run=^("+strings.Join(names, "|")+")$")
+}
+
+func again(t *testing.T, which ...string) {
+	t.Helper()
 	if os.Getenv(child) != "" {
 		if !fips140.Enabled() {
 			t.Fatal("FIPS mode is off")
@@ -25,10 +40,7 @@ func Run(t *testing.T, but ...string) {
 	if testing.Short() {
 		t.Skip("runs everything again")
 	}
-	cmd := exec.Command(os.Args[0], "-test.run=.", "-test.v=false")
-	if len(but) > 0 {
-		cmd.Args = append(cmd.Args, "-test.skip=^("+strings.Join(but, "|")+")$")
-	}
+	cmd := exec.Command(os.Args[0], append([]string{"-test.run=.", "-test.v=false"}, which...)...)
 	cmd.Env = append(os.Environ(), "GODEBUG=fips140=only", child+"=1")
 	out, err := cmd.CombinedOutput()
 	if err != nil {

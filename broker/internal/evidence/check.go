@@ -122,6 +122,18 @@ func (e *Evidence) copiesOf(sid translog.ID, rows []segmentRow) (int, error) {
 	return copies, nil
 }
 
+// signing is who signs what is recorded now, as witnessOf says it of a session.
+func (e *Evidence) signing() string {
+	who := "none"
+	for _, w := range e.Witnesses() {
+		if !w.Embedded {
+			return "independent"
+		}
+		who = "embedded"
+	}
+	return who
+}
+
 func witnessOf(proof *translog.ProofReport) string {
 	if proof == nil || len(proof.Witnesses) == 0 {
 		return "none"

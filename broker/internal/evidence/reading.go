@@ -56,6 +56,7 @@ type Page struct {
 	Total    int      // of all pages
 	Page     int      // of this one, from 1
 	Teams    []string // to choose from
+	Witness  string   // who signs at present: "none", "embedded", "independent"
 }
 
 // Summary is what the list says of a session.

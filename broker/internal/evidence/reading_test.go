@@ -177,8 +177,8 @@ func TestVerdict(t *testing.T) {
 	if state, why := codes(); state != Unverifiable || why != "no_witness" {
 		t.Errorf("without a witness: %s, %s", state, why)
 	}
-	if page := must(n.e.Sessions(t.Context(), auditor, Query{}))(t); page.Sessions[0].Verdict != Unverifiable {
-		t.Errorf("the list says %q", page.Sessions[0].Verdict)
+	if page := must(n.e.Sessions(t.Context(), auditor, Query{}))(t); page.Sessions[0].Verdict != Unverifiable || page.Witness != "none" {
+		t.Errorf("the list says %q, of its witness %q", page.Sessions[0].Verdict, page.Witness)
 	}
 	keys.Log = nil
 	if state, why := codes(); state != Unverifiable || why != "no_log_key no_witness" {

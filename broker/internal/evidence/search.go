@@ -85,7 +85,7 @@ func (e *Evidence) Sessions(ctx context.Context, by access.Account, q Query) (Pa
 	if !access.Can(by, access.ReadEvidence, access.Scope{Territory: by.Territory}) {
 		return Page{}, ErrForbidden
 	}
-	page := Page{Page: max(1, q.Page)}
+	page := Page{Page: max(1, q.Page), Witness: e.signing()}
 	var rows []fact
 	found, err := chosen(visible(e.facts(&rows), by), q).
 		OrderExpr("fact.issued DESC, fact.id").Limit(PageSize).Offset(int64(page.Page-1) * PageSize).ScanAndCount(ctx)

@@ -66,6 +66,9 @@ func TestOwnWitness(t *testing.T) {
 	})
 	must(0, w.Cosigned(signed[0]))(t)
 	n.e.Sealed(o.Session, o.Segment, must(w.Seal())(t))
+	if page := must(n.e.Sessions(t.Context(), auditor, Query{}))(t); page.Witness != "embedded" {
+		t.Errorf("the list says of its witness %q", page.Witness)
+	}
 	if again := n.e.Countersignatures(o.Session, o.Segment); slices.ContainsFunc(again, func(c []byte) bool { return bytes.Equal(c, signed[0]) }) {
 		t.Error("it is given out twice") // that of the new head may be there
 	}

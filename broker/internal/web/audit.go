@@ -144,6 +144,7 @@ type recordingsPage struct {
 	Reasons    []option
 	Tests, Has []option
 	Rows       []recordingRow
+	Alone      string // all of it lies on one machine; "": it does not
 	Page       int
 	Steps      []guardStep // what auditors have to set up; none: it is done
 	// Unguarded: recordings are made that nobody reads once the auditors' keys are lost.
@@ -205,6 +206,12 @@ func (w *Web) listRecordings(rw http.ResponseWriter, r *http.Request, by access.
 	}
 	for _, s := range found.Sessions {
 		data.Rows = append(data.Rows, rowOf(p, s))
+	}
+	switch found.Witness {
+	case "none":
+		data.Alone = p.T("audit.storage.places.none")
+	case "embedded":
+		data.Alone = p.T("audit.storage.places.one")
 	}
 	data.Unguarded = w.unguarded()
 	if data.Steps, err = w.guardSteps(r, by, p); err != nil {

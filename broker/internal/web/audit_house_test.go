@@ -1,6 +1,7 @@
 package web_test
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/binary"
@@ -25,15 +26,16 @@ import (
 // shelf keeps real recordings in a folder and answers as package evidence does:
 // rights by access.Can, a viewing on a list before a grant, verdicts by the scanner.
 type shelf struct {
-	dir    string
-	mu     sync.Mutex
-	known  []onShelf
-	views  []viewing
-	grants map[string]viewing
-	trail  []evidence.Entry
-	sealed map[string][]byte // notes, by what names them
-	clock  *evidence.ClockStatus
-	before time.Time // of verdicts
+	dir     string
+	mu      sync.Mutex
+	known   []onShelf
+	views   []viewing
+	grants  map[string]viewing
+	trail   []evidence.Entry
+	sealed  map[string][]byte // notes, by what names them
+	clock   *evidence.ClockStatus
+	before  time.Time // of verdicts
+	witness string    // of verdicts and of the list; "" as none
 }
 
 // onShelf is what the office's database knows of a recorded session.
@@ -67,7 +69,7 @@ func (s *shelf) find(by access.Account, id string) (onShelf, error) {
 func (s *shelf) Sessions(_ context.Context, by access.Account, q evidence.Query) (evidence.Page, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	p := evidence.Page{Page: q.Page}
+	p := evidence.Page{Page: q.Page, Witness: s.witness}
 	for _, k := range slices.Backward(s.known) {
 		if !access.Can(by, access.ListSessions, k.scope) {
 			continue
@@ -118,9 +120,9 @@ func (s *shelf) Verdict(_ context.Context, by access.Account, id string) (eviden
 		return evidence.Verdict{}, err
 	}
 	s.mu.Lock()
-	clock, before := s.clock, s.before
+	clock, before, witness := s.clock, s.before, cmp.Or(s.witness, "none")
 	s.mu.Unlock()
-	v := evidence.Verdict{Clock: clock, Before: before, State: evidence.Unverifiable, Checked: time.Now(), Witness: "none", Stores: 1, Hosts: 1,
+	v := evidence.Verdict{Clock: clock, Before: before, State: evidence.Unverifiable, Checked: time.Now(), Witness: witness, Stores: 1, Hosts: 1,
 		Reasons: []evidence.Reason{{Code: "no_proof"}}}
 	for n, path := range s.segments(id) {
 		report, err := recordings.ScanFile(path, recordings.ScanOptions{})

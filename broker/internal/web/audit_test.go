@@ -248,6 +248,29 @@ func TestRecordingsAreFound(t *testing.T) {
 	}
 }
 
+// TestOneMachineIsSaid: each page that shows a verdict says so where one machine has
+// everything.
+func TestOneMachineIsSaid(t *testing.T) {
+	h := newHouse(t, withShelf(newShelf(t)))
+	id := short(t, h.shelf)
+	p, _ := auditing(t, h, "dino@esempio.example")
+	base := "/audit/sessions/" + id
+	p.post(base+"/view", "how", "page", "reason", "complaint 17")
+	for witness, says := range map[string][2]string{"independent": {}, "none": {"lie on this server alone, and nobody signs them", "No witness has signed the log"},
+		"embedded": {"Both stores are on one machine", "The witness runs on this same machine"}} {
+		h.shelf.mu.Lock()
+		h.shelf.witness = witness
+		h.shelf.mu.Unlock()
+		for path, words := range map[string]string{"/audit/": says[0], base: says[1], base + "/play": says[1]} {
+			page := p.get(path)
+			page.shows(t, "Anna Rossi", words)
+			if words == "" {
+				page.hides(t, `data-testid="alone"`, "this same machine", "No witness has signed")
+			}
+		}
+	}
+}
+
 func TestKeysArePosted(t *testing.T) {
 	h := newHouse(t, withShelf(newShelf(t)))
 	p, account := auditing(t, h, "dino@esempio.example")

@@ -65,6 +65,9 @@ func TestHostileFiles(t *testing.T) {
 	if secret == nil {
 		t.Fatal(said)
 	}
+	clock := newClocked(t)
+	stamped := clock.session(t, clock.point, clock.token)
+	seen := []string{"session", clock.file, "--proof", clock.proof, "--policy", clock.policy, "--timestamp", stamped, "--timestamp-ca", clock.ca}
 	out := filepath.Join(t.TempDir(), "out")
 	recording := []string{"session", a.file, "--proof", a.proof, "--policy", a.policy}
 	open := []string{"open", o.file, "--identity", o.keys, "--out", out}
@@ -84,6 +87,8 @@ func TestHostileFiles(t *testing.T) {
 		"policy":            {filepath.Join(o.policy, "1.policy"), []string{"session", o.file, "--policy", o.policy}, exitUnverifiable, []int{exitTampered, exitUnverifiable, exitUsage}},
 		"key bag":           {recordings.DefaultBag(o.file), open, exitUnverifiable, []int{exitTampered, exitUnverifiable, exitUsage}},
 		"share":             {o.path("b.share"), []string{"open", o.file, "--share", o.path("b.share"), "--secret=" + secret[1], "--out", out}, exitUnverifiable, []int{exitUnverifiable, exitUsage}},
+		"timestamp":         {stamped, seen, exitOK, []int{exitTampered, exitUnverifiable, exitUsage}},
+		"authority":         {clock.ca, seen, exitOK, []int{exitUnverifiable, exitUsage}},
 		"excerpt":           {o.path("ex"), []string{"excerpt", o.path("ex")}, exitUnverifiable, []int{exitTampered, exitUnverifiable, exitUsage}},
 	} {
 		whole, err := os.ReadFile(c.file)
@@ -98,7 +103,7 @@ func TestHostileFiles(t *testing.T) {
 		}
 		right("whole")
 		for what, spoil := range hostile {
-			if name == "log's key" && what == "twice" {
+			if (name == "log's key" || name == "authority") && what == "twice" {
 				continue // that is the same key
 			}
 			must(t, spoil(c.file, whole))
