@@ -159,9 +159,11 @@ func (b Bag) Bytes() []byte { return slices.Clone(b.raw) }
 func (b Bag) Hash() [32]byte { return sha256.Sum256(b.raw) }
 
 // Stanzas tells who can read.
-func (b Bag) Stanzas() []BagStanza {
-	all := make([]BagStanza, len(b.stanzas))
-	for i, s := range b.stanzas {
+func (b Bag) Stanzas() []BagStanza { return stanzasOf(b.stanzas) }
+
+func stanzasOf(stanzas []stanzaJSON) []BagStanza {
+	all := make([]BagStanza, len(stanzas))
+	for i, s := range stanzas {
 		all[i].Class = s.Class
 		for _, p := range s.Parts {
 			all[i].IDs = append(all[i].IDs, p.ID)

@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 	"time"
 )
@@ -127,13 +128,25 @@ func (s *Session) ShareLink(t ShareTerms, secret ShareSecret) ([]byte, error) {
 //
 // Errors: [ErrNotForYou] when it was not a share that opened it: see [Session.Rewrap].
 func (s *Session) Lend(to Recipient) ([]byte, error) {
+	return s.RewrapShare(Alone(classShare, to)...)
+}
+
+// RewrapShare makes the share that opened this part anew for other readers, under the
+// same terms, as [Session.Rewrap] does a key bag: so the log's own keys follow the
+// policy in force. Classes do not matter.
+//
+// Errors: [ErrNotForYou] when it was not a share that opened it.
+func (s *Session) RewrapShare(to ...Stanza) ([]byte, error) {
 	part, ok := s.keys.(*sharedKeys)
 	if !ok {
 		return nil, fmt.Errorf("recordings: %w: no share opened it", ErrNotForYou)
 	}
+	if len(to) == 0 {
+		return nil, errors.New("recordings: a share for nobody")
+	}
 	j := part.share.json
 	j.Stanzas, j.Body = []stanzaJSON{}, ""
-	return j.seal(part.keys, s.open, Alone(classShare, to), nil)
+	return j.seal(part.keys, s.open, to, nil)
 }
 
 func (s *Session) share(t ShareTerms, make func(contentKey) ([]byte, error)) ([]byte, error) {
@@ -309,6 +322,17 @@ func ReadShare(path string) (Share, error) {
 		return Share{}, err
 	}
 	return ParseShare(b)
+}
+
+// Stanzas tells for whom it is. A link has none.
+func (s Share) Stanzas() []BagStanza { return stanzasOf(s.json.Stanzas) }
+
+// Like tells that another share has the same terms, for the same segment: it may be
+// for others.
+func (s Share) Like(o Share) bool {
+	a, b := s.json, o.json
+	a.Stanzas, a.Body, b.Stanzas, b.Body = nil, "", nil, ""
+	return reflect.DeepEqual(a, b)
 }
 
 // Link tells that a secret opens it, and no identity.

@@ -307,3 +307,52 @@ func TestShareAmong(t *testing.T) {
 		t.Errorf("opens %s", got)
 	}
 }
+
+// TestShareIsWrappedAnew: under the same terms for others, and for nobody else.
+func TestShareIsWrappedAnew(t *testing.T) {
+	s, path := longSession(t)
+	full, err := OpenSession(path, s.id)
+	must(t, err)
+	defer full.Close()
+	if _, err := full.RewrapShare(Alone(ClassAuditor, s.id.Recipient())...); !errors.Is(err, ErrNotForYou) {
+		t.Errorf("what no share opened: %v", err)
+	}
+	before, one, two := newTestIdentity(t), newTestIdentity(t), newTestIdentity(t)
+	given := terms(TrackEvents)
+	b, err := full.Share(given, before.Recipient())
+	must(t, err)
+	old, err := ParseShare(b)
+	must(t, err)
+	part, err := OpenShared(path, old, shareNow, ByIdentity(before))
+	must(t, err)
+	want := readAll(t, part)
+	b, err = part.RewrapShare(Stanza{ClassAuditor, []Recipient{one.Recipient(), two.Recipient()}})
+	must(t, err)
+	anew, err := ParseShare(b)
+	must(t, err)
+	if st := anew.Stanzas(); !anew.Like(old) || len(st) != 1 || st[0].Class != classShare || len(st[0].IDs) != 2 || len(want) == 0 {
+		t.Errorf("%+v for %+v, %d records", anew.ShareTerms, st, len(want))
+	}
+	both, err := OpenShared(path, anew, shareNow, ByIdentity(one, two))
+	must(t, err)
+	if got := readAll(t, both); fmt.Sprint(got) != fmt.Sprint(want) {
+		t.Errorf("%v, want %v", got, want)
+	}
+	if _, err := OpenShared(path, anew, shareNow, ByIdentity(before)); !errors.Is(err, ErrNotForYou) {
+		t.Errorf("who read before: %v", err)
+	}
+	if _, err := OpenShared(path, anew, shareNow, ByIdentity(one)); err == nil {
+		t.Error("one of two opens it")
+	}
+	if _, err := part.RewrapShare(); err == nil {
+		t.Error("for nobody")
+	}
+	given.To += time.Minute
+	b, err = full.Share(given, before.Recipient())
+	must(t, err)
+	other, err := ParseShare(b)
+	must(t, err)
+	if other.Like(old) {
+		t.Error("a minute more is not the same")
+	}
+}

@@ -348,6 +348,9 @@ func (w *way) isOver() {
 		w.t.Errorf("what was exported before: exit code %d\n%s", code, out)
 	}
 	w.stands(translog.KindShred, 1)
+	w.comesToWhole("store", func() (int, string, error) {
+		return w.broker.Verify(w.ctx, "store", filepath.Join(w.broker.Data, "log"), filepath.Dir(w.file), "--policy", w.keys)
+	})
 	w.comesToWhole("log", func() (int, string, error) {
 		return w.broker.Verify(w.ctx, "log", filepath.Join(w.broker.Data, "log"), "--old", filepath.Join(w.away, w.id+".proof"), "--policy", w.keys)
 	})
@@ -363,10 +366,11 @@ func (w *way) look(name string, b *stage.Browser) {
 	w.picture(name, w.technician)
 }
 
-// bags lists the key bags of the session that are left anywhere in the broker's data.
+// bags lists what is left anywhere in the broker's data that opens something of the
+// session: key bags, shares, the customer's copy, the keys of its log.
 func (w *way) bags() (left []string) {
 	_ = filepath.WalkDir(w.broker.Data, func(path string, _ fs.DirEntry, err error) error {
-		if err == nil && filepath.Base(path) == w.id+"-0.key" {
+		if name := filepath.Base(path); err == nil && strings.HasPrefix(name, w.id) && !verifies(name) {
 			left = append(left, path)
 		}
 		return nil // what went away while we looked is gone

@@ -10,6 +10,7 @@ import (
 	"iter"
 	"net/http"
 	"net/url"
+	"strings"
 )
 
 // ErrNoBags: the mirror is of a version that keeps no key bags.
@@ -22,7 +23,11 @@ func (s *Server) putBag(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "no key bag", http.StatusBadRequest)
 		return
 	}
-	b, ok := body(w, r, MaxBag)
+	most := int64(MaxBag)
+	if strings.HasSuffix(name, logCopyEnd) {
+		most = MaxLogKeys
+	}
+	b, ok := body(w, r, most)
 	if !ok {
 		return
 	}

@@ -350,3 +350,82 @@ func TestSweep(t *testing.T) {
 	look(26*time.Hour, false, true)
 	look(50*time.Hour, false, false)
 }
+
+// TestLogKeys: a mirror takes keys of the events alone, as the log names them, and
+// destroys them when they were revoked and the erasure of their recording was decided:
+// neither alone is enough.
+func TestLogKeys(t *testing.T) {
+	o := newOffice(t)
+	p := newPlace(t, o)
+	c := p.client(t)
+	k := o.keep(t)
+	k.opened(t)
+	name := strings.TrimSuffix(k.name(), ".key") + logCopyEnd
+	file, there := strings.TrimSuffix(k.bag, ".key")+logKeysEnd, filepath.Join(p.root, "bags", name)
+	terms := recordings.ShareTerms{ID: recordings.NewSessionID(), Tracks: []recordings.Track{recordings.TrackEvents}, To: time.Minute, Made: time.Now(), Until: time.Now().AddDate(100, 0, 0)}
+	readers := recordings.Alone(recordings.ClassAuditor, o.identity.Recipient())
+	keys, anew := must(k.ShareAmong(terms, readers...))(t), must(k.ShareAmong(terms, readers...))(t)
+	link := must(k.ShareLink(terms, recordings.NewShareSecret()))(t)
+	terms.Tracks = append(terms.Tracks, recordings.TrackVideo)
+	more := must(k.ShareAmong(terms, readers...))(t)
+	l := o.uplink(t, c, p.public())
+	l.c.BagDir = o.dir
+	l.run(t)
+	told := func(leaves ...translog.Leaf) uint64 {
+		first := must(o.log.Add(t.Context(), leaves...))(t)
+		eventually(t, "the log", func() bool { return p.replica.Size() == o.log.Size() })
+		return first + uint64(len(leaves)) - 1
+	}
+	named := func(b []byte) translog.Leaf {
+		return translog.LogKeys{SID: k.id, Keys: sha256.Sum256(b), By: "broker"}
+	}
+	for what, b := range map[string][]byte{"of the picture too": more, "for a link": link, "no share": []byte("{}"), "a key bag": must(os.ReadFile(k.bag))(t),
+		"a line feed behind": append(bytes.Clone(keys), '\n'), "too long": bytes.Repeat([]byte{' '}, MaxLogKeys+1)} {
+		told(named(b))
+		if _, err := c.PutBag(t.Context(), name, b); err == nil {
+			t.Errorf("%s: taken", what)
+		}
+	}
+	if _, err := c.PutBag(t.Context(), name, keys); !errors.Is(err, ErrRefused) {
+		t.Errorf("what the log does not name: %v", err)
+	}
+	is := func(b []byte) func() bool {
+		return func() bool { have, err := os.ReadFile(there); return err == nil && bytes.Equal(have, b) }
+	}
+	share := translog.Share{ID: translog.ID(terms.ID), SID: k.id, By: "broker", To: translog.ToLog, Tracks: translog.Tracks{1}, Until: 1}
+	for _, b := range [][]byte{keys, anew} {
+		ok(t, os.WriteFile(file, b, 0o600))
+		must(o.log.Add(t.Context(), named(b)))(t)
+		l.LogKept(k.segment)
+		eventually(t, "they are there", is(b))
+	}
+	if _, err := c.PutBag(t.Context(), name, keys); !errors.Is(err, ErrRefused) {
+		t.Errorf("those of before: %v", err)
+	}
+	eventually(t, "nothing waits", func() bool { return l.Status().Bags == 0 })
+
+	// Found at a start.
+	ok(t, os.Remove(there))
+	next := o.uplink(t, c, p.public())
+	next.c.BagDir = o.dir
+	next.c.Logs = func(context.Context) ([]Segment, error) { return []Segment{k.segment}, nil }
+	next.run(t)
+	eventually(t, "found again", is(anew))
+
+	leaf := told(share, translog.Revoke{ID: share.ID, SID: k.id, By: "broker"})
+	if done, err := next.LogGone(t.Context(), k.segment, leaf); done || err != nil || !is(anew)() {
+		t.Errorf("destroyed because the broker alone said so: %t, %v", done, err)
+	}
+	k.shred(t, translog.RoleAuditor, translog.RoleDPO)
+	eventually(t, "destroyed", func() bool {
+		done, err := next.LogGone(t.Context(), k.segment, leaf)
+		return err == nil && done
+	})
+	if left := must(filepath.Glob(filepath.Join(p.root, "bags", "*")))(t); len(left) > 0 {
+		t.Errorf("left: %v", left)
+	}
+	if _, err := c.PutBag(t.Context(), name, anew); !errors.Is(err, ErrRefused) {
+		t.Errorf("of a log that was destroyed: %v", err)
+	}
+	must(k.Close())(t)
+}

@@ -27,9 +27,30 @@ type bagKeeper interface {
 // have the leaf yet that names it.
 const patient = 4
 
+// keyFile is the key bag of a segment, or the log's own keys.
+type keyFile struct {
+	Segment
+	log bool
+}
+
+// here is its name at the recorder, there at the target.
+func (f keyFile) here() string {
+	if f.log {
+		return logKeysName(f.Session, f.Number) + logKeysEnd
+	}
+	return recordings.BagName(f.Session, f.Number)
+}
+
+func (f keyFile) there() string {
+	if f.log {
+		return logKeysName(f.Session, f.Number) + logCopyEnd
+	}
+	return recordings.BagName(f.Session, f.Number)
+}
+
 // bagState is a key bag on its way. All fields are guarded by the uplink's lock.
 type bagState struct {
-	segment Segment
+	file    keyFile
 	version int       // counts what was told of it
 	since   time.Time // when it was told first
 	due     time.Time
@@ -45,14 +66,8 @@ func (u *Uplink) Bag(ctx context.Context, s Segment) error {
 	if !ok || u.c.BagDir == "" {
 		return nil
 	}
+	b := u.tell(keyFile{Segment: s})
 	u.mu.Lock()
-	b := u.bags[s]
-	if b == nil {
-		b = &bagState{segment: s, since: u.c.Now()}
-		u.bags[s] = b
-	}
-	b.version++
-	b.due = time.Time{}
 	var err error
 	if u.c.Now().Before(u.until) {
 		err = errors.Join(errors.New("the witness does not answer"), u.err)
@@ -64,13 +79,40 @@ func (u *Uplink) Bag(ctx context.Context, s Segment) error {
 	return u.sendBag(ctx, keeper, b)
 }
 
+// tell notes that there is something new to bring.
+func (u *Uplink) tell(f keyFile) *bagState {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	b := u.bags[f]
+	if b == nil {
+		b = &bagState{file: f, since: u.c.Now()}
+		u.bags[f] = b
+	}
+	b.version++
+	b.due = time.Time{}
+	return b
+}
+
+// LogKept tells that the log names new keys of its own for a segment, which are on the
+// disk. It never waits.
+func (u *Uplink) LogKept(s Segment) {
+	if _, ok := u.c.Target.(bagKeeper); !ok || u.c.BagDir == "" {
+		return
+	}
+	u.tell(keyFile{s, true})
+	select {
+	case u.wake <- struct{}{}:
+	default:
+	}
+}
+
 // sendBag brings one. One that is not here any more was destroyed by a decision.
 func (u *Uplink) sendBag(ctx context.Context, target bagKeeper, b *bagState) error {
 	u.mu.Lock()
 	version := b.version
 	u.mu.Unlock()
-	name := recordings.BagName(b.segment.Session, b.segment.Number)
-	file, err := readBag(filepath.Join(u.c.BagDir, name))
+	name := b.file.there()
+	file, err := readBag(filepath.Join(u.c.BagDir, b.file.here()))
 	if err == nil {
 		var held BagHeld
 		if held, err = target.PutBag(ctx, name, file); err == nil && held.SHA256 != translog.Hash(sha256.Sum256(file)) {
@@ -81,8 +123,8 @@ func (u *Uplink) sendBag(ctx context.Context, target bagKeeper, b *bagState) err
 	defer u.mu.Unlock()
 	switch {
 	case err == nil || errors.Is(err, fs.ErrNotExist):
-		if u.bags[b.segment] == b && b.version == version {
-			delete(u.bags, b.segment)
+		if u.bags[b.file] == b && b.version == version {
+			delete(u.bags, b.file)
 		}
 		return nil
 	case errors.Is(err, ErrRefused):
@@ -137,25 +179,35 @@ func (u *Uplink) findBags(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("mirror: %w", err)
 	}
+	var files []keyFile
 	for _, e := range entries {
-		s, ok := segmentOfBag(e.Name())
-		if !ok {
-			continue
+		if s, log, ok := segmentOfBag(e.Name()); ok && !log {
+			files = append(files, keyFile{Segment: Segment{recordings.SessionID(s.SID), s.Segment}})
 		}
-		file, err := readBag(filepath.Join(u.c.BagDir, e.Name()))
+	}
+	if u.c.Logs != nil {
+		logs, err := u.c.Logs(ctx)
+		if err != nil {
+			return err
+		}
+		for _, s := range logs {
+			files = append(files, keyFile{s, true})
+		}
+	}
+	for _, f := range files {
+		file, err := readBag(filepath.Join(u.c.BagDir, f.here()))
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
 		if err != nil {
 			return fmt.Errorf("mirror: %w", err)
 		}
-		if held[e.Name()] == translog.Hash(sha256.Sum256(file)) {
+		if held[f.there()] == translog.Hash(sha256.Sum256(file)) {
 			continue
 		}
-		segment := Segment{recordings.SessionID(s.SID), s.Segment}
 		u.mu.Lock()
-		if u.bags[segment] == nil {
-			u.bags[segment] = &bagState{segment: segment, since: u.c.Now()}
+		if u.bags[f] == nil {
+			u.bags[f] = &bagState{file: f, since: u.c.Now()}
 		}
 		u.mu.Unlock()
 	}
@@ -165,6 +217,15 @@ func (u *Uplink) findBags(ctx context.Context) error {
 // Gone says whether the target has destroyed the key bag of a segment, as leaf of
 // the log decided: it has that leaf, and the bag no more.
 func (u *Uplink) Gone(ctx context.Context, s Segment, leaf uint64) (bool, error) {
+	return u.gone(ctx, keyFile{Segment: s}, leaf)
+}
+
+// LogGone says so of the log's own keys.
+func (u *Uplink) LogGone(ctx context.Context, s Segment, leaf uint64) (bool, error) {
+	return u.gone(ctx, keyFile{s, true}, leaf)
+}
+
+func (u *Uplink) gone(ctx context.Context, f keyFile, leaf uint64) (bool, error) {
 	target, ok := u.c.Target.(bagKeeper)
 	if !ok {
 		return true, nil
@@ -175,7 +236,7 @@ func (u *Uplink) Gone(ctx context.Context, s Segment, leaf uint64) (bool, error)
 	if !there {
 		return false, nil
 	}
-	_, err := target.Bag(ctx, recordings.BagName(s.Session, s.Number))
+	_, err := target.Bag(ctx, f.there())
 	if errors.Is(err, fs.ErrNotExist) {
 		return true, nil
 	}
@@ -186,7 +247,7 @@ func (u *Uplink) Gone(ctx context.Context, s Segment, leaf uint64) (bool, error)
 func (u *Uplink) WaitingBag(s Segment) bool {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	return u.bags[s] != nil
+	return u.bags[keyFile{Segment: s}] != nil
 }
 
 func readBag(path string) ([]byte, error) {

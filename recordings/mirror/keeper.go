@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -29,7 +30,24 @@ type BagHeld struct {
 	SHA256 translog.Hash `json:"sha256"`
 }
 
-var bagName = regexp.MustCompile(`^[0-9a-f]{32}-(0|[1-9][0-9]{0,6})\.key$`)
+// bagName is that of a key bag, or of a copy of the log's own keys.
+var bagName = regexp.MustCompile(`^([0-9a-f]{32})-(0|[1-9][0-9]{0,6})(\.logkeys)?\.key$`)
+
+// MaxLogKeys is the length of the longest file of the log's own keys that a mirror
+// takes, in bytes.
+const MaxLogKeys = 256 << 10
+
+// The log's own keys lie at their recorder under the one name, at a mirror under the
+// other, so that its store treats them as a key bag.
+const (
+	logKeysEnd = ".logkeys"
+	logCopyEnd = ".logkeys.key"
+)
+
+// logKeysName is what both begin with.
+func logKeysName(sid recordings.SessionID, segment int) string {
+	return strings.TrimSuffix(recordings.BagName(sid, segment), ".key")
+}
 
 const (
 	beforeEnd  = ".before.key"  // of the bag that the first re-wrapping replaced
@@ -56,13 +74,14 @@ type keeper struct {
 	next  uint64    // first leaf that was not read
 	end   time.Time // of the last leaf that was
 	gone  map[translog.Segment]bool
+	ended map[translog.Segment]bool // the log's own keys of these are to be destroyed
 	purge map[translog.Segment]bool
 	swept time.Time
 }
 
 func newKeeper(bags store.Bags, recs store.Store, l leaves, logger *slog.Logger, now func() time.Time) *keeper {
 	return &keeper{bags: bags, store: recs, leaves: l, logger: logger, now: now, log: translog.NewKeyBags(),
-		gone: map[translog.Segment]bool{}, purge: map[translog.Segment]bool{}}
+		gone: map[translog.Segment]bool{}, ended: map[translog.Segment]bool{}, purge: map[translog.Segment]bool{}}
 }
 
 // follow reads the leaves up to size and does what they decided. What fails is
@@ -83,6 +102,9 @@ func (k *keeper) follow(ctx context.Context, size uint64) error {
 		switch l := leaf.(type) {
 		case translog.Shred:
 			k.decided(translog.Segment{SID: l.SID, Segment: l.Segment}, k.gone, func(b translog.KeyBag) bool { return b.Gone })
+			k.logEnded(l.SID)
+		case translog.Revoke:
+			k.logEnded(l.SID)
 		case translog.Purge:
 			k.decided(translog.Segment{SID: l.SID, Segment: l.Segment}, k.purge, func(b translog.KeyBag) bool { return b.Purged })
 		}
@@ -103,15 +125,30 @@ func (k *keeper) decided(s translog.Segment, todo map[translog.Segment]bool, cou
 	}
 }
 
-// destroy removes the bags whose destruction was decided.
+// logEnded notes whose log's own keys are to go by now.
+func (k *keeper) logEnded(sid translog.ID) {
+	for _, s := range k.log.Segments(sid) {
+		if k.log.Of(s).LogGone {
+			k.ended[s] = true
+		}
+	}
+}
+
+// destroy removes the bags, and the log's own keys, whose destruction was decided.
 func (k *keeper) destroy(ctx context.Context) error {
-	var errs []error
-	there, err := k.there(ctx, len(k.gone))
+	there, err := k.there(ctx, len(k.gone)+len(k.ended))
 	if err != nil {
 		return err
 	}
-	for s := range k.gone {
-		name := recordings.BagName(recordings.SessionID(s.SID), s.Segment)
+	return errors.Join(k.remove(ctx, k.gone, there, false), k.remove(ctx, k.ended, there, true))
+}
+
+// remove removes those of some segments; there are the files that there are, nil: not
+// known.
+func (k *keeper) remove(ctx context.Context, of map[translog.Segment]bool, there map[string]bool, log bool) error {
+	var errs []error
+	for s := range of {
+		name := keyFile{Segment{recordings.SessionID(s.SID), s.Segment}, log}.there()
 		var failed []error
 		for _, n := range []string{name, before(name)} {
 			if there != nil && !there[n] {
@@ -128,7 +165,7 @@ func (k *keeper) destroy(ctx context.Context) error {
 			errs = append(errs, err)
 			continue
 		}
-		delete(k.gone, s)
+		delete(of, s)
 	}
 	return errors.Join(errs...)
 }
@@ -182,7 +219,7 @@ func (k *keeper) sweep(ctx context.Context) error {
 		if err != nil {
 			return errors.Join(append(errs, err)...)
 		}
-		s, ok := segmentOfBag(name)
+		s, _, ok := segmentOfBag(name)
 		if !ok || k.log.Of(s).Newest() != (translog.Hash{}) {
 			continue
 		}
@@ -212,6 +249,9 @@ func (k *keeper) made(ctx context.Context, name string) (time.Time, error) {
 //
 // Errors: [ErrRefused], recordings.ErrNoSpace.
 func (k *keeper) put(ctx context.Context, name string, b []byte) (BagHeld, error) {
+	if strings.HasSuffix(name, logCopyEnd) {
+		return k.putLog(ctx, name, b)
+	}
 	bag, err := recordings.ParseBag(b)
 	if err != nil || recordings.BagName(bag.Session(), bag.Segment()) != name || !bytes.Equal(bag.Bytes(), b) {
 		return BagHeld{}, errors.Join(fmt.Errorf("%w: no key bag of this name", ErrRefused), err)
@@ -226,21 +266,50 @@ func (k *keeper) put(ctx context.Context, name string, b []byte) (BagHeld, error
 	if newest := said.Newest(); newest != (translog.Hash{}) && newest != held.SHA256 {
 		return BagHeld{}, fmt.Errorf("%w: the log has another key bag of it", ErrRefused)
 	}
+	return held, k.keep(ctx, name, b, said.Bags)
+}
+
+// putLog keeps a copy of the log's own keys: of the events alone, and only those that
+// the log names.
+//
+// Errors: as for put.
+func (k *keeper) putLog(ctx context.Context, name string, b []byte) (BagHeld, error) {
+	share, err := recordings.ParseShare(b)
+	if err != nil || len(b) > MaxLogKeys || logKeysName(share.Session, share.Segment)+logCopyEnd != name || bytes.HasSuffix(b, []byte{'\n'}) ||
+		share.Link() || !slices.Equal(share.Tracks, []recordings.Track{recordings.TrackEvents}) {
+		return BagHeld{}, errors.Join(fmt.Errorf("%w: no keys of a log of this name", ErrRefused), err)
+	}
+	held := BagHeld{name, sha256.Sum256(b)}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	switch said := k.log.Of(translog.Segment{SID: translog.ID(share.Session), Segment: share.Segment}); {
+	case said.LogGone:
+		return BagHeld{}, fmt.Errorf("%w: the keys of this log were destroyed", ErrRefused)
+	case said.NewestLog() != held.SHA256:
+		return BagHeld{}, fmt.Errorf("%w: the log does not name these keys of its own", ErrRefused)
+	default:
+		return held, k.keep(ctx, name, b, said.Logs)
+	}
+}
+
+// keep puts a file in the place of the one before, and keeps the recorder's own, which
+// is the first that the log named.
+func (k *keeper) keep(ctx context.Context, name string, b []byte, named []translog.Hash) error {
 	have, err := k.bags.Bag(ctx, name)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return held, k.bags.CreateBag(ctx, name, b)
+		return k.bags.CreateBag(ctx, name, b)
 	case err != nil:
-		return BagHeld{}, err
+		return err
 	case bytes.Equal(have, b):
-		return held, nil
+		return nil
 	}
-	if len(said.Bags) > 0 && sha256.Sum256(have) == said.Bags[0] {
+	if len(named) > 0 && sha256.Sum256(have) == named[0] {
 		if err := k.bags.CreateBag(ctx, before(name), have); err != nil && !errors.Is(err, fs.ErrExist) {
-			return BagHeld{}, err
+			return err
 		}
 	}
-	return held, k.bags.ReplaceBag(ctx, name, sha256.Sum256(have), b)
+	return k.bags.ReplaceBag(ctx, name, sha256.Sum256(have), b)
 }
 
 // held errors: fs.ErrNotExist.
@@ -285,15 +354,15 @@ func (k *keeper) list(ctx context.Context) iter.Seq2[BagHeld, error] {
 
 func before(name string) string { return strings.TrimSuffix(name, ".key") + beforeEnd }
 
-func segmentOfBag(name string) (s translog.Segment, ok bool) {
-	if !bagName.MatchString(name) {
-		return s, false
+// segmentOfBag reads a name; log: it is of a copy of the log's own keys.
+func segmentOfBag(name string) (s translog.Segment, log, ok bool) {
+	m := bagName.FindStringSubmatch(name)
+	if m == nil {
+		return s, false, false
 	}
-	sid, err := translog.ParseID(name[:32])
-	if err != nil {
-		return s, false
+	var err error
+	if s.SID, err = translog.ParseID(m[1]); err == nil {
+		s.Segment, err = strconv.Atoi(m[2]) // at most seven digits
 	}
-	_, err = fmt.Sscanf(name[33:], "%d.key", &s.Segment)
-	s.SID = sid
-	return s, err == nil
+	return s, m[3] != "", err == nil
 }

@@ -43,13 +43,16 @@ type Log interface {
 	Sealed(h translog.Hash) ([]byte, error)
 }
 
-// UplinkConfig is what an uplink needs. All but BagDir, Signed, Every and Now is required.
+// UplinkConfig is what an uplink needs. All but BagDir, Logs, Signed, Every and Now is required.
 type UplinkConfig struct {
 	Target Target
 	Key    ed25519.PublicKey // that the target countersigns with
 	Log    Log
 	Dir    string // folder of the recordings
 	BagDir string // of their key bags; "": they are not carried
+	// Logs are the segments whose log's own keys lie there too, and are named by the log;
+	// nil: none are carried.
+	Logs func(context.Context) ([]Segment, error)
 	// Cosigned keeps a checkpoint with a cosignature; since when the log was not
 	// cosigned before the start is what Since says.
 	Cosigned func(context.Context, translog.Checkpoint) error
@@ -91,7 +94,7 @@ type Uplink struct {
 
 	mu     sync.Mutex
 	pieces map[string]*piece
-	bags   map[Segment]*bagState
+	bags   map[keyFile]*bagState
 	signed time.Time // when the target signed something last
 	log    logState
 	pause  time.Duration
@@ -111,7 +114,7 @@ func NewUplink(c UplinkConfig) (*Uplink, error) {
 	if c.Every == 0 {
 		c.Every = 10 * time.Second
 	}
-	return &Uplink{c: c, wake: make(chan struct{}, 1), pieces: map[string]*piece{}, bags: map[Segment]*bagState{}, signed: c.Signed, log: logState{since: c.Since}}, nil
+	return &Uplink{c: c, wake: make(chan struct{}, 1), pieces: map[string]*piece{}, bags: map[keyFile]*bagState{}, signed: c.Signed, log: logState{since: c.Since}}, nil
 }
 
 // Sealed tells of a head of a segment that is on the disk. It never waits.

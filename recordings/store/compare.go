@@ -41,6 +41,7 @@ type Comparison struct {
 	Whole    int       // recordings that are in a store as the log has them, over all stores
 	Live     int       // that are being recorded
 	Purged   int       // that are gone by a decision
+	Logs     int       // keys of logs that are as the log has them
 	Kept     int       // of those, still in a store whose own retention is not over, over all stores
 }
 

@@ -9,6 +9,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -17,22 +18,37 @@ import (
 	"consento/recordings/translog"
 )
 
-// BagDir is where the key bags of a folder of recordings lie: in it, or, where
-// there are none, in the folder "bags" beside it, as a witness keeps them; "" when
-// there is neither.
-func BagDir(dir string) (string, error) {
-	all, err := names(dir)
+// BagsOf is where the key bags of a folder of recordings lie: in the folder "bags"
+// beside it, as brokers and witnesses keep them, or, where none lie there, among the
+// recordings; nil when there are none at all.
+func BagsOf(dir string) (BagPlace, error) {
+	among, err := hasBags(dir)
 	if err != nil {
-		return "", err
-	}
-	if slices.ContainsFunc(all, func(n string) bool { return strings.HasSuffix(n, ".key") }) {
-		return dir, nil
+		return nil, err
 	}
 	beside := filepath.Join(filepath.Dir(filepath.Clean(dir)), "bags")
-	if st, err := os.Stat(beside); err == nil && st.IsDir() {
-		return beside, nil
+	apart, err := hasBags(beside)
+	switch {
+	case errors.Is(err, fs.ErrNotExist) && among, err == nil && among && !apart:
+		return Dir(dir), nil
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, nil
+	case err != nil:
+		return nil, err
 	}
-	return "", nil
+	return Apart{Dir(beside), Dir(dir)}, nil
+}
+
+func hasBags(dir string) (bool, error) {
+	all, err := names(dir)
+	return slices.ContainsFunc(all, func(n string) bool { return strings.HasSuffix(n, ".key") }), err
+}
+
+// Apart is a folder of key bags beside one of recordings. Keys that were destroyed are
+// looked for in both.
+type Apart struct {
+	Dir
+	Recordings Dir
 }
 
 // BagPlace is where key bags lie that are compared with the log.
@@ -77,12 +93,13 @@ func CompareBags(ctx context.Context, log fs.FS, size uint64, places ...BagPlace
 
 // wantedBag is what the log says of one.
 type wantedBag struct {
-	said translog.KeyBag
-	at   time.Time // of the last leaf about it
+	said  translog.KeyBag
+	at    time.Time // of the last leaf about it
+	logAt time.Time // of the last leaf about the log's own keys
 }
 
 func wantedBags(ctx context.Context, log fs.FS, size uint64) (map[string]wantedBag, time.Time, error) {
-	bags, at := translog.NewKeyBags(), map[translog.Segment]time.Time{}
+	bags, at, logAt := translog.NewKeyBags(), map[translog.Segment]time.Time{}, map[translog.Segment]time.Time{}
 	var end time.Time
 	for entry, err := range translog.ReadEntries(ctx, log, size) {
 		if err != nil {
@@ -101,11 +118,18 @@ func wantedBags(ctx context.Context, log fs.FS, size uint64) (map[string]wantedB
 			at[translog.Segment{SID: l.SID, Segment: l.Segment}] = when
 		case translog.Shred:
 			at[translog.Segment{SID: l.SID, Segment: l.Segment}] = when
+			logAt[translog.Segment{SID: l.SID, Segment: l.Segment}] = when // it may be what counts
+		case translog.LogKeys:
+			logAt[translog.Segment{SID: l.SID, Segment: l.Segment}] = when
+		case translog.Revoke:
+			for _, s := range bags.Segments(l.SID) {
+				logAt[s] = when
+			}
 		}
 	}
 	want := map[string]wantedBag{}
 	for s, when := range at {
-		want[recordings.BagName(recordings.SessionID(s.SID), s.Segment)] = wantedBag{bags.Of(s), when}
+		want[recordings.BagName(recordings.SessionID(s.SID), s.Segment)] = wantedBag{bags.Of(s), when, logAt[s]}
 	}
 	return want, end, nil
 }
@@ -115,40 +139,108 @@ func (c *Comparison) bagPlace(ctx context.Context, p BagPlace, want map[string]w
 	if err != nil {
 		return err
 	}
-	dir := p.Name()
+	slices.Sort(all)
 	for _, name := range all {
-		// The bag from before a re-wrapping is kept as long as the other.
-		of, older := strings.CutSuffix(name, ".before")
-		if base, ok := strings.CutSuffix(name, ".before.key"); ok {
-			of, older = base+".key", true
+		c.left(p.Name(), name, want, end)
+	}
+	if a, ok := p.(Apart); ok {
+		among, err := names(string(a.Recordings))
+		if err != nil {
+			return err
 		}
-		w, known := want[of]
-		switch {
-		case !strings.HasSuffix(of, ".key"):
-		case older && w.said.Gone:
-			c.find(late(w, end), dir, name, "its keys were destroyed by a decision that the log holds, and an older key bag is here")
-		case !known:
-			c.find(Unverifiable, dir, name, "the log does not know it: it was put there, or its session never began")
+		for _, name := range among {
+			if k, ok := readKeyName(name); ok && k.kind == isBag && !k.older && want[k.bag].said.Gone {
+				c.find(late(want[k.bag].at, end), a.Recordings.Name(), name, "its keys were destroyed by a decision that the log holds, and its key bag is here")
+				continue
+			}
+			c.left(a.Recordings.Name(), name, want, end)
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(want)) {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if err := c.oneBag(ctx, p, name, want[name], end); err != nil {
+		if err := errors.Join(c.oneBag(ctx, p, name, want[name], end), c.oneLog(ctx, p, all, strings.TrimSuffix(name, ".key")+".logkeys", want[name], end)); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// late is how bad it is that something has not come yet: for a while it can still be
-// on its way, later than that no crash and no lag explains it.
-func late(w wantedBag, end time.Time) Grade {
-	if end.Sub(w.at) < patience {
+// Kinds of files that hold keys.
+const (
+	isBag = iota
+	isLog
+	isShare
+)
+
+// keyName is the name of a file that holds keys.
+type keyName struct {
+	bag   string // of the key bag of its segment
+	kind  int
+	older bool // from before a re-wrapping, or what an interrupted write left
+}
+
+var keyNames = regexp.MustCompile(`^([0-9a-f]{32}-[0-9]{1,7})(\.key|\.before\.key|\.logkeys|-[0-9a-f]{32}\.(?:share|share-forms|told))((?:\.(?:before|key|new|tmp))*)$`)
+
+func readKeyName(name string) (k keyName, ok bool) {
+	m := keyNames.FindStringSubmatch(name)
+	if m == nil {
+		return k, false
+	}
+	k.bag, k.older = m[1]+".key", m[3] != ""
+	switch m[2] {
+	case ".key":
+	case ".before.key":
+		k.older = true
+	case ".logkeys":
+		k.kind, k.older = isLog, m[3] != "" && m[3] != ".key" // as a mirror names its copy
+	default:
+		k.kind = isShare
+	}
+	return k, true
+}
+
+// left finds what should not lie there: keys that were destroyed, under whatever name
+// a copy of them is kept, and key bags that the log does not know.
+func (c *Comparison) left(dir, name string, want map[string]wantedBag, end time.Time) {
+	k, ok := readKeyName(name)
+	if !ok && strings.HasSuffix(name, ".key") {
+		k, ok = keyName{bag: name}, true
+	}
+	if !ok {
+		return
+	}
+	w, known := want[k.bag]
+	switch {
+	case k.kind == isShare && w.said.Gone:
+		c.find(late(w.at, end), dir, name, "its keys were destroyed by a decision that the log holds, and keys that were shared of it are here")
+	case k.kind == isLog && w.said.LogGone:
+		c.find(late(w.logAt, end), dir, name, "the keys of its log were destroyed, as the log holds, and are here")
+	case k.kind != isBag:
+	case k.older && w.said.Gone:
+		c.find(late(w.at, end), dir, name, "its keys were destroyed by a decision that the log holds, and an older key bag is here")
+	case !known:
+		c.find(Unverifiable, dir, name, "the log does not know it: it was put there, or its session never began")
+	}
+}
+
+// late is how bad it is that something has not come since a leaf said so: for a while
+// it can still be on its way, later than that no crash and no lag explains it.
+func late(since, end time.Time) Grade {
+	if end.Sub(since) < patience {
 		return Incomplete
 	}
 	return Tampered
+}
+
+// behind is how bad it is that something is from before it was wrapped anew, or is not
+// there though another copy does.
+func behind(since, end time.Time) Grade {
+	if end.Sub(since) < patience {
+		return Incomplete
+	}
+	return Unverifiable
 }
 
 func (c *Comparison) oneBag(ctx context.Context, p BagPlace, name string, w wantedBag, end time.Time) error {
@@ -163,19 +255,47 @@ func (c *Comparison) oneBag(ctx context.Context, p BagPlace, name string, w want
 		c.find(Tampered, dir, name, "the log says that its keys were destroyed, without the decision of two roles")
 	case w.said.Gone && missing:
 	case w.said.Gone:
-		c.find(late(w, end), dir, name, "its keys were destroyed by a decision that the log holds, and its key bag is here")
+		c.find(late(w.at, end), dir, name, "its keys were destroyed by a decision that the log holds, and its key bag is here")
 	case missing:
-		c.find(late(w, end), dir, name, "the log has this key bag, and it is not here: the recording cannot be read from this store")
+		c.find(late(w.at, end), dir, name, "the log has this key bag, and it is not here: the recording cannot be read from this store")
 	case sum == newest:
 		c.Whole++
 	case slices.Contains(w.said.Bags, sum):
-		g := Unverifiable
-		if end.Sub(w.at) < patience {
-			g = Incomplete
-		}
-		c.find(g, dir, name, "it is from before the keys were wrapped anew")
+		c.find(behind(w.at, end), dir, name, "it is from before the keys were wrapped anew")
 	default:
 		c.find(Tampered, dir, name, "the log has another key bag: this one lets others read, or nobody")
+	}
+	return nil
+}
+
+// oneLog checks the log's own keys of a segment; there are the names of all files. That they are destroyed, where they
+// should be, left sees.
+func (c *Comparison) oneLog(ctx context.Context, p BagPlace, there []string, name string, w wantedBag, end time.Time) error {
+	if len(w.said.Logs) == 0 || w.said.LogGone {
+		return nil
+	}
+	file := name
+	_, found := slices.BinarySearch(there, file)
+	if !found {
+		file += ".key" // as a mirror names its copy
+		_, found = slices.BinarySearch(there, file)
+	}
+	var sum translog.Hash
+	err := fs.ErrNotExist
+	if found {
+		sum, err = p.BagSum(ctx, file)
+	}
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		c.find(behind(w.logAt, end), p.Name(), name, "the log has these keys of its own, and they are not here: from this store it cannot be read without its recording")
+	case err != nil:
+		return err
+	case sum == w.said.NewestLog():
+		c.Logs++
+	case slices.Contains(w.said.Logs, sum):
+		c.find(behind(w.logAt, end), p.Name(), file, "it is from before the keys were wrapped anew")
+	default:
+		c.find(Tampered, p.Name(), file, "the log has other keys of its own: these let others read it, or nobody")
 	}
 	return nil
 }

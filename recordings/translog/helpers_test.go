@@ -93,6 +93,7 @@ func allLeaves() []Leaf {
 		closed(1),
 		Recovered{testID(2), 1, 9, testHash(5), 77, testHash(6), "crash"},
 		Rewrap{testID(1), 0, testHash(7), "account"},
+		LogKeys{testID(1), 0, testHash(8), "broker"},
 		Share{testID(3), testID(1), "a", "b", Tracks{1, 3}, 0, 5000, 1_800_000_000_000, testHash(8)},
 		Revoke{testID(3), testID(1), "a", testHash(9)},
 		Access{testID(4), testID(1), "customer", "page", nil, Hash{}},

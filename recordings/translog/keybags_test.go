@@ -1,6 +1,7 @@
 package translog
 
 import (
+	"slices"
 	"testing"
 	"time"
 )
@@ -44,7 +45,36 @@ func TestKeyBags(t *testing.T) {
 	if got := k.Of(Segment{SID: sid}); got.Newest() != testHash(9) || len(got.Bags) != 2 {
 		t.Errorf("wrapped anew: %+v", got)
 	}
-	if got := k.Of(Segment{SID: other}); got.Newest() != (Hash{}) {
+
+	// The log's own keys go with a revocation, of a recording whose erasure was decided.
+	log := testID(8)
+	share := Share{ID: log, SID: sid, By: "broker", To: ToLog, Tracks: Tracks{1}}
+	named, anew := LogKeys{SID: sid, Keys: testHash(5), By: "broker"}, LogKeys{SID: sid, Keys: testHash(6), By: "a"}
+	revoke, held := Revoke{ID: log, SID: sid, By: "broker"}, Hold{ID: hold, SID: sid, By: "a"}
+	decided := []Leaf{opened, share, named, anew, asked, auditor, dpo, shred}
+	for name, c := range map[string]struct {
+		leaves []Leaf
+		gone   bool
+	}{
+		"kept":                     {decided, false},
+		"ended":                    {append(slices.Clone(decided), revoke), true},
+		"before the recording":     {[]Leaf{opened, share, named, anew, revoke}, false},
+		"and then the recording":   {[]Leaf{opened, share, named, anew, revoke, asked, auditor, dpo, shred}, true},
+		"by one role":              {[]Leaf{opened, share, named, anew, asked, auditor, shred, revoke}, false},
+		"held":                     {append(slices.Clone(decided), held, revoke), false},
+		"a share that is no log's": {append(slices.Clone(decided), Share{ID: testID(9), SID: sid, By: "a", To: "customer"}, Revoke{ID: testID(9), SID: sid, By: "a"}), false},
+		"another session's":        {append(slices.Clone(decided), Revoke{ID: log, SID: other, By: "broker"}), false},
+	} {
+		k := NewKeyBags()
+		for i, l := range append([]Leaf{Genesis{Origin: "office.example/evidence"}}, c.leaves...) {
+			k.Add(uint64(i), l, time.Unix(int64(i), 0))
+		}
+		got := k.Of(Segment{SID: sid})
+		if got.LogGone != c.gone || got.NewestLog() != testHash(6) || len(got.Logs) != 2 || got.Newest() != testHash(3) || len(k.Segments(sid)) != 1 {
+			t.Errorf("%s: %+v", name, got)
+		}
+	}
+	if got := k.Of(Segment{SID: other}); got.NewestLog() != (Hash{}) || got.Newest() != (Hash{}) {
 		t.Errorf("never opened: %+v", got)
 	}
 }

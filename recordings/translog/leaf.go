@@ -19,6 +19,7 @@ const (
 	KindClosed    Kind = "closed"
 	KindRecovered Kind = "recovered"
 	KindRewrap    Kind = "rewrap"
+	KindLogKeys   Kind = "logkeys"
 	KindShare     Kind = "share"
 	KindRevoke    Kind = "revoke"
 	KindAccess    Kind = "access"
@@ -157,6 +158,19 @@ type Rewrap struct {
 	Bag     Hash   `json:"bag"`
 	By      string `json:"by"`
 }
+
+// LogKeys names the file that holds the log's own keys of a segment: as its recorder
+// left it, or made anew for other readers.
+type LogKeys struct {
+	SID     ID     `json:"sid"`
+	Segment int    `json:"segment"`
+	Keys    Hash   `json:"keys"`
+	By      string `json:"by"`
+}
+
+// ToLog is the addressee of the share that keeps a session's log readable when its
+// recording is erased.
+const ToLog = "log"
 
 // Share lets somebody see some tracks of a session, for a time.
 type Share struct {
@@ -309,6 +323,7 @@ func (Heartbeat) Kind() Kind { return KindHeartbeat }
 func (Closed) Kind() Kind    { return KindClosed }
 func (Recovered) Kind() Kind { return KindRecovered }
 func (Rewrap) Kind() Kind    { return KindRewrap }
+func (LogKeys) Kind() Kind   { return KindLogKeys }
 func (Share) Kind() Kind     { return KindShare }
 func (Revoke) Kind() Kind    { return KindRevoke }
 func (Access) Kind() Kind    { return KindAccess }

@@ -90,7 +90,7 @@ func TestLeavesRefused(t *testing.T) {
 			t.Errorf("%s: %v, %v", later, l, err)
 		}
 	}
-	for _, l := range []Leaf{Genesis{"a b"}, Genesis{""}, Policy{}, Opened{}, Heartbeat{}, Closed{}, Recovered{}, Rewrap{}, Share{}, Revoke{}, Access{}, Search{}, Search{By: "a"}, Search{By: "a", SIDs: []ID{{2}, {1}}}, Search{By: "a", SIDs: []ID{{1}, {1}}}, Hold{}, Release{},
+	for _, l := range []Leaf{Genesis{"a b"}, Genesis{""}, Policy{}, Opened{}, Heartbeat{}, Closed{}, Recovered{}, Rewrap{}, LogKeys{}, Share{}, Revoke{}, Access{}, Search{}, Search{By: "a"}, Search{By: "a", SIDs: []ID{{2}, {1}}}, Search{By: "a", SIDs: []ID{{1}, {1}}}, Hold{}, Release{},
 		Erase{}, Shred{}, Purge{Segment: -1}, Rotation{}, Witness{}, Timestamp{}, Admin{}, Unknown{"x", `{}`},
 		Share{By: "a", To: "b", FromMS: 2, ToMS: 1}, Policy{2, testHash(1), Hash{}, testHash(1)}, Heartbeat{make([]Head, 2)}} {
 		if b, err := MarshalLeaf(l, time.UnixMilli(5)); err == nil {

@@ -115,6 +115,10 @@ func (l Rewrap) check() error {
 	return errors.Join(segment(l.Segment), some("bag", l.Bag), code("by", l.By))
 }
 
+func (l LogKeys) check() error {
+	return errors.Join(segment(l.Segment), some("keys", l.Keys), code("by", l.By))
+}
+
 func (l Share) check() error {
 	err := errors.Join(code("by", l.By), code("to", l.To), l.Tracks.check(), number("time", l.FromMS, l.ToMS, l.Until))
 	if l.FromMS > l.ToMS {

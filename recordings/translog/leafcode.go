@@ -135,7 +135,7 @@ func parseUnknown(entry []byte, pre preamble) (Leaf, error) {
 // readers of the known kinds.
 var readers = map[Kind]func([]byte) (Leaf, error){
 	KindGenesis: read[Genesis], KindPolicy: read[Policy], KindOpened: read[Opened], KindHeartbeat: read[Heartbeat],
-	KindClosed: read[Closed], KindRecovered: read[Recovered], KindRewrap: read[Rewrap], KindShare: read[Share],
+	KindClosed: read[Closed], KindRecovered: read[Recovered], KindRewrap: read[Rewrap], KindLogKeys: read[LogKeys], KindShare: read[Share],
 	KindRevoke: read[Revoke],
 	KindAccess: read[Access], KindSearch: read[Search], KindHold: read[Hold], KindRelease: read[Release], KindErase: read[Erase],
 	KindShred: read[Shred], KindPurge: read[Purge], KindRotation: read[Rotation], KindWitness: read[Witness],

@@ -19,6 +19,7 @@ type ledger struct {
 	order     []Segment // as they were opened
 	holds     map[ID]ID // hold → session, of those in force
 	shares    map[ID]ID // share → session
+	logs      map[ID]ID // share to the log → session
 	erasures  map[ID]*erasure
 	policy    Policy
 	stamps    []Stamped
@@ -42,7 +43,7 @@ type erasure struct {
 }
 
 func newLedger() *ledger {
-	return &ledger{segments: map[Segment]*segmentState{}, holds: map[ID]ID{}, shares: map[ID]ID{}, erasures: map[ID]*erasure{}}
+	return &ledger{segments: map[Segment]*segmentState{}, holds: map[ID]ID{}, shares: map[ID]ID{}, logs: map[ID]ID{}, erasures: map[ID]*erasure{}}
 }
 
 func (d *ledger) add(r *AuditReport, index uint64, l Leaf, at time.Time) {
@@ -91,10 +92,16 @@ func (d *ledger) add(r *AuditReport, index uint64, l Leaf, at time.Time) {
 		}
 	case Share:
 		d.shares[l.ID] = l.SID
+		if l.To == ToLog {
+			d.logs[l.ID] = l.SID
+		}
 		d.known(l.SID)
 	case Revoke:
 		if sid, shared := d.shares[l.ID]; !shared || sid != l.SID {
 			bad("share %s of session %s is revoked and was never made", l.ID, l.SID)
+		}
+		if _, log := d.logs[l.ID]; log && d.held(l.SID) {
+			bad("the keys of the log of session %s are destroyed under a legal hold", l.SID)
 		}
 	case Access:
 		d.known(l.SID)
@@ -104,7 +111,19 @@ func (d *ledger) add(r *AuditReport, index uint64, l Leaf, at time.Time) {
 		}
 	case Rewrap:
 		d.known(l.SID)
+	case LogKeys:
+		d.known(l.SID)
 	}
+}
+
+// held: a legal hold is in force.
+func (d *ledger) held(sid ID) bool {
+	for _, of := range d.holds {
+		if of == sid {
+			return true
+		}
+	}
+	return false
 }
 
 // known counts leaves about sessions that were recorded before there was a log.

@@ -220,6 +220,8 @@ func sessions(l Leaf) (ids []ID, any bool) {
 		return []ID{l.SID}, true
 	case Rewrap:
 		return []ID{l.SID}, true
+	case LogKeys:
+		return []ID{l.SID}, true
 	case Share:
 		return []ID{l.SID}, true
 	case Revoke:

@@ -26,9 +26,6 @@ type anchor struct {
 	log      string       // what became of it; "": there is none
 }
 
-// toLog is the addressee of that share.
-const toLog = "log"
-
 type proven struct {
 	opened *translog.Opened
 	closed *translog.Closed // a recovered one too
@@ -103,7 +100,7 @@ func (a *anchor) take(l translog.Leaf, at time.Time) {
 		p := a.segment(l.Segment)
 		p.gone, p.purged = fmt.Sprintf("it was deleted on %s by a decision that the log holds", on), true
 	case translog.Share:
-		if l.To == toLog {
+		if l.To == translog.ToLog {
 			a.apart, a.log = l.ID, "the keys of its events were kept apart: whoever has them reads the log, and nothing else"
 		}
 	case translog.Revoke:

@@ -53,8 +53,9 @@ func (e *Evidence) bagsWaiting(s segment) []string {
 }
 
 // destroyedAt asks the witnesses whether they destroyed the bags of these segments,
-// each as its leaf decided, and returns the names of those that did not say so.
-func (e *Evidence) destroyedAt(ctx context.Context, rows []segmentRow) ([]string, error) {
+// each as its leaf decided, and, where leaf ended revoked them, the keys of their
+// events. It returns the names of those that did not say so.
+func (e *Evidence) destroyedAt(ctx context.Context, rows []segmentRow, ended *uint64) ([]string, error) {
 	var names []string
 	for _, w := range e.witnesses.all {
 		for _, r := range rows {
@@ -65,7 +66,11 @@ func (e *Evidence) destroyedAt(ctx context.Context, rows []segmentRow) ([]string
 			gone := false
 			if r.Shred != nil {
 				one, cancel := context.WithTimeout(ctx, bagPatience)
-				gone, err = w.uplink.Gone(one, mirror.Segment{Session: recordings.SessionID(s.id), Number: s.number}, *r.Shred)
+				at := mirror.Segment{Session: recordings.SessionID(s.id), Number: s.number}
+				gone, err = w.uplink.Gone(one, at, *r.Shred)
+				if err == nil && gone && ended != nil && r.LogKeys != nil {
+					gone, err = w.uplink.LogGone(one, at, *ended)
+				}
 				cancel()
 			}
 			if err != nil || !gone {

@@ -11,6 +11,7 @@ import (
 	"github.com/uptrace/bun"
 
 	"consento/broker/internal/access"
+	"consento/broker/internal/ops"
 	"consento/recordings/translog"
 )
 
@@ -41,6 +42,8 @@ func entryOf(l numbered) *entryRow {
 	case translog.Recovered:
 		row.SID, row.What = leaf.SID.String(), leaf.Reason
 	case translog.Rewrap:
+		row.SID, row.ByID = leaf.SID.String(), leaf.By
+	case translog.LogKeys:
 		row.SID, row.ByID = leaf.SID.String(), leaf.By
 	case translog.Share:
 		row.SID, row.ByID, row.What, row.Body = leaf.SID.String(), leaf.By, leaf.To, leaf.Body.String()
@@ -114,7 +117,7 @@ func (e *Evidence) Trail(ctx context.Context, by access.Account, q TrailQuery) (
 	case q.Session != "":
 		s = s.Where("(sid = ? OR number IN (SELECT number FROM log_searched WHERE log_searched.sid = ?))", q.Session, q.Session)
 	case q.Kind == "":
-		s = s.Where("kind NOT IN ('opened', 'closed', 'recovered')").Where("NOT (kind = 'share' AND what = ?)", ToLog) // that a log is kept
+		s = s.Where("kind NOT IN ('opened', 'closed', 'recovered')").Where("NOT (kind = 'share' AND what = ? OR kind = 'logkeys' AND by_id = ?)", ToLog, ops.ByBroker) // that a log is kept
 	}
 	if q.Kind != "" {
 		s = s.Where("kind = ?", q.Kind)

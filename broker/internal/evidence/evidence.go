@@ -113,7 +113,7 @@ func Open(ctx context.Context, c Config) (*Evidence, error) {
 	if err := errors.Join(e.policies.open(), e.catchUp(ctx), e.takePolicies(ctx)); err != nil {
 		return nil, errors.Join(fmt.Errorf("evidence: %w", err), log.Close())
 	}
-	for _, begin := range []func(context.Context) error{e.dropOrphans, e.destroyAgain, e.openWitnesses, e.openClock, e.finishErasures} {
+	for _, begin := range []func(context.Context) error{e.dropOrphans, e.destroyAgain, e.nameLogKeys, e.openWitnesses, e.openClock, e.finishErasures} {
 		if err := begin(ctx); err != nil {
 			return nil, errors.Join(err, e.witnesses.close(), log.Close())
 		}

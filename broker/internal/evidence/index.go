@@ -27,6 +27,7 @@ type segmentRow struct {
 	Tracks  uint64  // bit n: track n has content
 	Shred   *uint64 // leaf of the destruction of its key bag
 	Purged  *uint64 // leaf of the deletion of its file
+	LogKeys *uint64 // leaf that names the file of the log's own keys last
 	Summary *int64  // where its last summary lies in the file; -1: it has none, nil: not looked for
 }
 
@@ -149,6 +150,8 @@ func takeLeaf(ctx context.Context, tx bun.Tx, l numbered) error {
 		return set(leaf.SID, leaf.Segment, "shred")
 	case translog.Purge:
 		return set(leaf.SID, leaf.Segment, "purged")
+	case translog.LogKeys:
+		return set(leaf.SID, leaf.Segment, "log_keys")
 	}
 	return nil
 }

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/uptrace/bun"
@@ -16,12 +17,13 @@ import (
 	"consento/broker/internal/access"
 	"consento/broker/internal/ops"
 	"consento/recordings"
+	"consento/recordings/mirror"
 	"consento/recordings/translog"
 )
 
 // ToLog is the addressee of the share that keeps a session's log readable when its
 // recording is erased: those who may read the recording, for its events alone.
-const ToLog = "log"
+const ToLog = translog.ToLog
 
 // logTracks is what the log is.
 var logTracks = translog.Tracks{int(recordings.TrackEvents)}
@@ -81,7 +83,7 @@ func (e *Evidence) KeepLogKeys(ctx context.Context, id recordings.SessionID, num
 	if err != nil || row.ID == "" || row.Gone > 0 {
 		return err
 	}
-	if err := replaceFile(e.logKeysPath(segment{translog.ID(id), number}), keys); err != nil {
+	if err := replaceKeys(e.logKeysPath(segment{translog.ID(id), number}), keys); err != nil {
 		return fmt.Errorf("evidence: log keys: %w", err)
 	}
 	return nil
@@ -89,6 +91,94 @@ func (e *Evidence) KeepLogKeys(ctx context.Context, id recordings.SessionID, num
 
 func (e *Evidence) logKeysPath(s segment) string {
 	return filepath.Join(e.config.Bags, fmt.Sprintf("%s-%d%s", s.id, s.number, logKeysFile))
+}
+
+// replaceKeys puts a file of keys in its place, on the disk; what was there stays
+// until the new one is whole.
+func replaceKeys(path string, b []byte) error {
+	f, err := os.OpenFile(path+".new", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(b)
+	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	if err := os.Rename(path+".new", path); err != nil {
+		return err
+	}
+	dir, err := os.Open(filepath.Dir(path))
+	if err != nil {
+		return err
+	}
+	return errors.Join(dir.Sync(), dir.Close())
+}
+
+// keptLeaf names the keys of a segment's events as its recorder left them; none where
+// none are kept.
+func (e *Evidence) keptLeaf(ctx context.Context, s segment) ([]translog.Leaf, error) {
+	row, err := e.logKeysOf(ctx, s.id)
+	if err != nil || row.ID == "" || row.Gone > 0 {
+		return nil, err
+	}
+	b, err := os.ReadFile(e.logKeysPath(s))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("evidence: log keys: %w", err)
+	}
+	return []translog.Leaf{translog.LogKeys{SID: s.id, Segment: s.number, Keys: translog.Hash(sha256.Sum256(b)), By: ops.ByBroker}}, nil
+}
+
+// nameLogKeys puts those on the log that an older broker kept without naming them.
+func (e *Evidence) nameLogKeys(ctx context.Context) error {
+	var rows []segmentRow
+	err := e.config.Database.NewSelect().Model(&rows).Where("closed IS NOT NULL").Where("log_keys IS NULL").
+		Where("EXISTS (SELECT 1 FROM log_keys AS k WHERE k.sid = segment_row.sid AND k.gone = 0)").Order("opened").Scan(ctx)
+	if err != nil {
+		return fmt.Errorf("evidence: log keys: %w", err)
+	}
+	for batch := range slices.Chunk(rows, followBatch) {
+		var leaves []translog.Leaf
+		for _, row := range batch {
+			s, err := row.name()
+			if err != nil {
+				return fmt.Errorf("evidence: log keys: %w", err)
+			}
+			leaf, err := e.keptLeaf(ctx, s)
+			if err != nil {
+				return err
+			}
+			leaves = append(leaves, leaf...)
+		}
+		if len(leaves) == 0 {
+			continue
+		}
+		if _, err := e.add(ctx, leaves...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// keptLogs are the segments whose keys of events are kept and named by the log.
+func (e *Evidence) keptLogs(ctx context.Context) ([]mirror.Segment, error) {
+	var rows []segmentRow
+	err := e.config.Database.NewSelect().Model(&rows).Where("log_keys IS NOT NULL").
+		Where("EXISTS (SELECT 1 FROM log_keys AS k WHERE k.sid = segment_row.sid AND k.gone = 0)").Scan(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("evidence: log keys: %w", err)
+	}
+	all := make([]mirror.Segment, len(rows))
+	for i, row := range rows {
+		s, err := row.name()
+		if err != nil {
+			return nil, fmt.Errorf("evidence: log keys: %w", err)
+		}
+		all[i] = mirror.Segment{Session: recordings.SessionID(s.id), Number: s.number}
+	}
+	return all, nil
 }
 
 // logKeysOf returns the zero row for a session that has none.
@@ -145,6 +235,17 @@ func (e *Evidence) endLog(ctx context.Context, sid translog.ID, by string) error
 		return fmt.Errorf("evidence: log keys: %w", err)
 	}
 	return e.keepProof(ctx, sid, false)
+}
+
+// logEnded is the leaf that revoked the keys of a session's events; nil: none did.
+func (e *Evidence) logEnded(ctx context.Context, sid translog.ID) (*uint64, error) {
+	var last *uint64
+	err := e.config.Database.NewSelect().Table("log_entries").ColumnExpr("MAX(number)").Where("sid = ?", sid.String()).
+		Where("kind = 'revoke'").Where("what = ?", ToLog).Scan(ctx, &last)
+	if err != nil {
+		return nil, fmt.Errorf("evidence: log keys: %w", err)
+	}
+	return last, nil
 }
 
 // endLogs destroys those whose period is over, of recordings that are erased: that

@@ -103,7 +103,7 @@ func TestLogOutlivesRecording(t *testing.T) {
 	if exists(t, path) || len(n.rows(t, id)) != 0 {
 		t.Errorf("what is left: %v", n.rows(t, id))
 	}
-	if got := n.told(t, must(n.e.Receipt(t.Context(), id))(t)); got != "opened share closed erase erase erase shred revoke purge" {
+	if got := n.told(t, must(n.e.Receipt(t.Context(), id))(t)); got != "opened share closed logkeys erase erase erase shred revoke purge" {
 		t.Errorf("proof: %s", got)
 	}
 
@@ -136,7 +136,7 @@ func TestErasureTakesLog(t *testing.T) {
 	if r := must(n.e.Session(t.Context(), auditor, id))(t); !r.Shredded || r.LogKept || r.Parts[0].Log {
 		t.Errorf("%+v", r)
 	}
-	if got := n.told(t, must(n.e.Receipt(t.Context(), id))(t)); got != "opened share closed erase erase erase shred revoke" {
+	if got := n.told(t, must(n.e.Receipt(t.Context(), id))(t)); got != "opened share closed logkeys erase erase erase shred revoke" {
 		t.Errorf("proof: %s", got)
 	}
 	n.audit(t)

@@ -57,7 +57,7 @@ func (e *Evidence) proofOf(ctx context.Context, id translog.ID) (proof []byte, w
 	}
 	var decided []uint64
 	err = e.config.Database.NewSelect().Table("log_entries").Column("number").Where("sid = ?", id.String()).
-		Where("(kind IN ('rewrap', 'erase', 'shred', 'purge') OR kind IN ('share', 'revoke') AND what = ?)", ToLog).Scan(ctx, &decided)
+		Where("(kind IN ('rewrap', 'logkeys', 'erase', 'shred', 'purge') OR kind IN ('share', 'revoke') AND what = ?)", ToLog).Scan(ctx, &decided)
 	if err != nil {
 		return nil, false, fmt.Errorf("evidence: proof: %w", err)
 	}

@@ -139,14 +139,20 @@ func way(class recordings.Class, ids []string) string {
 }
 
 // Outdated says which segments of a session let others read than the policy in
-// force names: their bags are to be wrapped anew.
+// force names: their bags, or the keys of their log, are to be wrapped anew.
 func (e *Evidence) Outdated(ctx context.Context, by access.Account, id string) ([]int, error) {
 	f, sid, err := e.fact(ctx, by, id)
 	if err != nil {
 		return nil, err
 	}
-	if _, ok := e.Policy(); !ok {
+	policy, ok := e.Policy()
+	if !ok {
 		return nil, nil
+	}
+	want, _ := waysOf(policy.Policy, f.Team, f.Territory) // nobody: all is outdated
+	kept, err := e.logKeysOf(ctx, sid)
+	if err != nil {
+		return nil, err
 	}
 	rows, err := e.index.session(ctx, sid)
 	if err != nil {
@@ -154,14 +160,18 @@ func (e *Evidence) Outdated(ctx context.Context, by access.Account, id string) (
 	}
 	var all []int
 	for _, row := range rows {
-		bag, err := recordings.ReadBag(e.bagPath(segment{sid, row.Segment}))
-		if errors.Is(err, fs.ErrNotExist) {
-			continue
-		}
-		if err != nil {
+		s := segment{sid, row.Segment}
+		bag, err := recordings.ReadBag(e.bagPath(s))
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return nil, fmt.Errorf("evidence: %w", err)
 		}
-		if e.complete(bag, f.Team, f.Territory) != nil {
+		outdated := err == nil && e.complete(bag, f.Team, f.Territory) != nil
+		if !outdated && kept.ID != "" && kept.Gone == 0 && row.Closed != nil {
+			if _, outdated, err = e.logWrapping(s, want); err != nil {
+				return nil, err
+			}
+		}
+		if outdated {
 			all = append(all, row.Segment)
 		}
 	}

@@ -18,7 +18,8 @@ const (
 	rewrapLook  = 2000 // looked at for them
 )
 
-// Wrapping is a key bag that lets others read than the policy in force names.
+// Wrapping is a key bag that lets others read than the policy in force names, or the
+// keys of a log.
 type Wrapping struct {
 	Session         string
 	Segment         int
@@ -26,6 +27,7 @@ type Wrapping struct {
 	Team, Territory string
 	Commit          [32]byte // to the key inside, as OPEN has it
 	Bag             []byte   // nil: it is missing or damaged
+	Log             bool     // it is the keys of the segment's events, a share; no Commit
 }
 
 type wrappingRow struct {
@@ -34,6 +36,8 @@ type wrappingRow struct {
 	Issued    int64
 	Team      string
 	Territory string
+	Bagged    bool // not erased
+	Kept      bool // the keys of its events are kept
 }
 
 // wrappings looks through the key bags behind a place, in a fixed order, until it has
@@ -48,35 +52,67 @@ func (e *Evidence) wrappings(ctx context.Context, by access.Account, after place
 	}
 	// Whom the policy names is worked out once for each team: that takes longer than a bag.
 	wanted := map[[2]string][]string{}
-	good := func(bag recordings.Bag, row wrappingRow) bool {
+	ways := func(row wrappingRow) []string {
 		team := [2]string{row.Team, row.Territory}
 		want, known := wanted[team]
 		if !known {
 			want, _ = waysOf(policy.Policy, row.Team, row.Territory) // nobody: every bag is outdated
 			wanted[team] = want
 		}
+		return want
+	}
+	good := func(bag recordings.Bag, row wrappingRow) bool {
+		want := ways(row)
 		return want != nil && hasWays(bag, want, policy.Customer)
 	}
 	var rows []wrappingRow
 	q := e.config.Database.NewSelect().TableExpr("session_facts AS fact").Join("JOIN log_segments AS part ON part.sid = fact.id").
-		ColumnExpr("fact.id, part.segment, fact.issued, fact.team, fact.territory").Where("part.shred IS NULL").
+		ColumnExpr("fact.id, part.segment, fact.issued, fact.team, fact.territory, part.shred IS NULL AS bagged").
+		ColumnExpr("part.closed IS NOT NULL AND EXISTS (SELECT 1 FROM log_keys AS k WHERE k.sid = part.sid AND k.gone = 0) AS kept").
+		Where("(part.shred IS NULL OR EXISTS (SELECT 1 FROM log_keys AS k WHERE k.sid = part.sid AND k.gone = 0))").
 		Where("(fact.id > ? OR (fact.id = ? AND part.segment > ?))", after.session, after.session, after.segment)
 	if err := visible(q, by).OrderExpr("fact.id, part.segment").Limit(rewrapLook).Scan(ctx, &rows); err != nil {
 		return nil, place{}, fmt.Errorf("evidence: rewrap: %w", err)
 	}
 	for i, row := range rows {
-		w, outdated, err := e.wrapping(row, good)
+		some, err := e.outdatedOf(row, ways, good)
 		if err != nil {
 			return nil, place{}, err
 		}
-		if outdated {
-			found = append(found, w)
-		}
-		if more := i < len(rows)-1 || len(rows) == rewrapLook; more && (len(found) == most || i == len(rows)-1) {
+		found = append(found, some...)
+		if more := i < len(rows)-1 || len(rows) == rewrapLook; more && (len(found) >= most || i == len(rows)-1) {
 			return found, place{row.ID, row.Segment}, nil
 		}
 	}
 	return found, place{}, nil
+}
+
+// outdatedOf is what of a segment is to be wrapped anew: key bag, keys of events, both
+// or none.
+func (e *Evidence) outdatedOf(row wrappingRow, ways func(wrappingRow) []string, good func(recordings.Bag, wrappingRow) bool) (found []Wrapping, err error) {
+	if row.Bagged {
+		w, outdated, err := e.wrapping(row, good)
+		if err != nil {
+			return nil, err
+		}
+		if outdated {
+			found = append(found, w)
+		}
+	}
+	if row.Kept {
+		sid, err := translog.ParseID(row.ID)
+		if err != nil {
+			return nil, fmt.Errorf("evidence: rewrap: %w", err)
+		}
+		keys, outdated, err := e.logWrapping(segment{sid, row.Segment}, ways(row))
+		if err != nil {
+			return nil, err
+		}
+		if outdated {
+			found = append(found, Wrapping{Session: row.ID, Segment: row.Segment, Started: moment(row.Issued), Team: row.Team, Territory: row.Territory, Bag: keys, Log: true})
+		}
+	}
+	return found, nil
 }
 
 func (e *Evidence) wrapping(row wrappingRow, good func(recordings.Bag, wrappingRow) bool) (w Wrapping, outdated bool, err error) {

@@ -122,11 +122,18 @@ func (e *Evidence) Closed(ctx context.Context, path string) error {
 	} else {
 		leaves = append(leaves, translog.Closed{SID: s.id, Segment: s.number, N: report.Head.N, Root: report.Head.Root, Bytes: size, SHA256: sum, Cosigned: report.Cosigned})
 	}
-	if _, err = e.add(ctx, leaves...); err != nil {
+	kept, err := e.keptLeaf(ctx, s)
+	if err == nil {
+		_, err = e.add(ctx, append(leaves, kept...)...)
+	}
+	if err != nil {
 		e.late(s, true)
 		return err
 	}
 	e.late(s, false)
+	if len(kept) > 0 {
+		e.witnesses.logKept(s)
+	}
 	return e.withRoom(func() error {
 		return errors.Join(e.index.tracks(ctx, s, report.Tracks), e.index.summary(ctx, s, summary), e.keepProof(ctx, s.id, false))
 	})

@@ -12,7 +12,7 @@ import (
 	"consento/recordings/translog"
 )
 
-// shred destroys the key bags of an approved erasure: on this machine before it
+// shred destroys the keys of an approved erasure: on this machine before it
 // returns, and it asks the witnesses, who follow the log, whether they did. It may be
 // done again, and is until all have. The caller holds deciding.
 func (e *Evidence) shred(ctx context.Context, row *erasureRow) error {
@@ -29,7 +29,13 @@ func (e *Evidence) shred(ctx context.Context, row *erasureRow) error {
 	if err != nil {
 		return err
 	}
-	waits, err := e.destroyedAt(ctx, rows)
+	var ended *uint64 // the log goes later, or went earlier: it is not waited for
+	if row.Scope != eraseContents {
+		if ended, err = e.logEnded(ctx, sid); err != nil {
+			return err
+		}
+	}
+	waits, err := e.destroyedAt(ctx, rows, ended)
 	if err != nil || len(waits) > 0 {
 		return err
 	}

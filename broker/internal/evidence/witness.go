@@ -106,7 +106,7 @@ func (e *Evidence) openWitnesses(context.Context) error {
 func (e *Evidence) addWitness(name string, key ed25519.PublicKey, target mirror.Target) error {
 	since, signed := e.unsigned(name, key)
 	uplink, err := mirror.NewUplink(mirror.UplinkConfig{
-		Target: target, Key: key, Log: e.log, Dir: e.config.Recordings, BagDir: e.config.Bags, Since: since, Signed: signed, Now: e.config.Now,
+		Target: target, Key: key, Log: e.log, Dir: e.config.Recordings, BagDir: e.config.Bags, Logs: e.keptLogs, Since: since, Signed: signed, Now: e.config.Now,
 		Cosigned: e.log.SetCosigned, Logger: e.config.Logger.With(slog.String("witness", name)),
 		Countersigned: func(s mirror.Segment, cosignature []byte, final bool) error {
 			return e.countersigned(name, s, cosignature, final)

@@ -33,6 +33,7 @@ func (w *Web) custodyRoutes() map[string]http.Handler {
 		routes["/audit/rewrap"] = w.staff(w.auditAction(w.showRewrap), nil)
 		routes["/audit/rewrap/next"] = w.staff(w.auditAction(backToRewrap), w.auditAction(w.nextBags))
 		routes["/audit/rewrap/{id}/{n}"] = w.staff(w.auditAction(backToRewrap), w.auditAction(w.takeBag))
+		routes["/audit/rewrap/{id}/{n}/log"] = w.staff(w.auditAction(backToRewrap), w.auditAction(w.takeLogKeys))
 	}
 	return routes
 }

@@ -21,6 +21,8 @@ type Rewraps interface {
 	NextBags(ctx context.Context, by access.Account, after string) ([]evidence.Wrapping, string, error)
 	// Rewrap takes one. Errors: evidence.ErrBag, recordings.ErrMalformed, evidence.ErrShredded, evidence.ErrNotFound.
 	Rewrap(ctx context.Context, by access.Account, id string, segment int, bag []byte) error
+	// RewrapLog takes keys of a segment's log. Errors: those of Rewrap, evidence.ErrGoesOn.
+	RewrapLog(ctx context.Context, by access.Account, id string, segment int, keys []byte) error
 }
 
 // rewrapPage is the data of the template "audit-rewrap".
@@ -52,6 +54,7 @@ type wrappingJSON struct {
 	Territory string `json:"territory"`
 	Commit    string `json:"commit"`
 	Bag       string `json:"bag"` // "": missing or damaged
+	Log       bool   `json:"log"` // it is the keys of the part's log
 }
 
 func (w *Web) showRewrap(rw http.ResponseWriter, r *http.Request, by access.Account) error {
@@ -93,7 +96,7 @@ func (w *Web) nextBags(rw http.ResponseWriter, r *http.Request, by access.Accoun
 		Next  string         `json:"next"`
 	}{[]wrappingJSON{}, next}
 	for _, b := range found {
-		answer.Items = append(answer.Items, wrappingJSON{b.Session, b.Segment, minute(p, b.Started), b.Team, b.Territory, hex.EncodeToString(b.Commit[:]), string(b.Bag)})
+		answer.Items = append(answer.Items, wrappingJSON{b.Session, b.Segment, minute(p, b.Started), b.Team, b.Territory, hex.EncodeToString(b.Commit[:]), string(b.Bag), b.Log})
 	}
 	rw.Header().Set("Content-Type", "application/json")
 	return json.NewEncoder(rw).Encode(answer)
@@ -102,6 +105,15 @@ func (w *Web) nextBags(rw http.ResponseWriter, r *http.Request, by access.Accoun
 // takeBag takes one that was wrapped anew: 204, or 422 when it is not as the policy
 // in force says.
 func (w *Web) takeBag(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+	return w.takeWrapped(rw, r, by, w.rewraps.Rewrap)
+}
+
+// takeLogKeys takes keys of a log.
+func (w *Web) takeLogKeys(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+	return w.takeWrapped(rw, r, by, w.rewraps.RewrapLog)
+}
+
+func (w *Web) takeWrapped(rw http.ResponseWriter, r *http.Request, by access.Account, take func(ctx context.Context, by access.Account, id string, segment int, bag []byte) error) error {
 	n, err := segmentNumber(r)
 	if err != nil {
 		return err
@@ -110,7 +122,7 @@ func (w *Web) takeBag(rw http.ResponseWriter, r *http.Request, by access.Account
 	if err != nil {
 		return errForm
 	}
-	err = w.rewraps.Rewrap(r.Context(), by, r.PathValue("id"), n, bag)
+	err = take(r.Context(), by, r.PathValue("id"), n, bag)
 	if errors.Is(err, evidence.ErrBag) || errors.Is(err, recordings.ErrMalformed) {
 		w.log.WarnContext(r.Context(), "key bag refused", "session", r.PathValue("id"), "segment", n, "err", err)
 		http.Error(rw, "refused", http.StatusUnprocessableEntity)

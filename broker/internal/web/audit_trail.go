@@ -40,7 +40,7 @@ type trailRow struct {
 }
 
 // trailKinds are the kinds that one looks for, as leaves of the log have them.
-var trailKinds = []string{"admin", "access", "search", "share", "revoke", "hold", "release", "erase", "shred", "purge", "rewrap", "rotation", "witness", "timestamp", "policy", "opened", "closed", "recovered"}
+var trailKinds = []string{"admin", "access", "search", "share", "revoke", "hold", "release", "erase", "shred", "purge", "rewrap", "logkeys", "rotation", "witness", "timestamp", "policy", "opened", "closed", "recovered"}
 
 // trailAction is action for a page of who may read the trail.
 func (w *Web) trailAction(do func(http.ResponseWriter, *http.Request, access.Account) error) action {

@@ -326,6 +326,11 @@ func TestCustodyInChromium(t *testing.T) {
 		s.agrees(path)
 	}
 
+	log := s.erasedLog("Service desk")
+	if err := s.opensLog(log, hers); err != nil {
+		t.Errorf("Eva, the log: %v", err)
+	}
+
 	// All auditors' keys are lost: a new one, a policy that names it alone, two sheets.
 	fresh := s.kept(dino, "New laptop")
 	b.open("/audit/policy", "#draft:not([hidden])")
@@ -353,6 +358,15 @@ func TestCustodyInChromium(t *testing.T) {
 		}
 		s.agrees(path)
 	}
+	for who, c := range map[string]struct {
+		ids  []recordings.Identity
+		want bool
+	}{"the new key": {[]recordings.Identity{fresh}, true}, "two sheets": {[]recordings.Identity{escrow[2], escrow[1]}, true}, "who is no longer named": {[]recordings.Identity{hers}, false}} {
+		if err := s.opensLog(log, c.ids...); (err == nil) != c.want {
+			t.Errorf("the log, by %s: %v", who, err)
+		}
+	}
+	s.agrees(log)
 	for _, secret := range []string{passphrase, rootPassphrase} {
 		s.neverSent("a passphrase", secret)
 		s.neverSent("a passphrase", strings.ReplaceAll(secret, " ", "+"))
@@ -398,7 +412,7 @@ func (b *chromium) restore(sheets []string) {
 		b.t.Error("what was typed still stands there")
 	}
 	b.click("#go")
-	b.until(`document.querySelector("#said").textContent.startsWith("3 of 4") && document.querySelector("#said").textContent.includes("That is all")`)
+	b.until(`document.querySelector("#said").textContent.startsWith("4 of 5") && document.querySelector("#said").textContent.includes("That is all")`)
 }
 
 // TestCustodyPagesInChromium looks at the pages in every language.

@@ -125,7 +125,46 @@ func (s *safe) neverSent(what, secret string) {
 }
 
 // record makes a session under the policy in force, and says where it lies.
-func (s *safe) record(team string) string {
+func (s *safe) record(team string) string { return s.made(team, false) }
+
+// erasedLog makes a session whose recording was erased and whose log was not.
+func (s *safe) erasedLog(team string) string {
+	s.t.Helper()
+	path := s.made(team, true)
+	id, ctx := filepath.Base(path)[:32], s.t.Context()
+	s.check(s.AskErasure(ctx, access.Account{ID: "vera", Name: "Vera", Role: access.Auditor}, id, "time is over", true))
+	officer := access.Account{ID: "paola", Name: "Paola", Role: access.DPO}
+	asked, err := s.Erasures(ctx, officer)
+	s.check(err)
+	s.check(s.DecideErasure(ctx, officer, asked[0].ID, true, "yes"))
+	return path
+}
+
+// opensLog says whether identities read the log of a session together.
+func (s *safe) opensLog(path string, ids ...recordings.Identity) error {
+	keys, err := recordings.ReadShare(strings.TrimSuffix(path, ".rec") + ".logkeys")
+	if err != nil {
+		return err
+	}
+	session, err := recordings.OpenShared(path, keys, time.Now(), recordings.ByIdentity(ids...))
+	if err != nil {
+		return err
+	}
+	defer session.Close()
+	read := 0
+	_, err = session.Read(recordings.ScanOptions{}, func(i recordings.Item) error {
+		if read++; i.Track != recordings.TrackEvents {
+			return fmt.Errorf("a record of track %v", i.Track)
+		}
+		return nil
+	})
+	if err == nil && read != 1 {
+		err = fmt.Errorf("%d events", read)
+	}
+	return err
+}
+
+func (s *safe) made(team string, log bool) string {
 	s.t.Helper()
 	policy, ok := s.Policy()
 	if !ok {
@@ -140,6 +179,15 @@ func (s *safe) record(team string) string {
 	_, err = s.Opened(s.t.Context(), w.Path(), w.Head())
 	s.check(err)
 	s.check(w.Append(recordings.TrackChat, 0, time.Second, 0, []byte(`{"from":"Anna Rossi","text":"secret words"}`)))
+	s.check(w.Append(recordings.TrackEvents, 0, time.Second, 0, []byte(`{"code":"session.issued","at_ms":0}`)))
+	if log {
+		terms, err := s.PromiseLog(s.t.Context(), w.Open().Session)
+		s.check(err)
+		terms.To = time.Minute
+		keys, err := w.ShareAmong(terms, stanzas...)
+		s.check(err)
+		s.check(s.KeepLogKeys(s.t.Context(), w.Open().Session, 0, keys))
+	}
 	_, err = w.Close()
 	s.check(err)
 	s.check(s.Closed(s.t.Context(), w.Path()))

@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"consento/broker/internal/access"
+	"consento/broker/internal/evidence"
 	"consento/protocol/lang"
 	"consento/recordings/translog"
 )
@@ -33,6 +34,9 @@ func bodyLimit(path string) int64 {
 	}
 	if strings.HasPrefix(path, "/audit/sessions/") && strings.HasSuffix(path, "/share") {
 		return 8 << 20 // the keys of up to 64 segments
+	}
+	if strings.HasPrefix(path, "/audit/rewrap/") && strings.HasSuffix(path, "/log") {
+		return evidence.MaxLogKeys
 	}
 	return maxForm
 }

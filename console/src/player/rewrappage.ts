@@ -11,6 +11,7 @@ import { Kem, readSheet } from "./keytext";
 import { readPolicy, type SignedPolicy, ways } from "./policyfile";
 import { knownRoot, rememberRoot } from "./pin";
 import { Problem } from "./problem";
+import { rewrapLog } from "./share";
 import { type LockedKey, Unlock } from "./unlock";
 import { say, speak } from "./words";
 import { wrapBag } from "./wrap";
@@ -23,6 +24,7 @@ interface Item {
   territory: string;
   commit: string;
   bag: string; // "": missing or damaged
+  log: boolean; // it is the keys of the part's log
 }
 
 const data = dataOf<{ file: string; total: number; keys: LockedKey[]; texts: Record<string, string> }>("rewrap-data");
@@ -67,8 +69,13 @@ async function wrapOne(item: Item, policy: SignedPolicy): Promise<boolean> {
   const commit = unhex(item.commit);
   try {
     if (item.bag === "" || commit === null) throw new Problem("wrong_bag");
+    const readers = await ways(policy.policy, item.team, item.territory);
+    if (item.log) {
+      await post(`/audit/rewrap/${item.id}/${item.segment}/log`, await rewrapLog(item.bag, { sid: item.id, segment: item.segment }, identities, readers));
+      return true;
+    }
     const key = await openBag(item.bag, { sid: item.id, segment: item.segment, commit }, identities);
-    const bag = await wrapBag(key, item.id, item.segment, await ways(policy.policy, item.team, item.territory));
+    const bag = await wrapBag(key, item.id, item.segment, readers);
     key.fill(0);
     await post(`/audit/rewrap/${item.id}/${item.segment}`, bag);
     return true;
@@ -76,6 +83,7 @@ async function wrapOne(item: Item, policy: SignedPolicy): Promise<boolean> {
     if (!(e instanceof Problem)) throw e;
     switch (e.code) {
       case "wrong_bag":
+      case "malformed":
         leave("left-damaged", item);
         return false;
       case "foreign_key":

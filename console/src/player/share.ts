@@ -6,8 +6,10 @@ import { base64, type Bytes, concat, unbase64, utf8 } from "./bytes";
 import { expand32 } from "./hpke";
 import type { Identity } from "./identity";
 import type { Keys, Way } from "./keys";
+import type { Way as Readers } from "./policyfile";
 import { Problem } from "./problem";
 import type { Form, Open } from "./record";
+import { wrapStanzas } from "./wrap";
 
 const minuteMs = 60_000;
 const most = 64 << 10; // tracks times minutes
@@ -97,11 +99,8 @@ class SharedKeys implements Keys {
 /** What opens a share: identities that it names, or the secret of its link. */
 export type ShareKey = { identities: readonly Identity[] } | { secret: Bytes };
 
-/** openShare opens the share of a segment. now, in ms since 1970: from `until` on it is refused. */
-export async function openShare(text: string, open: Open, by: ShareKey, now: number): Promise<Keys> {
-  const s = parse(text);
-  if (s.sid !== open.sid || s.segment !== open.segment) throw new Problem("wrong_bag");
-  if (now >= s.until) throw new Problem("expired");
+/** opened decrypts the keys of a share; a Problem when nothing opens it. */
+async function opened(s: ShareFile, by: ShareKey): Promise<Bytes> {
   const info = infoOf(s);
   let keys: Bytes | null = null;
   if ("secret" in by) {
@@ -112,7 +111,32 @@ export async function openShare(text: string, open: Open, by: ShareKey, now: num
     await openStanzas(s.stanzas, by.identities, info, (z, p) => `${z.class} ${p.id}`, async (raw) => (keys = await decrypt(s, raw)) !== null);
   }
   if (keys === null || (keys as Bytes).length !== keySize * s.tracks.length * ((s.to - s.from) / minuteMs)) throw new Problem("wrong_bag");
-  return new SharedKeys(s, keys);
+  return keys;
+}
+
+/** openShare opens the share of a segment. now, in ms since 1970: from `until` on it is refused. */
+export async function openShare(text: string, open: Open, by: ShareKey, now: number): Promise<Keys> {
+  const s = parse(text);
+  if (s.sid !== open.sid || s.segment !== open.segment) throw new Problem("wrong_bag");
+  if (now >= s.until) throw new Problem("expired");
+  return new SharedKeys(s, await opened(s, by));
+}
+
+/**
+ * rewrapLog makes the log's own keys anew for whom a policy names, under the same terms.
+ * Problems: wrong_bag, foreign_key, second_key, as for a key bag.
+ */
+export async function rewrapLog(text: string, of: Pick<Open, "sid" | "segment">, identities: readonly Identity[], readers: readonly Readers[]): Promise<string> {
+  const s = parse(text);
+  if (s.sid !== of.sid || s.segment !== of.segment || s.stanzas.length === 0) throw new Problem("wrong_bag");
+  const keys = await opened(s, { identities });
+  const [raw, nonce] = [crypto.getRandomValues(new Uint8Array(32)), crypto.getRandomValues(new Uint8Array(12))];
+  const next: ShareFile = { ...s, stanzas: await wrapStanzas(raw, infoOf(s), readers, "share"), body: "" };
+  const key = await crypto.subtle.importKey("raw", raw, "AES-GCM", false, ["encrypt"]);
+  const body = await crypto.subtle.encrypt({ name: "AES-GCM", iv: nonce, additionalData: bound(next) }, key, keys);
+  keys.fill(0);
+  raw.fill(0);
+  return JSON.stringify({ ...next, body: base64(concat(nonce, new Uint8Array(body))) });
 }
 
 /** byShare is the way into a recording for who was given a share. */

@@ -1,5 +1,6 @@
 // Makes key bags (recordings/FORMAT.md, version 2) for whom a policy names.
 
+import type { Stanza } from "./bag";
 import { base64, type Bytes, concat, utf8 } from "./bytes";
 import { type Encapsulated, encapsulate, exported } from "./hpke";
 import { encapsulateHybrid } from "./hybrid";
@@ -18,18 +19,24 @@ async function wrapPart(share: Bytes, key: Key, info: string, class_: string) {
   return { kem: key.kem, id, body: base64(concat(enc, nonce, new Uint8Array(sealed))) };
 }
 
-/** wrapBag wraps the content key of a segment: in each way the shares of all its keys XOR to it. */
-export async function wrapBag(contentKey: Bytes, sid: string, segment: number, all: readonly Way[]): Promise<string> {
-  const stanzas = [];
+/** wrapStanzas wraps a key: in each way the shares of all its keys XOR to it. class_ is for all of them; undefined: their own. */
+export async function wrapStanzas(wrapped: Bytes, info: string, all: readonly Way[], class_?: string): Promise<Stanza[]> {
+  const stanzas: Stanza[] = [];
   for (const way of all) {
     const parts = [];
-    let left = contentKey;
+    let left = wrapped;
     for (const [n, key] of way.to.entries()) {
       const share = n < way.to.length - 1 ? crypto.getRandomValues(new Uint8Array(32)) : left;
       if (share !== left) left = left.map((b, i) => b ^ (share[i] ?? 0));
-      parts.push(await wrapPart(share, key, `consento-bag/v2 ${sid} ${segment}`, way.class));
+      parts.push(await wrapPart(share, key, info, class_ ?? way.class));
     }
-    stanzas.push({ class: way.class, parts });
+    stanzas.push({ class: class_ ?? way.class, parts });
   }
+  return stanzas;
+}
+
+/** wrapBag makes the key bag of a segment. */
+export async function wrapBag(contentKey: Bytes, sid: string, segment: number, all: readonly Way[]): Promise<string> {
+  const stanzas = await wrapStanzas(contentKey, `consento-bag/v2 ${sid} ${segment}`, all);
   return JSON.stringify({ v: 2, sid, segment, stanzas });
 }

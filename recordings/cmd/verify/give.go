@@ -70,10 +70,10 @@ type rewrap struct {
 	To        string `required:"" placeholder:"FILE" help:"The signed policy that says who may read from now on."`
 	Team      string `help:"The technician's team."`
 	Territory string `help:"Its territory."`
-	Out       string `required:"" placeholder:"FILE" help:"The new key bag, to take the place of the old one."`
+	Out       string `required:"" placeholder:"FILE" help:"The new key bag, to take the place of the old one; with --share NAME.logkeys, the keys of the log."`
 }
 
-// Run writes a key bag for those whom a policy names.
+// Run writes a key bag, or the log's own keys, for those whom a policy names.
 func (r *rewrap) Run(out io.Writer) error {
 	p, err := recordings.ReadPolicy(r.To)
 	if err != nil {
@@ -88,6 +88,17 @@ func (r *rewrap) Run(out io.Writer) error {
 		return err
 	}
 	defer opened.Close()
+	if r.Share != "" {
+		b, err := opened.RewrapShare(to...)
+		if err != nil {
+			return err
+		}
+		if err := writeNew(r.Out, b, 0o600); err != nil {
+			return failure{exitUsage, err}
+		}
+		_, err = fmt.Fprintf(out, "keys of the log    %s, SHA-256 %x\n", r.Out, sha256.Sum256(b))
+		return err
+	}
 	bag, err := opened.Rewrap(to)
 	if err != nil {
 		return err

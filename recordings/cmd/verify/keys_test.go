@@ -145,6 +145,20 @@ func TestAllKeysLost(t *testing.T) {
 		t.Error(said)
 	}
 	o.run(exitUnverifiable, "open", o.file, "--identity", one, "--identity", two, "--out", o.path("f"))
+
+	// So are keys of the log alone, which are a share.
+	o.run(exitOK, "share", o.file, "--identity", o.path("new"), "--for", o.path("new"), "--track", "events", "--to", "1m", "--out", o.path("logkeys"))
+	o.run(exitOK, "keygen", "--out", o.path("next"))
+	o.run(exitOK, append(args[:0:0], "policy", "make", "--out", o.path("text3"), "--root", filepath.Join(o.policy, "auditors.pub"), "--after", filepath.Join(o.policy, "2.policy"), "--team", "@="+o.path("next"))...)
+	o.run(exitOK, "policy", "sign", o.path("text3"), "--root", o.path("root/root"), "--out", o.policy)
+	o.run(exitOK, "rewrap", o.file, "--share", o.path("logkeys"), "--identity", o.path("new"), "--to", filepath.Join(o.policy, "3.policy"), "--out", o.path("logkeys2"))
+	o.run(exitUnverifiable, "open", o.file, "--share", o.path("logkeys2"), "--identity", o.path("next"), "--out", o.path("g"))
+	if _, err := os.Stat(o.path("g/events.json")); err != nil {
+		t.Error(err)
+	}
+	if said := o.run(exitUnverifiable, "open", o.file, "--share", o.path("logkeys2"), "--identity", o.path("new"), "--out", o.path("h")); !strings.Contains(said, "not made for this identity") {
+		t.Error(said)
+	}
 }
 
 // TestSheets: three different keys, nothing from elsewhere, names escaped.

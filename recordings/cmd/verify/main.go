@@ -37,7 +37,7 @@ type commands struct {
 	Open    open            `cmd:"" help:"Check a recording, decrypt it and export video, events and shell."`
 	View    view            `cmd:"" help:"Check a recording and watch it in a browser on this computer."`
 	Share   share           `cmd:"" help:"Let somebody read some tracks and minutes of a recording."`
-	Rewrap  rewrap          `cmd:"" help:"Make a key bag for those whom a newer policy names."`
+	Rewrap  rewrap          `cmd:"" help:"Make a key bag, or the keys of a log, for those whom a newer policy names."`
 	Policy  policyCommands  `cmd:"" help:"Make, sign and show the policy that says who may read recordings."`
 }
 

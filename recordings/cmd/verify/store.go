@@ -15,7 +15,7 @@ import (
 type storeCheck struct {
 	Log    string   `arg:"" help:"Folder of the log."`
 	Stores []string `arg:"" name:"store" help:"Folders of recordings: the office's, the copy of the mirror, what consento-witness fetch took from a store (with its versions.json)."`
-	Bags   []string `placeholder:"DIR" help:"Folders of key bags; by default those in the stores, and the folder bags beside a witness's."`
+	Bags   []string `placeholder:"DIR" help:"Folders of key bags; by default the folder bags beside each store, or the store itself."`
 	Old    []string `placeholder:"FILE" help:"As for log."`
 	Policy string   `placeholder:"KEYS" help:"Folder of public keys: the log's (log.pub) and its witnesses' (witness-NAME.pub)."`
 	outside
@@ -62,21 +62,24 @@ func (c *storeCheck) Run(out io.Writer, code *int) error {
 
 // bags compares the key bags of each store that has any.
 func (c *storeCheck) bags(size uint64) (store.Comparison, []string, error) {
-	folders := c.Bags
-	if len(folders) == 0 {
+	var places []store.BagPlace
+	for _, dir := range c.Bags {
+		places = append(places, store.Dir(dir))
+	}
+	if len(places) == 0 {
 		for _, dir := range c.Stores {
-			at, err := store.BagDir(dir)
+			at, err := store.BagsOf(dir)
 			if err != nil {
 				return store.Comparison{}, nil, err
 			}
-			if at != "" {
-				folders = append(folders, at)
+			if at != nil {
+				places = append(places, at)
 			}
 		}
 	}
-	var places []store.BagPlace
-	for _, dir := range folders {
-		places = append(places, store.Dir(dir))
+	var folders []string
+	for _, p := range places {
+		folders = append(folders, p.Name())
 	}
 	found, err := store.CompareBags(context.Background(), os.DirFS(c.Log), size, places...)
 	return found, folders, err
@@ -88,6 +91,9 @@ func bagsText(c store.Comparison, folders []string) string {
 		return "\nKey bags: none of the stores has any; name their folders with --bags to have them compared\n"
 	}
 	fmt.Fprintf(&b, "\nKey bags: %d as the log has them, %d segments destroyed by decision, in %s\n", c.Whole, c.Purged, strings.Join(folders, ", "))
+	if c.Logs > 0 {
+		fmt.Fprintf(&b, "Keys of logs: %d as the log has them\n", c.Logs)
+	}
 	for _, f := range c.Findings {
 		fmt.Fprintf(&b, "  - %s: %s\n", filepath.Join(f.Store, f.Name), f.Text)
 	}

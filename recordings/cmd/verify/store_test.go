@@ -254,6 +254,51 @@ func TestStoreBags(t *testing.T) {
 	check("an older one kept", exitTampered, "an older key bag is here")
 	must(t, os.Remove(filepath.Join(bags, strings.TrimSuffix(names[1], ".key")+".before.key")))
 	check("destroyed", fine, "4 as the log has them, 1 segments destroyed by decision")
+	// Back among the recordings, where no bag should lie.
+	put := func(path string, b []byte) { t.Helper(); must(t, os.WriteFile(path, b, 0o600)) }
+	put(filepath.Join(rec, names[1]), honest)
+	check("put back elsewhere", exitTampered, filepath.Join(rec, names[1])+": its keys were destroyed")
+	must(t, os.Remove(filepath.Join(rec, names[1])))
+
+	// The log's own keys: in both places, by two names, as the log says.
+	base := strings.TrimSuffix(names[2], ".key")
+	keys, anew := []byte("keys"), []byte("keys for others")
+	here, there, apart := filepath.Join(office, base+".logkeys"), filepath.Join(bags, base+".logkeys.key"), translog.ID{8}
+	add(translog.Share{ID: apart, SID: ids[2], By: "broker", To: translog.ToLog, Tracks: translog.Tracks{1}}, translog.LogKeys{SID: ids[2], Keys: sha256.Sum256(keys), By: "broker"})
+	put(here, keys)
+	check("a log's keys on their way", exitIncomplete, filepath.Join(bags, base+".logkeys"))
+	later()
+	check("a log's keys never came", fine, "cannot be read without its recording")
+	put(there, keys)
+	check("a log's keys in both places", fine, "Keys of logs: 2 as the log has them")
+	put(there, anew)
+	check("others", exitTampered, "the log has other keys of its own")
+	add(translog.LogKeys{SID: ids[2], Keys: sha256.Sum256(anew), By: "au"})
+	check("wrapped anew, and on its way", exitIncomplete, filepath.Join(office, base+".logkeys")+": it is from before")
+	put(here, anew)
+	check("wrapped anew", fine, "Keys of logs: 2 as the log has them")
+	erase = translog.ID{9}
+	add(translog.Erase{ID: erase, SID: ids[2], Step: translog.StepAsked, By: "au", Role: translog.RoleAuditor},
+		translog.Erase{ID: erase, SID: ids[2], Step: translog.StepApproved, By: "au", Role: translog.RoleAuditor},
+		translog.Erase{ID: erase, SID: ids[2], Step: translog.StepApproved, By: "dpo", Role: translog.RoleDPO},
+		translog.Shred{SID: ids[2], Bag: translog.Hash{1}, By: [2]string{"au", "dpo"}, Erase: erase})
+	must(t, errors.Join(os.Remove(filepath.Join(office, names[2])), os.Remove(filepath.Join(bags, names[2]))))
+	check("the log is kept", fine, "Keys of logs: 2 as the log has them")
+	for _, left := range []string{"-" + strings.Repeat("1", 32) + ".share", "-" + strings.Repeat("1", 32) + ".told.new", ".key.new", ".key.before.new"} {
+		put(filepath.Join(office, base+left), keys)
+		check("left: "+left, exitIncomplete, filepath.Join(office, base+left)+": its keys were destroyed")
+		must(t, os.Remove(filepath.Join(office, base+left)))
+	}
+	add(translog.Revoke{ID: apart, SID: ids[2], By: "broker"})
+	must(t, os.Remove(here))
+	check("a log's keys not destroyed yet", exitIncomplete, there)
+	later()
+	check("a log's keys kept", exitTampered, there+": the keys of its log were destroyed")
+	must(t, os.Rename(there, filepath.Join(bags, base+".logkeys.before.key")))
+	check("older ones kept", exitTampered, "the keys of its log were destroyed")
+	must(t, os.Remove(filepath.Join(bags, base+".logkeys.before.key")))
+	check("all of it destroyed", fine, "2 as the log has them, 2 segments destroyed by decision")
+
 	must(t, os.WriteFile(filepath.Join(bags, strings.Repeat("0", 32)+"-0.key"), honest, 0o600))
 	check("invented", fine, "does not know it")
 	must(t, log.Close())
