@@ -6,6 +6,7 @@ import type { Way } from "./keys";
 import { Problem } from "./problem";
 import { Flag, type Form, type Header, Track } from "./record";
 import { isInit, type Item, Segment } from "./segment";
+import { ShellTrack } from "./replay";
 import type { Server } from "./server";
 
 /** A Piece is one fragment of the picture. */
@@ -39,6 +40,7 @@ export class Recording {
   happenings: Happening[] = [];
   meta: Happening[] = []; // the cursor
   readonly holes: Hole[] = []; // between segments
+  shell = new ShellTrack();
   length = 0; // ms
 
   readonly id: string;
@@ -105,6 +107,7 @@ export class Recording {
 
   async #read(): Promise<void> {
     const all = (await Promise.all(this.segments.map((s) => s.tracks(Track.control, Track.events, Track.chat, Track.meta)))).flat().map(happeningOf);
+    this.shell = await ShellTrack.read(this.segments);
     this.meta = all.filter((h) => h.code.startsWith("cursor."));
     this.happenings = all.filter((h) => !h.code.startsWith("cursor."));
   }

@@ -6,6 +6,7 @@ import { List } from "./list";
 import { Marks } from "./marks";
 import { Pointer } from "./pointer";
 import type { Recording } from "./recording";
+import { Replay } from "./replay";
 import { Screen } from "./screen";
 import { clock, say } from "./words";
 
@@ -21,6 +22,7 @@ export class Theatre {
   readonly #play = by<HTMLButtonElement>("play");
   readonly #cover = by("cover");
   readonly #screen = new Screen(this.#video);
+  readonly #replay = new Replay();
   readonly #list = new List((at) => this.seek(at));
   readonly #marks = new Marks((at) => this.seek(at));
   readonly #trouble: (e: unknown) => void;
@@ -65,6 +67,7 @@ export class Theatre {
     this.#seek.max = String(Math.max(1, r.length));
     this.#pointer = new Pointer(by<HTMLCanvasElement>("cursor"), r.meta);
     this.#list.fill(r);
+    this.#replay.open(r.shell);
     this.#marks.fill(r, this.#spans);
     const ids = [...r.streams.keys()].sort((a, b) => a - b);
     this.#stream.replaceChildren(...ids.map((id) => make("option", { value: String(id) }, String(id + 1))));
@@ -83,6 +86,7 @@ export class Theatre {
     this.#damaged = 0;
     this.#screen.close();
     this.#list.clear();
+    this.#replay.close();
     this.#marks.clear();
     by<HTMLCanvasElement>("cursor").hidden = true;
     this.root.hidden = true;
@@ -222,6 +226,7 @@ export class Theatre {
     this.root.dataset["at"] = String(at);
     this.#list.follow(at);
     this.#marks.follow(at);
+    this.#replay.show(at);
     const span = this.#spans.find((s) => s.from <= at && at < s.to);
     const why = span?.why ?? (this.#screen.pieceAt(at) < 0 ? say("audit.js.no_picture") : "");
     this.#cover.hidden = why === "";

@@ -2,10 +2,18 @@
 // on its own.
 
 import { FitAddon } from "@xterm/addon-fit";
-import { Terminal } from "@xterm/xterm";
+import { type ITerminalOptions, Terminal } from "@xterm/xterm";
 import { keepToPolicy } from "./strict";
 
 keepToPolicy();
+
+const look: ITerminalOptions = {
+  fontFamily: "ui-monospace, 'DejaVu Sans Mono', Menlo, Consolas, monospace",
+  fontSize: 14,
+  minimumContrastRatio: 4.5,
+  linkHandler: { activate: () => {} }, // what another computer puts out opens nothing here
+  theme: { background: "#10161d", foreground: "#f2f5f8", cursor: "#f2f5f8", selectionBackground: "#3d5a80" },
+};
 
 /** What a screen tells. */
 export interface Hooks {
@@ -29,17 +37,7 @@ export class Screen {
 
   constructor(label: string, reader: boolean, hooks: Hooks) {
     this.element.className = "terminal-screen";
-    this.#terminal = new Terminal({
-      cols: 80,
-      rows: 24,
-      fontFamily: "ui-monospace, 'DejaVu Sans Mono', Menlo, Consolas, monospace",
-      fontSize: 14,
-      scrollback: 5_000,
-      minimumContrastRatio: 4.5,
-      screenReaderMode: reader,
-      linkHandler: { activate: () => {} }, // what another computer puts out opens nothing here
-      theme: { background: "#10161d", foreground: "#f2f5f8", cursor: "#f2f5f8", selectionBackground: "#3d5a80" },
-    });
+    this.#terminal = new Terminal({ ...look, cols: 80, rows: 24, scrollback: 5_000, screenReaderMode: reader });
     this.#terminal.loadAddon(this.#fit);
     this.#terminal.onData((text) => hooks.typed(text));
     this.#terminal.onResize(({ cols, rows }) => hooks.sized(cols, rows));
@@ -128,5 +126,34 @@ export class Screen {
     this.#observer.disconnect();
     this.#terminal.dispose();
     this.element.remove();
+  }
+}
+
+/** A Replayer shows a recording of a terminal: nothing is typed into it. */
+export class Replayer {
+  readonly #terminal: Terminal;
+
+  constructor(place: HTMLElement, label: string) {
+    this.#terminal = new Terminal({ ...look, cols: 80, rows: 24, scrollback: 1_000, disableStdin: true });
+    this.#terminal.attachCustomKeyEventHandler(() => false); // keys are the page's
+    this.#terminal.open(place);
+    this.#terminal.textarea?.setAttribute("aria-label", label);
+    if (this.#terminal.textarea !== undefined) this.#terminal.textarea.tabIndex = -1;
+  }
+
+  write(text: string): void {
+    this.#terminal.write(text);
+  }
+
+  resize(cols: number, rows: number): void {
+    this.#terminal.resize(Math.min(500, Math.max(2, cols)), Math.min(500, Math.max(1, rows)));
+  }
+
+  reset(): void {
+    this.#terminal.reset();
+  }
+
+  close(): void {
+    this.#terminal.dispose();
   }
 }

@@ -114,7 +114,7 @@ func (s *showing) pages(catalog *lang.Catalog) http.Handler {
 	})
 	mux.HandleFunc("GET /{file}", func(rw http.ResponseWriter, r *http.Request) {
 		switch name := r.PathValue("file"); {
-		case name == "view.js", name == "base.css", name == "view.css", name == "icon.svg", path.Ext(name) == ".woff2":
+		case name == "view.js", name == "terminal.js", name == "base.css", name == "view.css", name == "terminal.css", name == "icon.svg", path.Ext(name) == ".woff2":
 			http.ServeFileFS(rw, r, console.Files(), name)
 		default:
 			http.NotFound(rw, r)
