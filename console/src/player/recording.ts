@@ -41,14 +41,25 @@ export class Recording {
   meta: Happening[] = []; // the cursor
   readonly holes: Hole[] = []; // between segments
   shell = new ShellTrack();
+  readonly #shared: boolean; // opened by a share: what is not there may be elsewhere
+  readonly #unbuilt: Hole[] = []; // shared picture that builds on what is not
   length = 0; // ms
 
   readonly id: string;
   readonly segments: Segment[];
 
-  private constructor(id: string, segments: Segment[]) {
+  private constructor(id: string, segments: Segment[], shared = false) {
     this.id = id;
     this.segments = segments;
+    this.#shared = shared;
+  }
+
+  /** withheld tells why a share shows no picture at a time: it is not shared, or builds on what came before and is not; begins is when it can be shown, Infinity for never. Null where there was none, or nothing is withheld. */
+  withheld(at: number): { code: "not_shared" } | { code: "needs_earlier"; begins: number } | null {
+    if (!this.#shared) return null;
+    const unbuilt = this.#unbuilt.find((h) => h.from <= at && at < h.to);
+    if (unbuilt !== undefined) return { code: "needs_earlier", begins: unbuilt.to < this.length ? unbuilt.to : Infinity };
+    return this.segments.some((s) => s.shared(Track.video, at)) ? null : { code: "not_shared" };
   }
 
   /** open reads indexes, events and the forms of the picture; the picture itself stays where it is. */
@@ -58,7 +69,7 @@ export class Recording {
     const first = segments[0];
     if (first === undefined) throw new Problem("malformed");
     for (const s of segments) s.shift = Math.max(0, s.open.started - first.open.started);
-    const r = new Recording(id, segments);
+    const r = new Recording(id, segments, way.from === "shares");
     await Promise.all([r.#read(), r.#picture(forms)]);
     for (const [i, s] of segments.entries()) {
       const next = segments[i + 1];
@@ -124,6 +135,12 @@ export class Recording {
       if (only === undefined) for (const i of await s.read(s.video)) owner.set(i.header.index, i.body[0] ?? 0);
       const form = new Map<number, Bytes>(before.map((f) => [f.body[0] ?? 0, f.body.slice(1)]));
       const here = new Map<number, Piece[]>();
+      const skipped = new Map<number, { from: number; to: number }>(); // before the first piece of a stream
+      const skip = (id: number, h: Header) => {
+        if (here.has(id)) return; // that is damage, and said elsewhere
+        // The picture of before stood there from the beginning of the minute on.
+        skipped.set(id, { from: skipped.get(id)?.from ?? s.shift + Math.floor(h.at / 60_000) * 60_000, to: Infinity });
+      };
       const broken = new Set<number>(before.map((f) => f.body[0] ?? 0)); // streams that wait for a key frame
       for (const h of s.video) {
         const id = only ?? owner.get(h.index);
@@ -134,17 +151,27 @@ export class Recording {
         const init = forms.get(h.index);
         if (init !== undefined) form.set(id, init.slice(1));
         const current = form.get(id);
-        if (isInit(h) || current === undefined) continue;
+        if (isInit(h)) continue;
+        if (current === undefined) {
+          skip(id, h);
+          continue;
+        }
         const pieces = here.get(id) ?? [];
         const at = h.at + s.shift;
         const last = pieces.at(-1);
         if (broken.has(id)) {
-          if ((h.flags & Flag.key) === 0) continue; // cannot be decoded without what is missing
+          if ((h.flags & Flag.key) === 0) {
+            skip(id, h); // cannot be decoded without what is missing
+            continue;
+          }
           broken.delete(id);
         } else if (last !== undefined) last.end = s.known(last.header, Math.max(last.end, at)); // it stayed until this one
         pieces.push({ segment: s, header: h, at, end: at + h.duration, key: (h.flags & Flag.key) !== 0, init: current });
         here.set(id, pieces);
+        const before = skipped.get(id);
+        if (before?.to === Infinity) before.to = at;
       }
+      this.#unbuilt.push(...skipped.values());
       for (const [id, pieces] of here) {
         const last = pieces.at(-1);
         if (last !== undefined && !broken.has(id)) last.end = s.known(last.header, Math.max(last.end, s.end));

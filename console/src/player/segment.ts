@@ -62,6 +62,11 @@ export class Segment {
     return this.#keys.covers(h.track, Math.floor(h.at / 60_000));
   }
 
+  /** shared tells whether there is a key of a track at a time, ms of the session. */
+  shared(track: number, at: number): boolean {
+    return at >= this.shift && at <= this.end && this.#keys.covers(track, Math.floor((at - this.shift) / 60_000));
+  }
+
   /** known is the time, at most until, up to which there are keys behind a record without a break; ms of the session. */
   known(h: Header, until: number): number {
     let minute = Math.floor(h.at / 60_000);

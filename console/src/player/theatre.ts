@@ -12,6 +12,13 @@ import { clock, say } from "./words";
 
 const rates = [0.5, 1, 2, 4, 8, 16];
 
+/** missing says why there is no picture at a time. */
+function missing(r: Recording, at: number): string {
+  const why = r.withheld(at);
+  if (why?.code !== "needs_earlier") return say(`audit.js.${why?.code ?? "no_picture"}`);
+  return why.begins === Infinity ? say("audit.js.needs_earlier_all") : say("audit.js.needs_earlier", { time: clock(why.begins) });
+}
+
 export class Theatre {
   readonly root = by("theatre");
   readonly #stage = by("stage");
@@ -228,7 +235,7 @@ export class Theatre {
     this.#marks.follow(at);
     this.#replay.show(at);
     const span = this.#spans.find((s) => s.from <= at && at < s.to);
-    const why = span?.why ?? (this.#screen.pieceAt(at) < 0 ? say("audit.js.no_picture") : "");
+    const why = span?.why ?? (this.#screen.pieceAt(at) < 0 ? missing(r, at) : "");
     this.#cover.hidden = why === "";
     if (this.#cover.textContent !== why) this.#cover.textContent = why;
     const { videoWidth, videoHeight } = this.#video;

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -144,4 +145,47 @@ func onlyShare(t *testing.T, v *viewing, o office) recordings.Share {
 		}
 	}
 	return share
+}
+
+// TestViewByShareThatBeginsLate: the picture of the shared minute builds on what came
+// before, which the page says, and what is not shared is told from what was not there.
+func TestViewByShareThatBeginsLate(t *testing.T) {
+	needsPlayer(t)
+	b := newBench(t)
+	o := office{b, t}
+	c := b.conf
+	c.Now = func() time.Time { return c.Started }
+	w, err := recordings.Create(c)
+	must(t, err)
+	b.file = w.Path()
+	film := recordings.NewVideo(w, 0)
+	raw, err := os.ReadFile("../../testdata/small.ivf")
+	must(t, err)
+	n := 0
+	for raw = raw[32:]; len(raw) >= 12; n++ {
+		size := int(binary.LittleEndian.Uint32(raw))
+		at := time.Duration(n) * 100 * time.Millisecond
+		if n > 0 {
+			at += time.Minute
+		}
+		must(t, film.WriteFrame(at, raw[12:12+size], n == 0))
+		must(t, film.Flush(at+100*time.Millisecond))
+		raw = raw[12+size:]
+	}
+	_, err = w.Close()
+	must(t, err)
+	said := o.run(exitOK, "share", o.file, "--identity", o.keys, "--link", "--track", "video", "--from", "1m", "--to", "2m", "--out", o.path("late.share"))
+	secret := regexp.MustCompile(`secret +(\S+)`).FindStringSubmatch(said)
+	if secret == nil {
+		t.Fatal(said)
+	}
+	v := o.watch(t, "--share", o.path("late.share"), "--secret="+secret[1])
+	page := chromium(t, v.url)
+	becomes(t, page, `document.querySelector("#theatre:not([hidden])")`)
+	becomes(t, page, `document.querySelector("#cover:not([hidden])")?.textContent === "This time is not shared"`)
+	becomes(t, page, fmt.Sprintf(seekTo, 60200))
+	becomes(t, page, `document.querySelector("#cover:not([hidden])")?.textContent.includes("Ask for a share that begins earlier")`)
+	look(t, page, "view-share-late")
+	v.stop()
+	<-v.ended
 }
