@@ -76,6 +76,7 @@ func TestListsAreComplete(t *testing.T) {
 		"SharingState": texts(protocol.SharingStates()), "Source": texts(protocol.Sources()), "Codec": texts(protocol.Codecs()),
 		"ConsentCause": texts(protocol.ConsentCauses()), "Block": texts(protocol.Blocks()), "InputKind": texts(protocol.InputKinds()),
 		"TerminalKind": texts(protocol.TerminalKinds()),
+		"Section":      texts(protocol.Sections()), "ColumnKind": texts(protocol.ColumnKinds()), "SystemProblem": texts(protocol.SystemProblems()),
 	} {
 		want := slices.Sorted(slices.Values(declared[name]))
 		if got := slices.Sorted(slices.Values(list)); !slices.Equal(got, want) || len(got) == 0 {
@@ -131,7 +132,8 @@ func TestDocument(t *testing.T) {
 		section, ok := map[string]string{"State": "States", "Command": "States", "ConsentState": "States", "Step": "States",
 			"Permission": "Permissions", "EndReason": "End reasons", "ErrorCode": "Error codes", "EventCode": "Event codes on the evidence",
 			"SharingState": "`sharing`", "NetworkLimit": "`network`", "Codec": "`picture`", "Source": "`sharing`",
-			"ConsentCause": "`consent_answer`", "Block": "`control_state`", "InputKind": "Data channel `input`", "TerminalKind": "Data channel `shell`"}[name]
+			"ConsentCause": "`consent_answer`", "Block": "`control_state`", "InputKind": "Data channel `input`", "TerminalKind": "Data channel `shell`",
+			"Section": "System information", "ColumnKind": "System information", "SystemProblem": "`system_part`"}[name]
 		if !ok {
 			t.Errorf("%s stands in no section", name)
 			continue
@@ -174,6 +176,11 @@ func TestDocument(t *testing.T) {
 	}
 	for _, field := range append(fields(reflect.TypeFor[protocol.OfficeSection]()), fields(reflect.TypeFor[protocol.Manifest]())...) {
 		has("Office section and manifest", field)
+	}
+	for _, s := range protocol.Sections() {
+		for _, c := range s.Columns() {
+			has("System information", c.Name)
+		}
 	}
 	has("Connections", protocol.SubprotocolAgent)
 	has("Connections", protocol.SubprotocolConsole)
@@ -223,6 +230,9 @@ func TestLimitsInTheDocument(t *testing.T) {
 		fmt.Sprintf("downwards, at most %s", thousands(protocol.MaxWheel)),
 		fmt.Sprintf("every %d ms", protocol.InputBeat.Milliseconds()),
 		fmt.Sprintf("after %.0f s without any message", protocol.InputSilence.Seconds()),
+		fmt.Sprintf("at most %s rows", thousands(protocol.MaxSystemRows)),
+		fmt.Sprintf("%d in one message", protocol.MaxSystemPartRows),
+		fmt.Sprintf("a cell at most %d characters, a key at most %d", protocol.MaxSystemCell, protocol.MaxSystemKey),
 		fmt.Sprintf("`ticket` %d characters", protocol.TicketLength),
 		fmt.Sprintf("`key` %d characters", protocol.KeyLength),
 		fmt.Sprintf("program holds %s bytes", thousands(protocol.OfficeSectionSize)),

@@ -35,6 +35,11 @@ const (
 	EventShellStarted     EventCode = "shell.started"             // epoch, run, script: a login shell, or a script of the list, runs
 	EventShellUsed        EventCode = "shell.used"                // lines, characters that were typed, output in bytes: since the last one
 	EventShellEnded       EventCode = "shell.ended"               // run; code it ended with, or stopped: true with the consent
+	EventSystemRequested  EventCode = "system.requested"          // epoch, snapshot, sections: the technician asked for them
+	EventSystemRead       EventCode = "system.read"               // epoch, snapshot, sections: what was read and shown; unread: what was not, after all
+	EventSystemFollowed   EventCode = "system.followed"           // epoch, watch, on: the list of processes is followed, or no more
+	EventSystemPart       EventCode = "system.part"               // on the track system: epoch, snapshot, section, columns, part, last, rows, problem, cut: see SystemPart
+	EventSystemChanges    EventCode = "system.changes"            // on the track system: epoch, watch, n, rows, gone: see SystemChanges
 	EventScreenGap        EventCode = "screen.gap"                // frames of the picture did not reach the broker
 	EventScreenShown      EventCode = "screen.shown"              // source, width, height, name of a program or monitor: what is shared from now on
 	EventScreenPaused     EventCode = "screen.paused"             // by the customer; nothing is sent until the next screen.shown
@@ -62,7 +67,8 @@ func EventCodes() []EventCode {
 	return []EventCode{EventIssued, EventRedeemed, EventKeyRefused, EventNameConfirmed, EventNameRefused, EventReason, EventReported,
 		EventAgentFetched, EventAgentJoined, EventAgentAway, EventAgentReturned, EventAgentSlept, EventClockJumped, EventSuspended, EventResumed, EventTermsShown, EventTermsAccepted, EventTermsDeclined,
 		EventConsentAsked, EventConsentGiven, EventConsentRefused, EventConsentWithdrawn, EventControlInput, EventControlUsed, EventControlState,
-		EventShellStarted, EventShellUsed, EventShellEnded, EventScreenGap,
+		EventShellStarted, EventShellUsed, EventShellEnded,
+		EventSystemRequested, EventSystemRead, EventSystemFollowed, EventSystemPart, EventSystemChanges, EventScreenGap,
 		EventScreenShown, EventScreenPaused, EventScreenMuted, EventScreenStopped, EventScreenDenied, EventScreenLocked,
 		EventViewerJoined, EventViewerLeft, EventMalformed, EventEnded, EventRemoved, EventRemovalUnknown, EventClosed, EventRated,
 		EventCursorShape, EventCursorMoved, EventTransportChanged, EventNoteWritten, EventStateChanged}

@@ -109,8 +109,9 @@ func Messages() []Message {
 	return []Message{&Hello{}, &Error{}, &Ping{}, &Pong{},
 		&Join{}, &Joined{}, &Resume{}, &Resumed{}, &NameAnswer{}, &TermsAnswer{}, &ConsentAsk{}, &ConsentAnswer{}, &ConsentRecorded{},
 		&Offer{}, &Answer{}, &Sharing{}, &SharingRecorded{}, &Picture{}, &Network{}, &Slept{}, &Ended{}, &Removed{},
-		&ConsentEnded{}, &ControlState{},
-		&Welcome{}, &SessionChanged{}, &NewSession{}, &SessionIssued{}, &EndSession{}, &StopWatching{}, &Crisp{}, &Note{}, &Reason{}, &ConsentRequest{}, &ConsentReturn{}}
+		&ConsentEnded{}, &ControlState{}, &SystemRead{}, &SystemWatch{}, &SystemPart{}, &SystemChanges{},
+		&Welcome{}, &SessionChanged{}, &NewSession{}, &SessionIssued{}, &EndSession{}, &StopWatching{}, &Crisp{}, &Note{}, &Reason{}, &ConsentRequest{}, &ConsentReturn{},
+		&SystemRequest{}, &SystemFollow{}, &SystemStarted{}}
 }
 
 // Known reports whether a message of this name is in this version. One that is

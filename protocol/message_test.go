@@ -54,6 +54,12 @@ func valid() []protocol.Message {
 		&protocol.Removed{Complete: true, Left: []string{"consento-x (1)"}},
 		&protocol.ConsentEnded{Permission: protocol.Files, Epoch: 7, Cause: protocol.CauseRights},
 		&protocol.ControlState{Epoch: 7, Block: protocol.BlockDialog},
+		&protocol.SystemRead{Epoch: 7, Snapshot: 2, Sections: protocol.Sections()},
+		&protocol.SystemWatch{Epoch: 7, Watch: 1, On: true},
+		&protocol.SystemPart{Session: "s", Epoch: 7, Snapshot: 2, Section: protocol.SectionDisks, Part: 3, Last: true, Problem: protocol.ProblemDenied, Cut: true,
+			Rows: []protocol.SystemRow{{Key: "/", Cells: []string{"/", "/dev/sda1", "ext4", "9223372036854775807", "0", "12.5"}}}},
+		&protocol.SystemChanges{Session: "s", Epoch: 7, Watch: 1, N: 4, Gone: []string{"12-99"},
+			Rows: []protocol.SystemRow{{Key: "13-99", Cells: []string{"エディター", "13", "Ødegård", "0.1", "65536", "1700000000", ""}}}},
 		&protocol.Welcome{Account: person, Permissions: protocol.PermissionSet{protocol.ViewScreen: true}, CanIssue: true, Sessions: []protocol.Session{aSession}, Now: at(9)},
 		&protocol.SessionChanged{Session: aSession, Now: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)},
 		&protocol.NewSession{Reason: "プリンターの設定", Test: true},
@@ -65,6 +71,9 @@ func valid() []protocol.Message {
 		&protocol.Reason{Session: "s", Text: strings.Repeat("ä", protocol.MaxReason)},
 		&protocol.ConsentRequest{Session: "s", Permission: protocol.Control},
 		&protocol.ConsentReturn{Session: "s", Permission: protocol.Shell},
+		&protocol.SystemRequest{Session: "s", Sections: []protocol.Section{protocol.SectionSoftware}},
+		&protocol.SystemFollow{Session: "s", On: true},
+		&protocol.SystemStarted{Session: "s", Snapshot: 2, Watch: 1},
 	}
 }
 
@@ -117,6 +126,13 @@ func init() {
 	decoder[protocol.ControlState]()
 	decoder[protocol.ConsentRequest]()
 	decoder[protocol.ConsentReturn]()
+	decoder[protocol.SystemRead]()
+	decoder[protocol.SystemWatch]()
+	decoder[protocol.SystemPart]()
+	decoder[protocol.SystemChanges]()
+	decoder[protocol.SystemRequest]()
+	decoder[protocol.SystemFollow]()
+	decoder[protocol.SystemStarted]()
 }
 
 func TestEveryMessageRoundTrips(t *testing.T) {

@@ -8,7 +8,7 @@ import "fmt"
 //
 // History:
 //   - 1.0 (2026-11): first version. Keys, terms, consent to view, picture, end.
-//   - 1.1 (2026-11): consents beside the view, control.
+//   - 1.1 (2026-11): consents beside the view, control, system information.
 type Version struct {
 	Major int `json:"major"`
 	Minor int `json:"minor"`
