@@ -80,6 +80,8 @@ var rules = []rule{
 		because: "keys are pressed behind the gate alone, which run puts before them"},
 	{from: []string{"consento/agent/internal/shell"}, never: []string{"consento/..."}, allowed: []string{"consento/protocol"},
 		because: "it runs what one consent allows, and knows neither display nor session"},
+	{from: []string{"consento/agent/internal/sysinfo"}, never: []string{"consento/...", "net/http", "crypto/tls", "github.com/coder/..."}, allowed: []string{"consento/protocol"},
+		because: "it reads what it is told, and knows neither consent nor session nor whom it is for"},
 	{from: []string{"consento/agent/internal/trust"}, never: []string{"consento/..."}, allowed: []string{"consento/protocol", "consento/recordings/translog"},
 		because: "whom the agent trusts must be readable in one place"},
 }

@@ -192,6 +192,18 @@ func (s *Session) incoming(ctx context.Context, e protocol.Envelope) *ending {
 			return s.broken(e, err)
 		}
 		s.endedTool(s.bar, m)
+	case (*protocol.SystemRead)(nil).MessageType():
+		m, err := protocol.DecodeBody[protocol.SystemRead](e)
+		if err != nil {
+			return s.broken(e, err)
+		}
+		s.systemRead(m)
+	case (*protocol.SystemWatch)(nil).MessageType():
+		m, err := protocol.DecodeBody[protocol.SystemWatch](e)
+		if err != nil {
+			return s.broken(e, err)
+		}
+		s.systemWatch(m)
 	case (*protocol.Resumed)(nil).MessageType():
 		m, err := protocol.DecodeBody[protocol.Resumed](e)
 		if err != nil {

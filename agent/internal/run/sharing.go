@@ -63,6 +63,7 @@ func (s *Session) begin(ctx context.Context, bar *ui.Bar, what offered) *ending 
 		return &ending{reason: protocol.EndCaptureFailed, code: ExitCapture}
 	}
 	s.sharing.what, s.sharing.seen, s.sharing.paused = what, seen{}, false
+	s.tools.paused.Store(s.sharing.locked)
 	return s.tellSharing(ctx, bar, true)
 }
 
@@ -82,6 +83,7 @@ func (s *Session) attended(ctx context.Context, bar *ui.Bar, locked bool) *endin
 }
 
 func (s *Session) stopOrGo(ctx context.Context, bar *ui.Bar) *ending {
+	s.tools.paused.Store(s.sharing.paused || s.sharing.locked)
 	if s.sharing.paused || s.sharing.locked {
 		s.tools.hidden.Store(true)
 		if s.sharing.locked {

@@ -41,6 +41,7 @@ type tools struct {
 	gate   atomic.Pointer[control.Gate]    // of control, read by the picture's connection
 	hidden atomic.Bool                     // nothing is shown
 	lost   atomic.Bool                     // the connection is
+	paused atomic.Bool                     // the customer has paused, or the screen is locked
 	size   atomic.Pointer[image.Point]     // of the picture
 }
 
@@ -78,12 +79,12 @@ func (s *Session) able() (list []protocol.Permission) {
 	if shell.Able() {
 		list = append(list, protocol.Scripts, protocol.Shell)
 	}
-	return list
+	return append(list, protocol.SystemInfo)
 }
 
 // has reports whether this program carries a permission out.
 func (t *tools) has(p protocol.Permission) bool {
-	return p == protocol.Control || (p == protocol.Shell || p == protocol.Scripts) && shell.Able()
+	return p == protocol.Control || p == protocol.SystemInfo || (p == protocol.Shell || p == protocol.Scripts) && shell.Able()
 }
 
 // allowed lists what is open now.
@@ -187,7 +188,7 @@ func (s *Session) recordedTool(ctx context.Context, bar *ui.Bar, p protocol.Perm
 	if bar == nil || said.State != protocol.ConsentGiven || said.Epoch != epoch || s.tools.open[p] != nil {
 		return nil
 	}
-	opened, err := s.openTool(p, epoch)
+	opened, err := s.openTool(ctx, p, epoch)
 	if err != nil {
 		s.Log.Error("a tool cannot be had", slog.String("permission", string(p)), slog.Any("error", err))
 		return s.closeTool(ctx, bar, p, protocol.CauseFailed)
@@ -198,7 +199,7 @@ func (s *Session) recordedTool(ctx context.Context, bar *ui.Bar, p protocol.Perm
 }
 
 // openTool opens what a consent is for.
-func (s *Session) openTool(p protocol.Permission, epoch uint32) (tool, error) {
+func (s *Session) openTool(ctx context.Context, p protocol.Permission, epoch uint32) (tool, error) {
 	switch p {
 	case protocol.Control:
 		control, err := s.openControl(epoch)
@@ -208,6 +209,8 @@ func (s *Session) openTool(p protocol.Permission, epoch uint32) (tool, error) {
 		return control, nil
 	case protocol.Shell, protocol.Scripts:
 		return s.openShell(p, epoch)
+	case protocol.SystemInfo:
+		return s.openSystem(ctx, epoch), nil
 	}
 	return nil, fmt.Errorf("run: no tool for %q", p)
 }
@@ -357,6 +360,9 @@ func (s *Session) reconcile(ctx context.Context, bar *ui.Bar, list []protocol.Co
 // leave follows the loss of the connection, and its return.
 func (t *tools) leave(away bool) {
 	t.lost.Store(away)
+	if opened, ok := t.open[protocol.SystemInfo].(*systemTool); ok && away {
+		opened.away()
+	}
 	if away {
 		t.away.Reset(protocol.AwayLimit)
 	} else {
