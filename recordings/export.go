@@ -28,6 +28,8 @@ type Exported struct {
 	Events  int               `json:"events"` // entries of events.json
 	Shell   bool              `json:"shell"`  // there is a shell.cast
 	Other   int               `json:"other"`  // files in the folder "other"
+	// Snapshots is how many times system information was read: system-1.json and so on.
+	Snapshots int `json:"snapshots,omitempty"`
 }
 
 // ExportedSegment tells how far one segment could be relied on.
@@ -58,6 +60,8 @@ type ExportedVideo struct {
 //     order, each with "index", "segment", "at_ms" and "track", and with
 //     "unsealed": true where no seal of the recorder covers it;
 //   - shell.cast, when there was a shell (asciicast v3): all of them, one after the other;
+//   - system-1.json, then system-2.json and so on, each an [ExportedSnapshot] of the
+//     customer's computer;
 //   - other/, one file a record, for what has no form of its own;
 //   - export.json, an [Exported].
 //
@@ -91,7 +95,7 @@ func freshDir(dir string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
-	for _, name := range []string{videoName, eventsName, shellName, manifestName, otherDir} {
+	for _, name := range []string{videoName, eventsName, shellName, manifestName, otherDir, systemName(1)} {
 		path := filepath.Join(dir, name)
 		if _, err := os.Lstat(path); !errors.Is(err, os.ErrNotExist) {
 			return errors.Join(err, fmt.Errorf("%w: %s", os.ErrExist, path))
@@ -112,6 +116,7 @@ type exporter struct {
 	cast    castFile
 	streams map[uint8]*videoExport
 	part    segmentPart
+	system  *ExportedSnapshot // at hand; nil while none is
 }
 
 // segmentPart is what is known of the segment at hand.
@@ -190,6 +195,11 @@ func (e *exporter) item(i Item) error {
 		return err
 	case TrackShell:
 		return e.shellLines(i)
+	case TrackSystem:
+		if err := e.snapshotPart(i); err != nil {
+			return err
+		}
+		return e.event(i)
 	case TrackControl, TrackEvents, TrackChat, TrackMeta:
 		return e.event(i)
 	case TrackSearch:
@@ -234,6 +244,7 @@ func (e *exporter) finish() error {
 	for _, v := range e.streams {
 		errs = append(errs, e.endRun(v))
 	}
+	errs = append(errs, e.endSnapshot())
 	_, err := e.list.WriteString("\n]\n")
 	errs = append(errs, err, e.list.Flush(), e.events.Close())
 	if e.shell != nil {

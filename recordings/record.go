@@ -85,10 +85,11 @@ const (
 	TrackFiles   Track = 5
 	TrackMeta    Track = 6
 	TrackSearch  Track = 7 // what auditors search by, see [Summary]
+	TrackSystem  Track = 8 // what was read of the customer's computer, JSON objects as on the events
 )
 
 func (t Track) String() string {
-	names := [...]string{"control", "events", "video", "chat", "shell", "files", "meta", "search"}
+	names := [...]string{"control", "events", "video", "chat", "shell", "files", "meta", "search", "system"}
 	if int(t) < len(names) {
 		return names[t]
 	}

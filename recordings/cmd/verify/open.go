@@ -164,6 +164,10 @@ func printExport(out io.Writer, dir string, exp recordings.Exported) error {
 		_, e := fmt.Fprintln(out, "shell.cast")
 		err = errors.Join(err, e)
 	}
+	if exp.Snapshots > 0 {
+		_, e := fmt.Fprintf(out, "system-N.json      %d times system information was read\n", exp.Snapshots)
+		err = errors.Join(err, e)
+	}
 	if exp.Other > 0 {
 		_, e := fmt.Fprintf(out, "other/             %d records without a form of their own\n", exp.Other)
 		err = errors.Join(err, e)
