@@ -281,7 +281,7 @@ func TestCopyIsTheEvidence(t *testing.T) {
 func TestCopyKnowsEveryCode(t *testing.T) {
 	for _, code := range protocol.EventCodes() {
 		_, ok := copyFields(code)
-		if meta := code == protocol.EventCursorMoved || code == protocol.EventCursorShape || code == protocol.EventControlInput; ok == meta {
+		if meta := code == protocol.EventCursorMoved || code == protocol.EventCursorShape || code == protocol.EventControlInput || code == protocol.EventSystemPart || code == protocol.EventSystemChanges; ok == meta {
 			t.Errorf("%s: in the copy %v", code, ok)
 		}
 	}

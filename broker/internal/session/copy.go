@@ -67,6 +67,10 @@ func copyFields(code protocol.EventCode) (fields []string, ok bool) {
 		return []string{"lines", "characters", "output"}, true
 	case protocol.EventShellEnded:
 		return []string{"run", "code", "stopped"}, true
+	case protocol.EventSystemRequested, protocol.EventSystemRead:
+		return []string{"snapshot", "sections", "unread"}, true
+	case protocol.EventSystemFollowed:
+		return []string{"on"}, true
 	case protocol.EventScreenShown:
 		return []string{"source", "width", "height", "name"}, true
 	case protocol.EventViewerJoined, protocol.EventViewerLeft:

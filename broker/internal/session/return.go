@@ -135,6 +135,7 @@ func (s *session) leave(silent bool) {
 	s.awayUntil = s.away.Add(patience)
 	s.returning.Reset(patience)
 	s.tools.away.Reset(s.manager.config.Limits.Away)
+	s.stopSystem(protocol.ProblemLost)
 	s.note(protocol.EventAgentAway, map[string]any{"silent": silent})
 	s.publish()
 }

@@ -331,6 +331,7 @@ func (s *session) end(reason protocol.EndReason, by string) {
 	}
 	s.tools.control.end()
 	events = append(events, s.shellEnd()...)
+	events = append(events, s.tools.system.rest()...)
 	for v := range s.viewers { // their picture has stopped
 		events = append(events, logged{protocol.EventViewerLeft, map[string]any{"name": v.name, "team": v.team}})
 	}

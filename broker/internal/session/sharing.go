@@ -61,6 +61,8 @@ func (a *Agent) Share(ctx context.Context, m protocol.Sharing) error {
 		switch before := s.sharing.shown; {
 		case m.State == protocol.SharingLocked:
 			s.withdrawTools(protocol.CauseLocked)
+		case m.State == protocol.SharingPaused:
+			s.stopSystem(protocol.ProblemPaused)
 		case shown && before != nil && (before.Source != m.Source || before.Name != m.Name):
 			s.withdraw(protocol.Control, protocol.CauseShared) // the yes was for what was shown before
 		}

@@ -28,6 +28,7 @@ type tools struct {
 	away     *time.Timer // fires when a lost agent's consents are over
 	control  control
 	terminal terminal
+	system   systemInfo
 }
 
 // RequestConsent puts one more permission to the customer. It returns ErrNotNow
@@ -203,9 +204,12 @@ func withdrawn(c protocol.Consent) map[string]any {
 
 // stopTool puts the rest of what was done with a tool on the evidence.
 func (s *session) stopTool(p protocol.Permission) {
-	if p == protocol.Control {
+	switch p {
+	case protocol.Control:
 		s.noteUsed()
 		s.tools.control.end()
+	case protocol.SystemInfo:
+		s.stopSystem(protocol.ProblemEnded)
 	}
 	if p == s.tools.terminal.permission {
 		for _, e := range s.shellEnd() {

@@ -284,6 +284,18 @@ func (h *Agent) handle(ctx context.Context, c *conn, agent *session.Agent, e pro
 			return err
 		}
 		return agent.Control(ctx, m)
+	case (*protocol.SystemPart)(nil).MessageType():
+		m, err := protocol.DecodeBody[protocol.SystemPart](e)
+		if err != nil {
+			return err
+		}
+		return agent.SystemPart(ctx, m)
+	case (*protocol.SystemChanges)(nil).MessageType():
+		m, err := protocol.DecodeBody[protocol.SystemChanges](e)
+		if err != nil {
+			return err
+		}
+		return agent.SystemChanges(ctx, m)
 	case (*protocol.Ended)(nil).MessageType():
 		m, err := protocol.DecodeBody[protocol.Ended](e)
 		if err != nil {

@@ -68,6 +68,7 @@ func (h *Console) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithCancelCause(r.Context())
 	defer cancel(nil)
 	c := &console{conn: newConn(ws, h.config.Log, cancel), config: h.config, account: account, views: map[string]*session.View{}}
+	c.panel = &session.Panel{Send: c.Send}
 	if ws.Subprotocol() != protocol.SubprotocolConsole {
 		c.turnAway(ctx)
 		return
@@ -77,6 +78,7 @@ func (h *Console) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	workers.Go(func() { c.recheck(ctx) })
 	cancel(c.serve(ctx, &workers))
 	c.closeViews()
+	h.config.Sessions.ClosePanel(context.WithoutCancel(r.Context()), c.panel)
 	workers.Wait()
 }
 
@@ -84,6 +86,7 @@ func (h *Console) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 type console struct {
 	*conn
 	config ConsoleConfig
+	panel  *session.Panel
 
 	mu      sync.Mutex
 	account access.Account
@@ -326,6 +329,36 @@ func (c *console) handle(ctx context.Context, e protocol.Envelope) error {
 		}
 		returned.Mine = true
 		c.reply(e.ID, &protocol.SessionChanged{Session: returned})
+		return nil
+	case (*protocol.SystemRequest)(nil).MessageType():
+		m, err := protocol.DecodeBody[protocol.SystemRequest](e)
+		if err != nil {
+			return err
+		}
+		technician, err := c.technician(ctx, access.ViewSession)
+		if err != nil {
+			return err
+		}
+		started, err := c.config.Sessions.ReadSystem(ctx, technician, m, c.panel)
+		if err != nil {
+			return err
+		}
+		c.reply(e.ID, &started)
+		return nil
+	case (*protocol.SystemFollow)(nil).MessageType():
+		m, err := protocol.DecodeBody[protocol.SystemFollow](e)
+		if err != nil {
+			return err
+		}
+		technician, err := c.technician(ctx, access.ViewSession)
+		if err != nil {
+			return err
+		}
+		started, err := c.config.Sessions.FollowSystem(ctx, technician, m, c.panel)
+		if err != nil {
+			return err
+		}
+		c.reply(e.ID, &started)
 		return nil
 	case (*protocol.EndSession)(nil).MessageType():
 		m, err := protocol.DecodeBody[protocol.EndSession](e)

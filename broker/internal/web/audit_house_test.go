@@ -310,6 +310,9 @@ func (r *tape) event(at time.Duration, code protocol.EventCode, data string) {
 	if code == protocol.EventCursorMoved || code == protocol.EventCursorShape || code == protocol.EventControlInput {
 		track = recordings.TrackMeta
 	}
+	if code == protocol.EventSystemPart || code == protocol.EventSystemChanges {
+		track = recordings.TrackSystem
+	}
 	r.check(r.writer.Append(track, 0, at, 0, fmt.Appendf(nil, `{"code":%q,"at_ms":%d,"data":%s}`, code, at.Milliseconds(), data)))
 }
 

@@ -277,7 +277,7 @@ func (w *Web) play(rw http.ResponseWriter, r *http.Request, by access.Account) e
 		if data.Whom, err = w.addresseesOf(r, p); err != nil {
 			return err
 		}
-		for t := range 7 {
+		for _, t := range []int{0, 1, 2, 3, 4, 5, 6, 8} { // not 7: what auditors search by is theirs
 			name := strconv.Itoa(t)
 			data.ShareTracks = append(data.ShareTracks, option{name, p.T("audit.track." + name), t == videoTrack || t == 6})
 		}
@@ -290,7 +290,7 @@ func (w *Web) play(rw http.ResponseWriter, r *http.Request, by access.Account) e
 // playerTexts are the texts that the script needs, in the page's language.
 func playerTexts(p *page) map[string]string {
 	texts := map[string]string{}
-	for _, prefix := range []string{"audit.e.", "audit.js.", "audit.lane.", "audit.permission.", "audit.end.", "log.e.", "log.by.", "log.source.", "log.state.", "count."} {
+	for _, prefix := range []string{"audit.e.", "audit.js.", "audit.lane.", "audit.permission.", "audit.end.", "log.e.", "log.by.", "log.source.", "log.state.", "log.section.", "count."} {
 		for key, text := range p.All(prefix) {
 			texts[key] = text
 		}

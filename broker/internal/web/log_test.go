@@ -44,7 +44,7 @@ func everyEvent() []session.LogEntry {
 	var all []session.LogEntry
 	at := time.Date(2026, 3, 28, 23, 30, 0, 0, time.UTC)
 	for i, code := range protocol.EventCodes() {
-		if code == protocol.EventCursorMoved || code == protocol.EventCursorShape || code == protocol.EventControlInput {
+		if code == protocol.EventCursorMoved || code == protocol.EventCursorShape || code == protocol.EventControlInput || code == protocol.EventSystemPart || code == protocol.EventSystemChanges {
 			continue // on another track
 		}
 		all = append(all, session.LogEntry{At: at.Add(time.Duration(i) * time.Minute), Code: code, Data: json.RawMessage(data[code])})

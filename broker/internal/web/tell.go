@@ -66,6 +66,17 @@ func tell(texts lang.Texts, e session.LogEntry) string {
 		if d.Stopped {
 			return say("shell.stopped")
 		}
+	case protocol.EventSystemRequested:
+		return say(string(e.Code), "sections", sectionList(texts, d.Sections))
+	case protocol.EventSystemRead:
+		if len(d.Unread) > 0 {
+			return say("system.read_partly", "sections", sectionList(texts, d.Sections), "unread", sectionList(texts, d.Unread))
+		}
+		return say(string(e.Code), "sections", sectionList(texts, d.Sections))
+	case protocol.EventSystemFollowed:
+		if !d.On {
+			return say("system.unfollowed")
+		}
 	case protocol.EventScreenShown:
 		return say(string(e.Code), "what", shownThing(texts, d))
 	case protocol.EventAgentReturned:
@@ -151,6 +162,24 @@ type entryData struct {
 	Output     int             `json:"output"`
 	Stopped    bool            `json:"stopped"`
 	Script     string          `json:"script"`
+	Sections   []string        `json:"sections"`
+	Unread     []string        `json:"unread"`
+	On         bool            `json:"on"`
+}
+
+// sectionList names sections of system information.
+func sectionList(texts lang.Texts, sections []string) string {
+	words := make([]string, len(sections))
+	for i, s := range sections {
+		words[i] = isolate(s)
+		if protocol.Section(s).Columns() != nil {
+			words[i] = texts.T("log.section." + s)
+		}
+	}
+	if len(words) == 0 {
+		return texts.T("log.section.none")
+	}
+	return strings.Join(words, ", ")
 }
 
 // shownThing says what was shown: its kind, its name, its size.
