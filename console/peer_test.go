@@ -187,6 +187,10 @@ func decode(e protocol.Envelope) error {
 		_, err = protocol.DecodeBody[protocol.ConsentRequest](e)
 	case "consent_return":
 		_, err = protocol.DecodeBody[protocol.ConsentReturn](e)
+	case "system_request":
+		_, err = protocol.DecodeBody[protocol.SystemRequest](e)
+	case "system_follow":
+		_, err = protocol.DecodeBody[protocol.SystemFollow](e)
 	case "offer":
 		_, err = protocol.DecodeBody[protocol.Offer](e)
 	default:

@@ -5,6 +5,7 @@ import { controllable, nextStep } from "./control/control";
 import { shellable, shellStep } from "./shell/shell";
 import { crispable, over } from "./sessionview";
 import { queue } from "./queue";
+import { readable } from "./system/system";
 import { t } from "./text";
 import { focusFilter } from "./view/focus";
 import { toggleFullScreen } from "./view/fullscreen";
@@ -28,6 +29,7 @@ export function actions({ desk, settings, layout, bell }: Parts): Action[] {
   if (s !== undefined) {
     if (s.mine) add("notes", t("act.notes"), "W", () => layout.toggle("notes"));
     if (s.mine && !over(s.state)) add("figures", t("act.figures"), "Q", () => layout.toggle("figures"));
+    if (readable(s, desk.welcome.value?.permissions ?? null)) add("system", t("act.system"), "I", () => layout.toggle("system"));
     if (desk.pictures.value.get(s.id)?.state.value === "live" && s.state === "Active") {
       if (controllable(s, desk.welcome.value?.permissions ?? null)) {
         const { state, word, ask } = nextStep(s);

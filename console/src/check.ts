@@ -16,6 +16,9 @@ const list = (v: unknown, of: (item: unknown) => boolean) => v === null || v ===
 const person = (v: unknown) => object(v) && text(v["name"]);
 const consent = (v: unknown) => object(v) && text(v["permission"]) && text(v["state"]);
 
+const count = (v: unknown) => typeof v === "number" && v >= 0;
+const row = (v: unknown) => object(v) && text(v["key"]) && list(v["cells"], text);
+
 function session(v: unknown): boolean {
   return (
     object(v) && text(v["id"]) && text(v["state"]) && person(v["technician"]) && date(v["issued_at"]) && date(v["key_expires"]) &&
@@ -43,6 +46,12 @@ export function wellFormed(m: Incoming): boolean {
       return session(body["session"]) && text(body["key"]) && text(body["url"]) && text(body["address"]);
     case "answer":
       return text(body["sdp"]);
+    case "system_started":
+      return text(body["session"]);
+    case "system_part":
+      return text(body["session"]) && text(body["section"]) && count(body["snapshot"]) && count(body["part"]) && typeof body["last"] === "boolean" && list(body["rows"], row);
+    case "system_changes":
+      return text(body["session"]) && count(body["watch"]) && count(body["n"]) && list(body["rows"], row) && list(body["gone"], text);
     case "error":
       return text(body["code"]);
     default:

@@ -13,6 +13,7 @@ import { type Answer, type Permission, type Session, type SessionIssued, type St
 import { Shell, shellable, shellStep } from "./shell/shell";
 import { over, reasonText, type SessionView, viewOf } from "./sessionview";
 import { has, hourOf, t } from "./text";
+import { SystemInfo } from "./system/system";
 import { Refused, Wire } from "./wire";
 
 /** Whether the picture of a session in this state can be asked for. */
@@ -40,6 +41,8 @@ export class Desk {
   readonly controls = new Map<string, Control>();
   readonly shells = new Map<string, Shell>();
   readonly notes = new Map<string, Note>();
+  /** What is read of each customer's computer. */
+  readonly systems = new Map<string, SystemInfo>();
   /** Sessions in which something happened that the technician has not looked at yet. */
   readonly unread = signal<ReadonlySet<string>>(new Set());
   /** The session whose tab was closed last while it goes on, "" if none. */
@@ -202,6 +205,30 @@ export class Desk {
     return note;
   }
 
+  /** system is what is read of a session's computer. */
+  system(id: string): SystemInfo {
+    const known = this.systems.get(id);
+    if (known !== undefined) return known;
+    const ask = async (asked: Promise<Incoming>) => {
+      try {
+        const m = await asked;
+        this.trouble.value = "";
+        return m.type === "system_started" ? m.body : null;
+      } catch (e) {
+        this.#fail(e);
+        return null;
+      }
+    };
+    const info = new SystemInfo({
+      session: () => this.sessions.value.find((s) => s.id === id),
+      online: () => this.online.value,
+      read: async (sections) => (await ask(this.wire.request("system_request", { session: id, sections: [...sections] })))?.snapshot ?? 0,
+      follow: async (on) => (await ask(this.wire.request("system_follow", { session: id, on })))?.watch ?? 0,
+    });
+    this.systems.set(id, info);
+    return info;
+  }
+
   /** nameOf is what a session is called: its time, exact to the second where two would be called the same. */
   nameOf(s: SessionView): string {
     const now = this.clock.read();
@@ -231,10 +258,20 @@ export class Desk {
         });
         this.say(t("say.issued"));
         break;
+      case "system_part":
+        if (this.#mine(m.body.session)) this.system(m.body.session).part(m.body);
+        break;
+      case "system_changes":
+        if (this.#mine(m.body.session)) this.system(m.body.session).changes(m.body);
+        break;
       case "error": // one that answers something nobody waits for is of no use to a person
         if (m.ref === 0) this.#fail(new Refused(m.body.code));
         break;
     }
+  }
+
+  #mine(id: string | undefined): id is string {
+    return this.sessions.value.some((s) => s.id === id && s.mine && !over(s.state));
   }
 
   #welcomed(welcome: Welcome): void {
@@ -268,6 +305,7 @@ export class Desk {
     // The broker dropped this window's pictures together with its socket.
     for (const p of this.pictures.value.values()) p.start();
     for (const n of this.notes.values()) n.online();
+    for (const s of this.systems.values()) s.lost();
     if (this.lostAt.value > 0) {
       this.back.value = performance.now() - this.lostAt.value;
       this.lostAt.value = 0;
@@ -291,6 +329,10 @@ export class Desk {
       this.issued.value = issued;
     }
     this.notes.get(next.id)?.arrived(next);
+    if (over(next.state)) {
+      this.systems.get(next.id)?.close();
+      this.systems.delete(next.id);
+    }
     if (over(next.state) && this.putAside.value === next.id) this.putAside.value = "";
     this.#notice(before, next);
   }

@@ -4,7 +4,7 @@
 import type { TextKey } from "./text";
 
 /** What a key does. */
-export type Act = "filter" | "next" | "previous" | "new" | "tab" | "zoom" | "screen" | "notes" | "figures" | "rail" | "control" | "shell" | "help";
+export type Act = "filter" | "next" | "previous" | "new" | "tab" | "zoom" | "screen" | "notes" | "figures" | "system" | "rail" | "control" | "shell" | "help";
 
 /** The keys in the order in which the help lists them. Enter on a session is the button's own. */
 export const keyHelp: readonly { keys: readonly string[]; text: TextKey }[] = [
@@ -16,6 +16,7 @@ export const keyHelp: readonly { keys: readonly string[]; text: TextKey }[] = [
   { keys: ["1", "9"], text: "help.tab" },
   { keys: ["W"], text: "help.notes" },
   { keys: ["Q"], text: "help.figures" },
+  { keys: ["I"], text: "help.system" },
   { keys: ["R"], text: "help.control" },
   { keys: ["S"], text: "help.shell" },
   { keys: ["Ctrl Alt Shift"], text: "help.leave" },
@@ -26,7 +27,7 @@ export const keyHelp: readonly { keys: readonly string[]; text: TextKey }[] = [
 ];
 
 const acts: Record<string, Act> = {
-  "/": "filter", j: "next", k: "previous", n: "new", z: "zoom", m: "screen", w: "notes", q: "figures", l: "rail", r: "control", s: "shell", "?": "help",
+  "/": "filter", j: "next", k: "previous", n: "new", z: "zoom", m: "screen", w: "notes", q: "figures", i: "system", l: "rail", r: "control", s: "shell", "?": "help",
 };
 
 /** actOf tells what a key press means; null when it is not for the console. */

@@ -39,6 +39,9 @@ const plurals = new Intl.PluralRules(language);
 /** The BCP 47 tag of the language that the console speaks. */
 export { language };
 
+/** That of dates, numbers and the order of words. */
+export { locale };
+
 /** t returns the text of key with its {placeholders} filled. */
 export function t(key: TextKey, values: Record<string, string | number> = {}): string {
   const text = languages[language]?.[`console.${key}`] ?? `⟨${key}⟩`;
@@ -78,6 +81,11 @@ export function timeOf(time: string, now: number): string {
 export function hourOf(time: string, now: number, seconds: boolean): string {
   return seconds ? exact.format(new Date(time)) : timeOf(time, now);
 }
+
+const day = new Intl.DateTimeFormat(locale, { dateStyle: "short", timeStyle: "medium" });
+
+/** instant writes a moment, in milliseconds of the Unix time, with its day. */
+export const instant = (at: number): string => day.format(at);
 
 /** duration writes milliseconds as 9:58 or 1:02:03. */
 export function duration(ms: number): string {

@@ -39,6 +39,12 @@ const plain = (text: string) => text.replace(/[\p{Cc}\u061c\u200e\u200f\u202a-\u
 
 const text = (v: unknown): string => (typeof v === "string" ? `\u2068${plain(v)}\u2069` : typeof v === "number" || typeof v === "boolean" ? String(v) : "");
 
+/** sectionsOf names sections of system information. */
+function sectionsOf(list: unknown): string {
+  const names = (Array.isArray(list) ? list : []).map((s) => texts[`log.section.${String(s)}`] ?? text(s));
+  return names.length === 0 ? say("log.section.none") : names.join(", ");
+}
+
 /** tell puts a happening into words; one without words is shown by its code. */
 export function tell(h: Happening): string {
   const d = h.data;
@@ -66,6 +72,14 @@ export function tell(h: Happening): string {
       return e(values["script"] ? "shell.script" : h.code);
     case "shell.ended":
       return e(d["stopped"] === true ? "shell.stopped" : h.code);
+    case "system.requested":
+      return e(h.code, { sections: sectionsOf(d["sections"]) });
+    case "system.read":
+      return Array.isArray(d["unread"]) && d["unread"].length > 0
+        ? e("system.read_partly", { sections: sectionsOf(d["sections"]), unread: sectionsOf(d["unread"]) })
+        : e(h.code, { sections: sectionsOf(d["sections"]) });
+    case "system.followed":
+      return e(d["on"] === true ? h.code : "system.unfollowed");
     case "screen.shown": {
       const size = d["width"] ? ` (${values["width"]} × ${values["height"]})` : "";
       const what = say(`log.source.${texts[`log.source.${String(d["source"])}`] === undefined ? "unknown" : String(d["source"])}`);

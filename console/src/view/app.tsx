@@ -2,6 +2,7 @@
 
 import { useEffect } from "preact/hooks";
 import { actOf, opensPalette } from "../keys";
+import { readable } from "../system/system";
 import { duration, t } from "../text";
 import { type Parts, useConsole } from "./context";
 import { focusFilter, moveInList } from "./focus";
@@ -144,6 +145,9 @@ function press({ desk, settings, layout }: Parts, e: KeyboardEvent): void {
     case "notes":
     case "figures":
       if (mine) layout.toggle(meant.act);
+      break;
+    case "system":
+      if (mine && (layout.drawer.value === "system" || (desk.current.value && readable(desk.current.value, desk.welcome.value?.permissions ?? null)))) layout.toggle("system");
       break;
     case "rail":
       settings.toggleRail();

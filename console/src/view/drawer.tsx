@@ -1,5 +1,5 @@
-// The drawer beside the picture: the technician's notes, or what the figures of
-// the connection mean. On a small page it lies over the picture.
+// The drawer beside the picture: the technician's notes, what the figures of
+// the connection mean, or what is read of the customer's computer. On a small page it lies over the picture.
 
 import { useEffect, useRef } from "preact/hooks";
 import { over, type SessionView } from "../sessionview";
@@ -8,12 +8,13 @@ import { useConsole } from "./context";
 import { FiguresPanel } from "./figures";
 import { Icon } from "./icons";
 import { NotesPanel } from "./notes";
+import { SystemPanel } from "./system";
 
 export function Drawer({ session }: { session: SessionView }) {
   const { layout } = useConsole();
   const panel = useRef<HTMLElement>(null);
   const open = session.mine ? layout.drawer.value : null;
-  const which = open === "figures" && over(session.state) ? null : open;
+  const which = open !== "notes" && over(session.state) ? null : open;
 
   useEffect(() => {
     if (which === null) return;
@@ -31,6 +32,7 @@ export function Drawer({ session }: { session: SessionView }) {
     <aside
       ref={panel}
       class="drawer"
+      data-wide={which === "system"}
       aria-labelledby="drawer-heading"
       onKeyDown={(e) => {
         if (e.key !== "Escape" || e.isComposing) return;
@@ -40,13 +42,15 @@ export function Drawer({ session }: { session: SessionView }) {
     >
       <header class="drawer-head">
         <h2 id="drawer-heading" tabIndex={-1}>
-          {t(which === "notes" ? "notes.heading" : "figures.heading")}
+          {t(`${which}.heading`)}
         </h2>
         <button type="button" class="button quiet small icon-only" aria-label={t("close")} title={`${t("close")} (Esc)`} onClick={() => (layout.drawer.value = null)}>
           <Icon name="cross" />
         </button>
       </header>
-      {which === "notes" ? <NotesPanel key={session.id} session={session} /> : <FiguresPanel key={session.id} session={session} />}
+      {which === "notes" && <NotesPanel key={session.id} session={session} />}
+      {which === "figures" && <FiguresPanel key={session.id} session={session} />}
+      {which === "system" && <SystemPanel key={session.id} session={session} />}
     </aside>
   );
 }

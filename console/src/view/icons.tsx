@@ -34,6 +34,7 @@ const paths = {
   checks: "M3 5l1.500 1.500L7 4M3 12l1.500 1.500L7 11M10 6h7M10 13h7",
   prompt: "M3 4h14v12H3zM6 8l2.500 2L6 12M10 12.500h4",
   window: "M3 4h14v12H3zM3 8h14",
+  chip: "M6 6h8v8H6zM8 3v3M12 3v3M8 14v3M12 14v3M3 8h3M3 12h3M14 8h3M14 12h3",
 } as const;
 
 export type IconName = keyof typeof paths;

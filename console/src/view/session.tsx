@@ -18,6 +18,7 @@ import { ShellButton, ShellPanel } from "./shell";
 import { Shared } from "./sharing";
 import { Consents, StateMark } from "./state";
 import { Steps } from "./steps";
+import { SystemButton } from "./system";
 import { hasWhy, Why } from "./why";
 
 export function SessionPanel({ session }: { session: SessionView }) {
@@ -91,6 +92,7 @@ export function SessionPanel({ session }: { session: SessionView }) {
               </button>
             </>
           )}
+          <SystemButton session={session} />
           {session.mine && (
             <button
               type="button"
