@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -82,22 +83,25 @@ func (e *Evidence) destroyedAt(ctx context.Context, rows []segmentRow, ended *ui
 	return names, nil
 }
 
-// keyOf tells of which segment a file of keys is.
-var keyOf = regexp.MustCompile(`^([0-9a-f]{32}-[0-9]{1,7})[.-]`)
+// keyOf tells of which segment a file of keys is, and of which share.
+var keyOf = regexp.MustCompile(`^([0-9a-f]{32}-[0-9]{1,7})(?:-([0-9a-f]{32}))?\.`)
 
-// destroyAgain destroys keys that are here although the log says that they were
-// destroyed: somebody put a backup back.
+// destroyAgain destroys keys that are here although they were destroyed, as the log
+// says, or with a share that is over: somebody put a backup back.
 func (e *Evidence) destroyAgain(ctx context.Context) error {
-	var shredded, ended []string
+	var shredded, ended, over []string
 	err := e.config.Database.NewSelect().Table("log_segments").ColumnExpr("sid || '-' || segment").Where("shred IS NOT NULL").Scan(ctx, &shredded)
 	if err == nil {
 		err = e.config.Database.NewSelect().Table("log_entries").Column("sid").Where("kind = 'revoke'").Where("what = ?", ToLog).Scan(ctx, &ended)
+	}
+	if err == nil {
+		err = e.config.Database.NewSelect().Table("shares").Column("id").Where("cleared").Scan(ctx, &over)
 	}
 	if err != nil {
 		return fmt.Errorf("evidence: %w", err)
 	}
 	gone := map[string]bool{}
-	for _, name := range append(shredded, ended...) {
+	for _, name := range slices.Concat(shredded, ended, over) {
 		gone[name] = true
 	}
 	entries, err := os.ReadDir(e.config.Bags)
@@ -114,7 +118,7 @@ func (e *Evidence) destroyAgain(ctx context.Context) error {
 		if strings.HasPrefix(name[len(what):], logKeysFile) {
 			what = name[:32]
 		}
-		if !gone[what] {
+		if !gone[what] && !gone[of[2]] {
 			continue
 		}
 		if err := destroy(filepath.Join(e.config.Bags, name)); err != nil {

@@ -154,8 +154,19 @@ func TestCopyEnds(t *testing.T) {
 			p := n.copy(t, id)
 			_, grant, err := n.e.OpenCopy(t.Context(), p.id, p.token)
 			must(grant, err)(t)
+			backup := map[string][]byte{}
+			for _, file := range must(filepath.Glob(filepath.Join(n.config.Bags, "*"+p.id+"*")))(t) {
+				backup[file] = must(os.ReadFile(file))(t)
+			}
 			c.end(t, n, id, p)
 			n.gone(t, p, grant, c.want)
+			for file, b := range backup { // and does not come back with a backup
+				must(0, os.WriteFile(file, b, 0o600))(t)
+			}
+			n.reopen(t)
+			if left := must(filepath.Glob(filepath.Join(n.config.Bags, "*"+p.id+"*")))(t); len(left) > 0 || len(backup) != 2 {
+				t.Errorf("back again: %v of %d", left, len(backup))
+			}
 			n.audit(t)
 			if all := must(n.e.Shares(t.Context(), second, id))(t); len(all) != 1 || all[0].Over(n.e.config.Now()) == nil {
 				t.Errorf("%+v", all)
