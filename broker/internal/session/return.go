@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"time"
 
 	"consento/protocol"
@@ -150,7 +151,9 @@ type memory struct {
 	System   string                `json:"system"`
 	Joined   bool                  `json:"joined"`
 	Tools    []protocol.Permission `json:"tools,omitempty"`
-	Copies   []promisedJSON        `json:"copies,omitempty"`
+	// Refused is how often the customer said no to each, and when last.
+	Refused map[protocol.Permission]refused `json:"refused,omitempty"`
+	Copies  []promisedJSON                  `json:"copies,omitempty"`
 	// EndedFrom is the state in which a session ended whose evidence does not say
 	// so yet.
 	EndedFrom protocol.State `json:"ended_from,omitempty"`
@@ -180,7 +183,7 @@ func (s *session) remember() {
 		return
 	}
 	text := memory{Consents: s.consents, Epoch: s.epoch, Named: s.named, Accepted: s.accepted,
-		Terms: s.terms.Version, System: s.system, Joined: s.joined, Tools: s.tools.able, Copies: s.evidence.copy.rememberCopies()}.text()
+		Terms: s.terms.Version, System: s.system, Joined: s.joined, Tools: s.tools.able, Refused: s.tools.refused, Copies: s.evidence.copy.rememberCopies()}.text()
 	if text == s.row.Memory {
 		return
 	}
@@ -242,6 +245,7 @@ func (m *Manager) revive(ctx context.Context, r row, last completed) error {
 	s.consents, s.epoch, s.named, s.accepted = mem.Consents, mem.Epoch, mem.Named, mem.Accepted
 	s.terms.Version, s.system, s.joined = mem.Terms, mem.System, mem.Joined
 	s.tools.able = mem.Tools
+	maps.Copy(s.tools.refused, mem.Refused)
 	forgotten := s.forgetTools()
 	s.steps = r.steps()
 	if m.config.Copies != nil {

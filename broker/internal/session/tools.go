@@ -23,12 +23,17 @@ const (
 type tools struct {
 	able     []protocol.Permission  // what the agent's program can do
 	rights   protocol.PermissionSet // what the profile allows, as it was told last
-	noes     map[protocol.Permission]int
-	lastNo   map[protocol.Permission]time.Time
+	refused  map[protocol.Permission]refused
 	away     *time.Timer // fires when a lost agent's consents are over
 	control  control
 	terminal terminal
 	system   systemInfo
+}
+
+// refused is the customer's no to a permission. It outlives a restart of the broker.
+type refused struct {
+	Times int       `json:"times"` // a question was answered so
+	Last  time.Time `json:"last"`  // also when it was taken back
 }
 
 // RequestConsent puts one more permission to the customer. It returns ErrNotNow
@@ -109,11 +114,11 @@ func (s *session) limitTo(rights protocol.PermissionSet) {
 // mayAsk says whether the customer can be asked for a permission now.
 func (s *session) mayAsk(p protocol.Permission, now time.Time) error {
 	switch {
-	case p == protocol.ViewScreen || !s.tools.rights.Allows(p) || !slices.Contains(s.tools.able, p) || s.tools.noes[p] >= maxNoes:
+	case p == protocol.ViewScreen || !s.tools.rights.Allows(p) || !slices.Contains(s.tools.able, p) || s.tools.refused[p].Times >= maxNoes:
 		return ErrNotAllowed
 	case s.row.State != protocol.StateActive || s.agent == nil || !s.isShown():
 		return ErrNotNow
-	case s.consent(p).State == protocol.ConsentGiven || now.Sub(s.tools.lastNo[p]) < askPause:
+	case s.consent(p).State == protocol.ConsentGiven || s.tools.refused[p].lately(now):
 		return ErrNotNow
 	}
 	for _, c := range s.consents {
@@ -122,6 +127,13 @@ func (s *session) mayAsk(p protocol.Permission, now time.Time) error {
 		}
 	}
 	return nil
+}
+
+// lately reports whether the customer is to be left alone. A clock that was set back
+// makes nobody wait for longer.
+func (r refused) lately(now time.Time) bool {
+	since := now.Sub(r.Last)
+	return since < askPause && since > -askPause
 }
 
 // isShown reports whether the customer shows anything at present.
@@ -153,15 +165,17 @@ func (s *session) giveTool(c protocol.Consent, data map[string]any) error {
 
 // takeTool carries the customer's no to a tool out: nothing passes from here on.
 func (s *session) takeTool(c protocol.Consent, answer protocol.ConsentAnswer, data map[string]any) error {
-	code, refused := protocol.EventConsentWithdrawn, answer.State == protocol.ConsentRefused
-	if refused {
+	code, isRefusal := protocol.EventConsentWithdrawn, answer.State == protocol.ConsentRefused
+	if isRefusal {
 		code = protocol.EventConsentRefused
 	}
 	if answer.Cause == protocol.CauseCustomer || answer.Cause == protocol.CauseNoAnswer || answer.Cause == "" {
-		s.tools.lastNo[c.Permission] = time.Now() // a person said it, or was left in peace
-		if refused {
-			s.tools.noes[c.Permission]++
+		no := s.tools.refused[c.Permission]
+		no.Last = time.Now() // a person said it, or was left in peace
+		if isRefusal {
+			no.Times++
 		}
+		s.tools.refused[c.Permission] = no
 	}
 	c.State, c.Cause = answer.State, answer.Cause
 	s.setConsent(c)

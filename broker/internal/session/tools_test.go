@@ -160,7 +160,11 @@ func TestToolIsNotAsked(t *testing.T) {
 		if _, err := p.request(t, protocol.Control); !errors.Is(err, want) {
 			t.Errorf("after no %d: %v", n+1, err)
 		}
-		p.on(t, func(s *session) { s.tools.lastNo[protocol.Control] = time.Now().Add(-askPause) })
+		p.on(t, func(s *session) {
+			no := s.tools.refused[protocol.Control]
+			no.Last = time.Now().Add(-askPause)
+			s.tools.refused[protocol.Control] = no
+		})
 	}
 	if _, err := p.request(t, protocol.Control); !errors.Is(err, ErrNotAllowed) {
 		t.Errorf("a fourth time: %v", err)
@@ -219,11 +223,15 @@ func TestToolsAreWithdrawn(t *testing.T) {
 	}
 }
 
-// TestToolsDoNotOutliveARestart of the broker: how long it took nobody knows.
+// TestToolsDoNotOutliveARestart of the broker: how long it took nobody knows. What was
+// refused does.
 func TestToolsDoNotOutliveARestart(t *testing.T) {
 	t.Parallel()
 	e := newEnv(t, allowAll)
-	p := e.showing(t, full, protocol.Control)
+	p := e.showing(t, full, protocol.Control, protocol.Files)
+	must(p.request(t, protocol.Files))(t)
+	ask := last[*protocol.ConsentAsk](p.link)
+	must(0, p.agent.AnswerConsent(t.Context(), protocol.ConsentAnswer{Permission: protocol.Files, State: protocol.ConsentRefused, Epoch: ask.Epoch}))(t)
 	p.allow(t, protocol.Control)
 	e.close(t)
 	e.m = must(New(t.Context(), e.config))(t)
@@ -233,7 +241,16 @@ func TestToolsDoNotOutliveARestart(t *testing.T) {
 	if view := p.consent(t, protocol.ViewScreen); view.State != protocol.ConsentGiven {
 		t.Errorf("the view: %+v", view)
 	}
-	if able := p.state(t).Tools; !slices.Equal(able, []protocol.Permission{protocol.Control}) {
+	if able := p.state(t).Tools; !slices.Equal(able, []protocol.Permission{protocol.Control, protocol.Files}) {
 		t.Errorf("the agent's tools: %v", able)
 	}
+	p.on(t, func(s *session) {
+		now := time.Now()
+		if no := s.tools.refused[protocol.Files]; no.Times != 1 || !no.lately(now) || no.lately(now.Add(askPause)) || no.lately(now.Add(-2*askPause)) {
+			t.Errorf("refused %+v", no)
+		}
+		if no := s.tools.refused[protocol.Control]; no.Times != 0 || no.lately(now) {
+			t.Errorf("what was allowed: refused %+v", no)
+		}
+	})
 }
