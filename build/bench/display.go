@@ -23,6 +23,7 @@ type display struct {
 	size image.Point
 
 	changed chan struct{} // something was drawn since look
+	pressed chan struct{} // a button was pressed on the window of button
 	damage  damage.Damage
 
 	mu      sync.Mutex // grab
@@ -38,7 +39,7 @@ func dial(name string) (*display, error) {
 		return nil, fmt.Errorf("display %s: %w", name, err)
 	}
 	screen := xproto.Setup(conn).DefaultScreen(conn)
-	d := &display{conn: conn, root: screen.Root, changed: make(chan struct{}, 1),
+	d := &display{conn: conn, root: screen.Root, changed: make(chan struct{}, 1), pressed: make(chan struct{}, 1),
 		size: image.Pt(int(screen.WidthInPixels), int(screen.HeightInPixels))}
 	for _, extension := range []func(*xgb.Conn) error{mitshm.Init, xfixes.Init, damage.Init, xtest.Init} {
 		if err := extension(conn); err != nil {
@@ -88,11 +89,17 @@ func (d *display) listen() {
 		if event == nil && err == nil {
 			return
 		}
-		if _, ok := event.(damage.NotifyEvent); ok {
-			select {
-			case d.changed <- struct{}{}:
-			default:
-			}
+		ring := d.changed
+		switch event.(type) {
+		case xproto.ButtonPressEvent:
+			ring = d.pressed
+		case damage.NotifyEvent:
+		default:
+			continue
+		}
+		select {
+		case ring <- struct{}{}:
+		default:
 		}
 	}
 }

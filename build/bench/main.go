@@ -120,6 +120,7 @@ type bench struct {
 	poor     []poorNetwork
 	cuts     []cut
 	hour     officeHour
+	inputs   inputs
 
 	brokerInSession, agentInSession int64
 }
@@ -202,6 +203,9 @@ func (b *bench) play(ctx context.Context, s *session, g *glass) (err error) {
 		if b.becoming, err = b.sharpScenes(ctx, g, b.props); err != nil {
 			return err
 		}
+	}
+	if b.matches(inputScene) { // last: its strip moves the picture
+		return b.input(ctx, s, &next)
 	}
 	return nil
 }

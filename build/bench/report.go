@@ -119,6 +119,7 @@ func (b *bench) table(agent, broker string) (*table, error) {
 	if b.agentInSession > 0 {
 		t.atMost("agent's memory in a session", "MB", float64(b.agentInSession)/1e6, 0, "RSS after all scenes")
 	}
+	b.inputs.rows(t)
 	for _, v := range b.viewed {
 		v.rows(t)
 	}
