@@ -46,8 +46,10 @@ func (b *bench) input(ctx context.Context, s *session, next *int) error {
 	g := &glass{on: s.ours, at: box.Min.Sub(markRect().Min)}
 
 	const side = smallCell * codeCells
-	square := image.Rect(600, 400, 600+side, 400+side)
-	window, err := b.theirs.button(square)
+	// The pointer is at one end of the window, the code at the other.
+	at := image.Pt(600, 400)
+	square := image.Rectangle{Max: image.Pt(side, side)}.Add(at.Add(image.Pt(2*side, 0)))
+	window, err := b.theirs.button(image.Rectangle{Min: at, Max: square.Max})
 	if err != nil {
 		return err
 	}
@@ -69,7 +71,7 @@ func (b *bench) input(ctx context.Context, s *session, next *int) error {
 		}
 	}
 	// The first one gives the remote side the keyboard.
-	if err := b.ours.point(square.Add(g.at).Min.Add(image.Pt(side/2, side/2))); err != nil {
+	if err := b.ours.point(g.at.Add(at).Add(image.Pt(side/2, side/2))); err != nil {
 		return err
 	}
 	if heard, err := click(); err != nil || !heard {
@@ -93,7 +95,7 @@ func (b *bench) input(ctx context.Context, s *session, next *int) error {
 		if !heard {
 			b.inputs.never++
 		}
-		if err := b.paint.copyTo(xproto.Drawable(window), sheet.all(image.Point{})); err != nil {
+		if err := b.paint.copyTo(xproto.Drawable(window), sheet.all(image.Pt(2*side, 0))); err != nil {
 			return err
 		}
 	}
