@@ -1,6 +1,7 @@
 // The list of what happened: filtered, searched, following the picture.
 
 import { by, make } from "./element";
+import { together } from "./inputs";
 import { type Lane, laneOf, lanes } from "./lanes";
 import type { Happening, Recording } from "./recording";
 import { clock, count, say, tell } from "./words";
@@ -37,7 +38,7 @@ export class List {
   /** fill lists a recording's happenings. */
   fill(r: Recording): void {
     const begins: Happening[] = r.segments.slice(1).map((s) => ({ at: s.headers[1] === undefined ? s.shift : s.headers[1].at + s.shift, segment: s.number, index: 0, track: 1, code: "segment", data: { number: s.number } }));
-    const all = [...r.happenings, ...r.shell.typed, ...begins].sort((a, b) => a.at - b.at || a.segment - b.segment || a.index - b.index);
+    const all = [...together(r.happenings), ...r.shell.typed, ...begins].sort((a, b) => a.at - b.at || a.segment - b.segment || a.index - b.index);
     this.#entries = all.map((h) => {
       const text = tell(h);
       const button = make("button", { type: "button", "data-at": String(h.at), "data-code": h.code, tabindex: "-1" }, make("time", {}, clock(h.at)), make("span", {}, text));

@@ -1,6 +1,7 @@
 // The lanes below the picture: each mark is a button that leads to its time.
 
 import { by, make } from "./element";
+import { together } from "./inputs";
 import { laneOf, lanes, type Span } from "./lanes";
 import type { Happening, Recording } from "./recording";
 import { clock, count, say, tell } from "./words";
@@ -85,7 +86,7 @@ export class Marks {
 
   // Marks of one lane, those together that would cover each other.
   #near(r: Recording, lane: string, width: number): { at: number; text: string }[][] {
-    const marks: { at: number; text: string }[] = r.happenings.filter((h: Happening) => laneOf(h) === lane).map((h) => ({ at: h.at, text: tell(h) }));
+    const marks: { at: number; text: string }[] = together(r.happenings).filter((h: Happening) => laneOf(h) === lane).map((h) => ({ at: h.at, text: tell(h) }));
     if (lane === "gaps") {
       marks.push(...r.holes.map((h) => ({ at: h.from, text: say("audit.js.unknown_time") })));
       marks.push(...r.damaged.map((d) => ({ at: d.at, text: say("audit.js.damaged", { record: d.header.index, time: clock(d.at) }) })));
