@@ -13,7 +13,7 @@ TOOL_FLAGS := -trimpath -buildvcs=false -ldflags '-s -w -buildid='
 URL     := https://localhost:8443
 
 .DEFAULT_GOAL := build
-.PHONY: run test demo bench lint build agents tools setup front clean fuzz dev
+.PHONY: run test test-beside test-long demo bench lint build agents tools setup front clean fuzz dev
 
 # setup installs what is missing: Debian packages, npm packages by lock file.
 setup:
@@ -65,15 +65,20 @@ LONG := grep -rlE 'testing\.Short\(\)|fipstest\.Run\(' --include='*_test.go' --e
 
 test: agents lint
 	@rm -rf bin/again; mkdir -p bin/again
-	@# That which takes longest begins first.
-	$(GOTEST) --rerun-fails-report=bin/again/1 --packages="./broker/internal/web $$(go list ./... | grep -v -e /console/e2e -e /build/stage -e /internal/web$$ | tr '\n' ' ')" -- $(RACE) -vet=off -short -timeout 40m
-	$(GOTEST) --rerun-fails-report=bin/again/long --packages="$$($(LONG) | tr '\n' ' ')" -- -vet=off -timeout 40m
-	cd build/foreign && go test -race ./...
-	cd build/bucket && go test -timeout 40m ./...
+	$(MAKE) -j 2 --no-print-directory test-beside test-long
 	@# By themselves: they make networks, and browsers elsewhere drop what they load when a network comes or goes. Broker and
 	@# agent are other processes, as they ship: the race detector would look at nothing but what presses the keys.
 	$(GOTEST) --rerun-fails-report=bin/again/2 --packages='./build/stage ./console/e2e' -- -vet=off -timeout 60m -p 1
 	@if [ -s bin/again/1 ] || [ -s bin/again/long ] || [ -s bin/again/2 ]; then echo 'Passed only when run again, each a defect to look for:'; cat bin/again/*; fi
+
+# Tests in packages wait more than they compute: three at a time on two cores. What takes longest begins first.
+test-beside:
+	$(GOTEST) --rerun-fails-report=bin/again/1 --packages="./broker/internal/web $$(go list ./... | grep -v -e /console/e2e -e /build/stage -e /internal/web$$ | tr '\n' ' ')" -- -p 3 $(RACE) -vet=off -short -timeout 40m
+
+test-long:
+	$(GOTEST) --rerun-fails-report=bin/again/long --packages="$$($(LONG) | tr '\n' ' ')" -- -vet=off -timeout 40m
+	cd build/foreign && go test -race ./...
+	cd build/bucket && go test -timeout 40m ./...
 
 # demo plays one whole attended session and leaves pictures and evidence in ./demo.
 demo: agents

@@ -24,8 +24,8 @@ const customerScript = `
 		g.fillStyle = "#e08010"; g.fillRect(0, 0, 640, 720);
 		g.fillStyle = "#108080"; g.fillRect(640, 0, 640, 720);
 		g.fillStyle = "#fff"; g.fillRect(n++ % 1280, 700, 10, 10);
-	}, 33);
-	const stream = canvas.captureStream(30);
+	}, 100);
+	const stream = canvas.captureStream(10);
 	stream.getVideoTracks()[0].contentHint = "text"; // keep the size
 	globalThis.connections = [];
 	globalThis.typed = []; // what came on the channel for terminals
