@@ -287,6 +287,9 @@ func (s *session) shellSecond(now time.Time) {
 	if now.Sub(t.noted) >= usedInterval {
 		s.noteShellUsed()
 	}
+	if s.consent(t.permission).State == protocol.ConsentGiven && now.Sub(s.tools.heard) > protocol.AwayLimit {
+		s.withdraw(t.permission, protocol.CauseAway) // nobody is there who answers for what runs
+	}
 }
 
 func (s *session) noteShellUsed() {

@@ -332,6 +332,27 @@ func TestShellRights(t *testing.T) {
 	}
 }
 
+// TestLostTechnician: where no console of the technician's is left, nothing goes on.
+func TestLostTechnician(t *testing.T) {
+	t.Parallel()
+	e := newEnv(t, allowAll)
+	p := e.showing(t, full, protocol.Shell)
+	p.window(t).started(t)
+	given := func() bool { return p.consent(t, protocol.Shell).State == protocol.ConsentGiven }
+	must(0, e.m.Limit(t.Context(), full))(t) // as a console does every few seconds
+	p.on(t, func(s *session) { s.shellSecond(time.Now().Add(protocol.AwayLimit / 2)) })
+	if !given() {
+		t.Fatal("it ended at once")
+	}
+	p.on(t, func(s *session) { s.shellSecond(time.Now().Add(protocol.AwayLimit + time.Second)) })
+	if c := p.consent(t, protocol.Shell); c.State != protocol.ConsentWithdrawn || c.Cause != protocol.CauseAway {
+		t.Errorf("%+v", c)
+	}
+	if m := last[*protocol.ConsentEnded](p.link); m.Permission != protocol.Shell {
+		t.Errorf("the agent was told %+v", m)
+	}
+}
+
 // TestScripts: nothing but what is on the list, and a consent to the shell takes its
 // place.
 func TestScripts(t *testing.T) {

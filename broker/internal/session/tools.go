@@ -21,6 +21,7 @@ const (
 // tools is what a session knows of the permissions beside the view. It belongs to
 // the session's goroutine.
 type tools struct {
+	heard    time.Time              // when a console of the technician's was there last
 	able     []protocol.Permission  // what the agent's program can do
 	rights   protocol.PermissionSet // what the profile allows, as it was told last
 	refused  map[protocol.Permission]refused
@@ -100,6 +101,7 @@ func (m *Manager) Limit(ctx context.Context, by Technician) error {
 }
 
 func (s *session) limitTo(rights protocol.PermissionSet) {
+	s.tools.heard = time.Now()
 	if maps.Equal(rights, s.tools.rights) {
 		return
 	}
