@@ -191,6 +191,10 @@ func decode(e protocol.Envelope) error {
 		_, err = protocol.DecodeBody[protocol.SystemRequest](e)
 	case "system_follow":
 		_, err = protocol.DecodeBody[protocol.SystemFollow](e)
+	case "chat_say":
+		_, err = protocol.DecodeBody[protocol.ChatSay](e)
+	case "chat_since":
+		_, err = protocol.DecodeBody[protocol.ChatSince](e)
 	case "offer":
 		_, err = protocol.DecodeBody[protocol.Offer](e)
 	default:

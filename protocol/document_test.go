@@ -73,7 +73,7 @@ func TestListsAreComplete(t *testing.T) {
 	for name, list := range map[string][]string{
 		"State": texts(protocol.States()), "Command": texts(protocol.Commands()), "EndReason": texts(protocol.EndReasons()),
 		"Permission": texts(protocol.Permissions()), "EventCode": texts(protocol.EventCodes()),
-		"SharingState": texts(protocol.SharingStates()), "Source": texts(protocol.Sources()), "Codec": texts(protocol.Codecs()),
+		"SharingState": texts(protocol.SharingStates()), "ChatSide": texts(protocol.ChatSides()), "Source": texts(protocol.Sources()), "Codec": texts(protocol.Codecs()),
 		"ConsentCause": texts(protocol.ConsentCauses()), "Block": texts(protocol.Blocks()), "InputKind": texts(protocol.InputKinds()),
 		"TerminalKind": texts(protocol.TerminalKinds()),
 		"Section":      texts(protocol.Sections()), "ColumnKind": texts(protocol.ColumnKinds()), "SystemProblem": texts(protocol.SystemProblems()),
@@ -131,7 +131,7 @@ func TestDocument(t *testing.T) {
 	for name, values := range constants(source(t)) {
 		section, ok := map[string]string{"State": "States", "Command": "States", "ConsentState": "States", "Step": "States",
 			"Permission": "Permissions", "EndReason": "End reasons", "ErrorCode": "Error codes", "EventCode": "Event codes on the evidence",
-			"SharingState": "`sharing`", "NetworkLimit": "`network`", "Codec": "`picture`", "Source": "`sharing`",
+			"SharingState": "`sharing`", "ChatSide": "`chat`", "NetworkLimit": "`network`", "Codec": "`picture`", "Source": "`sharing`",
 			"ConsentCause": "`consent_answer`", "Block": "`control_state`", "InputKind": "Data channel `input`", "TerminalKind": "Data channel `shell`",
 			"Section": "System information", "ColumnKind": "System information", "SystemProblem": "`system_part`"}[name]
 		if !ok {

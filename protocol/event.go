@@ -59,6 +59,7 @@ const (
 	EventCursorMoved      EventCode = "cursor.moved"              // on the meta track: see CursorUpdate
 	EventTransportChanged EventCode = "transport.changed"         // who, state
 	EventNoteWritten      EventCode = "note.written"              // by, text: what the technician noted, once it has settled
+	EventChat             EventCode = "chat.line"                 // on the track chat: n, side, from, text
 	EventStateChanged     EventCode = "state.changed"             // from, command, to
 )
 
@@ -71,5 +72,5 @@ func EventCodes() []EventCode {
 		EventSystemRequested, EventSystemRead, EventSystemFollowed, EventSystemPart, EventSystemChanges, EventScreenGap,
 		EventScreenShown, EventScreenPaused, EventScreenMuted, EventScreenStopped, EventScreenDenied, EventScreenLocked,
 		EventViewerJoined, EventViewerLeft, EventMalformed, EventEnded, EventRemoved, EventRemovalUnknown, EventClosed, EventRated,
-		EventCursorShape, EventCursorMoved, EventTransportChanged, EventNoteWritten, EventStateChanged}
+		EventCursorShape, EventCursorMoved, EventTransportChanged, EventNoteWritten, EventChat, EventStateChanged}
 }

@@ -111,7 +111,8 @@ func Messages() []Message {
 		&Offer{}, &Answer{}, &Sharing{}, &SharingRecorded{}, &Picture{}, &Network{}, &Slept{}, &Ended{}, &Removed{},
 		&ConsentEnded{}, &ControlState{}, &SystemRead{}, &SystemWatch{}, &SystemPart{}, &SystemChanges{},
 		&Welcome{}, &SessionChanged{}, &NewSession{}, &SessionIssued{}, &EndSession{}, &StopWatching{}, &Crisp{}, &Note{}, &Reason{}, &ConsentRequest{}, &ConsentReturn{},
-		&SystemRequest{}, &SystemFollow{}, &SystemStarted{}}
+		&SystemRequest{}, &SystemFollow{}, &SystemStarted{},
+		&ChatSay{}, &ChatSaid{}, &ChatSince{}, &Chat{}}
 }
 
 // Known reports whether a message of this name is in this version. One that is

@@ -50,6 +50,7 @@ type Joined struct {
 	// Proof shows that the recording is on the office's global log (FORMAT.md,
 	// Proof). An agent asks for no consent without a good one.
 	Proof string `json:"proof"`
+	Chat  bool   `json:"chat,omitempty"` // the technician's profile has chat: see Chat
 }
 
 // MaxProof bounds the proof of a recording in a message, in bytes.
@@ -156,7 +157,7 @@ func (*ConsentAsk) MessageType() string { return "consent_ask" }
 // Validate implements Message.
 func (m *ConsentAsk) Validate() error {
 	_, err := ParsePermission(string(m.Permission))
-	return errors.Join(err, m.Technician.validate())
+	return errors.Join(err, check(m.Permission.Asked(), "permission"), m.Technician.validate())
 }
 
 // ConsentAnswer is the customer's answer, or its withdrawal at any later moment.

@@ -49,7 +49,7 @@ func toolOK(p Permission) error {
 	if _, err := ParsePermission(string(p)); err != nil {
 		return err
 	}
-	return check(p != ViewScreen, "permission of a tool")
+	return check(p != ViewScreen && p.Asked(), "permission of a tool")
 }
 
 // ConsentRequest asks the broker to put one more permission to the customer. It

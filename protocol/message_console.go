@@ -52,6 +52,7 @@ type Session struct {
 	NotedAt   time.Time    `json:"noted_at,omitzero"`    // when that was; zero: nothing was written
 	KeptDays  int          `json:"kept_days,omitempty"`  // for how many days its recording is kept; 0: as the office's notice says
 	LogMonths int          `json:"log_months,omitempty"` // for how many months its log is kept; 0: as the office's notice says
+	Language  string       `json:"language,omitempty"`   // BCP 47 tag that the customer reads, "" if not known yet
 	Stars     int          `json:"stars,omitempty"`      // 1 to 5, how the customer rated it; 0: not rated
 }
 

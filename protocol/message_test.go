@@ -23,7 +23,7 @@ var aSession = protocol.Session{ID: strings.Repeat("a", 32), State: protocol.Sta
 	Consents: []protocol.Consent{{Permission: protocol.ViewScreen, State: protocol.ConsentGiven, Epoch: 1<<32 - 1}},
 	Tools:    []protocol.Permission{protocol.Control}, Block: protocol.BlockCustomer,
 	Steps: []protocol.Step{protocol.StepKeyTyped}, System: "Debian", Viewers: []string{"A"}, Recording: true, Removed: yes(), Sharing: &aSharing, AwaySince: at(5), AwayUntil: at(6),
-	Since: at(7), Reason: "Drucker", Stars: 4, Test: true, Note: "Drucker\n\t打印机 🖨️ קו", NotedAt: at(8)}
+	Since: at(7), Language: "de", Reason: "Drucker", Stars: 4, Test: true, Note: "Drucker\n\t打印机 🖨️ קו", NotedAt: at(8)}
 
 func at(s int64) time.Time { return time.Unix(s, 0).UTC() }
 
@@ -35,7 +35,7 @@ func valid() []protocol.Message {
 		&protocol.Ping{},
 		&protocol.Pong{},
 		&protocol.Join{Ticket: string(protocol.TicketFrom([16]byte{})), Languages: []string{"it", "ja"}, Tools: []protocol.Permission{protocol.Control}},
-		&protocol.Joined{Session: "s", Technician: person, ConfirmName: true, Terms: protocol.Terms{Version: "1", Language: "it", Text: "Testo\n\nAltro", URL: "https://x/y"}, Resume: "secret", Reason: "התקנת מדפסת", Log: "https://x/log/y", Proof: "{}"},
+		&protocol.Joined{Session: "s", Technician: person, ConfirmName: true, Terms: protocol.Terms{Version: "1", Language: "it", Text: "Testo\n\nAltro", URL: "https://x/y"}, Resume: "secret", Reason: "התקנת מדפסת", Log: "https://x/log/y", Proof: "{}", Chat: true},
 		&protocol.Resume{Session: "s", Secret: "secret"},
 		&protocol.Resumed{Named: true, Accepted: true, Consents: aSession.Consents, Picture: true, Proof: "{}"},
 		&protocol.NameAnswer{Confirmed: true},
@@ -74,6 +74,10 @@ func valid() []protocol.Message {
 		&protocol.SystemRequest{Session: "s", Sections: []protocol.Section{protocol.SectionSoftware}},
 		&protocol.SystemFollow{Session: "s", On: true},
 		&protocol.SystemStarted{Session: "s", Snapshot: 2, Watch: 1},
+		&protocol.ChatSay{Session: "s", Key: "k-1_A", Text: strings.Repeat("\U0001f5a8", protocol.MaxChat-4) + "\n\tשל"},
+		&protocol.ChatSaid{Key: "k", N: 3, Code: protocol.CodeThrottled},
+		&protocol.ChatSince{Session: "s", After: 3},
+		&protocol.Chat{Session: "s", Allowed: true, Lines: []protocol.ChatLine{aLine}, More: true},
 	}
 }
 
@@ -133,6 +137,10 @@ func init() {
 	decoder[protocol.SystemRequest]()
 	decoder[protocol.SystemFollow]()
 	decoder[protocol.SystemStarted]()
+	decoder[protocol.ChatSay]()
+	decoder[protocol.ChatSaid]()
+	decoder[protocol.ChatSince]()
+	decoder[protocol.Chat]()
 }
 
 func TestEveryMessageRoundTrips(t *testing.T) {

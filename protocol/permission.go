@@ -6,9 +6,10 @@ import "fmt"
 // stable: they stand on the wire, in profiles and on the evidence.
 type Permission string
 
-// The closed set of permissions. Only ViewScreen is on offer by every profile;
-// each of the others needs a profile that allows it, a technician who asks for
-// it and a customer who consents to it.
+// The closed set of permissions. ViewScreen and MayChat are on offer by the built-in
+// profiles; each of the others needs a profile that allows it, a technician who asks
+// for it and a customer who consents to it. MayChat, which touches nothing of the
+// customer's, is never asked for.
 const (
 	ViewScreen Permission = "view_screen"
 	Control    Permission = "control"
@@ -17,12 +18,16 @@ const (
 	Files      Permission = "files"
 	SystemInfo Permission = "system_info"
 	Clipboard  Permission = "clipboard"
+	MayChat    Permission = "chat"
 )
 
 // Permissions lists the closed set in the order in which people are shown it.
 func Permissions() []Permission {
-	return []Permission{ViewScreen, Control, Scripts, Shell, Files, SystemInfo, Clipboard}
+	return []Permission{ViewScreen, Control, Scripts, Shell, Files, SystemInfo, Clipboard, MayChat}
 }
+
+// Asked reports whether the customer's consent to p is needed.
+func (p Permission) Asked() bool { return p != MayChat }
 
 // ParsePermission checks that s is a member of the closed set.
 func ParsePermission(s string) (Permission, error) {
@@ -62,7 +67,7 @@ func BuiltInProfiles() []Profile {
 		full[p] = true
 	}
 	return []Profile{
-		{Name: ProfileViewOnly, Permissions: PermissionSet{ViewScreen: true}},
+		{Name: ProfileViewOnly, Permissions: PermissionSet{ViewScreen: true, MayChat: true}},
 		{Name: ProfileFullSupport, Permissions: full},
 	}
 }

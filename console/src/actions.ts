@@ -27,6 +27,7 @@ export function actions({ desk, settings, layout, bell }: Parts): Action[] {
   const add = (id: string, name: string, key: string, run: () => void, detail = "") => list.push({ id, name, detail, key, run });
   const s = desk.current.value;
   if (s !== undefined) {
+    if (s.mine) add("chat", t("act.chat"), "C", () => layout.toggle("chat"));
     if (s.mine) add("notes", t("act.notes"), "W", () => layout.toggle("notes"));
     if (s.mine && !over(s.state)) add("figures", t("act.figures"), "Q", () => layout.toggle("figures"));
     if (readable(s, desk.welcome.value?.permissions ?? null)) add("system", t("act.system"), "I", () => layout.toggle("system"));

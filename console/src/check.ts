@@ -18,6 +18,7 @@ const consent = (v: unknown) => object(v) && text(v["permission"]) && text(v["st
 
 const count = (v: unknown) => typeof v === "number" && v >= 0;
 const row = (v: unknown) => object(v) && text(v["key"]) && list(v["cells"], text);
+const chatLine = (v: unknown) => object(v) && typeof v["n"] === "number" && text(v["from"]) && text(v["text"]) && text(v["key"]) && date(v["at"]);
 
 function session(v: unknown): boolean {
   return (
@@ -44,6 +45,10 @@ export function wellFormed(m: Incoming): boolean {
       return session(body["session"]) && (body["now"] === undefined || date(body["now"]));
     case "session_issued":
       return session(body["session"]) && text(body["key"]) && text(body["url"]) && text(body["address"]);
+    case "chat":
+      return typeof body["allowed"] === "boolean" && list(body["lines"], chatLine);
+    case "chat_said":
+      return text(body["key"]);
     case "answer":
       return text(body["sdp"]);
     case "system_started":

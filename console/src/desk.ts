@@ -4,12 +4,13 @@
 import { batch, computed, effect, signal, untracked } from "@preact/signals";
 import type { Bell } from "./bell";
 import type { Incoming } from "./check";
+import { Talk } from "./chat/talk";
 import { Clock } from "./clock";
 import { Control, controllable, nextStep } from "./control/control";
 import { type Happening, happeningOf } from "./happening";
 import { Note } from "./notes";
 import { Picture } from "./picture";
-import { type Answer, type Permission, type Session, type SessionIssued, type State, states, type Welcome } from "./protocol";
+import { type Answer, type ChatLine, type Permission, type Session, type SessionIssued, type State, states, type Welcome } from "./protocol";
 import { Shell, shellable, shellStep } from "./shell/shell";
 import { over, reasonText, type SessionView, viewOf } from "./sessionview";
 import { has, hourOf, t } from "./text";
@@ -21,6 +22,9 @@ const picturable = (s: State) => s === "Waiting" || s === "Active";
 
 /** How often a working console says that somebody is there, in ms. */
 const stayingSignedIn = 5 * 60_000;
+
+/** From how many letters on a line of chat is shortened where it is only told of. */
+const shortened = 120;
 
 /** How long it is said that the connection is back, in ms. */
 const backShown = 10_000;
@@ -43,6 +47,11 @@ export class Desk {
   readonly notes = new Map<string, Note>();
   /** What is read of each customer's computer. */
   readonly systems = new Map<string, SystemInfo>();
+  readonly talks = new Map<string, Talk>();
+  /** Counts the changes of all talks: what reads one reads this. */
+  readonly talked = signal(0);
+  /** The session whose chat is open on the page, "" if none. */
+  readonly chatting = signal("");
   /** Sessions in which something happened that the technician has not looked at yet. */
   readonly unread = signal<ReadonlySet<string>>(new Set());
   /** The session whose tab was closed last while it goes on, "" if none. */
@@ -229,6 +238,65 @@ export class Desk {
     return info;
   }
 
+  /** talk is the chat of a session. */
+  talk(id: string): Talk {
+    const known = this.talks.get(id);
+    if (known !== undefined) return known;
+    const talk = new Talk(
+      "technician",
+      {
+        say: async (key, text) => {
+          const m = await this.wire.request("chat_say", { session: id, key, text });
+          if (m.type !== "chat_said") throw new Refused("unknown_state");
+          return m.body;
+        },
+        since: async (after) => {
+          const m = await this.wire.request("chat_since", { session: id, after });
+          if (m.type !== "chat") throw new Refused("unknown_state");
+          return m.body;
+        },
+      },
+      () => this.#readsChat(id),
+      (came) => this.#talked(id, came),
+    );
+    this.talks.set(id, talk);
+    void talk.pull();
+    return talk;
+  }
+
+  /** unheard counts what the customer wrote in a session while nobody looked. */
+  unheard(id: string): number {
+    void this.talked.value;
+    return this.talks.get(id)?.unread ?? 0;
+  }
+
+  #readsChat(id: string): boolean {
+    return this.chatting.value === id && this.selected.value === id && document.visibilityState === "visible" && document.hasFocus();
+  }
+
+  /** #talked tells of a line that came: the log itself speaks while it is open. */
+  #talked(id: string, came: ChatLine | null): void {
+    this.talked.value++;
+    const s = this.sessions.value.find((x) => x.id === id);
+    if (came === null || s === undefined || this.#readsChat(id)) return;
+    const text = t("chat.came", { text: came.text.length > shortened ? `${came.text.slice(0, shortened)}…` : came.text });
+    if (this.chatting.value !== id || this.selected.value !== id) this.say(this.selected.value === id ? text : `${this.nameOf(s)}: ${text}`);
+    if (this.selected.value !== id || document.visibilityState !== "visible" || !document.hasFocus()) {
+      this.unread.value = new Set(this.unread.value).add(id);
+      this.#bell.ring(this.nameOf(s), t("chat.came_short"), `chat-${id}`, () => this.open(id));
+    }
+  }
+
+  /** #keepTalks has a talk for each live session of this person's that the customer is in. */
+  #keepTalks(): void {
+    for (const s of this.sessions.value) {
+      if (!s.mine || !picturable(s.state)) continue;
+      const known = this.talks.get(s.id);
+      if (known === undefined) this.talk(s.id);
+      else if (!known.allowed) void known.pull(); // the customer has just come
+    }
+  }
+
   /** nameOf is what a session is called: its time, exact to the second where two would be called the same. */
   nameOf(s: SessionView): string {
     const now = this.clock.read();
@@ -249,6 +317,9 @@ export class Desk {
       case "session_changed":
         if (m.body.now !== undefined) this.clock.set(m.body.now);
         this.#changed(m.body.session);
+        break;
+      case "chat":
+        if (m.ref === 0 && m.body.session !== undefined) this.talks.get(m.body.session)?.take(m.body);
         break;
       case "session_issued":
         batch(() => {
@@ -295,6 +366,7 @@ export class Desk {
       }
     });
     if (!first) this.#returned(before);
+    else this.#keepTalks();
     const live = new Set(this.sessions.value.filter((s) => !over(s.state)).map((s) => s.id));
     this.ending.value = new Set([...this.ending.value].filter((id) => live.has(id)));
     for (const id of this.ending.value) this.#sendEnd(id);
@@ -306,6 +378,8 @@ export class Desk {
     for (const p of this.pictures.value.values()) p.start();
     for (const n of this.notes.values()) n.online();
     for (const s of this.systems.values()) s.lost();
+    for (const [id, talk] of this.talks) if (this.sessions.value.some((s) => s.id === id && !over(s.state))) void talk.pull();
+    this.#keepTalks();
     if (this.lostAt.value > 0) {
       this.back.value = performance.now() - this.lostAt.value;
       this.lostAt.value = 0;
@@ -329,6 +403,10 @@ export class Desk {
       this.issued.value = issued;
     }
     this.notes.get(next.id)?.arrived(next);
+    if (before?.state !== next.state) {
+      this.#keepTalks();
+      if (over(next.state)) this.talks.get(next.id)?.end();
+    }
     if (over(next.state)) {
       this.systems.get(next.id)?.close();
       this.systems.delete(next.id);
@@ -361,6 +439,7 @@ export class Desk {
   /** #look marks as read what is looked at. */
   #look(): void {
     const id = this.selected.value;
+    if (this.#readsChat(id)) this.talks.get(id)?.read();
     if (!this.unread.value.has(id) || document.visibilityState !== "visible" || !document.hasFocus()) return;
     this.unread.value = new Set([...this.unread.value].filter((x) => x !== id));
   }

@@ -4,7 +4,7 @@
 import type { TextKey } from "./text";
 
 /** What a key does. */
-export type Act = "filter" | "next" | "previous" | "new" | "tab" | "zoom" | "screen" | "notes" | "figures" | "system" | "rail" | "control" | "shell" | "help";
+export type Act = "filter" | "next" | "previous" | "new" | "tab" | "zoom" | "screen" | "notes" | "figures" | "chat" | "system" | "rail" | "control" | "shell" | "help";
 
 /** The keys in the order in which the help lists them. Enter on a session is the button's own. */
 export const keyHelp: readonly { keys: readonly string[]; text: TextKey }[] = [
@@ -14,6 +14,7 @@ export const keyHelp: readonly { keys: readonly string[]; text: TextKey }[] = [
   { keys: ["J", "K"], text: "help.move" },
   { keys: ["Enter"], text: "help.open" },
   { keys: ["1", "9"], text: "help.tab" },
+  { keys: ["C"], text: "help.chat" },
   { keys: ["W"], text: "help.notes" },
   { keys: ["Q"], text: "help.figures" },
   { keys: ["I"], text: "help.system" },
@@ -27,7 +28,7 @@ export const keyHelp: readonly { keys: readonly string[]; text: TextKey }[] = [
 ];
 
 const acts: Record<string, Act> = {
-  "/": "filter", j: "next", k: "previous", n: "new", z: "zoom", m: "screen", w: "notes", q: "figures", i: "system", l: "rail", r: "control", s: "shell", "?": "help",
+  "/": "filter", j: "next", k: "previous", n: "new", z: "zoom", m: "screen", w: "notes", c: "chat", q: "figures", i: "system", l: "rail", r: "control", s: "shell", "?": "help",
 };
 
 /** actOf tells what a key press means; null when it is not for the console. */

@@ -41,6 +41,16 @@ export { language };
 
 /** That of dates, numbers and the order of words. */
 export { locale };
+const names = { de: "Deutsch", en: "English", es: "Español", fr: "Français", it: "Italiano", ja: "日本語" };
+
+/** The languages of customers, each by its own name. */
+export const spoken = Object.entries(names).map(([tag, name]) => ({ tag, name }));
+
+/** canned are the answers that are at hand in a language. */
+export function canned(tag: string): string[] {
+  const texts = languages[tag] ?? english;
+  return Object.keys(english).filter((key) => key.startsWith("console.chat.canned.")).map((key) => (texts as Record<string, string>)[key] ?? "");
+}
 
 /** t returns the text of key with its {placeholders} filled. */
 export function t(key: TextKey, values: Record<string, string | number> = {}): string {

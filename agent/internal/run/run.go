@@ -65,12 +65,14 @@ type Session struct {
 	joined   protocol.Joined
 	progress *ui.Progress
 	said     said
+	chat     *chat    // from joining on
 	sharing  *sharing // from the consent on
 	tools    *tools
 	bar      *ui.Bar          // while it is shown
 	picture  *picture         // the present connection of the picture, nil while there is none
 	coding   protocol.Picture // how it is to be coded, as the broker wishes
 
+	away       bool           // the connection is lost for now
 	since      time.Time      // of the sharing
 	slept      protocol.Slept // the last sleep, N is 0 before the first
 	unanswered int            // how often in a row the picture's connection did not come about
@@ -122,6 +124,8 @@ func (s *Session) notStarted(ctx context.Context, problem string) {
 // attend asks the customer step by step and shows the screen until the end.
 func (s *Session) attend(ctx context.Context) ending {
 	defer s.hideProgress()
+	s.startChat(ctx)
+	defer s.chat.close()
 	if s.joined.ConfirmName {
 		if over := s.confirmName(ctx); over != nil {
 			return *over
@@ -204,11 +208,24 @@ func (s *Session) incoming(ctx context.Context, e protocol.Envelope) *ending {
 			return s.broken(e, err)
 		}
 		s.systemWatch(m)
+	case (*protocol.Chat)(nil).MessageType():
+		m, err := protocol.DecodeBody[protocol.Chat](e)
+		if err != nil {
+			return s.broken(e, err)
+		}
+		s.chat.take(m, e.Ref != 0)
+	case (*protocol.ChatSaid)(nil).MessageType():
+		m, err := protocol.DecodeBody[protocol.ChatSaid](e)
+		if err != nil {
+			return s.broken(e, err)
+		}
+		s.chat.said(m)
 	case (*protocol.Resumed)(nil).MessageType():
 		m, err := protocol.DecodeBody[protocol.Resumed](e)
 		if err != nil {
 			return s.broken(e, err)
 		}
+		s.chat.returned()
 		return s.returned(ctx, m)
 	case (*protocol.Error)(nil).MessageType():
 		m, err := protocol.DecodeBody[protocol.Error](e)
@@ -253,6 +270,9 @@ func (s *Session) choose(ctx context.Context, q ui.Question) (ui.Answer, int, *e
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	q.Report = s.Texts.T("agent.report")
+	if s.chat.possible() {
+		q.Aside, q.OnAside = s.Texts.T("agent.chat.write"), s.chat.show
+	}
 	type result struct {
 		answer ui.Answer
 		choice int

@@ -28,6 +28,7 @@ func (s *Session) share(ctx context.Context) ending {
 	s.tools.ended.Store(&ended)
 	defer func() { s.bar = nil }()
 	defer s.tools.stop()
+	s.chat.bar(true)
 	if over := s.begin(ctx, bar, s.sharing.what); over != nil {
 		return *over
 	}
@@ -83,11 +84,8 @@ func (s *Session) showOnce(ctx context.Context, bar *ui.Bar, watch *presence.Wat
 
 // showAway says on the bar that the connection is lost, or is there again.
 func (s *Session) showAway(bar *ui.Bar, away bool) {
-	text := s.barText()
-	if away {
-		text.Who = s.Texts.T("agent.bar.away")
-	}
-	s.updateBar(bar, text)
+	s.away = away
+	s.updateBar(bar, s.barText())
 }
 
 // maxUnanswered is how often in a row the picture's connection may not come
@@ -133,6 +131,10 @@ func (s *Session) during(ctx context.Context, bar *ui.Bar, watch *presence.Watch
 			if chosen == nil {
 				chosen = s.change(asking)
 			}
+		case <-bar.Chats():
+			s.chat.show()
+		case <-s.chat.marks():
+			s.updateBar(bar, s.barText())
 		case what, ok := <-chosen:
 			chosen = nil
 			if ok {

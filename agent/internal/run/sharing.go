@@ -155,7 +155,7 @@ func (s *Session) barText() ui.BarText {
 	t := ui.BarText{
 		Title: s.Texts.T("agent.bar.title"), Who: s.Texts.T("agent.bar.view", "name", name), Allowed: s.Texts.T("agent.bar.view_only"),
 		Recording: s.Texts.T("agent.bar.recording"), End: s.Texts.T("agent.bar.end"), Since: s.since,
-		Pause: s.Texts.T("agent.bar.pause"), Change: s.Texts.T("agent.bar.change"),
+		Pause: s.Texts.T("agent.bar.pause"), Change: s.Texts.T("agent.bar.change"), Chat: s.chat.label(),
 	}
 	if allowed := s.tools.allowed(); len(allowed) > 0 {
 		var words []string
@@ -168,6 +168,8 @@ func (s *Session) barText() ui.BarText {
 		t.Pause = s.Texts.T("agent.bar.resume")
 	}
 	switch state := s.sharing.state(); {
+	case s.away:
+		t.Who = s.Texts.T("agent.bar.away")
 	case state != protocol.SharingShown:
 		t.Who = s.Texts.T("agent.bar."+string(state), "name", name)
 	case s.sharing.what.source == protocol.SourceMonitor:

@@ -139,6 +139,25 @@ func accessibleTree(kit Toolkit) error {
 	if err := r.during(func(ctx context.Context) error { _, _, err := u.Choose(ctx, text.choose); return err }, choices...); err != nil {
 		return err
 	}
+	chat, err := u.Chat(text.chat, true)
+	if err != nil {
+		return err
+	}
+	lines := text.someLines()
+	if err := chat.Show(lines[:1]); err != nil {
+		return err
+	}
+	if err := r.until("text: "+text.chat.Label+" [focused]", "log: "+text.chat.Heading, "push button: "+text.chat.Send); err != nil {
+		return err
+	}
+	if err := chat.Show(lines[:3]); err != nil {
+		return err
+	}
+	// What comes is a notification, which a screen reader says.
+	if err := r.until("notification: "+lines[2].Head+": "+lines[2].Text, "label: "+lines[0].Text); err != nil {
+		return err
+	}
+	chat.Close()
 	text.bar.Who = longWho
 	bar, err := u.Bar(text.bar)
 	if err != nil {

@@ -28,7 +28,7 @@ func (u *UI) Choose(ctx context.Context, q Question) (Answer, int, error) {
 	}
 	defer u.work.Done()
 	d := dialog{title: q.Title, heading: q.Heading, who: q.Who.lines(), body: q.Body, details: q.Details,
-		links: q.Links, choices: q.Choices, report: q.Report, refuse: q.Refuse, accept: q.Accept}
+		links: q.Links, choices: q.Choices, report: q.Report, aside: q.Aside, refuse: q.Refuse, accept: q.Accept}
 	if q.Timeout > 0 {
 		d.warning, d.more = q.warning(warnTime), q.MoreTime
 	}
@@ -40,6 +40,7 @@ func (u *UI) Choose(ctx context.Context, q Question) (Answer, int, error) {
 		return 0, 0, err
 	}
 	defer c.close()
+	c.aside = q.OnAside
 
 	clock := newCountdown(q.Timeout, q.Delay)
 	defer clock.stop()

@@ -13,7 +13,7 @@ type Bar struct {
 	ended chan struct{}
 	press sync.Once
 
-	pauses, changes, takesBack chan struct{} // of capacity 1
+	pauses, changes, takesBack, chats chan struct{} // of capacity 1
 
 	mu    sync.Mutex
 	since time.Time
@@ -33,7 +33,7 @@ func (u *UI) Bar(t BarText) (*Bar, error) {
 		return nil, err
 	}
 	t.Title = u.title(t.Title)
-	b := &Bar{u: u, ended: make(chan struct{}), pauses: make(chan struct{}, 1), changes: make(chan struct{}, 1), takesBack: make(chan struct{}, 1), since: t.Since, stop: make(chan struct{}), done: make(chan struct{})}
+	b := &Bar{u: u, ended: make(chan struct{}), pauses: make(chan struct{}, 1), changes: make(chan struct{}, 1), takesBack: make(chan struct{}, 1), chats: make(chan struct{}, 1), since: t.Since, stop: make(chan struct{}), done: make(chan struct{})}
 	if b.since.IsZero() {
 		b.since = time.Now()
 	}
@@ -47,6 +47,8 @@ func (u *UI) Bar(t BarText) (*Bar, error) {
 			ring(b.changes)
 		case takingBack:
 			ring(b.takesBack)
+		case chatting:
+			ring(b.chats)
 		}
 	})
 	if err != nil {
@@ -110,6 +112,9 @@ func (b *Bar) Changes() <-chan struct{} { return b.changes }
 
 // TakesBack is ready when the button to take back what is allowed was pressed.
 func (b *Bar) TakesBack() <-chan struct{} { return b.takesBack }
+
+// Chats is ready when the button for the chat was pressed.
+func (b *Bar) Chats() <-chan struct{} { return b.chats }
 
 func ring(c chan struct{}) {
 	select {

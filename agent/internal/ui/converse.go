@@ -13,6 +13,7 @@ type conversation struct {
 	events chan event
 	since  time.Time // when it came on the screen; zero before
 	stop   context.CancelFunc
+	aside  func() // may be nil
 	helper sync.WaitGroup
 	once   sync.Once
 }
@@ -63,6 +64,10 @@ func (c *conversation) next(ctx context.Context, ring <-chan time.Time) (event, 
 			c.attend()
 		case followed:
 			c.follow(e.text)
+		case chatting:
+			if c.aside != nil {
+				c.aside()
+			}
 		default:
 			return e, nil
 		}

@@ -33,6 +33,8 @@ type Question struct {
 	Accept  string  // button
 	Refuse  string  // button, has the focus
 	Report  string  // beside the links: stops everything, because something is wrong; may be empty
+	Aside   string  // the same: opens another window and decides nothing; may be empty
+	OnAside func()  // needed with Aside; it must not block
 
 	Delay time.Duration // a yes counts only this long after the question has come up, so that nobody can be hurried; a no counts at once
 	Wait  string        // shown meanwhile; needed with Delay
@@ -145,6 +147,7 @@ type BarText struct {
 	Pause     string    // button that pauses, or goes on; empty means none
 	Change    string    // button that changes what is shown; empty means none
 	TakeBack  string    // button that takes back what is allowed beside seeing; empty means none
+	Chat      string    // button for the chat; empty means none
 	End       string    // label of the red X, such as "End now"
 	Since     time.Time // start of the time shown; zero means when the bar opened
 }
@@ -180,8 +183,11 @@ func (q Question) check() error {
 		text{"name", q.Who.Name, maxLine, false}, text{"team", q.Who.Team, maxLine, false}, text{"office", q.Who.Office, maxLine, false},
 		text{"body", q.Body, maxBody, false}, text{"details", q.Details, maxDetails, false},
 		text{"accepting button", q.Accept, maxLine, true}, text{"refusing button", q.Refuse, maxLine, true},
-		text{"reporting button", q.Report, maxLine, false}, text{"warning", q.warning(warnTime), maxLine, false}, text{"button for more time", q.MoreTime, maxLine, false}, text{"wait", q.Wait, maxLine, q.Delay > 0}); err != nil {
+		text{"reporting button", q.Report, maxLine, false}, text{"button of another window", q.Aside, maxLine, false}, text{"warning", q.warning(warnTime), maxLine, false}, text{"button for more time", q.MoreTime, maxLine, false}, text{"wait", q.Wait, maxLine, q.Delay > 0}); err != nil {
 		return err
+	}
+	if q.Aside != "" && q.OnAside == nil {
+		return fmt.Errorf("%w: a button that does nothing", ErrText)
 	}
 	return errors.Join(checkLinks(q.Links), q.Choices.check())
 }
@@ -211,5 +217,5 @@ func (b BarText) check() error {
 	return checkTexts(text{"title", b.Title, maxLine, false}, text{"who", b.Who, maxLine, true},
 		text{"allowed", b.Allowed, maxLine, false}, text{"recording", b.Recording, maxLine, false},
 		text{"end", b.End, maxLine, true}, text{"pause button", b.Pause, maxLine, false}, text{"change button", b.Change, maxLine, false},
-		text{"button to take back", b.TakeBack, maxLine, false})
+		text{"button to take back", b.TakeBack, maxLine, false}, text{"chat button", b.Chat, maxLine, false})
 }

@@ -112,7 +112,7 @@ func (b *drawnBar) layOut() {
 	b.mu.Unlock()
 	b.others = nil
 	all := 0
-	for _, o := range []barButton{{kind: takingBack, text: b.text.TakeBack}, {kind: changing, text: b.text.Change}, {kind: paused, text: b.text.Pause}} {
+	for _, o := range []barButton{{kind: takingBack, text: b.text.TakeBack}, {kind: changing, text: b.text.Change}, {kind: paused, text: b.text.Pause}, {kind: chatting, text: b.text.Chat}} {
 		if o.text != "" {
 			o.r.Max.X = b.body.width(o.text) + b.px(24)
 			all += o.r.Dx() + gap

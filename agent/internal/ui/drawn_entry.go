@@ -9,12 +9,17 @@ import (
 type entry struct {
 	text  []rune
 	caret int
+	most  int // characters; 0: maxEntry
 }
 
 // insert puts printable characters in at the caret, as many as there is room for.
 func (e *entry) insert(s string) {
+	most := e.most
+	if most == 0 {
+		most = maxEntry
+	}
 	for _, r := range s {
-		if unicode.IsPrint(r) && r != unicode.ReplacementChar && len(e.text) < maxEntry {
+		if unicode.IsPrint(r) && r != unicode.ReplacementChar && len(e.text) < most {
 			e.text = slices.Insert(e.text, e.caret, r)
 			e.caret++
 		}

@@ -111,22 +111,14 @@ func (w *drawnDialog) paintChoices(v image.Rectangle) {
 
 func (w *drawnDialog) paintTarget(t target, focused, lit bool) {
 	p, c := w.colour, w.sheet
-	radius := w.px(5)
 	switch t.kind {
 	case shown:
 		w.paintField(t.r, focused)
 		return
 	case picked:
 		return // with the text
-	case followed, reporting:
-		if focused {
-			c.round(t.r.Inset(-w.px(5)), radius, p.ring)
-			c.round(t.r.Inset(-w.px(2)), radius, p.ground)
-		}
-		at := t.r.Min.Add(image.Pt(0, (t.r.Dy()-w.by.body.line)/2))
-		w.by.body.put(c, at, t.label[0], p.accent)
-		under := at.Y + w.by.body.ascent + w.px(2)
-		c.fill(image.Rect(t.r.Min.X, under, t.r.Max.X, under+w.px(1)), p.accent)
+	case followed, reporting, chatting:
+		w.paintLink(c, w.by.body, t, focused)
 		return
 	}
 	ground, ink, border, by := p.ground, p.text, p.border, w.by.bold
@@ -142,12 +134,43 @@ func (w *drawnDialog) paintTarget(t target, focused, lit bool) {
 	case moreTime:
 		by = w.by.body
 	}
+	w.paintButton(c, by, t, ground, ink, border, focused)
+}
+
+// paintField draws the field with its text; a long one is seen around the caret.
+func (w *drawnDialog) paintField(r image.Rectangle, focused bool) {
+	w.paintEntry(w.sheet, w.by.entry, &w.entry, r, focused)
+}
+
+// paintEntry draws a field.
+func (k *drawn) paintEntry(c *canvas, by *lettering, e *entry, r image.Rectangle, focused bool) {
+	p := k.colour
+	border, thick := p.border, k.px(2)
 	if focused {
-		c.round(t.r.Inset(-w.px(5)), radius+w.px(5), p.ring)
-		c.round(t.r.Inset(-w.px(2)), radius+w.px(2), p.ground)
+		border, thick = p.ring, k.px(3)
+	}
+	c.round(r, k.px(5), border)
+	c.round(r.Inset(thick), k.px(3), p.ground)
+	inside := r.Inset(k.px(12))
+	inside.Min.Y, inside.Max.Y = r.Min.Y+thick, r.Max.Y-thick
+	before := by.width(string(e.text[:e.caret]))
+	x := inside.Min.X - max(0, before-inside.Dx()+k.px(2))
+	y := r.Min.Y + (r.Dy()-by.line)/2
+	by.put(c.part(inside), image.Pt(x, y), string(e.text), p.text)
+	if focused {
+		c.fill(image.Rect(x+before, y+k.px(2), x+before+max(1, k.px(2)), y+by.line-k.px(2)), p.text)
+	}
+}
+
+// paintButton draws a button with its label.
+func (k *drawn) paintButton(c *canvas, by *lettering, t target, ground, ink, border color.RGBA, focused bool) {
+	radius := k.px(5)
+	if focused {
+		c.round(t.r.Inset(-k.px(5)), radius+k.px(5), k.colour.ring)
+		c.round(t.r.Inset(-k.px(2)), radius+k.px(2), k.colour.ground)
 	}
 	c.round(t.r, radius, border)
-	c.round(t.r.Inset(w.px(2)), radius-w.px(2), ground)
+	c.round(t.r.Inset(k.px(2)), radius-k.px(2), ground)
 	y := t.r.Min.Y + (t.r.Dy()-len(t.label)*by.line)/2
 	for _, line := range t.label {
 		by.put(c, image.Pt(t.r.Min.X+(t.r.Dx()-by.width(line))/2, y), line, ink)
@@ -155,24 +178,16 @@ func (w *drawnDialog) paintTarget(t target, focused, lit bool) {
 	}
 }
 
-// paintField draws the field with its text; a long one is seen around the caret.
-func (w *drawnDialog) paintField(r image.Rectangle, focused bool) {
-	p, c, by := w.colour, w.sheet, w.by.entry
-	border, thick := p.border, w.px(2)
+// paintLink draws an underlined label.
+func (k *drawn) paintLink(c *canvas, by *lettering, t target, focused bool) {
 	if focused {
-		border, thick = p.ring, w.px(3)
+		c.round(t.r.Inset(-k.px(5)), k.px(5), k.colour.ring)
+		c.round(t.r.Inset(-k.px(2)), k.px(5), k.colour.ground)
 	}
-	c.round(r, w.px(5), border)
-	c.round(r.Inset(thick), w.px(3), p.ground)
-	inside := r.Inset(w.px(12))
-	inside.Min.Y, inside.Max.Y = r.Min.Y+thick, r.Max.Y-thick
-	before := by.width(string(w.entry.text[:w.entry.caret]))
-	x := inside.Min.X - max(0, before-inside.Dx()+w.px(2))
-	y := r.Min.Y + (r.Dy()-by.line)/2
-	by.put(c.part(inside), image.Pt(x, y), string(w.entry.text), p.text)
-	if focused {
-		c.fill(image.Rect(x+before, y+w.px(2), x+before+max(1, w.px(2)), y+by.line-w.px(2)), p.text)
-	}
+	at := t.r.Min.Add(image.Pt(0, (t.r.Dy()-by.line)/2))
+	by.put(c, at, t.label[0], k.colour.accent)
+	under := at.Y + by.ascent + k.px(2)
+	c.fill(image.Rect(t.r.Min.X, under, t.r.Max.X, under+k.px(1)), k.colour.accent)
 }
 
 // mix goes from a to b, n of 255 parts.

@@ -75,6 +75,18 @@ func pictures(t *testing.T, u *UI, display string, words texts) {
 		<-ctx.Done()
 		p.Close()
 	})
+	shoot("chat", words.chat.Title, func(ctx context.Context) {
+		c, err := u.Chat(words.chat, true)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		defer c.Close()
+		if err := c.Show(words.someLines()); err != nil {
+			t.Error(err)
+		}
+		<-ctx.Done()
+	})
 	for name, bar := range map[string]BarText{"bar": words.bar, "bar-control": words.controlled} {
 		shoot(name, bar.Title, func(ctx context.Context) {
 			b, err := u.Bar(bar)

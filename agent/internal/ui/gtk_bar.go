@@ -13,7 +13,7 @@ type gtkBar struct {
 	rows, words, row                              uintptr  // row, of the buttons, stands beside the words or below them
 	who, allowed, sign, word, clock, end, endText uintptr
 
-	pause, pauseText, other, otherText, back, backText uintptr
+	pause, pauseText, other, otherText, back, backText, chat, chatText uintptr
 
 	breadth int  // of the whole
 	two     bool // rows
@@ -72,6 +72,7 @@ func (g *gtk) buildBar(t BarText, tell func(event)) (*gtkBar, error) {
 	b.pause, b.pauseText = b.slimButton(paused)
 	b.other, b.otherText = b.slimButton(changing)
 	b.back, b.backText = b.slimButton(takingBack)
+	b.chat, b.chatText = b.slimButton(chatting)
 	b.end = b.class(g.newButton(), "end")
 	b.endText = b.fixedLabel("text")
 	press := g.newBox(horizontal, 8)
@@ -89,6 +90,7 @@ func (g *gtk) buildBar(t BarText, tell func(event)) (*gtkBar, error) {
 	g.packEnd(b.row, b.back, 0, 0, 0)
 	g.packEnd(b.row, b.other, 0, 0, 0)
 	g.packEnd(b.row, b.pause, 0, 0, 0)
+	g.packEnd(b.row, b.chat, 0, 0, 0)
 
 	g.showAll(b.rows)
 	b.fill(t)
@@ -250,7 +252,7 @@ func (b *gtkBar) fill(t BarText) {
 	for _, c := range []struct {
 		button, label uintptr
 		text          string
-	}{{b.pause, b.pauseText, t.Pause}, {b.other, b.otherText, t.Change}, {b.back, b.backText, t.TakeBack}} {
+	}{{b.pause, b.pauseText, t.Pause}, {b.other, b.otherText, t.Change}, {b.back, b.backText, t.TakeBack}, {b.chat, b.chatText, t.Chat}} {
 		b.setText(c.label, c.text) // no tooltip anywhere on the bar: its timer outlives a closed display, and then GTK crashes
 		b.setName(b.accessible(c.button), c.text)
 		if c.text == "" {

@@ -207,7 +207,7 @@ func (w *gtkDialog) field(page uintptr, d dialog) {
 }
 
 func (w *gtkDialog) links(page uintptr, d dialog) {
-	if len(d.links) == 0 && d.report == "" {
+	if len(d.links) == 0 && d.report == "" && d.aside == "" {
 		return
 	}
 	box := w.newBox(vertical, 4)
@@ -234,6 +234,9 @@ func (w *gtkDialog) links(page uintptr, d dialog) {
 	}
 	for _, l := range d.links {
 		add(l.Label, l.URL, l.URL, event{kind: followed, text: l.URL})
+	}
+	if d.aside != "" {
+		add(d.aside, "about:blank", d.aside, event{kind: chatting})
 	}
 	if d.report != "" {
 		add(d.report, "about:blank", d.report, event{kind: reporting}) // GTK wants an address; it is never opened
@@ -296,7 +299,7 @@ func (w *gtkDialog) choices(page uintptr, d dialog) {
 }
 
 // button makes a button whose label wraps, so that long languages fit.
-func (w *gtkDialog) button(s string) uintptr {
+func (w *gtkTop) button(s string) uintptr {
 	b := w.newButton()
 	l := w.label(s)
 	w.xalign(l, 0.5)

@@ -54,6 +54,7 @@ type gtkSymbols struct {
 	setAbove     func(window uintptr, yes int32)      `c:"gtk_window_set_keep_above"`
 	setHint      func(window uintptr, hint int32)     `c:"gtk_window_set_type_hint"`
 	setFocusVis  func(window uintptr, yes int32)      `c:"gtk_window_set_focus_visible"`
+	focusOnMap   func(window uintptr, yes int32)      `c:"gtk_window_set_focus_on_map"`
 	move         func(window uintptr, x, y int32)     `c:"gtk_window_move"`
 	resize       func(window uintptr, w, h int32)     `c:"gtk_window_resize"`
 	position     func(window uintptr, x, y *int32)    `c:"gtk_window_get_position"`

@@ -38,6 +38,9 @@ window.consento .choices { margin-top: 6px; }
 window.consento radiobutton.choose { padding: 5px 6px; border-radius: 5px; }
 window.consento radiobutton.choose radio { min-width: 18px; min-height: 18px; margin-right: 8px; }
 window.consento radiobutton.choose:dir(rtl) radio { margin-right: 0; margin-left: 8px; }
+window.consento .chat entry { font-size: 1.1em; min-height: 38px; }
+window.consento .line { padding: 8px 12px; border-radius: 5px; margin-right: 40px; }
+window.consento .line.own { margin-right: 0; margin-left: 40px; }
 window.consento spinner { min-width: 32px; min-height: 32px; }
 window.consentobar .bar { padding: 4px 4px 4px 14px; }
 window.consentobar .bar:dir(rtl) { padding: 4px 14px 4px 4px; }
@@ -56,6 +59,8 @@ window.consento .page { border-top: 5px solid @accent; }
 window.consento .quiet { color: @quiet; }
 window.consento .who { background-color: @panel; border-color: @accent; }
 window.consento .details { background-color: @panel; }
+window.consento .line { background-color: @panel; }
+window.consento .line.own { background-color: @hover; }
 window.consento .fault, window.consento .warning { color: @fault; }
 window.consento entry { background: @ground; color: @text; caret-color: @text; border: 2px solid @border; border-radius: 5px; box-shadow: none; }
 window.consento entry selection { background-color: @accent; color: @onaccent; }

@@ -22,6 +22,7 @@ type texts struct {
 	// What is asked for one thing more, and the bar when it is allowed.
 	tool       Question
 	controlled BarText
+	chat       ChatText
 }
 
 // languages are those of the product, by tag, and three more that are hard on a window.
@@ -89,6 +90,8 @@ func spoken(t lang.Texts, who Person) texts {
 		bar:      bar, controlled: controlled,
 		tool: Question{Title: t.T("agent.tool.title"), Heading: t.T("agent.tool.control.heading", "name", who.Name), Who: who, Body: t.T("agent.tool.control.body", "name", who.Name),
 			Accept: t.T("agent.tool.allow"), Refuse: t.T("agent.tool.refuse"), Report: t.T("agent.report"), Delay: time.Minute, Wait: t.T("agent.widen.wait")},
+		chat: ChatText{Title: t.T("agent.chat.title"), Heading: t.T("agent.chat.heading", "name", who.Name), Hint: t.T("agent.chat.hint"), Empty: t.T("agent.chat.empty"),
+			Label: t.T("agent.chat.label"), Send: t.T("agent.chat.send"), Again: t.T("agent.chat.again"), Close: t.T("agent.chat.close"), Most: 1000},
 	}
 }
 
@@ -124,9 +127,10 @@ func (t texts) longer() texts {
 	t.notice.Heading, t.notice.Body = three(t.notice.Heading), three(t.notice.Body)
 	t.progress.Text, t.progress.Cancel = three(t.progress.Text), three(t.progress.Cancel)
 	t.bar.Who, t.bar.Allowed, t.bar.Recording, t.bar.End = three(t.bar.Who), three(t.bar.Allowed), three(t.bar.Recording), three(t.bar.End)
-	t.bar.Pause, t.bar.Change = three(t.bar.Pause), three(t.bar.Change)
+	t.bar.Pause, t.bar.Change, t.bar.Chat = three(t.bar.Pause), three(t.bar.Change), three(t.bar.Chat)
 	allowed, back := three(t.controlled.Allowed), three(t.controlled.TakeBack)
 	t.controlled = t.bar
 	t.controlled.Allowed, t.controlled.TakeBack = allowed, back
+	t.chat.Heading, t.chat.Hint, t.chat.Label, t.chat.Again = three(t.chat.Heading), three(t.chat.Hint), three(t.chat.Label), three(t.chat.Again)
 	return t
 }

@@ -15,6 +15,7 @@ const programName, programClass = "consento-agent", "Consento"
 type toolkit interface {
 	openDialog(dialog, func(event)) (dialogWindow, error)
 	openBar(BarText, func(event)) (barWindow, error)
+	openChat(t ChatText, front bool, tell func(event)) (chatWindow, error)
 	canShow(string) bool
 	speak(language string)
 	close()
@@ -45,6 +46,7 @@ type dialog struct {
 	links          []Link
 	choices        Choices
 	report         string // stands with the links
+	aside          string // the same: it opens another window, and decides nothing
 	fault          string // what was wrong with the last entry
 	field          *field
 	busy           bool   // an indeterminate sign of work
@@ -80,6 +82,9 @@ const (
 	changing                   // the bar's button to change what is shown
 	takingBack                 // the bar's button to take back what is allowed
 	picked                     // a choice; told with accepted only
+	chatting                   // the button for the chat
+	sending                    // a line of chat, text is the line
+	again                      // the same once more, text is its key
 )
 
 // event is something that a person did in a window, or that it is there now.

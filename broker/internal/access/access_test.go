@@ -89,7 +89,7 @@ func TestNewSeedsBuiltInProfilesAndKeepsWhatTheOfficeMadeOfThem(t *testing.T) {
 	for _, p := range profiles {
 		got[p.Name] = permissionText(p.Permissions)
 	}
-	if len(got) != 2 || got["View only"] != "view_screen" || got["Full support"] != "view_screen clipboard" {
+	if len(got) != 2 || got["View only"] != "view_screen chat" || got["Full support"] != "view_screen clipboard" {
 		t.Fatalf("profiles %v", got)
 	}
 	if _, err := db.NewUpdate().Model((*profileRow)(nil)).Set("permissions = ?", "view_screen everything").

@@ -57,13 +57,14 @@ func (m *Manager) Join(ctx context.Context, hello protocol.Hello, join protocol.
 		); err != nil {
 			return err
 		}
-		s.agent, s.joined, s.system = link, true, hello.System
+		s.agent, s.joined, s.system, s.spoken = link, true, hello.System, hello.Language
 		if !hello.Browser() {
 			s.tools.able = join.Tools
 		}
 		s.publish()
 		joined = protocol.Joined{Session: s.id, Technician: s.person, ConfirmName: !s.named, Terms: s.terms, Resume: m.resumeSecret(s.id),
-			Reason: s.row.Reason, Log: m.config.Origin + LogPath + m.logTicket(s.id), Proof: s.evidence.proof}
+			Reason: s.row.Reason, Log: m.config.Origin + LogPath + m.logTicket(s.id), Proof: s.evidence.proof,
+			Chat: s.technician.Profile.Permissions.Allows(protocol.MayChat)}
 		return nil
 	})
 	return a, joined, err

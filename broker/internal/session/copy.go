@@ -85,6 +85,8 @@ func copyFields(code protocol.EventCode) (fields []string, ok bool) {
 		return []string{"complete", "left"}, true
 	case protocol.EventRated:
 		return []string{"stars", "words"}, true
+	case protocol.EventChat:
+		return []string{"n", "side", "from", "text"}, true
 	case protocol.EventKeyRefused, protocol.EventSuspended, protocol.EventScreenGap, protocol.EventScreenPaused, protocol.EventScreenMuted,
 		protocol.EventScreenStopped, protocol.EventScreenDenied, protocol.EventScreenLocked, protocol.EventMalformed, protocol.EventRemovalUnknown, protocol.EventClosed:
 		return nil, true
@@ -118,7 +120,7 @@ type logCopy struct {
 }
 
 // add takes an event that is on the evidence. What does not fit pushes older
-// entries out: noise first, the beginning of the session last.
+// entries out: noise first, then lines of chat, the beginning of the session last.
 func (c *logCopy) add(at time.Time, code protocol.EventCode, data any) error {
 	fields, ok := copyFields(code)
 	if !ok {
@@ -154,6 +156,9 @@ func (c *logCopy) add(at time.Time, code protocol.EventCode, data any) error {
 	c.bytes += e.size()
 	for len(c.entries) > 1 && (len(c.entries) > maxCopyEvents || c.bytes > maxCopyBytes) {
 		out := slices.IndexFunc(c.entries, func(e LogEntry) bool { return noise(e.Code) })
+		if out < 0 { // what was written is still on both sides' screens
+			out = slices.IndexFunc(c.entries, func(e LogEntry) bool { return e.Code == protocol.EventChat })
+		}
 		if out < 0 {
 			out = 1
 		}

@@ -55,7 +55,11 @@ func (e *evidence) append(track recordings.Track, code protocol.EventCode, data 
 }
 
 func (e *evidence) log(code protocol.EventCode, data any) error {
-	if err := e.append(recordings.TrackEvents, code, data); err != nil || e.copy == nil {
+	track := recordings.TrackEvents
+	if code == protocol.EventChat {
+		track = recordings.TrackChat
+	}
+	if err := e.append(track, code, data); err != nil || e.copy == nil {
 		return err
 	}
 	return e.copy.add(e.started.Add(e.now()), code, data)

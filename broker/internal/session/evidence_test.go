@@ -79,6 +79,7 @@ func TestEvidenceFails(t *testing.T) {
 			_, _, err := p.e.m.View(t.Context(), anna, p.id, "v=0")
 			return err
 		}},
+		"line of chat": {func(t *testing.T, e *env) *play { return e.waiting(t) }, func(t *testing.T, p *play) error { _, err := p.customer(t, "x"); return err }},
 		"while active": {func(t *testing.T, e *env) *play { return e.active(t) }, func(t *testing.T, p *play) error {
 			// Nobody does anything: the seal of the second finds out.
 			s := must(p.e.m.find(p.id))(t)
@@ -101,6 +102,9 @@ func TestEvidenceFails(t *testing.T) {
 			}
 			if name == "consent" && last[*protocol.ConsentRecorded](p.link) != nil {
 				t.Error("the consent took effect")
+			}
+			if p.agent != nil && last[*protocol.Chat](p.link) != nil {
+				t.Error("a line was passed on")
 			}
 			list, _ := e.events(t, p.id)
 			if find(list, protocol.EventEnded) != nil {

@@ -116,6 +116,7 @@ type Manager struct {
 	config    Config
 	store     store
 	feed      *feed
+	listeners *listeners
 	throttle  *throttle
 	keyHash   []byte // HMAC keys
 	ticketKey []byte
@@ -158,7 +159,7 @@ func New(ctx context.Context, config Config) (*Manager, error) {
 			*l.have = *l.fallback
 		}
 	}
-	m := &Manager{config: config, store: store{config.Database}, feed: newFeed(), throttle: newThrottle(),
+	m := &Manager{config: config, store: store{config.Database}, feed: newFeed(), listeners: newListeners(), throttle: newThrottle(),
 		keyHash: config.Derive("session key"), ticketKey: config.Derive("ticket"), nameKey: config.Derive("ticket lookup"), resumeKey: config.Derive("resume"),
 		logKey: config.Derive("log ticket"), copies: newCopies(), live: map[string]*session{}}
 	if err := m.complete(ctx); err != nil {

@@ -53,7 +53,7 @@ func (m *Manager) Resume(ctx context.Context, hello protocol.Hello, resume proto
 			s.must(err)
 			return errors.Join(ErrEvidence, err)
 		}
-		s.agent, s.away = link, time.Time{}
+		s.agent, s.away, s.spoken = link, time.Time{}, hello.Language
 		s.manager.tally.addReturn()
 		s.returning.Stop()
 		s.tools.away.Stop()
@@ -151,6 +151,8 @@ type memory struct {
 	System   string                `json:"system"`
 	Joined   bool                  `json:"joined"`
 	Tools    []protocol.Permission `json:"tools,omitempty"`
+	Chat     uint32                `json:"chat,omitempty"` // number of the last line
+	Said     []chatSaid            `json:"said,omitempty"`
 	// Refused is how often the customer said no to each, and when last.
 	Refused map[protocol.Permission]refused `json:"refused,omitempty"`
 	Copies  []promisedJSON                  `json:"copies,omitempty"`
@@ -183,7 +185,7 @@ func (s *session) remember() {
 		return
 	}
 	text := memory{Consents: s.consents, Epoch: s.epoch, Named: s.named, Accepted: s.accepted,
-		Terms: s.terms.Version, System: s.system, Joined: s.joined, Tools: s.tools.able, Refused: s.tools.refused, Copies: s.evidence.copy.rememberCopies()}.text()
+		Terms: s.terms.Version, System: s.system, Joined: s.joined, Tools: s.tools.able, Refused: s.tools.refused, Chat: s.chat.n, Said: s.chat.said, Copies: s.evidence.copy.rememberCopies()}.text()
 	if text == s.row.Memory {
 		return
 	}
@@ -247,6 +249,7 @@ func (m *Manager) revive(ctx context.Context, r row, last completed) error {
 	s.tools.able = mem.Tools
 	maps.Copy(s.tools.refused, mem.Refused)
 	forgotten := s.forgetTools()
+	s.chat.n, s.chat.said = mem.Chat, mem.Said
 	s.steps = r.steps()
 	if m.config.Copies != nil {
 		if err := s.evidence.copy.recallCopies(mem.Copies); err != nil {

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -38,8 +39,10 @@ type session struct {
 	networkAt time.Time         // when that was
 	crisp     bool              // the technician wishes a picture that is exact at rest
 	steps     []protocol.Step
+	chat      chat
 	system    string
 	language  string    // in which the customer reads the portal, "" if unknown
+	spoken    string    // by the agent, "" if unknown
 	agent     AgentLink // nil while there is none
 	joined    bool      // an agent was there
 	accepted  bool      // the terms
@@ -472,6 +475,7 @@ func (s *session) publish() {
 	}
 	s.remember()
 	shown.Since, shown.Note, shown.NotedAt = s.cameAt.UTC(), s.row.Note, s.row.notedAt()
+	shown.Language = cmp.Or(s.language, s.spoken)
 	shown.Reason, shown.Stars, shown.Test = s.row.Reason, s.row.Stars, s.row.Test
 	s.shown.Store(&shown)
 	s.manager.feed.publish(shown)

@@ -272,6 +272,26 @@ func (h *Agent) handle(ctx context.Context, c *conn, agent *session.Agent, e pro
 			return err
 		}
 		return agent.Network(ctx, m)
+	case (*protocol.ChatSay)(nil).MessageType():
+		m, err := protocol.DecodeBody[protocol.ChatSay](e)
+		if err != nil {
+			return err
+		}
+		n, err := agent.Say(ctx, m)
+		return c.said(e.ID, m.Key, n, err)
+	case (*protocol.ChatSince)(nil).MessageType():
+		m, err := protocol.DecodeBody[protocol.ChatSince](e)
+		if err != nil {
+			return err
+		}
+		chat, err := agent.ChatSince(ctx, m)
+		if err == nil {
+			c.reply(e.ID, &chat)
+		} else if !errors.Is(err, session.ErrNoSession) {
+			h.config.Log.Error("lines of chat not given", slog.Any("error", err))
+			return nil // it asks again
+		}
+		return err
 	case (*protocol.Slept)(nil).MessageType():
 		m, err := protocol.DecodeBody[protocol.Slept](e)
 		if err != nil {

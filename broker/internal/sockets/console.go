@@ -202,7 +202,9 @@ func (c *console) welcome(ctx context.Context, technician session.Technician, wo
 		welcome.Sessions = welcome.Sessions[:len(welcome.Sessions)-1]
 	}
 	c.Send(welcome)
+	stop := c.config.Sessions.Listen(technician.ID, c.Send)
 	workers.Go(func() {
+		defer stop()
 		for s := range changes {
 			s.Mine = true
 			c.Send(&protocol.SessionChanged{Session: s, Now: time.Now().UTC()})
@@ -281,6 +283,32 @@ func (c *console) handle(ctx context.Context, e protocol.Envelope) error {
 		}
 		noted.Mine = true
 		c.reply(e.ID, &protocol.SessionChanged{Session: noted})
+		return nil
+	case (*protocol.ChatSay)(nil).MessageType():
+		m, err := protocol.DecodeBody[protocol.ChatSay](e)
+		if err != nil {
+			return err
+		}
+		technician, err := c.technician(ctx, access.ViewSession)
+		if err != nil {
+			return c.said(e.ID, m.Key, 0, err)
+		}
+		n, err := c.config.Sessions.Say(ctx, technician, m)
+		return c.said(e.ID, m.Key, n, err)
+	case (*protocol.ChatSince)(nil).MessageType():
+		m, err := protocol.DecodeBody[protocol.ChatSince](e)
+		if err != nil {
+			return err
+		}
+		technician, err := c.technician(ctx, access.ViewSession)
+		if err != nil {
+			return err
+		}
+		chat, err := c.config.Sessions.ChatSince(ctx, technician, m)
+		if err != nil {
+			return err
+		}
+		c.reply(e.ID, &chat)
 		return nil
 	case (*protocol.Reason)(nil).MessageType():
 		m, err := protocol.DecodeBody[protocol.Reason](e)

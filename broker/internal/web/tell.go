@@ -77,6 +77,12 @@ func tell(texts lang.Texts, e session.LogEntry) string {
 		if !d.On {
 			return say("system.unfollowed")
 		}
+	case protocol.EventChat:
+		words := isolate(strings.ReplaceAll(d.Text, "\n", " "))
+		if d.Side == string(protocol.ChatCustomer) {
+			return say("chat.customer", "text", words)
+		}
+		return say(string(e.Code), "name", isolate(d.From), "text", words)
 	case protocol.EventScreenShown:
 		return say(string(e.Code), "what", shownThing(texts, d))
 	case protocol.EventAgentReturned:
@@ -134,6 +140,8 @@ type entryData struct {
 	Test       bool            `json:"test"`
 	Text       string          `json:"text"`
 	By         string          `json:"by"`
+	Side       string          `json:"side"`
+	From       string          `json:"from"`
 	Permission string          `json:"permission"`
 	Source     string          `json:"source"`
 	Name       string          `json:"name"`

@@ -102,7 +102,10 @@ export function tell(h: Happening): string {
       return values["words"] ? e("rated_words", { rated }) : rated;
     }
   }
-  if (h.track === Track.chat && values["text"]) return e("chat", { name: values["from"] ?? values["name"] ?? "", text: values["text"] });
+  if (h.track === Track.chat && values["text"]) {
+    const name = d["side"] === "customer" ? say("audit.js.chat_customer") : (values["from"] ?? values["name"] ?? "");
+    return e("chat", { name, text: values["text"] });
+  }
   if (texts[`audit.e.${h.code}`] !== undefined || texts[`log.e.${h.code}`] !== undefined) return e(h.code);
   return say("log.e.unknown", { code: text(h.code) });
 }

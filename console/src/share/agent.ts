@@ -2,8 +2,10 @@
 // the order that package protocol sets. Evidence first: no pixel leaves before the
 // broker has said that it is recorded what is shown.
 
-import { currentVersion, type EndReason, type Messages, returnLimitMs, type SharingState, type Source } from "../protocol";
+import { Talk } from "../chat/talk";
+import { type Chat, type ChatSaid, currentVersion, type EndReason, type Messages, returnLimitMs, type SharingState, type Source } from "../protocol";
 import { delay, tryFor } from "../retry";
+import type { ChatBox } from "./chat";
 import { type Incoming, Link, Refused } from "./link";
 import { Gauge, networkInterval } from "./network";
 import type { Page } from "./page";
@@ -29,6 +31,8 @@ export class Agent {
   readonly #page: Page;
   readonly #settings: Settings;
   readonly #picture: Picture;
+  readonly #box: ChatBox;
+  readonly #talk: Talk;
   #link: Link | null = null; // made when the customer answers the terms
   #returning: Link | null = null; // with which it is tried to come back
   #terms: string;
@@ -51,8 +55,10 @@ export class Agent {
   #gauged = 0; // when, by performance.now
   #over = false;
 
-  constructor(page: Page, settings: Settings) {
+  constructor(page: Page, box: ChatBox, settings: Settings) {
     this.#page = page;
+    this.#box = box;
+    this.#talk = new Talk("customer", { say: (key, text) => this.#saying(key, text), since: (after) => this.#since(after) }, () => box.looking(), () => box.draw());
     this.#settings = settings;
     this.#terms = settings.terms;
     this.#picture = new Picture((sdp) => this.#offer(sdp), () => this.#link?.probe());
@@ -196,6 +202,7 @@ export class Agent {
     this.#secret = joined.body.resume;
     this.#took = performance.now() - dialled;
     link.keep();
+    if (joined.body.chat === true) this.#box.begin(this.#talk);
     const { version, text } = joined.body.terms;
     if (version === this.#terms) return true;
     this.#terms = version;
@@ -224,6 +231,9 @@ export class Agent {
       case "picture":
         this.#picture.code(m.body.codec);
         return;
+      case "chat":
+        if (m.ref === 0) this.#talk.take(m.body);
+        return;
       case "ended":
         this.#stop();
         void this.#leave();
@@ -231,6 +241,18 @@ export class Agent {
       default:
         return; // answers and what a newer broker sends
     }
+  }
+
+  async #saying(key: string, text: string): Promise<ChatSaid> {
+    const m = await this.#ask("chat_say", { key, text });
+    if (m.type !== "chat_said") throw new Refused("malformed");
+    return m.body;
+  }
+
+  async #since(after: number): Promise<Chat> {
+    const m = await this.#ask("chat_since", { after });
+    if (m.type !== "chat") throw new Refused("malformed");
+    return m.body;
   }
 
   async #offer(sdp: string): Promise<string> {
@@ -356,6 +378,7 @@ export class Agent {
         this.#away = false;
         this.#gauge.forget();
         this.#page.problem(null);
+        void this.#talk.pull();
         if (this.#slept.n > 0) link.send("slept", this.#slept);
         if (!resumed.body.accepted && this.#accepted) link.send("terms_answer", { version: this.#terms, accepted: true });
         if ((resumed.body.consents ?? []).some((c) => c.permission === "view_screen" && c.state === "given")) this.#recorded?.();
@@ -377,6 +400,7 @@ export class Agent {
   /** #stop sends nothing any more, at once. */
   #stop(): void {
     this.#over = true;
+    this.#box.end();
     void this.#returning?.close();
     clearInterval(this.#clock);
     this.#picture.close();

@@ -132,6 +132,9 @@ type Fields = Record<string, unknown>;
 const object = (v: unknown): v is Fields => typeof v === "object" && v !== null;
 const text = (v: unknown): v is string => typeof v === "string";
 
+const chatLine = (v: unknown) =>
+  object(v) && typeof v["n"] === "number" && text(v["from"]) && text(v["text"]) && text(v["key"]) && text(v["at"]) && !Number.isNaN(Date.parse(v["at"]));
+
 /** parse reads an envelope and its body; null for anything malformed. */
 function parse(data: string): Incoming | null {
   let e: unknown;
@@ -157,6 +160,10 @@ function wellFormed(type: string, body: Fields): boolean {
     case "consent_ask":
     case "consent_recorded":
       return text(body["permission"]) && typeof body["epoch"] === "number";
+    case "chat":
+      return typeof body["allowed"] === "boolean" && (body["lines"] == null || (Array.isArray(body["lines"]) && body["lines"].every(chatLine)));
+    case "chat_said":
+      return text(body["key"]);
     case "answer":
       return text(body["sdp"]);
     case "error":

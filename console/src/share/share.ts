@@ -2,20 +2,22 @@
 // for the terms and, in a second act, for the screen; closing it is the red X.
 
 import { Agent } from "./agent";
+import { ChatBox } from "./chat";
 import { Page } from "./page";
 import { able } from "./picture";
 import { system } from "./system";
 
 const root = document.getElementById("browser");
 const bar = document.getElementById("bar");
-if (root !== null && bar !== null) begin(root, bar);
+const chat = document.getElementById("chat");
+if (root !== null && bar !== null && chat !== null) begin(root, bar, chat);
 
-function begin(root: HTMLElement, bar: HTMLElement): void {
+function begin(root: HTMLElement, bar: HTMLElement, chat: HTMLElement): void {
   const page = new Page(root, bar);
   if (!able()) return page.to("unsupported");
   page.to("terms");
   const { ticket = "", software = "", terms = "" } = root.dataset;
-  const agent = new Agent(page, {
+  const agent = new Agent(page, new ChatBox(chat), {
     url: `wss://${location.host}/ws/agent`,
     software,
     system: system(navigator.userAgent),

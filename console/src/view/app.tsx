@@ -144,6 +144,7 @@ function press({ desk, settings, layout }: Parts, e: KeyboardEvent): void {
       break;
     case "notes":
     case "figures":
+    case "chat":
       if (mine) layout.toggle(meant.act);
       break;
     case "system":

@@ -5,6 +5,7 @@ import { useEffect, useRef } from "preact/hooks";
 import { over, type SessionView } from "../sessionview";
 import { t } from "../text";
 import { useConsole } from "./context";
+import { ChatPanel } from "./chat";
 import { FiguresPanel } from "./figures";
 import { Icon } from "./icons";
 import { NotesPanel } from "./notes";
@@ -49,6 +50,7 @@ export function Drawer({ session }: { session: SessionView }) {
         </button>
       </header>
       {which === "notes" && <NotesPanel key={session.id} session={session} />}
+      {which === "chat" && <ChatPanel key={session.id} session={session} />}
       {which === "figures" && <FiguresPanel key={session.id} session={session} />}
       {which === "system" && <SystemPanel key={session.id} session={session} />}
     </aside>

@@ -26,6 +26,7 @@ const paths = {
   note: "M4 3h12v9l-5 5H4zM11 17v-5h5M7 7h6M7 10h4",
   figures: "M3 17h14M5 14v-3M9 14V8M13 14v-4M17 14V5",
   list: "M3 4h14v12H3zM8 4v12",
+  chat: "M3 4h14v10H9l-4 3v-3H3zM6.500 7.500h7M6.500 10.500h4",
   undo: "M7 4 3 8l4 4M3 8h8a5 5 0 0 1 0 9H8",
   pause: "M7 4v12M13 4v12",
   lock: "M5 9h10v8H5zM7 9V6.500a3 3 0 0 1 6 0V9",

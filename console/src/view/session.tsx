@@ -97,6 +97,21 @@ export function SessionPanel({ session }: { session: SessionView }) {
             <button
               type="button"
               class="button small"
+              data-testid="chat"
+              aria-keyshortcuts="C"
+              aria-pressed={layout.drawer.value === "chat"}
+              title={`${t("act.chat")} (C)`}
+              onClick={() => layout.toggle("chat")}
+            >
+              <Icon name="chat" />
+              <span class="tool-word">{t("chat.heading")}</span>
+              <Unheard count={desk.unheard(session.id)} />
+            </button>
+          )}
+          {session.mine && (
+            <button
+              type="button"
+              class="button small"
               aria-keyshortcuts="W"
               aria-pressed={layout.drawer.value === "notes"}
               title={`${t("act.notes")} (W)`}
@@ -134,6 +149,17 @@ export function SessionPanel({ session }: { session: SessionView }) {
         <Drawer session={session} />
       </div>
     </section>
+  );
+}
+
+/** Unheard marks the button of the chat. */
+function Unheard({ count: n }: { count: number }) {
+  if (n === 0) return null;
+  return (
+    <span class="count" data-testid="chat-unread">
+      {n}
+      <span class="visually-hidden"> {t("unread")}</span>
+    </span>
   );
 }
 

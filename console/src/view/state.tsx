@@ -36,7 +36,7 @@ export function Consents({ session, allowed }: { session: SessionView; allowed: 
   return (
     <ul class="consents" data-testid="consents" aria-label={t("consents.label")}>
       {permissions
-        .filter((p) => allowed?.[p] === true)
+        .filter((p) => p !== "chat" && allowed?.[p] === true) // which nobody is asked for
         .map((p) => {
           const answer = answerOf(session, p);
           return (
