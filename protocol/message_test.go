@@ -270,7 +270,7 @@ func TestValidateRefuses(t *testing.T) {
 		"stops nothing":              &protocol.StopWatching{},
 		"tool of the view":           &protocol.Join{Key: "a", Tools: []protocol.Permission{protocol.ViewScreen}},
 		"unknown tool":               &protocol.Join{Key: "a", Tools: []protocol.Permission{"everything"}},
-		"too many tools":             &protocol.Join{Key: "a", Tools: slices.Repeat([]protocol.Permission{protocol.Control}, 8)},
+		"too many tools":             &protocol.Join{Key: "a", Tools: slices.Repeat([]protocol.Permission{protocol.Control}, len(protocol.Permissions())+1)},
 		"a yes with a cause":         &protocol.ConsentAnswer{Permission: protocol.Control, State: protocol.ConsentGiven, Cause: protocol.CauseCustomer},
 		"a cause of the broker's":    &protocol.ConsentAnswer{Permission: protocol.Control, State: protocol.ConsentWithdrawn, Cause: protocol.CauseRights},
 		"unknown cause":              &protocol.ConsentAnswer{Permission: protocol.Control, State: protocol.ConsentWithdrawn, Cause: "mood"},
