@@ -105,7 +105,8 @@ func TestChat(t *testing.T) {
 		o.must(o.broker.Start(o.ctx))
 		o.must(o.page.Until("the page is back", `document.querySelector('#bar [data-problem="away"]').hidden`))
 		o.must(o.page.Click(`#chat .chat-line[data-state="failed"] button`))
-		o.must(o.page.Until("delivered", `document.querySelector("#chat .chat-line[data-state]") === null && document.querySelectorAll("#chat .chat-line").length === 3`))
+		o.must(o.page.Until("delivered", `document.querySelector("#chat .chat-line[data-state]") === null && document.querySelectorAll("#chat .chat-line").length === 3 &&
+			document.querySelector("#chat-input").value === ""`))
 		o.reads("ci sei?")
 		o.picture("chat-page", o.customer)
 		o.must(o.console.Click(`[data-testid="end-session"]`))

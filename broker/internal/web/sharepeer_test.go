@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"consento/broker/internal/web"
 	"consento/protocol"
@@ -129,8 +131,18 @@ func (p *sharePeer) answer(conn *websocket.Conn, e protocol.Envelope) error {
 			p.send(conn, e.ID, &protocol.Error{Code: protocol.CodeKey})
 			return nil
 		}
-		p.send(conn, e.ID, &protocol.Joined{Session: "s1", Technician: anna, Resume: "secret",
+		p.send(conn, e.ID, &protocol.Joined{Session: "s1", Technician: anna, Resume: "secret", Chat: true,
 			Terms: protocol.Terms{Version: version, Language: "en", Text: "1. Help\nThe help is free.\n\n2. Questions\nCall us.", URL: "https://help.esempio.example/terms"}})
+	case "chat_since":
+		m, err := protocol.DecodeBody[protocol.ChatSince](e)
+		if err != nil {
+			return err
+		}
+		chat := &protocol.Chat{Allowed: true}
+		if m.After == 0 {
+			chat.Lines = []protocol.ChatLine{{N: 1, From: protocol.ChatTechnician, Name: anna.Name, Text: "https://help.esempio.example/" + strings.Repeat("long", 20), At: time.Now(), Key: "t1"}}
+		}
+		p.send(conn, e.ID, chat)
 	case "resume":
 		if _, err := protocol.DecodeBody[protocol.Resume](e); err != nil {
 			return err

@@ -378,7 +378,7 @@ export class Agent {
         this.#away = false;
         this.#gauge.forget();
         this.#page.problem(null);
-        void this.#talk.pull();
+        this.#box.returned();
         if (this.#slept.n > 0) link.send("slept", this.#slept);
         if (!resumed.body.accepted && this.#accepted) link.send("terms_answer", { version: this.#terms, accepted: true });
         if ((resumed.body.consents ?? []).some((c) => c.permission === "view_screen" && c.state === "given")) this.#recorded?.();

@@ -46,6 +46,11 @@ export class ChatBox {
     void talk.pull();
   }
 
+  /** returned asks for what was missed while the connection was lost. */
+  returned(): void {
+    void this.#talk?.pull();
+  }
+
   /** looking tells whether somebody sees what comes. */
   looking(): boolean {
     return document.visibilityState === "visible" && document.hasFocus();
