@@ -29,7 +29,7 @@ const (
 	EventConsentGiven     EventCode = "consent.given"             // permission, epoch
 	EventConsentRefused   EventCode = "consent.refused"           // permission, epoch, cause
 	EventConsentWithdrawn EventCode = "consent.withdrawn"         // permission, epoch, cause
-	EventControlInput     EventCode = "control.input"             // on the meta track: epoch, width, height, acts: see Input; moves are left out
+	EventControlInput     EventCode = "control.input"             // on the track input: epoch, width, height, acts: see Input; moves are left out
 	EventControlUsed      EventCode = "control.used"              // clicks, wheel, keys, characters: how often since the last one
 	EventControlState     EventCode = "control.state"             // block: why the agent lets no input through, "" if it does
 	EventShellStarted     EventCode = "shell.started"             // epoch, run, script: a login shell, or a script of the list, runs

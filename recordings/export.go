@@ -200,7 +200,7 @@ func (e *exporter) item(i Item) error {
 			return err
 		}
 		return e.event(i)
-	case TrackControl, TrackEvents, TrackChat, TrackMeta:
+	case TrackControl, TrackEvents, TrackChat, TrackMeta, TrackInput:
 		return e.event(i)
 	case TrackSearch:
 		return nil // it repeats what stands on the others

@@ -86,10 +86,11 @@ const (
 	TrackMeta    Track = 6
 	TrackSearch  Track = 7 // what auditors search by, see [Summary]
 	TrackSystem  Track = 8 // what was read of the customer's computer, JSON objects as on the events
+	TrackInput   Track = 9 // what a technician typed and clicked, JSON objects as on the events
 )
 
 func (t Track) String() string {
-	names := [...]string{"control", "events", "video", "chat", "shell", "files", "meta", "search", "system"}
+	names := [...]string{"control", "events", "video", "chat", "shell", "files", "meta", "search", "system", "input"}
 	if int(t) < len(names) {
 		return names[t]
 	}

@@ -15,8 +15,8 @@ import (
 )
 
 // copyTracks are what a customer's copy opens: all but the events, which hold the
-// technician's notes and the broker's accounts. What of them is the customer's is in
-// the customer's log.
+// technician's notes and the broker's accounts, and the input, which may hold
+// passwords of the office. What of them is the customer's is in the customer's log.
 var copyTracks = translog.Tracks{int(recordings.TrackControl), int(recordings.TrackVideo), int(recordings.TrackChat), int(recordings.TrackShell),
 	int(recordings.TrackFiles), int(recordings.TrackMeta), int(recordings.TrackSystem)}
 

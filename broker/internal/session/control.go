@@ -122,7 +122,7 @@ func (s *session) takeInput(v *View, m protocol.Input, malformed error, at time.
 		return
 	}
 	if acts := noted(m.Acts); len(acts) > 0 {
-		if err := s.evidence.append(recordings.TrackMeta, protocol.EventControlInput,
+		if err := s.evidence.append(recordings.TrackInput, protocol.EventControlInput,
 			protocol.Input{Epoch: m.Epoch, Width: m.Width, Height: m.Height, Acts: acts}); err != nil {
 			s.must(err)
 			return

@@ -55,9 +55,9 @@ func TestInputIsOnTheEvidence(t *testing.T) {
 	must(0, p.agent.Removed(t.Context(), protocol.Removed{Complete: true}))(t)
 	p.closed(t)
 
-	meta, _ := e.read(t, p.id, recordings.TrackMeta)
+	input, _ := e.read(t, p.id, recordings.TrackInput)
 	var acts []any
-	for _, x := range meta {
+	for _, x := range input {
 		if x.Code == protocol.EventControlInput {
 			if x.Data["epoch"] != float64(epoch) || x.Data["width"] != 640.0 {
 				t.Errorf("%+v", x)

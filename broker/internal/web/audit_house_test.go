@@ -307,8 +307,11 @@ func (r *tape) check(err error) {
 func (r *tape) event(at time.Duration, code protocol.EventCode, data string) {
 	r.t.Helper()
 	track := recordings.TrackEvents
-	if code == protocol.EventCursorMoved || code == protocol.EventCursorShape || code == protocol.EventControlInput {
+	if code == protocol.EventCursorMoved || code == protocol.EventCursorShape {
 		track = recordings.TrackMeta
+	}
+	if code == protocol.EventControlInput {
+		track = recordings.TrackInput
 	}
 	if code == protocol.EventSystemPart || code == protocol.EventSystemChanges {
 		track = recordings.TrackSystem

@@ -277,7 +277,7 @@ func (w *Web) play(rw http.ResponseWriter, r *http.Request, by access.Account) e
 		if data.Whom, err = w.addresseesOf(r, p); err != nil {
 			return err
 		}
-		for _, t := range []int{0, 1, 2, 3, 4, 5, 6, 8} { // not 7: what auditors search by is theirs
+		for _, t := range []int{0, 1, 2, 3, 4, 5, 6, 8, 9} { // not 7: what auditors search by is theirs
 			name := strconv.Itoa(t)
 			data.ShareTracks = append(data.ShareTracks, option{name, p.T("audit.track." + name), t == videoTrack || t == 6})
 		}

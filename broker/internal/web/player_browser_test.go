@@ -402,7 +402,7 @@ func (b *chromium) report(t *testing.T, s *shelf, id string, identity recordings
 				return fmt.Errorf("entry %d says %v, the record %v", i, said.Data, was.Data)
 			}
 			return nil
-		}, recordings.TrackEvents, recordings.TrackChat, recordings.TrackMeta)
+		}, recordings.TrackEvents, recordings.TrackChat, recordings.TrackMeta, recordings.TrackInput)
 		if err != nil {
 			t.Error(err)
 		}

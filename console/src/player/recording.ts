@@ -117,7 +117,7 @@ export class Recording {
   }
 
   async #read(): Promise<void> {
-    const all = (await Promise.all(this.segments.map((s) => s.tracks(Track.control, Track.events, Track.chat, Track.meta)))).flat().map(happeningOf);
+    const all = (await Promise.all(this.segments.map((s) => s.tracks(Track.control, Track.events, Track.chat, Track.meta, Track.input)))).flat().map(happeningOf);
     this.shell = await ShellTrack.read(this.segments);
     this.meta = all.filter((h) => h.code.startsWith("cursor."));
     this.happenings = all.filter((h) => !h.code.startsWith("cursor."));
