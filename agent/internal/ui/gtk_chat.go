@@ -40,9 +40,6 @@ func (g *gtk) buildChat(t ChatText, front bool, tell func(event)) *gtkChat {
 	h := w.label(t.Heading, "heading")
 	w.setAccRole(w.accessible(h), w.roleFor("heading"))
 	g.packStart(page, h, 0, 0, 0)
-	if t.Hint != "" {
-		g.packStart(page, w.label(t.Hint, "quiet"), 0, 0, 0)
-	}
 	w.log(page)
 	w.writing(page)
 	end := w.button(t.Close)
@@ -68,6 +65,9 @@ func (w *gtkChat) log(page uintptr) {
 	acc := w.accessible(w.list)
 	w.setAccRole(acc, w.roleFor("log"))
 	w.setName(acc, w.text.Heading)
+	if w.text.Hint != "" { // it scrolls with the lines, so that a small screen has room for them
+		w.packStart(w.list, w.label(w.text.Hint, "quiet"), 0, 0, 0)
+	}
 	w.nothing = w.label(w.text.Empty, "quiet")
 	w.packStart(w.list, w.nothing, 0, 0, 0)
 	w.add(w.scroller, w.list)
