@@ -36,9 +36,9 @@ func TestReceipt(t *testing.T) {
 	if err != nil {
 		t.Fatalf("%v in %s", err, file.text)
 	}
-	// Opened, the keys of its log, closed.
+	// Opened, the keys of its log, closed, and those keys as they lie then.
 	report, err := proof.Verify(h.vault.keys)
-	if err != nil || len(report.Leaves) != 3 || !strings.HasSuffix(file.Header.Get("Content-Disposition"), number[:8]+`.proof"`) {
+	if err != nil || len(report.Leaves) != 4 || !strings.HasSuffix(file.Header.Get("Content-Disposition"), number[:8]+`.proof"`) {
 		t.Errorf("%+v, %v, %s", report, err, file.Header.Get("Content-Disposition"))
 	}
 	if n := len(file.text); n < 500 || n > 4096 {

@@ -34,6 +34,8 @@ export class ChatBox {
       this.#send();
     });
     this.#field.addEventListener("input", () => this.#count());
+    // By itself the browser brings the line of the caret into view, not the field.
+    this.#field.addEventListener("focus", () => this.#field.scrollIntoView({ block: "nearest" }));
     part(root, "[data-chat-no]").addEventListener("click", () => this.#dialog.close());
     part(root, "[data-chat-yes]").addEventListener("click", () => this.#dialog.close());
     addEventListener("focus", () => this.#talk?.read());

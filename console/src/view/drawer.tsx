@@ -15,7 +15,7 @@ export function Drawer({ session }: { session: SessionView }) {
   const { layout } = useConsole();
   const panel = useRef<HTMLElement>(null);
   const open = session.mine ? layout.drawer.value : null;
-  const which = open !== "notes" && over(session.state) ? null : open;
+  const which = over(session.state) && open !== "notes" && open !== "chat" ? null : open;
 
   useEffect(() => {
     if (which === null) return;
