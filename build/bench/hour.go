@@ -18,13 +18,14 @@ import (
 )
 
 // An hour of office work, of which some minutes are played: a real browser, in
-// it a web application of dense pages. Each half minute somebody opens another
-// page, turns the wheel through it, and writes a note into its form.
+// it a web application of dense pages. Every 47 s, as long as people stay with
+// one thing on a screen (G. Mark, Attention Span, 2023), somebody opens another
+// page, turns the wheel through it, goes back, and writes a note into its form.
 const (
 	hourScene  = "office hour"
 	hourTarget = 60 // MB of recording in an hour
-	hourRounds = 12
-	hourRound  = 30 * time.Second
+	hourRounds = 8
+	hourRound  = 47 * time.Second
 	hourNotch  = 300 * time.Millisecond // between two notches of the wheel
 	hourKey    = 130 * time.Millisecond // between two keys
 	hourNote   = 60                     // characters
@@ -97,7 +98,7 @@ func (b *bench) playHour(ctx context.Context) error {
 	}
 	began := time.Now()
 	for round := range hourRounds {
-		if err := b.halfMinute(ctx, browser, pages[round%len(pages)], round); err != nil {
+		if err := b.onePage(ctx, browser, pages[round%len(pages)], round); err != nil {
 			return s.failed(err)
 		}
 	}
@@ -155,8 +156,8 @@ func (b *bench) seek(video string) ([]float64, error) {
 	})()`, hourSeeks))
 }
 
-// halfMinute is one round.
-func (b *bench) halfMinute(ctx context.Context, browser *stage.Browser, page string, round int) error {
+// onePage is one round.
+func (b *bench) onePage(ctx context.Context, browser *stage.Browser, page string, round int) error {
 	began := time.Now()
 	if err := browser.Open("file://" + page); err != nil {
 		return err
@@ -201,7 +202,7 @@ func (h officeHour) row(t *table) {
 		return
 	}
 	t.atMost(hourScene+": recording", "MB", float64(h.grown)/1e6*float64(time.Hour)/float64(h.played), hourTarget,
-		fmt.Sprintf("of an hour, of which %.0f s were played: each half minute a new page in Chromium, five notches of the wheel, a note of %d characters", h.played.Seconds(), hourNote))
+		fmt.Sprintf("of an hour, of which %.0f s were played: each %.0f s a new page in Chromium, five notches of the wheel, a note of %d characters", h.played.Seconds(), hourRound.Seconds(), hourNote))
 	t.atMost(hourScene+": seek in the recording, slowest", "ms", h.seeks[len(h.seeks)-1], seekTarget,
 		fmt.Sprintf("%d places in the exported video, until the picture is painted; median %.0f ms", len(h.seeks), h.seeks[len(h.seeks)/2]))
 	t.atMost(hourScene+": sent", "kbit/s", h.use.kbits, 0, fmt.Sprintf("agent %s %% of a core, broker %s %%", number(h.use.agent), number(h.use.broker)))
