@@ -31,23 +31,29 @@ type Answer = Consent["state"] | "none";
 
 const consentIcons: Record<Answer, IconName> = { none: "later", asked: "ask", given: "check", refused: "no", withdrawn: "no" };
 
-/** Consents lists what the technician's profile allows, and what the customer said to each. */
+/**
+ * Consents lists what the technician's profile allows, and what the customer said to
+ * each. What was not asked for yet comes last, named together.
+ */
 export function Consents({ session, allowed }: { session: SessionView; allowed: PermissionSet }) {
+  const answers = permissions
+    .filter((p) => p !== "chat" && allowed?.[p] === true) // which nobody is asked for
+    .map((p) => ({ p, answer: answerOf(session, p) }));
+  const none = answers.filter((a) => a.answer === "none");
   return (
     <ul class="consents" data-testid="consents" aria-label={t("consents.label")}>
-      {permissions
-        .filter((p) => p !== "chat" && allowed?.[p] === true) // which nobody is asked for
-        .map((p) => {
-          const answer = answerOf(session, p);
-          return (
-            <li key={p} class="consent" data-permission={p} data-state={answer}>
-              <Icon name={consentIcons[answer]} />
-              <span>
-                {t(`permission.${p}`)}: <strong>{t(`consent.${answer}`)}</strong>
-              </span>
-            </li>
-          );
-        })}
+      {[...answers.filter((a) => a.answer !== "none"), ...none].map(({ p, answer }) => (
+        <li key={p} class="consent" data-permission={p} data-state={answer}>
+          {(answer !== "none" || p === none[0]?.p) && <Icon name={consentIcons[answer]} />}
+          <span>
+            {answer === "none" && p === none[0]?.p && <span aria-hidden="true">{t("consents.none")} </span>}
+            {t(`permission.${p}`)}
+            <span class={answer === "none" ? "visually-hidden" : undefined}>
+              : <strong>{t(`consent.${answer}`)}</strong>
+            </span>
+          </span>
+        </li>
+      ))}
     </ul>
   );
 }
