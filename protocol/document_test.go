@@ -77,6 +77,7 @@ func TestListsAreComplete(t *testing.T) {
 		"ConsentCause": texts(protocol.ConsentCauses()), "Block": texts(protocol.Blocks()), "InputKind": texts(protocol.InputKinds()),
 		"TerminalKind": texts(protocol.TerminalKinds()),
 		"Section":      texts(protocol.Sections()), "ColumnKind": texts(protocol.ColumnKinds()), "SystemProblem": texts(protocol.SystemProblems()),
+		"TransferKind": texts(protocol.TransferKinds()), "FileCause": texts(protocol.FileCauses()),
 	} {
 		want := slices.Sorted(slices.Values(declared[name]))
 		if got := slices.Sorted(slices.Values(list)); !slices.Equal(got, want) || len(got) == 0 {
@@ -133,7 +134,8 @@ func TestDocument(t *testing.T) {
 			"Permission": "Permissions", "EndReason": "End reasons", "ErrorCode": "Error codes", "EventCode": "Event codes on the evidence",
 			"SharingState": "`sharing`", "ChatSide": "`chat`", "NetworkLimit": "`network`", "Codec": "`picture`", "Source": "`sharing`",
 			"ConsentCause": "`consent_answer`", "Block": "`control_state`", "InputKind": "Data channel `input`", "TerminalKind": "Data channel `shell`",
-			"Section": "System information", "ColumnKind": "System information", "SystemProblem": "`system_part`"}[name]
+			"Section": "System information", "ColumnKind": "System information", "SystemProblem": "`system_part`",
+			"TransferKind": "Data channel `files`", "FileCause": "Data channel `files`"}[name]
 		if !ok {
 			t.Errorf("%s stands in no section", name)
 			continue
@@ -173,6 +175,9 @@ func TestDocument(t *testing.T) {
 	}
 	for _, field := range fields(reflect.TypeFor[protocol.Terminal]()) {
 		has("Data channel `"+protocol.ShellChannel+"`", field)
+	}
+	for _, field := range append(fields(reflect.TypeFor[protocol.Transfer]()), fields(reflect.TypeFor[protocol.FileEntry]())...) {
+		has("Data channel `"+protocol.FilesChannel+"`", field)
 	}
 	for _, field := range append(fields(reflect.TypeFor[protocol.OfficeSection]()), fields(reflect.TypeFor[protocol.Manifest]())...) {
 		has("Office section and manifest", field)
@@ -225,6 +230,12 @@ func TestLimitsInTheDocument(t *testing.T) {
 		fmt.Sprintf("JSON text of at most %s bytes", thousands(protocol.MaxCursorMessage)),
 		fmt.Sprintf("`height` (1-%d)", protocol.MaxCursorSide),
 		fmt.Sprintf("JSON text of at most %s bytes, ordered", thousands(protocol.MaxInputMessage)),
+		fmt.Sprintf("JSON text of at most %s bytes. Their content", thousands(protocol.MaxTransferMessage)),
+		fmt.Sprintf("1-%s bytes of the file", thousands(protocol.MaxChunk)),
+		fmt.Sprintf("at most %s bytes are on their way", thousands(protocol.TransferWindow)),
+		fmt.Sprintf("at most %d files and lists", protocol.MaxTransfers),
+		fmt.Sprintf("at most %s bytes and %d names", thousands(protocol.MaxFilePath), protocol.MaxFileDepth),
+		fmt.Sprintf("`entries`, at most %d", protocol.MaxEntries),
 		fmt.Sprintf("`acts` at most %d", protocol.MaxInputActs),
 		fmt.Sprintf("`text` at most %d characters without", protocol.MaxInputText),
 		fmt.Sprintf("downwards, at most %s", thousands(protocol.MaxWheel)),

@@ -40,6 +40,12 @@ const (
 	EventSystemFollowed   EventCode = "system.followed"           // epoch, watch, on: the list of processes is followed, or no more
 	EventSystemPart       EventCode = "system.part"               // on the track system: epoch, snapshot, section, columns, part, last, rows, problem, cut: see SystemPart
 	EventSystemChanges    EventCode = "system.changes"            // on the track system: epoch, watch, n, rows, gone: see SystemChanges
+	EventFileFolder       EventCode = "file.folder"               // epoch, permission, folder: the name of the folder that the customer chose
+	EventFileListed       EventCode = "file.listed"               // epoch, path: the technician is told what is in that folder
+	EventFileAsked        EventCode = "file.asked"                // epoch, file, to: customer or technician, path, and size if it is known
+	EventFileBegun        EventCode = "file.begun"                // epoch, file, path: what it is called in the end, size, from: bytes that were there
+	EventFileWhole        EventCode = "file.whole"                // epoch, file, size, sha256: all of it was sent, and is put in its place now
+	EventFileEnded        EventCode = "file.ended"                // epoch, file, to, path, size, sha256, bytes that passed, result: done, or why not
 	EventScreenGap        EventCode = "screen.gap"                // frames of the picture did not reach the broker
 	EventScreenShown      EventCode = "screen.shown"              // source, width, height, name of a program or monitor: what is shared from now on
 	EventScreenPaused     EventCode = "screen.paused"             // by the customer; nothing is sent until the next screen.shown
@@ -69,7 +75,8 @@ func EventCodes() []EventCode {
 		EventAgentFetched, EventAgentJoined, EventAgentAway, EventAgentReturned, EventAgentSlept, EventClockJumped, EventSuspended, EventResumed, EventTermsShown, EventTermsAccepted, EventTermsDeclined,
 		EventConsentAsked, EventConsentGiven, EventConsentRefused, EventConsentWithdrawn, EventControlInput, EventControlUsed, EventControlState,
 		EventShellStarted, EventShellUsed, EventShellEnded,
-		EventSystemRequested, EventSystemRead, EventSystemFollowed, EventSystemPart, EventSystemChanges, EventScreenGap,
+		EventSystemRequested, EventSystemRead, EventSystemFollowed, EventSystemPart, EventSystemChanges,
+		EventFileFolder, EventFileListed, EventFileAsked, EventFileBegun, EventFileWhole, EventFileEnded, EventScreenGap,
 		EventScreenShown, EventScreenPaused, EventScreenMuted, EventScreenStopped, EventScreenDenied, EventScreenLocked,
 		EventViewerJoined, EventViewerLeft, EventMalformed, EventEnded, EventRemoved, EventRemovalUnknown, EventClosed, EventRated,
 		EventCursorShape, EventCursorMoved, EventTransportChanged, EventNoteWritten, EventChat, EventStateChanged}

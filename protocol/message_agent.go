@@ -150,6 +150,8 @@ type ConsentAsk struct {
 	Permission Permission `json:"permission"`
 	Epoch      uint32     `json:"epoch"`
 	Technician Person     `json:"technician"`
+	// Files is how much may be transferred, with send_files and fetch_files.
+	Files *FileLimits `json:"files,omitempty"`
 }
 
 func (*ConsentAsk) MessageType() string { return "consent_ask" }
@@ -157,7 +159,11 @@ func (*ConsentAsk) MessageType() string { return "consent_ask" }
 // Validate implements Message.
 func (m *ConsentAsk) Validate() error {
 	_, err := ParsePermission(string(m.Permission))
-	return errors.Join(err, check(m.Permission.Asked(), "permission"), m.Technician.validate())
+	ofFiles := m.Permission == SendFiles || m.Permission == FetchFiles
+	if m.Files != nil {
+		err = errors.Join(err, m.Files.validate())
+	}
+	return errors.Join(err, m.Technician.validate(), check(m.Permission.Asked(), "permission"), check(ofFiles == (m.Files != nil), "files"))
 }
 
 // ConsentAnswer is the customer's answer, or its withdrawal at any later moment.

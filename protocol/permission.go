@@ -15,7 +15,8 @@ const (
 	Control    Permission = "control"
 	Scripts    Permission = "scripts" // checks of a fixed list that change nothing
 	Shell      Permission = "shell"
-	Files      Permission = "files"
+	SendFiles  Permission = "send_files"  // files to the customer's computer
+	FetchFiles Permission = "fetch_files" // files from the customer's computer
 	SystemInfo Permission = "system_info"
 	Clipboard  Permission = "clipboard"
 	MayChat    Permission = "chat"
@@ -23,7 +24,7 @@ const (
 
 // Permissions lists the closed set in the order in which people are shown it.
 func Permissions() []Permission {
-	return []Permission{ViewScreen, Control, Scripts, Shell, Files, SystemInfo, Clipboard, MayChat}
+	return []Permission{ViewScreen, Control, Scripts, Shell, SendFiles, FetchFiles, SystemInfo, Clipboard, MayChat}
 }
 
 // Asked reports whether the customer's consent to p is needed.
@@ -51,7 +52,11 @@ func (s PermissionSet) Allows(p Permission) bool { return s[p] || p == Scripts &
 type Profile struct {
 	Name        string        `json:"name"`
 	Permissions PermissionSet `json:"permissions"`
+	Files       FileLimits    `json:"files"` // of send_files and fetch_files
 }
+
+// DefaultFileLimits is what a profile lets be transferred unless it says otherwise.
+func DefaultFileLimits() FileLimits { return FileLimits{File: 4 << 30, Total: 16 << 30, Folders: true} }
 
 // Names of the two profiles that exist on first start.
 const (
@@ -67,7 +72,7 @@ func BuiltInProfiles() []Profile {
 		full[p] = true
 	}
 	return []Profile{
-		{Name: ProfileViewOnly, Permissions: PermissionSet{ViewScreen: true, MayChat: true}},
-		{Name: ProfileFullSupport, Permissions: full},
+		{Name: ProfileViewOnly, Permissions: PermissionSet{ViewScreen: true, MayChat: true}, Files: DefaultFileLimits()},
+		{Name: ProfileFullSupport, Permissions: full, Files: DefaultFileLimits()},
 	}
 }

@@ -56,7 +56,7 @@ type ExportedVideo struct {
 //
 //   - video.mp4, then video-2.mp4 and so on for each change of size or codec and
 //     each further stream, in order of their beginning. Each begins at time 0;
-//   - events.json, an array of every event, chat line and other record of text in
+//   - events.json, an array of every event, chat line, word on files and other record of text in
 //     order, each with "index", "segment", "at_ms" and "track", and with
 //     "unsealed": true where no seal of the recorder covers it;
 //   - shell.cast, when there was a shell (asciicast v3): all of them, one after the other;
@@ -200,7 +200,7 @@ func (e *exporter) item(i Item) error {
 			return err
 		}
 		return e.event(i)
-	case TrackControl, TrackEvents, TrackChat, TrackMeta, TrackInput:
+	case TrackControl, TrackEvents, TrackChat, TrackFiles, TrackMeta, TrackInput:
 		return e.event(i)
 	case TrackSearch:
 		return nil // it repeats what stands on the others

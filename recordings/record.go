@@ -82,7 +82,7 @@ const (
 	TrackVideo   Track = 2 // stream id byte, then fragmented MP4, see [Video]
 	TrackChat    Track = 3
 	TrackShell   Track = 4 // lines of asciicast v3, see [Cast]
-	TrackFiles   Track = 5
+	TrackFiles   Track = 5 // JSON objects: what was said of files on their way
 	TrackMeta    Track = 6
 	TrackSearch  Track = 7 // what auditors search by, see [Summary]
 	TrackSystem  Track = 8 // what was read of the customer's computer, JSON objects as on the events
