@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"consento/agent/internal/control"
+	"consento/agent/internal/files"
 	"consento/agent/internal/input"
 	"consento/agent/internal/shell"
 	"consento/agent/internal/ui"
@@ -36,13 +37,15 @@ type tools struct {
 	taking  context.CancelFunc           // closes the question what to take back; nil while there is none
 	taken   chan []protocol.Permission   // what the customer takes back
 
-	ended  atomic.Pointer[<-chan struct{}] // closed by the red X
-	line   line                            // of the shell
-	gate   atomic.Pointer[control.Gate]    // of control, read by the picture's connection
-	hidden atomic.Bool                     // nothing is shown
-	lost   atomic.Bool                     // the connection is
-	paused atomic.Bool                     // the customer has paused, or the screen is locked
-	size   atomic.Pointer[image.Point]     // of the picture
+	ended   atomic.Pointer[<-chan struct{}] // closed by the red X
+	line    line                            // of the shell
+	chosen  map[protocol.Permission]chosen  // the folder of the newest yes to files
+	parcels parcels                         // of files
+	gate    atomic.Pointer[control.Gate]    // of control, read by the picture's connection
+	hidden  atomic.Bool                     // nothing is shown
+	lost    atomic.Bool                     // the connection is
+	paused  atomic.Bool                     // the customer has paused, or the screen is locked
+	size    atomic.Pointer[image.Point]     // of the picture
 }
 
 // tool is one consent beside the view while it lasts.
@@ -56,13 +59,14 @@ type tool interface {
 type toolAnswer struct {
 	ask    protocol.ConsentAsk
 	answer ui.Answer
+	folder files.Folder // with a yes to files
 	err    error
 }
 
 func newTools() *tools {
 	t := &tools{said: map[protocol.Permission]protocol.ConsentAnswer{}, answers: make(chan toolAnswer, 1),
 		away: time.NewTimer(time.Hour), failed: make(chan uint32, 1), blocks: make(chan protocol.ControlState, 64),
-		open: map[protocol.Permission]tool{}, taken: make(chan []protocol.Permission, 1)}
+		open: map[protocol.Permission]tool{}, chosen: map[protocol.Permission]chosen{}, taken: make(chan []protocol.Permission, 1)}
 	t.away.Stop()
 	t.size.Store(&image.Point{})
 	return t
@@ -79,12 +83,15 @@ func (s *Session) able() (list []protocol.Permission) {
 	if shell.Able() {
 		list = append(list, protocol.Scripts, protocol.Shell)
 	}
+	if len(files.Folders()) > 0 {
+		list = append(list, protocol.SendFiles, protocol.FetchFiles)
+	}
 	return append(list, protocol.SystemInfo)
 }
 
 // has reports whether this program carries a permission out.
 func (t *tools) has(p protocol.Permission) bool {
-	return p == protocol.Control || p == protocol.SystemInfo || (p == protocol.Shell || p == protocol.Scripts) && shell.Able()
+	return p == protocol.Control || p == protocol.SystemInfo || (p == protocol.Shell || p == protocol.Scripts) && shell.Able() || isFiles(p) && len(files.Folders()) > 0
 }
 
 // allowed lists what is open now.
@@ -117,10 +124,22 @@ func (s *Session) asked(ctx context.Context, bar *ui.Bar, ask protocol.ConsentAs
 	asking, hush := context.WithCancel(ctx)
 	t.hush = hush
 	question := s.toolQuestion(ask)
+	var folders []files.Folder
+	if isFiles(ask.Permission) {
+		if folders = files.Folders(); len(folders) == 0 || ask.Files == nil {
+			folders = append(folders, files.Folder{}) // they went meanwhile: the tool does not open
+		}
+		s.filesQuestion(ask, folders, &question)
+	}
 	t.windows.Go(func() {
-		answer, err := s.UI.Ask(asking, question)
+		said := toolAnswer{ask: ask}
+		chosen := 0
+		said.answer, chosen, said.err = s.UI.Choose(asking, question)
+		if len(folders) > 0 {
+			said.folder = folders[chosen]
+		}
 		select {
-		case t.answers <- toolAnswer{ask, answer, err}:
+		case t.answers <- said:
 		case <-asking.Done(): // nobody waits for it
 		}
 	})
@@ -163,6 +182,9 @@ func (s *Session) answered(ctx context.Context, a toolAnswer) *ending {
 		said.Cause = protocol.CauseUnable
 	case a.answer == ui.Accepted:
 		said.State, said.Cause = protocol.ConsentGiven, ""
+		if isFiles(a.ask.Permission) {
+			t.chosen[a.ask.Permission] = chosen{a.ask.Epoch, a.folder, *a.ask.Files}
+		}
 	case a.answer == ui.TimedOut:
 		said.Cause = protocol.CauseNoAnswer
 	}
@@ -211,6 +233,8 @@ func (s *Session) openTool(ctx context.Context, p protocol.Permission, epoch uin
 		return s.openShell(p, epoch)
 	case protocol.SystemInfo:
 		return s.openSystem(ctx, epoch), nil
+	case protocol.SendFiles, protocol.FetchFiles:
+		return s.openFiles(p, epoch)
 	}
 	return nil, fmt.Errorf("run: no tool for %q", p)
 }
@@ -222,6 +246,7 @@ func (s *Session) closeTool(ctx context.Context, bar *ui.Bar, p protocol.Permiss
 	if !ok {
 		return nil
 	}
+	s.tools.forgetParts(p, cause)
 	said.State, said.Cause = protocol.ConsentWithdrawn, cause
 	return s.tell(ctx, said)
 }
@@ -264,6 +289,7 @@ func (s *Session) endedTool(bar *ui.Bar, m protocol.ConsentEnded) {
 		return // of one that is over for long
 	}
 	if said, open := s.shut(bar, m.Permission); open {
+		t.forgetParts(m.Permission, m.Cause)
 		said.State, said.Cause = protocol.ConsentWithdrawn, ""
 		t.said[m.Permission] = said
 	}
@@ -383,6 +409,7 @@ func (t *tools) shut() {
 	for _, p := range protocol.Permissions() {
 		t.close(p)
 	}
+	t.parcels.clear()
 	for _, end := range []context.CancelFunc{t.hush, t.taking} {
 		if end != nil {
 			end()

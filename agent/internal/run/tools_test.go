@@ -226,9 +226,9 @@ func TestNoBrokerOpensATool(t *testing.T) {
 		}
 		break
 	}
-	a.gets(&protocol.ConsentAsk{Permission: protocol.Files, Epoch: 9, Technician: ask(1).Technician})
+	a.gets(&protocol.ConsentAsk{Permission: protocol.Clipboard, Epoch: 9, Technician: ask(1).Technician})
 	for {
-		if said := a.said(); said.Permission == protocol.Files {
+		if said := a.said(); said.Permission == protocol.Clipboard {
 			if said.State != protocol.ConsentRefused || said.Cause != protocol.CauseUnable {
 				t.Errorf("of a tool that there is not: %+v", said)
 			}
@@ -281,7 +281,7 @@ func TestControlByConsent(t *testing.T) {
 // stopped is a tool that says when it was closed.
 type stopped struct{ by *[]protocol.Permission }
 
-func (s stopped) close() { *s.by = append(*s.by, protocol.Files) }
+func (s stopped) close() { *s.by = append(*s.by, protocol.Clipboard) }
 
 // TestTakeBackAsksWhich: of two things the customer takes one back, and the other
 // stays; from one alone it is taken without a question.
@@ -294,8 +294,8 @@ func TestTakeBackAsksWhich(t *testing.T) {
 	var closed []protocol.Permission
 	yes(protocol.Control, 2)
 	a.gets(recorded(2))
-	yes(protocol.Files, 3)
-	a.tools.open[protocol.Files] = stopped{&closed}
+	yes(protocol.Clipboard, 3)
+	a.tools.open[protocol.Clipboard] = stopped{&closed}
 	answer := func(keys ...string) {
 		t.Helper()
 		before := len(closed)
@@ -336,11 +336,11 @@ func TestTakeBackAsksWhich(t *testing.T) {
 	if !slices.Equal(a.tools.allowed(), []protocol.Permission{protocol.Control}) || len(closed) != 1 {
 		t.Fatalf("%v are open, %v closed", a.tools.allowed(), closed)
 	}
-	if said := a.said(); said.Permission != protocol.Files || said.State != protocol.ConsentWithdrawn || said.Epoch != 3 || said.Cause != protocol.CauseCustomer {
+	if said := a.said(); said.Permission != protocol.Clipboard || said.State != protocol.ConsentWithdrawn || said.Epoch != 3 || said.Cause != protocol.CauseCustomer {
 		t.Errorf("said %+v", said)
 	}
-	yes(protocol.Files, 4)
-	a.tools.open[protocol.Files] = stopped{&closed}
+	yes(protocol.Clipboard, 4)
+	a.tools.open[protocol.Clipboard] = stopped{&closed}
 	answer("Tab", "Return") // everything
 	if got := a.tools.allowed(); len(got) > 0 || a.tools.gate.Load() != nil {
 		t.Errorf("%v are open", got)

@@ -12,6 +12,7 @@ type conversation struct {
 	w      dialogWindow
 	events chan event
 	since  time.Time // when it came on the screen; zero before
+	quiet  bool      // it asks nothing
 	stop   context.CancelFunc
 	aside  func() // may be nil
 	helper sync.WaitGroup
@@ -21,8 +22,8 @@ type conversation struct {
 // converse shows a dialog. The caller must close it.
 func (u *UI) converse(d dialog) (*conversation, error) {
 	d.title = u.title(d.title)
-	c := &conversation{u: u, events: make(chan event, 16)}
-	u.asking.Add(1)
+	c := &conversation{u: u, events: make(chan event, 16), quiet: d.quiet}
+	c.asks(1)
 	w, err := u.kit.openDialog(d, func(e event) {
 		select {
 		case c.events <- e:
@@ -30,11 +31,18 @@ func (u *UI) converse(d dialog) (*conversation, error) {
 		}
 	})
 	if err != nil {
-		u.asking.Add(-1)
+		c.asks(-1)
 		return nil, err
 	}
 	c.w = w
 	return c, nil
+}
+
+// asks counts the windows that ask something.
+func (c *conversation) asks(n int32) {
+	if !c.quiet {
+		c.u.asking.Add(n)
+	}
 }
 
 // next waits for what the person does. A nil ring never rings; when it does, the event is zero.
@@ -76,7 +84,7 @@ func (c *conversation) next(ctx context.Context, ring <-chan time.Time) (event, 
 
 // attend gives the dialog the keyboard, whatever window manager there is or is not.
 func (c *conversation) attend() {
-	if c.stop != nil || c.w.xid() == 0 {
+	if c.stop != nil || c.w.xid() == 0 || c.quiet {
 		return // once is enough, also for a window that was minimized and comes back
 	}
 	ctx, stop := context.WithCancel(context.Background())
@@ -109,5 +117,5 @@ func (c *conversation) close() {
 	}
 	c.w.close()
 	c.helper.Wait()
-	c.once.Do(func() { c.u.asking.Add(-1) })
+	c.once.Do(func() { c.asks(-1) })
 }

@@ -136,6 +136,7 @@ type ProgressText struct {
 	Heading string
 	Text    string
 	Cancel  string // button
+	Quiet   bool   // it asks nothing: what others do goes on, and it does not take the keyboard
 }
 
 // BarText is what the bar says. Title, Who and End are needed.

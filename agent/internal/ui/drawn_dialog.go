@@ -28,6 +28,9 @@ type drawnDialog struct {
 	chosen int // of the choices
 }
 
+// quietMargin is how far a window that asks nothing stands from the corner, in pixels.
+const quietMargin = 64
+
 const (
 	none  = -1
 	thumb = -2
@@ -38,9 +41,15 @@ func (k *drawn) openDialog(d dialog, tell func(event)) (dialogWindow, error) {
 	screen := k.desk.monitor()
 	lay := k.arrange(d, by, screen)
 	corner := screen.Min.Add(image.Pt((screen.Dx()-lay.size.X)/2, max(0, (screen.Dy()-lay.size.Y)/2)))
+	if d.quiet {
+		corner = screen.Max.Sub(lay.size).Sub(image.Pt(quietMargin, quietMargin))
+	}
 	win, err := k.newWindow(image.Rectangle{Min: corner, Max: corner.Add(lay.size)}, d.title, "_NET_WM_WINDOW_TYPE_DIALOG", false)
 	if err != nil {
 		return nil, err
+	}
+	if d.quiet {
+		win.put32("_NET_WM_USER_TIME", xproto.AtomCardinal, 0) // EWMH: it does not take the keyboard when it comes up
 	}
 	w := &drawnDialog{drawnWindow: win, d: d, by: by, lay: lay, hover: none, held: none, keys: readKeyboard(win.conn)}
 	w.tell = tell

@@ -38,7 +38,11 @@ func (g *gtk) buildDialog(d dialog, tell func(event)) *gtkDialog {
 	w := &gtkDialog{gtkTop: g.newTop(windowToplevel, "consento", d.title, tell)}
 	g.setHint(w.window, hintDialog)
 	g.setResizable(w.window, 0)
-	g.setPosition(w.window, positionCenter)
+	if d.quiet {
+		g.setOnMap(w.window, 0) // where there is room, and without the keyboard
+	} else {
+		g.setPosition(w.window, positionCenter)
+	}
 	g.setAbove(w.window, 1)
 	g.setAccRole(g.accessible(w.window), g.roleFor("dialog")) // then it is read out as a whole
 

@@ -51,6 +51,7 @@ type gtkSymbols struct {
 	setRole      func(window uintptr, role string)    `c:"gtk_window_set_role"`
 	setResizable func(window uintptr, yes int32)      `c:"gtk_window_set_resizable"`
 	setPosition  func(window uintptr, position int32) `c:"gtk_window_set_position"`
+	setOnMap     func(window uintptr, yes int32)      `c:"gtk_window_set_focus_on_map"`
 	setAbove     func(window uintptr, yes int32)      `c:"gtk_window_set_keep_above"`
 	setHint      func(window uintptr, hint int32)     `c:"gtk_window_set_type_hint"`
 	setFocusVis  func(window uintptr, yes int32)      `c:"gtk_window_set_focus_visible"`

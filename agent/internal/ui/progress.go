@@ -24,7 +24,7 @@ func (u *UI) Progress(t ProgressText) (*Progress, error) {
 	if err := u.enter(); err != nil {
 		return nil, err
 	}
-	c, err := u.converse(dialog{title: t.Title, heading: t.Heading, body: t.Text, busy: true, refuse: t.Cancel})
+	c, err := u.converse(dialog{title: t.Title, heading: t.Heading, body: t.Text, busy: true, refuse: t.Cancel, quiet: t.Quiet})
 	if err != nil {
 		u.work.Done()
 		return nil, err

@@ -53,6 +53,7 @@ type dialog struct {
 	warning        string // a sample, so that room can be kept for it
 	more           string // button beside the warning
 	refuse, accept string // buttons, in the order of Tab
+	quiet          bool   // it asks nothing and takes no keyboard by itself
 }
 
 // field is a one-line text field.

@@ -131,7 +131,7 @@ func Open(cfg Config) (*UI, error) {
 // Toolkit tells which toolkit is in use, never Auto.
 func (u *UI) Toolkit() Toolkit { return u.used }
 
-// Asking tells whether any window but the bar is open, or just opening: what other
+// Asking tells whether any window but the bar and what asks nothing is open, or just opening: what other
 // programs inject must not answer it.
 func (u *UI) Asking() bool { return u.asking.Load() > 0 }
 
