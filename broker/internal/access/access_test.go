@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"consento/broker/internal/ops"
+	"consento/protocol"
 
 	"github.com/uptrace/bun"
 )
@@ -91,6 +92,11 @@ func TestNewSeedsBuiltInProfilesAndKeepsWhatTheOfficeMadeOfThem(t *testing.T) {
 	}
 	if len(got) != 2 || got["View only"] != "view_screen chat" || got["Full support"] != "view_screen clipboard" {
 		t.Fatalf("profiles %v", got)
+	}
+	for _, p := range profiles {
+		if p.Files != protocol.DefaultFileLimits() {
+			t.Errorf("%s: files %+v", p.Name, p.Files)
+		}
 	}
 	if _, err := db.NewUpdate().Model((*profileRow)(nil)).Set("permissions = ?", "view_screen everything").
 		Where("name = ?", "Full support").Exec(t.Context()); err != nil {

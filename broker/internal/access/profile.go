@@ -31,7 +31,8 @@ func (a *Access) Profiles(ctx context.Context) ([]protocol.Profile, error) {
 // an office has made of them.
 func (a *Access) seedProfiles(ctx context.Context) error {
 	for _, p := range protocol.BuiltInProfiles() {
-		row := profileRow{Name: p.Name, Permissions: permissionText(p.Permissions), CreatedAt: time.Now()}
+		row := profileRow{Name: p.Name, Permissions: permissionText(p.Permissions), CreatedAt: time.Now(),
+			FileBytes: p.Files.File, TotalBytes: p.Files.Total, Folders: p.Files.Folders}
 		if _, err := a.db.NewInsert().Model(&row).On("CONFLICT (name) DO NOTHING").Exec(ctx); err != nil {
 			return err
 		}
@@ -45,12 +46,16 @@ type profileRow struct {
 	Name        string `bun:",pk"`
 	Permissions string
 	CreatedAt   time.Time
+	FileBytes   int64
+	TotalBytes  int64
+	Folders     bool
 }
 
 // profile refuses a permission that it does not know: to guess what it allows
 // would be worse.
 func (row profileRow) profile() (protocol.Profile, error) {
-	p := protocol.Profile{Name: row.Name, Permissions: protocol.PermissionSet{}}
+	p := protocol.Profile{Name: row.Name, Permissions: protocol.PermissionSet{},
+		Files: protocol.FileLimits{File: row.FileBytes, Total: row.TotalBytes, Folders: row.Folders}}
 	for name := range strings.FieldsSeq(row.Permissions) {
 		permission, err := protocol.ParsePermission(name)
 		if err != nil {

@@ -26,6 +26,9 @@ type accountRow struct {
 
 	TeamTerritory string `bun:",scanonly"`
 	Permissions   string `bun:",scanonly"`
+	FileBytes     int64  `bun:",scanonly"`
+	TotalBytes    int64  `bun:",scanonly"`
+	Folders       bool   `bun:",scanonly"`
 }
 
 // accountQuery adds what stands in other tables.
@@ -33,6 +36,9 @@ func accountQuery(q *bun.SelectQuery) *bun.SelectQuery {
 	return q.ColumnExpr("account.*").
 		ColumnExpr("COALESCE(team.territory, '') AS team_territory").
 		ColumnExpr("COALESCE(profile.permissions, '') AS permissions").
+		ColumnExpr("COALESCE(profile.file_bytes, 0) AS file_bytes").
+		ColumnExpr("COALESCE(profile.total_bytes, 0) AS total_bytes").
+		ColumnExpr("COALESCE(profile.folders, FALSE) AS folders").
 		Join("LEFT JOIN teams AS team ON team.name = account.team").
 		Join("LEFT JOIN profiles AS profile ON profile.name = account.profile")
 }
@@ -47,7 +53,7 @@ func (row *accountRow) account() (Account, error) {
 	}
 	if row.Profile != "" {
 		var err error
-		if a.Profile, err = (profileRow{Name: row.Profile, Permissions: row.Permissions}).profile(); err != nil {
+		if a.Profile, err = (profileRow{Name: row.Profile, Permissions: row.Permissions, FileBytes: row.FileBytes, TotalBytes: row.TotalBytes, Folders: row.Folders}).profile(); err != nil {
 			return Account{}, err
 		}
 	}

@@ -124,6 +124,40 @@ func TestBrokenMigrationIsNamedAndRolledBack(t *testing.T) {
 	}
 }
 
+// TestFilesBecomeTwoPermissions: what an office made of its profiles stays.
+func TestFilesBecomeTwoPermissions(t *testing.T) {
+	folder := newTestFolder(t)
+	before := embeddedMigrations(t)
+	for name := range before {
+		if name >= "0100" {
+			delete(before, name)
+		}
+	}
+	db, err := openDatabase(t.Context(), folder, before)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, permissions := range map[string]string{"both": "view_screen files clipboard", "none": "view_screen", "last": "view_screen files"} {
+		if _, err := db.ExecContext(t.Context(), "INSERT INTO profiles VALUES (?, ?, '2026-01-01')", name, permissions); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if db, err = OpenDatabase(t.Context(), folder.Path()); err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	for name, want := range map[string]string{"both": "view_screen send_files fetch_files clipboard", "none": "view_screen", "last": "view_screen send_files fetch_files"} {
+		var got string
+		var bytes int64
+		if err := db.QueryRowContext(t.Context(), "SELECT permissions, file_bytes FROM profiles WHERE name = ?", name).Scan(&got, &bytes); err != nil || got != want || bytes != 4<<30 {
+			t.Errorf("%s: %q, %d, %v", name, got, bytes, err)
+		}
+	}
+}
+
 func TestForeignFileIsNoDatabase(t *testing.T) {
 	folder := newTestFolder(t)
 	mustWrite(t, folder.file("consento.db"), strings.Repeat("this is a letter, not a database. ", 200))

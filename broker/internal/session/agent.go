@@ -177,8 +177,22 @@ func (s *session) ask(p protocol.Permission) error {
 	}
 	s.setConsent(protocol.Consent{Permission: p, State: protocol.ConsentAsked, Epoch: s.epoch})
 	s.publish()
-	s.agent.Send(&protocol.ConsentAsk{Permission: p, Epoch: s.epoch, Technician: s.person})
+	s.agent.Send(s.question(p, s.epoch))
 	return nil
+}
+
+// question is what the agent is to ask the customer.
+func (s *session) question(p protocol.Permission, epoch uint32) *protocol.ConsentAsk {
+	ask := &protocol.ConsentAsk{Permission: p, Epoch: epoch, Technician: s.person}
+	if f := &s.tools.files; f.of(p) != nil {
+		told, known := f.asked[epoch]
+		if !known {
+			told = f.limits
+			f.asked[epoch] = told
+		}
+		ask.Files = &told
+	}
+	return ask
 }
 
 func (s *session) setConsent(c protocol.Consent) {

@@ -71,6 +71,14 @@ func copyFields(code protocol.EventCode) (fields []string, ok bool) {
 		return []string{"snapshot", "sections", "unread"}, true
 	case protocol.EventSystemFollowed:
 		return []string{"on"}, true
+	case protocol.EventFileFolder:
+		return []string{"permission", "folder"}, true
+	case protocol.EventFileListed:
+		return []string{"path"}, true
+	case protocol.EventFileAsked:
+		return []string{"file", "to", "path", "size"}, true
+	case protocol.EventFileEnded:
+		return []string{"file", "to", "path", "size", "sha256", "result"}, true
 	case protocol.EventScreenShown:
 		return []string{"source", "width", "height", "name"}, true
 	case protocol.EventViewerJoined, protocol.EventViewerLeft:
@@ -98,7 +106,7 @@ func copyFields(code protocol.EventCode) (fields []string, ok bool) {
 func noise(code protocol.EventCode) bool {
 	switch code {
 	case protocol.EventViewerJoined, protocol.EventViewerLeft, protocol.EventTransportChanged, protocol.EventScreenGap,
-		protocol.EventScreenMuted, protocol.EventStateChanged, protocol.EventMalformed, protocol.EventControlState:
+		protocol.EventScreenMuted, protocol.EventStateChanged, protocol.EventMalformed, protocol.EventControlState, protocol.EventFileAsked, protocol.EventFileListed:
 		return true
 	}
 	return false

@@ -95,7 +95,7 @@ func (a *Agent) Remind(ctx context.Context) error {
 		}
 		for _, c := range s.consents {
 			if c.State == protocol.ConsentAsked {
-				s.agent.Send(&protocol.ConsentAsk{Permission: c.Permission, Epoch: c.Epoch, Technician: s.person})
+				s.agent.Send(s.question(c.Permission, c.Epoch))
 			}
 		}
 		s.tellWish()

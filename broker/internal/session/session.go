@@ -132,6 +132,9 @@ func (s *session) taps() sfu.Taps {
 		Terminal: func(data []byte) {
 			later(func() { s.fromAgent(data) })
 		},
+		Parcel: func(text bool, data []byte) {
+			later(func() { s.parcelFromAgent(text, data) })
+		},
 		Wish: func() { go later(s.tellWish) }, // the session may be what changed it
 		State: func(connected bool) {
 			later(func() { s.note(protocol.EventTransportChanged, map[string]any{"who": "agent", "connected": connected}) })
@@ -335,6 +338,8 @@ func (s *session) end(reason protocol.EndReason, by string) {
 	s.tools.control.end()
 	events = append(events, s.shellEnd()...)
 	events = append(events, s.tools.system.rest()...)
+	events = append(events, s.filesEnd(&s.tools.files.send)...)
+	events = append(events, s.filesEnd(&s.tools.files.fetch)...)
 	for v := range s.viewers { // their picture has stopped
 		events = append(events, logged{protocol.EventViewerLeft, map[string]any{"name": v.name, "team": v.team}})
 	}

@@ -29,6 +29,7 @@ type tools struct {
 	control  control
 	terminal terminal
 	system   systemInfo
+	files    files
 }
 
 // refused is the customer's no to a permission. It outlives a restart of the broker.
@@ -70,7 +71,7 @@ func (m *Manager) onTool(ctx context.Context, by Technician, id string, do func(
 		return shown, ErrNoSession
 	}
 	err = s.do(ctx, func() error {
-		s.limitTo(by.Profile.Permissions)
+		s.limitTo(by.Profile)
 		if err := do(s); err != nil {
 			return err
 		}
@@ -93,14 +94,16 @@ func (m *Manager) Limit(ctx context.Context, by Technician) error {
 	m.mu.Unlock()
 	var errs []error
 	for _, s := range own {
-		if err := s.do(ctx, func() error { s.limitTo(by.Profile.Permissions); return nil }); err != nil && !errors.Is(err, ErrNoSession) {
+		if err := s.do(ctx, func() error { s.limitTo(by.Profile); return nil }); err != nil && !errors.Is(err, ErrNoSession) {
 			errs = append(errs, err)
 		}
 	}
 	return errors.Join(errs...)
 }
 
-func (s *session) limitTo(rights protocol.PermissionSet) {
+func (s *session) limitTo(profile protocol.Profile) {
+	rights := profile.Permissions
+	s.tools.files.limits = profile.Files
 	s.tools.heard = time.Now()
 	if maps.Equal(rights, s.tools.rights) {
 		return
@@ -160,6 +163,9 @@ func (s *session) giveTool(c protocol.Consent, data map[string]any) error {
 	s.setConsent(c)
 	s.tools.control.begin(c)
 	s.tools.terminal.begin(c)
+	if x := s.tools.files.of(c.Permission); x != nil {
+		x.begin()
+	}
 	s.publish()
 	s.agent.Send(&protocol.ConsentRecorded{Permission: c.Permission, Epoch: c.Epoch})
 	return nil
@@ -226,6 +232,11 @@ func (s *session) stopTool(p protocol.Permission) {
 		s.tools.control.end()
 	case protocol.SystemInfo:
 		s.stopSystem(protocol.ProblemEnded)
+	}
+	if x := s.tools.files.of(p); x != nil {
+		for _, e := range s.filesEnd(x) {
+			s.note(e.code, e.data)
+		}
 	}
 	if p == s.tools.terminal.permission {
 		for _, e := range s.shellEnd() {

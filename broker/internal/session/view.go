@@ -18,6 +18,12 @@ type View struct {
 	team    string
 	viewer  *sfu.Viewer
 	out     viewOut // of its terminal; nil without one
+	parcels parcelOut
+}
+
+// parcelOut is where a console's files are written to; nil without one.
+type parcelOut interface {
+	SendParcel(text bool, data []byte) bool
 }
 
 // View answers a console's offer. It is possible from Joined on, so that the
@@ -55,11 +61,12 @@ func (m *Manager) View(ctx context.Context, by Technician, id, offer string) (*V
 		return nil, "", fmt.Errorf("session: %w", err)
 	}
 	v.viewer = viewer
-	if err := s.do(ctx, func() error { v.out = viewer; return nil }); err != nil {
+	if err := s.do(ctx, func() error { v.out, v.parcels = viewer, viewer; return nil }); err != nil {
 		viewer.Close()
 		return nil, "", err
 	}
 	viewer.HearTerminal(v.terminal)
+	viewer.HearParcels(v.parcel)
 	return v, answer, nil
 }
 
@@ -73,6 +80,7 @@ func (v *View) left() {
 		delete(s.viewers, v)
 		s.leftControl(v)
 		s.leftShell(v)
+		s.leftFiles(v)
 		s.note(protocol.EventViewerLeft, map[string]any{"name": v.name, "team": v.team})
 		s.publish()
 	}

@@ -3,6 +3,7 @@ package sfu
 import (
 	"context"
 	"encoding/binary"
+	"fmt"
 	"net"
 	"os"
 	"sync"
@@ -113,6 +114,7 @@ type recorder struct {
 	states   []bool
 	wishes   int
 	terminal []string
+	parcels  []string
 }
 
 func (r *recorder) taps() Taps {
@@ -123,6 +125,9 @@ func (r *recorder) taps() Taps {
 		Cursor: func(u protocol.CursorUpdate) { locked(func() { r.cursors = append(r.cursors, u) }) },
 		State:  func(c bool) { locked(func() { r.states = append(r.states, c) }) },
 		Wish:   func() { locked(func() { r.wishes++ }) },
+		Parcel: func(text bool, data []byte) {
+			locked(func() { r.parcels = append(r.parcels, fmt.Sprint(text, " ", string(data))) })
+		},
 		Terminal: func(data []byte) {
 			locked(func() { r.terminal = append(r.terminal, string(data)) })
 		},

@@ -55,6 +55,8 @@ type Viewer struct {
 	terminal atomic.Pointer[webrtc.DataChannel]
 	// onTerminal hears what comes on the latter.
 	onTerminal atomic.Pointer[func([]byte)]
+	parcels    atomic.Pointer[webrtc.DataChannel]
+	onParcel   atomic.Pointer[func(bool, []byte)]
 	done       chan struct{}
 	once       sync.Once
 	gone       sync.Once
@@ -90,7 +92,7 @@ func (r *Room) View(ctx context.Context, offer string, onClosed func(), onInput 
 			v.gone.Do(onClosed)
 		}
 	})
-	var input, terminal atomic.Bool // one channel is there
+	var input, terminal, parcels atomic.Bool // one channel is there
 	pc.OnDataChannel(func(channel *webrtc.DataChannel) {
 		if channel.Label() == protocol.InputChannel && onInput != nil && !input.Swap(true) {
 			hearInput(channel, onInput)
@@ -98,6 +100,10 @@ func (r *Room) View(ctx context.Context, offer string, onClosed func(), onInput 
 		}
 		if channel.Label() == protocol.ShellChannel && !terminal.Swap(true) {
 			v.takeTerminal(channel)
+			return
+		}
+		if channel.Label() == protocol.FilesChannel && !parcels.Swap(true) {
+			v.takeParcels(channel)
 			return
 		}
 		if channel.Label() != protocol.CursorChannel {

@@ -27,10 +27,14 @@ func everyEvent() []session.LogEntry {
 		protocol.EventTermsDeclined:    `{"version":"7"}`,
 		protocol.EventConsentAsked:     `{"permission":"view_screen"}`,
 		protocol.EventConsentGiven:     `{"permission":"control"}`,
-		protocol.EventConsentRefused:   `{"permission":"files"}`,
+		protocol.EventConsentRefused:   `{"permission":"fetch_files"}`,
 		protocol.EventConsentWithdrawn: `{"permission":"new_one"}`,
 		protocol.EventControlUsed:      `{"clicks":3,"wheel":0,"keys":2,"characters":41}`,
 		protocol.EventControlState:     `{"block":"customer"}`,
+		protocol.EventFileFolder:       `{"permission":"send_files","folder":"Downloads"}`,
+		protocol.EventFileListed:       `{"path":"Photos/‮a"}`,
+		protocol.EventFileAsked:        `{"to":"customer","path":"a.txt","size":12}`,
+		protocol.EventFileEnded:        `{"to":"technician","path":"a.txt","size":12,"sha256":"abcd","result":"done"}`,
 		protocol.EventScreenShown:      `{"source":"application","name":"LibreOffice","width":800,"height":600}`,
 		protocol.EventViewerJoined:     `{"name":"Carla","team":"Two"}`,
 		protocol.EventViewerLeft:       `{"name":"Carla","team":"Two"}`,
@@ -44,7 +48,7 @@ func everyEvent() []session.LogEntry {
 	var all []session.LogEntry
 	at := time.Date(2026, 3, 28, 23, 30, 0, 0, time.UTC)
 	for i, code := range protocol.EventCodes() {
-		if code == protocol.EventCursorMoved || code == protocol.EventCursorShape || code == protocol.EventControlInput || code == protocol.EventSystemPart || code == protocol.EventSystemChanges {
+		if code == protocol.EventCursorMoved || code == protocol.EventCursorShape || code == protocol.EventControlInput || code == protocol.EventSystemPart || code == protocol.EventSystemChanges || code == protocol.EventFileBegun || code == protocol.EventFileWhole {
 			continue // on another track
 		}
 		all = append(all, session.LogEntry{At: at.Add(time.Duration(i) * time.Minute), Code: code, Data: json.RawMessage(data[code])})

@@ -83,6 +83,20 @@ func tell(texts lang.Texts, e session.LogEntry) string {
 			return say("chat.customer", "text", words)
 		}
 		return say(string(e.Code), "name", isolate(d.From), "text", words)
+	case protocol.EventFileFolder:
+		return say(string(e.Code), "folder", isolate(d.Folder))
+	case protocol.EventFileListed:
+		if d.Path == "" {
+			return say("file.listed_top")
+		}
+		return say(string(e.Code), "path", isolate(d.Path))
+	case protocol.EventFileAsked:
+		if d.To == "technician" {
+			return say("file.asked_from", "path", isolate(d.Path))
+		}
+		return say(string(e.Code), "path", isolate(d.Path), "size", strconv.FormatInt(d.Size, 10))
+	case protocol.EventFileEnded:
+		return toldFile(texts, d)
 	case protocol.EventScreenShown:
 		return say(string(e.Code), "what", shownThing(texts, d))
 	case protocol.EventAgentReturned:
@@ -173,6 +187,10 @@ type entryData struct {
 	Sections   []string        `json:"sections"`
 	Unread     []string        `json:"unread"`
 	On         bool            `json:"on"`
+	Folder     string          `json:"folder"`
+	Path       string          `json:"path"`
+	Size       int64           `json:"size"`
+	Result     string          `json:"result"`
 }
 
 // sectionList names sections of system information.
@@ -188,6 +206,24 @@ func sectionList(texts lang.Texts, sections []string) string {
 		return texts.T("log.section.none")
 	}
 	return strings.Join(words, ", ")
+}
+
+// toldFile says how a file ended.
+func toldFile(texts lang.Texts, d entryData) string {
+	if d.Result != "done" {
+		why := isolate(d.Result)
+		for _, c := range protocol.FileCauses() {
+			if string(c) == d.Result {
+				why = texts.T("log.file." + d.Result)
+			}
+		}
+		return texts.T("log.e.file.ended_not", "path", isolate(d.Path), "why", why)
+	}
+	key := "log.e.file.ended"
+	if d.To == "technician" {
+		key += "_from"
+	}
+	return texts.T(key, "path", isolate(d.Path), "size", strconv.FormatInt(d.Size, 10), "sha256", isolate(d.SHA256))
 }
 
 // shownThing says what was shown: its kind, its name, its size.
