@@ -2,6 +2,7 @@
 
 import { exactable } from "./codecs";
 import { controllable, nextStep } from "./control/control";
+import { filesTools, fileable, fileStep } from "./files/consent";
 import { shellable, shellStep } from "./shell/shell";
 import { crispable, over } from "./sessionview";
 import { queue } from "./queue";
@@ -42,6 +43,11 @@ export function actions({ desk, settings, layout, bell }: Parts): Action[] {
         const { state, word, ask } = shellStep(s, kind);
         if (state === "given" && kind === "shell") add("shell-use", t("act.shell_use"), "S", () => desk.shell());
         add(kind, t(word), ask && kind === "shell" ? "S" : "", () => void (ask ? desk.ask(s.id, kind) : desk.giveBack(s.id, kind)));
+      }
+      for (const kind of filesTools) {
+        if (!fileable(s, desk.welcome.value?.permissions ?? null, kind)) continue;
+        const { word, ask } = fileStep(s, kind);
+        add(kind, t(word), "", () => void (ask ? desk.ask(s.id, kind) : desk.giveBack(s.id, kind)));
       }
       add("zoom", settings.zoom.value === "fit" ? t("act.actual") : t("act.fit"), "Z", () => settings.toggleZoom());
       if (crispable(s) && exactable()) add("crisp", t(s.crisp === true ? "act.crisp_off" : "act.crisp_on"), "", () => desk.crisp(s.id, s.crisp !== true));

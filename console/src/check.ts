@@ -2,7 +2,7 @@
 // page can trip over it. The broker validates what it sends; this holds for a
 // broker of another version, and for mistakes.
 
-import type { Messages, Terminal } from "./protocol";
+import type { Messages, Terminal, Transfer } from "./protocol";
 
 /** A message that came, with the body that its type promises. */
 export type Incoming = { [T in keyof Messages]: { type: T; ref: number; body: Messages[T] } }[keyof Messages];
@@ -76,3 +76,29 @@ export function readTerminal(data: string): Terminal | null {
     return null;
   }
 }
+
+/** readTransfer reads a message about files; null if it is none. */
+export function readTransfer(data: string): Transfer | null {
+  try {
+    const m: unknown = JSON.parse(data);
+    const count = (v: unknown) => v === undefined || (typeof v === "number" && Number.isSafeInteger(v) && v >= 0);
+    const words = (v: unknown) => v === undefined || text(v);
+    const entry = (e: unknown) => object(e) && text(e["name"]) && count(e["size"]) && (e["folder"] === undefined || typeof e["folder"] === "boolean") && (e["modified"] === undefined || typeof e["modified"] === "number");
+    const ok = object(m) && text(m["kind"]) && typeof m["epoch"] === "number" && ["id", "size", "at", "count", "left"].every((k) => count(m[k])) &&
+      ["path", "hash", "cause"].every((k) => words(m[k])) && (m["entries"] === undefined || (Array.isArray(m["entries"]) && m["entries"].every(entry)));
+    return ok ? (m as unknown as Transfer) : null;
+  } catch {
+    return null;
+  }
+}
+
+/** readChunk reads a part of a file; null if it is none. */
+export function readChunk(data: ArrayBuffer): { epoch: number; id: number; at: number; content: Uint8Array<ArrayBuffer> } | null {
+  if (data.byteLength <= chunkHeader) return null;
+  const view = new DataView(data);
+  const at = Number(view.getBigUint64(8));
+  return Number.isSafeInteger(at) ? { epoch: view.getUint32(0), id: view.getUint32(4), at, content: new Uint8Array(data, chunkHeader) } : null;
+}
+
+/** chunkHeader is the size of what stands before a part's content: epoch, id, at. */
+export const chunkHeader = 16;

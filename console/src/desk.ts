@@ -11,6 +11,7 @@ import { type Happening, happeningOf } from "./happening";
 import { Note } from "./notes";
 import { Picture } from "./picture";
 import { type Answer, type ChatLine, type Permission, type Session, type SessionIssued, type State, states, type Welcome } from "./protocol";
+import { Files } from "./files/files";
 import { Shell, shellable, shellStep } from "./shell/shell";
 import { over, reasonText, type SessionView, viewOf } from "./sessionview";
 import { has, hourOf, t } from "./text";
@@ -44,6 +45,7 @@ export class Desk {
   /** What each picture's session is controlled by. */
   readonly controls = new Map<string, Control>();
   readonly shells = new Map<string, Shell>();
+  readonly files = new Map<string, Files>();
   readonly notes = new Map<string, Note>();
   /** What is read of each customer's computer. */
   readonly systems = new Map<string, SystemInfo>();
@@ -470,6 +472,8 @@ export class Desk {
         this.controls.delete(id);
         this.shells.get(id)?.close();
         this.shells.delete(id);
+        this.files.get(id)?.close();
+        this.files.delete(id);
         p.close();
         // Who ends a session does not have to stop watching it as well.
         const s = this.sessions.peek().find((x) => x.id === id);
@@ -488,6 +492,7 @@ export class Desk {
     });
     this.controls.set(id, new Control(picture, () => this.sessions.value.find((s) => s.id === id)));
     this.shells.set(id, new Shell(picture, () => this.sessions.value.find((s) => s.id === id)));
+    this.files.set(id, new Files(picture, () => this.sessions.value.find((s) => s.id === id)));
     return picture;
   }
 

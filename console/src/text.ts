@@ -77,6 +77,15 @@ export function has(key: string): key is TextKey {
   return `console.${key}` in english;
 }
 
+const units = ["byte", "kilobyte", "megabyte", "gigabyte", "terabyte"].map((unit) => new Intl.NumberFormat(locale, { style: "unit", unit, unitDisplay: "short", maximumSignificantDigits: 3 }));
+
+/** bytesOf writes a number of bytes in the unit that suits it; a kilobyte has 1,024, as file managers have it. */
+export function bytesOf(n: number): string {
+  let power = 0;
+  for (; n >= 1000 && power < units.length - 1; power++) n /= 1024;
+  return units[power]?.format(n) ?? String(n);
+}
+
 const hourAndMinute = new Intl.DateTimeFormat(locale, { hour: "2-digit", minute: "2-digit" });
 const exact = new Intl.DateTimeFormat(locale, { hour: "2-digit", minute: "2-digit", second: "2-digit" });
 const dayAndTime = new Intl.DateTimeFormat(locale, { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" });

@@ -80,6 +80,13 @@ export function tell(h: Happening): string {
         : e(h.code, { sections: sectionsOf(d["sections"]) });
     case "system.followed":
       return e(d["on"] === true ? h.code : "system.unfollowed");
+    case "file.listed":
+      return e(values["path"] ? h.code : "file.listed_top");
+    case "file.asked":
+      return e(d["to"] === "technician" ? "file.asked_from" : h.code);
+    case "file.ended":
+      if (d["result"] !== "done") return e("file.ended_not", { why: texts[`log.file.${String(d["result"])}`] ?? values["result"] ?? "" });
+      return e(d["to"] === "technician" ? "file.ended_from" : h.code);
     case "screen.shown": {
       const size = d["width"] ? ` (${values["width"]} × ${values["height"]})` : "";
       const what = say(`log.source.${texts[`log.source.${String(d["source"])}`] === undefined ? "unknown" : String(d["source"])}`);

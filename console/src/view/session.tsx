@@ -11,6 +11,7 @@ import { useConsole } from "./context";
 import { ControlButton, ControlStrip } from "./control";
 import { Drawer } from "./drawer";
 import { Ended } from "./ended";
+import { FilesButton, FilesPanel } from "./files";
 import { Icon } from "./icons";
 import { KeyCard } from "./keycard";
 import { Screen } from "./screen";
@@ -50,6 +51,8 @@ export function SessionPanel({ session }: { session: SessionView }) {
               <ControlButton session={session} />
               <ShellButton session={session} kind="scripts" />
               <ShellButton session={session} kind="shell" />
+              <FilesButton session={session} kind="send_files" />
+              <FilesButton session={session} kind="fetch_files" />
               {crispable(session) && (
                 <button
                   type="button"
@@ -144,6 +147,7 @@ export function SessionPanel({ session }: { session: SessionView }) {
             const own = desk.sessions.value.find((s) => s.id === id);
             return own && <Screen key={id} session={own} picture={picture} current={id === session.id} shown={id === session.id && session.state === "Active"} />;
           })}
+          <FilesPanel key={`files-${session.id}`} session={session} files={desk.files.get(session.id)} />
           <ShellPanel key={`shell-${session.id}`} session={session} shell={desk.shells.get(session.id)} />
         </div>
         <Drawer session={session} />
