@@ -89,6 +89,11 @@ func run(ctx context.Context, bin, only string, sessions int) (err error) {
 			return err
 		}
 	}
+	if b.matches(filesScene) {
+		if err := b.playFiles(ctx); err != nil {
+			return err
+		}
+	}
 	if b.matches(hourScene) {
 		if err := b.playHour(ctx); err != nil {
 			return err
@@ -121,6 +126,8 @@ type bench struct {
 	cuts     []cut
 	hour     officeHour
 	inputs   inputs
+
+	transfers []transferred
 
 	brokerInSession, agentInSession int64
 }

@@ -75,6 +75,9 @@ func (b *bench) table(agent, broker string) (*table, error) {
 		}
 		t.atMost(m.scene+": broker CPU", "% of a core", m.use.broker, 0, "with recording; technician's Chromium "+number(m.use.browser)+" %")
 	}
+	for _, f := range b.transfers {
+		t.atLeast("a file of 1 GB "+f.way, "MB/s", fileBytes/1e6/f.took.Seconds(), 0, "SHA-256 on both ends; all on one machine")
+	}
 	for _, k := range b.becoming {
 		samples := fmt.Sprintf("%d times", len(k.runs))
 		for i, at := range sharpAt {

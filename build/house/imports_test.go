@@ -78,6 +78,8 @@ var rules = []rule{
 	{from: []string{"consento/agent/internal/input"}, never: []string{"consento/..."}, because: "it presses what it is told, and does not know by whom"},
 	{from: []string{"consento/agent/internal/..."}, except: []string{"consento/agent/internal/run", "consento/agent/internal/input"}, never: []string{"consento/agent/internal/input"},
 		because: "keys are pressed behind the gate alone, which run puts before them"},
+	{from: []string{"consento/agent/internal/files"}, never: []string{"consento/..."}, allowed: []string{"consento/protocol"},
+		because: "it reads and writes what one consent allows, and knows neither display nor session"},
 	{from: []string{"consento/agent/internal/shell"}, never: []string{"consento/..."}, allowed: []string{"consento/protocol"},
 		because: "it runs what one consent allows, and knows neither display nor session"},
 	{from: []string{"consento/agent/internal/sysinfo"}, never: []string{"consento/...", "net/http", "crypto/tls", "github.com/coder/..."}, allowed: []string{"consento/protocol"},
