@@ -281,7 +281,8 @@ func TestCopyIsTheEvidence(t *testing.T) {
 func TestCopyKnowsEveryCode(t *testing.T) {
 	for _, code := range protocol.EventCodes() {
 		_, ok := copyFields(code)
-		if meta := code == protocol.EventCursorMoved || code == protocol.EventCursorShape || code == protocol.EventControlInput || code == protocol.EventSystemPart || code == protocol.EventSystemChanges; ok == meta {
+		if meta := code == protocol.EventCursorMoved || code == protocol.EventCursorShape || code == protocol.EventControlInput || code == protocol.EventSystemPart || code == protocol.EventSystemChanges ||
+			code == protocol.EventFileBegun || code == protocol.EventFileWhole; ok == meta {
 			t.Errorf("%s: in the copy %v", code, ok)
 		}
 	}
