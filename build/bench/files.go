@@ -74,7 +74,7 @@ func (b *bench) playFiles(ctx context.Context) (err error) {
 		if err := o.customer.Accept(ctx, "one thing more"); err != nil {
 			return s.failed(err)
 		}
-		began := time.Now()
+		var began time.Time
 		if way.begin == "" {
 			if err := o.console.Until("given", `document.querySelector('[data-testid="files-choose"]')`); err != nil {
 				return err

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"log/slog"
 	"math/rand/v2"
 	"os"
@@ -422,6 +423,19 @@ func TestGoOn(t *testing.T) {
 	d.Close()
 	d.parts.Clear()
 	d.has("a", "b", "c.part")
+}
+
+// TestPartsAreBounded: what is begun and left, again and again, does not pile up.
+func TestPartsAreBounded(t *testing.T) {
+	d := openDesk(t, true)
+	for i := range maxParts + 5 {
+		ready := d.put(fmt.Sprintf("f%03d", i), 10, 0)
+		d.Take(protocol.Transfer{Kind: protocol.TransferCancel, Epoch: epoch, ID: ready.ID, Keep: true})
+		d.settles("kept", func() bool { return !d.parts.busy(fmt.Sprintf("f%03d.part", i)) })
+	}
+	if list := d.names(); len(list) != maxParts || list[0] != "f005.part" {
+		t.Errorf("%d files, %s the first", len(list), list[0])
+	}
 }
 
 // busy reports whether a file that was begun is written now.

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"os"
+	"slices"
 	"sync"
 
 	"consento/protocol"
@@ -86,9 +87,27 @@ func (p *Parts) keep(folder string, m protocol.Transfer, in *incoming) {
 	if err != nil {
 		return // it cannot be gone on with, no more
 	}
+	var old *begun
 	p.mu.Lock()
-	defer p.mu.Unlock()
+	if i := slices.IndexFunc(p.list, func(b *begun) bool { return !b.busy }); i >= 0 && len(p.list) >= maxParts {
+		old = p.list[i]
+		p.list = slices.Delete(p.list, i, i+1)
+	}
 	p.list = append(p.list, &begun{folder: folder, want: m.Path, size: m.Size, path: in.path, part: in.part, info: info, busy: true})
+	p.mu.Unlock()
+	if old != nil {
+		old.clear()
+	}
+}
+
+// clear removes it, wherever it is.
+func (b *begun) clear() {
+	root, err := os.OpenRoot(b.folder)
+	if err != nil {
+		return // the folder went
+	}
+	b.remove(root)
+	_ = root.Close()
 }
 
 // free says that a file is not written any more, and how it was left; nil: as before.
@@ -146,11 +165,6 @@ func (p *Parts) Clear() {
 	p.list = nil
 	p.mu.Unlock()
 	for _, b := range list {
-		root, err := os.OpenRoot(b.folder)
-		if err != nil {
-			continue
-		}
-		b.remove(root)
-		_ = root.Close()
+		b.clear()
 	}
 }

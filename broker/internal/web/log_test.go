@@ -32,7 +32,7 @@ func everyEvent() []session.LogEntry {
 		protocol.EventControlUsed:      `{"clicks":3,"wheel":0,"keys":2,"characters":41}`,
 		protocol.EventControlState:     `{"block":"customer"}`,
 		protocol.EventFileFolder:       `{"permission":"send_files","folder":"Downloads"}`,
-		protocol.EventFileListed:       `{"path":"Photos/‮a"}`,
+		protocol.EventFileListed:       `{"path":"Photos/\u202ea"}`,
 		protocol.EventFileAsked:        `{"to":"customer","path":"a.txt","size":12}`,
 		protocol.EventFileEnded:        `{"to":"technician","path":"a.txt","size":12,"sha256":"abcd","result":"done"}`,
 		protocol.EventScreenShown:      `{"source":"application","name":"LibreOffice","width":800,"height":600}`,
