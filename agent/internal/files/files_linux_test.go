@@ -690,6 +690,11 @@ func TestFolders(t *testing.T) {
 	if list := Folders(); !slices.Equal(list, want) { // neither the home directory, nor what it lies in
 		t.Errorf("%v", list)
 	}
+	must(t, os.Symlink(home, filepath.Join(home, "Desk")))
+	must(t, os.WriteFile(filepath.Join(home, ".config/user-dirs.dirs"), []byte("XDG_DOWNLOAD_DIR=\"$HOME/T\u00e9l\u00e9chargements\"\nXDG_DESKTOP_DIR=\"$HOME/Desk\"\nXDG_PICTURES_DIR=\"/\"\n"), 0o644))
+	if list := Folders(); !slices.Equal(list, want) { // nor under another name
+		t.Errorf("by a link: %v", list)
+	}
 }
 
 // TestPace: as much as the way carries, within the limits.

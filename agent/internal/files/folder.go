@@ -23,13 +23,19 @@ func Folders() (list []Folder) {
 	if err != nil {
 		return nil
 	}
+	if home, err = filepath.EvalSymlinks(home); err != nil {
+		return nil
+	}
 	for _, path := range known(home) {
-		path = filepath.Clean(path)
-		info, err := os.Stat(path)
-		if err != nil || !info.IsDir() || !filepath.IsAbs(path) || within(path, home) {
+		name := nameOf(path)
+		path, err := filepath.EvalSymlinks(path) // a link to the home directory is that directory
+		if err != nil || !filepath.IsAbs(path) || within(path, home) {
 			continue
 		}
-		if f := (Folder{nameOf(path), path}); f.Name != "" && !holds(list, path) {
+		if info, err := os.Stat(path); err != nil || !info.IsDir() {
+			continue
+		}
+		if f := (Folder{name, path}); f.Name != "" && !holds(list, path) {
 			list = append(list, f)
 		}
 	}
