@@ -70,7 +70,7 @@ func (b *bench) segment(t *testing.T, n int, after *recordings.Head) *recordings
 	must(t, w.Append(recordings.TrackChat, 0, at+2*time.Second, 0, []byte(`{"code":"chat.line","at_ms":7,"data":{"text":"<buon giorno>"}}`)))
 	must(t, w.Append(recordings.TrackShell, 0, at+2*time.Second, 0, []byte(`{"version":3,"term":{"cols":80,"rows":24}}`)))
 	must(t, w.Append(recordings.TrackShell, 0, at+2*time.Second, 0, []byte("[0.1, \"o\", \"$ \"]\n")))
-	must(t, w.Append(recordings.TrackFiles, 0, at+2*time.Second, 0, []byte{0, 1, 2}))
+	must(t, w.Append(recordings.TrackFiles, 0, at+2*time.Second, 0, []byte(`{"code":"file.whole","data":{"size":3}}`)))
 	must(t, w.Append(recordings.Track(77), 0, at+2*time.Second, 0, []byte("later")))
 	_, err = w.Seal()
 	must(t, err)
@@ -121,7 +121,7 @@ func TestClosedRecording(t *testing.T) {
 	want := []string{
 		"map[at_ms:1000 code:session.opened data:map[n:0] index:2 segment:0 track:events]",
 		"map[at_ms:2000 code:chat.line data:map[text:<buon giorno>] index:3 recorded_at_ms:7 segment:0 track:chat]",
-		"map[at_ms:2000 file:other/0-000006-files.bin index:6 segment:0 track:files]",
+		"map[at_ms:2000 code:file.whole data:map[size:3] index:6 segment:0 track:files]",
 		"map[at_ms:2000 file:other/0-000007-track-77.bin index:7 segment:0 track:track-77]",
 	}
 	for n, w := range want {
