@@ -13,43 +13,25 @@ import (
 	"consento/protocol"
 )
 
-// toolQuestion is the title of the question for one thing more.
-const toolQuestion = "altra richiesta"
-
 // TestControl: asked for and refused, asked again and allowed, typed into a real
 // program by a real keyboard over other layouts on both sides, held back by the
 // customer's own hand, taken back from the bar in mid-use, and all of it on the evidence.
 func TestControl(t *testing.T) {
-	o := newOffice(t)
-	const email = "full.support@comune.example"
-	o.must(o.broker.AddSupporter(o.ctx, email, "Piera Galli", stage.Team))
-	o.console.Close() // of a technician who may look only
-	o.console = o.browser(o.technician, "en-US")
-	o.must(o.console.SignInAs(o.broker, email))
+	o := newSupport(t)
 	before := o.files()
 	agent := o.share()
-	strip := func(what, is string) {
-		o.t.Helper()
-		o.must(o.console.Until("control: "+what+" is "+is, fmt.Sprintf(`(document.querySelector('[data-testid="control-strip"]')?.dataset.%s ?? "") === %q`, what, is)))
-	}
+	control := byID("control-strip")
 
-	o.must(o.console.Click(byID("control")))
-	strip("state", "asked")
-	_, err := o.customer.Window(o.ctx, toolQuestion)
-	o.must(err)
-	o.picture("asked", o.customer)
-	o.must(o.customer.Refuse(o.ctx, toolQuestion))
-	strip("state", "refused")
-	o.picture("refused", o.technician)
+	o.isRefused("control", control)
 	file := filepath.Join(o.customer.Home, "typed")
 	terminal, err := o.customer.Start("xterm", "-T", "typed", "-geometry", "100x30+300+180", "-e", "sh", "-c", "cat > "+file)
 	o.must(err)
 	defer terminal.Kill()
 	_, err = o.customer.Window(o.ctx, "typed")
 	o.must(err)
-	o.askAgain("control", "control-strip")
+	o.asksAgain("control", control)
 	o.must(o.customer.Accept(o.ctx, toolQuestion))
-	strip("state", "given")
+	o.becomes(control, "state", "given")
 	o.picture("given", o.customer)
 
 	o.must(o.console.Click(byID("remote-screen"))) // the terminal lies in the middle
@@ -82,17 +64,17 @@ func TestControl(t *testing.T) {
 
 	// The customer holds a key down: nothing passes until it is up.
 	o.must(o.customer.Command(o.ctx, "xdotool", "keydown", "shift").Run())
-	strip("block", "customer")
+	o.becomes(control, "block", "customer")
 	o.picture("held back", o.technician)
 	o.must(o.customer.Command(o.ctx, "xdotool", "keyup", "shift").Run())
-	strip("block", "")
+	o.becomes(control, "block", "")
 
 	o.bar("pause with control")
 	o.tells(protocol.SharingPaused)
-	strip("block", "hidden")
+	o.becomes(control, "block", "hidden")
 	o.bar("pause with control")
 	o.tells(protocol.SharingShown)
-	strip("block", "")
+	o.becomes(control, "block", "")
 	o.must(o.console.Click(byID("remote-screen"))) // the bar has the keyboard since it was clicked, and that is out of reach
 	patient, cancel := stage.Briefly(o.ctx)
 	defer cancel()
@@ -105,7 +87,7 @@ func TestControl(t *testing.T) {
 
 	// The customer takes it back: what comes later goes nowhere.
 	o.bar("take back")
-	strip("state", "withdrawn")
+	o.becomes(control, "state", "withdrawn")
 	o.picture("withdrawn", o.customer)
 	o.must(o.console.Key("late" + kb.Enter))
 	terminal.Kill()
@@ -136,22 +118,6 @@ func TestControl(t *testing.T) {
 		o.t.Errorf("on the evidence: %q, %v characters; typed: %q", letters, characters, typed)
 	}
 }
-
-// askAgain asks until the pause after a no is over.
-func (o *office) askAgain(button, strip string) {
-	o.t.Helper()
-	patient, cancel := stage.Briefly(o.ctx)
-	defer cancel()
-	o.must(stage.Until(patient, "asked again", func() bool {
-		if err := o.console.Click(byID(button)); err != nil {
-			o.t.Fatal(err)
-		}
-		asked, err := stage.Eval[bool](o.console, fmt.Sprintf(`new Promise((done) => setTimeout(() => done(document.querySelector(%q)?.dataset.state === "asked"), 1000))`, byID(strip)))
-		return err == nil && asked
-	}))
-}
-
-func byID(id string) string { return fmt.Sprintf(`[data-testid=%q]`, id) }
 
 // keyboard is what some keys of a layout make, by their place.
 type keyboard struct{ layout, keys, makes string }

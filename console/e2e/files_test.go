@@ -26,12 +26,7 @@ const bigFile = 64 << 20
 // the customer takes it back is gone; a folder is fetched; all of it is found again in
 // the verifier's export.
 func TestFilesBothWays(t *testing.T) {
-	o := newOffice(t)
-	const email = "full.support@comune.example"
-	o.must(o.broker.AddSupporter(o.ctx, email, "Piera Galli", stage.Team))
-	o.console.Close() // of a technician who may look only
-	o.console = o.browser(o.technician, "en-US")
-	o.must(o.console.SignInAs(o.broker, email))
+	o := newSupport(t)
 	documents := filepath.Join(o.customer.Home, "Documents")
 	o.must(os.MkdirAll(filepath.Join(documents, "Foto"), 0o755))
 	o.must(os.WriteFile(filepath.Join(documents, "Foto", "perch\u00e9.txt"), []byte("a picture"), 0o644))
@@ -39,29 +34,22 @@ func TestFilesBothWays(t *testing.T) {
 	o.must(os.Symlink("/etc/passwd", filepath.Join(documents, "link")))
 	before := o.files()
 	agent := o.share()
-	consent := func(permission protocol.Permission, is string) {
-		o.t.Helper()
-		o.must(o.console.Until(string(permission)+" is "+is, fmt.Sprintf(`document.querySelector('[data-testid="files-panel"] [data-permission="%s"]')?.dataset.state === %q`, permission, is)))
+	consent := func(p protocol.Permission) string {
+		return fmt.Sprintf(`[data-testid="files-panel"] [data-permission=%q]`, p)
 	}
 	job := func(name, is string) {
 		o.t.Helper()
 		o.must(o.console.Until(name+" is "+is, fmt.Sprintf(`[...document.querySelectorAll('[data-testid="files-jobs"] li')].findLast((e) => e.dataset.name === %q)?.dataset.state === %q`, name, is)))
 	}
 
-	o.must(o.console.Click(byID("send_files")))
-	consent(protocol.SendFiles, "asked")
-	_, err := o.customer.Window(o.ctx, toolQuestion)
-	o.must(err)
-	o.picture("asked", o.customer)
-	o.must(o.customer.Refuse(o.ctx, toolQuestion))
-	consent(protocol.SendFiles, "refused")
-	o.must(o.askUntil(byID("send_files"), protocol.SendFiles))
+	o.isRefused("send_files", consent(protocol.SendFiles))
+	o.asksAgain("send_files", consent(protocol.SendFiles))
 	ask, err := o.customer.Window(o.ctx, toolQuestion)
 	o.must(err)
 	o.must(o.customer.PressIn(o.ctx, ask, "Tab", "Tab", "Down")) // Downloads, Documents
 	o.must(o.customer.PressIn(o.ctx, ask, "shift+Tab", "shift+Tab"))
 	o.must(o.customer.Accept(o.ctx, toolQuestion))
-	consent(protocol.SendFiles, "given")
+	o.becomes(consent(protocol.SendFiles), "state", "given")
 	o.must(o.console.Until("the folder that was chosen", `document.querySelector('[data-testid="files-send"]').textContent.includes("Documents")`))
 
 	// A large file, a name that is there already, a folder.
@@ -110,7 +98,7 @@ func TestFilesBothWays(t *testing.T) {
 	o.picture("on its way", o.customer)
 	o.picture("sending", o.technician)
 	o.bar("take back")
-	consent(protocol.SendFiles, "withdrawn")
+	o.becomes(consent(protocol.SendFiles), "state", "withdrawn")
 	job("endless.iso", "failed")
 	o.must(stage.Until(o.ctx, "nothing of it stays", func() bool {
 		list, err := filepath.Glob(filepath.Join(documents, "endless*"))
@@ -119,14 +107,12 @@ func TestFilesBothWays(t *testing.T) {
 	o.picture("withdrawn", o.technician)
 
 	// The other way: what is in a folder, all of it as one archive.
-	o.must(o.console.Click(byID("fetch_files")))
-	ask, err = o.customer.Window(o.ctx, toolQuestion)
-	o.must(err)
+	ask = o.asks("fetch_files", consent(protocol.FetchFiles))
 	o.picture("asked to fetch", o.customer)
 	o.must(o.customer.PressIn(o.ctx, ask, "Tab", "Tab", "Down"))
 	o.must(o.customer.PressIn(o.ctx, ask, "shift+Tab", "shift+Tab"))
 	o.must(o.customer.Accept(o.ctx, toolQuestion))
-	consent(protocol.FetchFiles, "given")
+	o.becomes(consent(protocol.FetchFiles), "state", "given")
 	o.must(o.console.Until("what is in the folder", `[...document.querySelectorAll(".files-list li")].map((e) => e.dataset.name).join() === "Driver,Foto,big.iso,note (1).txt,note.txt"`))
 	o.picture("listed", o.technician)
 	o.must(o.console.Click(byID("files-all")))
@@ -177,17 +163,6 @@ func TestFilesBothWays(t *testing.T) {
 	if bytes.Contains(data, []byte("the technician's")) {
 		o.t.Error("the content is on the evidence")
 	}
-}
-
-// askUntil asks once more for files: after a no the customer is left alone for a while.
-func (o *office) askUntil(button string, permission protocol.Permission) error {
-	return stage.Until(o.ctx, "asked again", func() bool {
-		if err := o.console.Click(button); err != nil {
-			o.t.Fatal(err)
-		}
-		asked, err := stage.Eval[bool](o.console, fmt.Sprintf(`new Promise((done) => setTimeout(() => done(document.querySelector('[data-testid="files-panel"] [data-permission="%s"]')?.dataset.state === "asked"), 1000))`, permission))
-		return err == nil && asked
-	})
 }
 
 func randomFile(o *office, name string, size int64) (hash string) {

@@ -21,36 +21,20 @@ import (
 // real keys, loses its program in mid-run when the customer takes it back, and all of
 // it is found again in the verifier's export.
 func TestShell(t *testing.T) {
-	o := newOffice(t)
-	const email = "full.support@comune.example"
-	o.must(o.broker.AddSupporter(o.ctx, email, "Piera Galli", stage.Team))
-	o.console.Close() // of a technician who may look only
-	o.console = o.browser(o.technician, "en-US")
-	o.must(o.console.SignInAs(o.broker, email))
+	o := newSupport(t)
 	before := o.files()
 	agent := o.share()
-	panel := func(what, is string) {
-		o.t.Helper()
-		o.must(o.console.Until("shell: "+what+" is "+is, fmt.Sprintf(`(document.querySelector('[data-testid="shell-panel"]')?.dataset.%s ?? "") === %q`, what, is)))
-	}
+	panel := byID("shell-panel")
 	shows := func(text string) {
 		o.t.Helper()
 		o.must(o.console.Until("the terminal shows "+text, fmt.Sprintf(`document.querySelector('[data-testid="terminal"] .xterm-rows').textContent.replaceAll("\u00a0", " ").includes(%q)`, text)))
 	}
 
-	o.must(o.console.Click(byID("scripts")))
-	panel("state", "asked")
-	_, err := o.customer.Window(o.ctx, toolQuestion)
-	o.must(err)
-	o.must(o.customer.Refuse(o.ctx, toolQuestion))
-	panel("state", "refused")
-	o.must(o.console.Click(byID("shell"))) // another question: nobody has to wait after that no
-	panel("state", "asked")
-	_, err = o.customer.Window(o.ctx, toolQuestion)
-	o.must(err)
+	o.isRefused("scripts", panel)
+	o.asks("shell", panel) // another question: nobody has to wait after that no
 	o.picture("asked", o.customer)
 	o.must(o.customer.Accept(o.ctx, toolQuestion))
-	panel("phase", "live")
+	o.becomes(panel, "phase", "live")
 	o.picture("given", o.customer)
 	o.must(o.console.Until("it has the keyboard", `document.activeElement?.closest('[data-testid="terminal"]') !== null`))
 
@@ -83,7 +67,7 @@ func TestShell(t *testing.T) {
 		}))
 	}
 	o.bar("take back")
-	panel("state", "withdrawn")
+	o.becomes(panel, "state", "withdrawn")
 	for name, pid := range pids {
 		o.must(stage.Until(o.ctx, name+" is over", func() bool { return syscall.Kill(pid, 0) == syscall.ESRCH }))
 	}

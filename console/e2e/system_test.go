@@ -8,7 +8,6 @@ import (
 	"strings"
 	"testing"
 
-	"consento/build/stage"
 	"consento/protocol"
 	"consento/recordings"
 )
@@ -17,44 +16,24 @@ import (
 // real computer, its processes followed while one comes and goes, taken back from the
 // bar in mid-use; and what was read is found again by the verifier's export.
 func TestSystemInformation(t *testing.T) {
-	o := newOffice(t)
-	const email = "full.support@comune.example"
-	o.must(o.broker.AddSupporter(o.ctx, email, "Piera Galli", stage.Team))
-	o.console.Close() // of a technician who may look only
-	o.console = o.browser(o.technician, "en-US")
-	o.must(o.console.SignInAs(o.broker, email))
+	o := newSupport(t)
 	before := o.files()
 	agent := o.share()
 	until := func(what, expression string) {
 		o.t.Helper()
 		o.must(o.console.Until(what, expression))
 	}
-	panel := func(is string) {
-		o.t.Helper()
-		until("the panel is "+is, fmt.Sprintf(`document.querySelector('[data-testid="system-panel"]')?.dataset.state === %q`, is))
-	}
+	panel := byID("system-panel")
 	table := func(what, holds string) {
 		o.t.Helper()
 		until(what, fmt.Sprintf(`((rows) => %s)([...document.querySelectorAll('[data-testid="system-table"] tbody tr')].map((r) => [...r.cells].map((c) => c.textContent.trim())))`, holds))
 	}
 
 	o.must(o.console.Click(byID("system")))
-	o.must(o.console.Click(byID("system-ask")))
-	panel("asked")
-	_, err := o.customer.Window(o.ctx, toolQuestion)
-	o.must(err)
-	o.picture("asked", o.customer)
-	o.must(o.customer.Refuse(o.ctx, toolQuestion))
-	panel("refused")
-	o.must(stage.Until(o.ctx, "asked again", func() bool { // once the pause after a no is over
-		if err := o.console.Click(byID("system-ask")); err != nil {
-			o.t.Fatal(err)
-		}
-		asked, err := stage.Eval[bool](o.console, `new Promise((done) => setTimeout(() => done(document.querySelector('[data-testid="system-panel"]')?.dataset.state === "asked"), 1000))`)
-		return err == nil && asked
-	}))
+	o.isRefused("system-ask", panel)
+	o.asksAgain("system-ask", panel)
 	o.must(o.customer.Accept(o.ctx, toolQuestion))
-	panel("given")
+	o.becomes(panel, "state", "given")
 	o.picture("given", o.customer)
 
 	o.must(o.console.Click(byID("system-read-all")))
@@ -83,7 +62,7 @@ func TestSystemInformation(t *testing.T) {
 	o.must(os.Remove(marked))
 
 	o.bar("take back")
-	panel("withdrawn")
+	o.becomes(panel, "state", "withdrawn")
 	until("nothing is live any more", `document.querySelector('[data-testid="system-live"]').ariaPressed !== "true" || !document.querySelector('[data-testid="system-status"]').textContent.startsWith("Live")`)
 	o.picture("withdrawn", o.technician)
 

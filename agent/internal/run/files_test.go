@@ -42,7 +42,8 @@ func TestFilesByConsent(t *testing.T) {
 	t.Setenv("HOME", home)
 	t.Setenv("XDG_CONFIG_HOME", "")
 	a := attend(t)
-	ask := &protocol.ConsentAsk{Permission: protocol.SendFiles, Epoch: 2, Technician: ask(1).Technician, Files: &protocol.FileLimits{File: 5 << 20, Total: 6 << 20, Folders: true}}
+	ask := askFor(protocol.SendFiles, 2)
+	ask.Files = &protocol.FileLimits{File: 5 << 20, Total: 6 << 20, Folders: true}
 	a.gets(ask)
 	if said := a.said(); said.State != protocol.ConsentRefused || said.Cause != protocol.CauseUnable {
 		t.Fatalf("without a folder: %+v", said)
@@ -65,7 +66,7 @@ func TestFilesByConsent(t *testing.T) {
 	}
 	try := func(when string) {
 		t.Helper()
-		a.gets(&protocol.ConsentRecorded{Permission: protocol.SendFiles, Epoch: 3})
+		a.gets(recordedFor(protocol.SendFiles, 3))
 		put(3, 100, "a", true)
 		if list, err := os.ReadDir(folder); a.tools.open[protocol.SendFiles] != nil || err != nil || len(list) > 0 {
 			t.Fatalf("%s: open, or there is %v, %v", when, list, err)
@@ -75,16 +76,8 @@ func TestFilesByConsent(t *testing.T) {
 	ask.Epoch = 3
 	a.gets(ask)
 	try("while it is asked")
-	if over := a.press("Tab", "Return", "shift+Tab"); over != nil { // until a yes counts
-		t.Fatalf("%+v", over)
-	}
-	if said := a.said(); said.State != protocol.ConsentGiven || said.Permission != protocol.SendFiles {
-		t.Fatalf("said %+v", said)
-	}
-	if a.tools.open[protocol.SendFiles] != nil {
-		t.Fatal("open before it is on the evidence")
-	}
-	a.gets(&protocol.ConsentRecorded{Permission: protocol.SendFiles, Epoch: 3})
+	a.agrees(protocol.SendFiles)
+	a.gets(recordedFor(protocol.SendFiles, 3))
 	if a.tools.open[protocol.SendFiles] == nil {
 		t.Fatal("not open")
 	}
@@ -105,12 +98,7 @@ func TestFilesByConsent(t *testing.T) {
 	if !exists(filepath.Join(folder, "b.txt.part")) || exists(filepath.Join(folder, "b.txt")) {
 		t.Error("what came in part is not named so")
 	}
-	if over := a.closeTool(t.Context(), a.bar, protocol.SendFiles, protocol.CauseCustomer); over != nil {
-		t.Fatalf("%+v", over)
-	}
-	if said := a.said(); said.State != protocol.ConsentWithdrawn || said.Permission != protocol.SendFiles {
-		t.Errorf("said %+v", said)
-	}
+	a.takesBack(protocol.SendFiles)
 	if list, err := os.ReadDir(folder); err != nil || len(list) != 1 || list[0].Name() != "a.txt" {
 		t.Errorf("after it was taken back there is %v, %v", list, err)
 	}

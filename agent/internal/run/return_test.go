@@ -2,12 +2,7 @@ package run
 
 import (
 	"context"
-	"io"
-	"log"
 	"log/slog"
-	"net/http"
-	"net/http/httptest"
-	"net/url"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -48,49 +43,27 @@ func TestEndedMeanwhile(t *testing.T) {
 // tooLate is a link whose connection is lost, and whose broker answers its return so.
 func tooLate(t *testing.T, answer protocol.Message) *link.Link {
 	t.Helper()
-	hello := protocol.Hello{Version: protocol.CurrentVersion(), Software: "test"}
 	var connections atomic.Int64
 	kept := make(chan struct{})
 	say := func(ctx context.Context, ws *websocket.Conn, m protocol.Message) {
-		data, err := protocol.Encode(1, 0, m)
-		if err == nil {
-			err = ws.Write(ctx, websocket.MessageText, data)
-		}
-		if err != nil {
+		if err := tells(ctx, ws, m); err != nil {
 			t.Logf("%s is not said: %v", m.MessageType(), err) // to one of several tries
 		}
 	}
-	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		ws, err := websocket.Accept(w, r, &websocket.AcceptOptions{Subprotocols: []string{protocol.SubprotocolAgent}})
-		if err != nil {
-			return
-		}
-		defer ws.CloseNow()
+	l := dialed(t, func(ctx context.Context, ws *websocket.Conn) {
 		first := connections.Add(1) == 1
-		if _, _, err := ws.Read(r.Context()); err != nil {
+		if _, _, err := ws.Read(ctx); err != nil {
 			return
 		}
-		say(r.Context(), ws, &hello)
+		say(ctx, ws, &greeting)
 		if first {
 			<-kept
 			return
 		}
-		if _, _, err := ws.Read(r.Context()); err == nil {
-			say(r.Context(), ws, answer)
+		if _, _, err := ws.Read(ctx); err == nil {
+			say(ctx, ws, answer)
 		}
-	}))
-	server.Config.ErrorLog = log.New(io.Discard, "", 0)
-	server.StartTLS()
-	t.Cleanup(func() { server.Client().CloseIdleConnections(); server.Close() })
-	address, err := url.Parse(server.URL)
-	if err != nil {
-		t.Fatal(err)
-	}
-	l, err := link.Dial(t.Context(), server.Client(), address, hello)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(l.Close)
+	})
 	l.Keep(protocol.Resume{Session: "s", Secret: "secret"}, time.Minute)
 	close(kept)
 	return l

@@ -37,7 +37,7 @@ func TestShellByConsent(t *testing.T) {
 	}
 	try := func(when string) {
 		t.Helper()
-		a.gets(&protocol.ConsentRecorded{Permission: protocol.Shell, Epoch: 2})
+		a.gets(recordedFor(protocol.Shell, 2))
 		begin(2)
 		begin(1)
 		if a.tools.open[protocol.Shell] != nil || a.tools.line.terminal.Load() != nil {
@@ -45,19 +45,14 @@ func TestShellByConsent(t *testing.T) {
 		}
 	}
 	try("unasked")
-	a.gets(&protocol.ConsentAsk{Permission: protocol.Shell, Epoch: 2, Technician: ask(1).Technician})
+	a.gets(askFor(protocol.Shell, 2))
 	try("while it is asked")
-	if over := a.press("Tab", "Return", "shift+Tab"); over != nil { // until a yes counts
-		t.Fatalf("%+v", over)
-	}
-	if said := a.said(); said.State != protocol.ConsentGiven || said.Permission != protocol.Shell {
-		t.Fatalf("said %+v", said)
-	}
+	a.agrees(protocol.Shell)
 	begin(2)
 	if a.tools.open[protocol.Shell] != nil {
 		t.Fatal("open before it is on the evidence")
 	}
-	a.gets(&protocol.ConsentRecorded{Permission: protocol.Shell, Epoch: 2})
+	a.gets(recordedFor(protocol.Shell, 2))
 	begin(1)
 	a.tools.hidden.Store(true)
 	begin(2)
@@ -68,12 +63,7 @@ func TestShellByConsent(t *testing.T) {
 	begin(2)
 	until(t, "the command runs", func() bool { _, err := os.Stat(file); return err == nil })
 	tool := a.tools.open[protocol.Shell].(*shellTool)
-	if over := a.closeTool(t.Context(), a.bar, protocol.Shell, protocol.CauseCustomer); over != nil {
-		t.Fatalf("%+v", over)
-	}
-	if said := a.said(); said.State != protocol.ConsentWithdrawn || said.Permission != protocol.Shell {
-		t.Errorf("said %+v", said)
-	}
+	a.takesBack(protocol.Shell)
 	until(t, "nothing of it runs", tool.terminal.Close)
 	try("after it was taken back")
 }

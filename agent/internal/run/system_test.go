@@ -10,27 +10,14 @@ import (
 	"time"
 
 	"consento/agent/internal/sysinfo"
+	"consento/agent/internal/xtest"
 	"consento/protocol"
 )
-
-func askSystem(epoch uint32) *protocol.ConsentAsk {
-	return &protocol.ConsentAsk{Permission: protocol.SystemInfo, Epoch: epoch, Technician: protocol.Person{Name: "Anna Bianchi"}}
-}
 
 // part is the next part that the broker hears.
 func (a *attended) part() protocol.SystemPart {
 	a.t.Helper()
-	select {
-	case e := <-a.heard:
-		m, err := protocol.DecodeBody[protocol.SystemPart](e)
-		if err != nil || e.Type != m.MessageType() {
-			a.t.Fatalf("the broker heard %s, %v", e.Type, err)
-		}
-		return m
-	case <-time.After(patience):
-		a.t.Fatal("the broker heard nothing")
-	}
-	return protocol.SystemPart{}
+	return next[protocol.SystemPart](a)
 }
 
 // silent fails if the broker hears anything but what is said here last.
@@ -39,13 +26,8 @@ func (a *attended) silent(what string) {
 	if _, err := a.link.Send(a.t.Context(), &protocol.Slept{N: 1, MS: 1}); err != nil {
 		a.t.Fatal(err)
 	}
-	select {
-	case e := <-a.heard:
-		if e.Type != (&protocol.Slept{}).MessageType() {
-			a.t.Fatalf("%s: the broker heard %s %s", what, e.Type, e.Body)
-		}
-	case <-time.After(patience):
-		a.t.Fatal("the broker heard nothing")
+	if e := a.hears(); e.Type != (&protocol.Slept{}).MessageType() {
+		a.t.Fatalf("%s: the broker heard %s %s", what, e.Type, e.Body)
 	}
 }
 
@@ -63,18 +45,13 @@ func TestNoBrokerReadsTheSystem(t *testing.T) {
 		}
 		a.silent(when)
 	}
-	a.gets(&protocol.ConsentRecorded{Permission: protocol.SystemInfo, Epoch: 2})
+	a.gets(recordedFor(protocol.SystemInfo, 2))
 	try("unasked", 1, 2, 3)
-	a.gets(askSystem(2))
+	a.gets(askFor(protocol.SystemInfo, 2))
 	try("while it is asked", 1, 2, 3)
-	if over := a.press("Tab", "Return", "shift+Tab"); over != nil { // until a yes counts
-		t.Fatalf("%+v", over)
-	}
-	if said := a.said(); said.State != protocol.ConsentGiven || said.Permission != protocol.SystemInfo {
-		t.Fatalf("said %+v", said)
-	}
+	a.agrees(protocol.SystemInfo)
 	try("before it is on the evidence", 2)
-	a.gets(&protocol.ConsentRecorded{Permission: protocol.SystemInfo, Epoch: 2})
+	a.gets(recordedFor(protocol.SystemInfo, 2))
 	tool := a.tools.system(2)
 	if tool == nil || !slices.Equal(a.tools.allowed(), []protocol.Permission{protocol.SystemInfo}) || !strings.Contains(a.barText().Allowed, "System information") {
 		t.Fatalf("not open, or not on the bar: %+v", a.barText())
@@ -122,7 +99,7 @@ func TestNoBrokerReadsTheSystem(t *testing.T) {
 	}
 	select {
 	case <-reading:
-	case <-time.After(patience):
+	case <-time.After(xtest.Patience):
 		t.Fatal("the third section is not read")
 	}
 
@@ -147,7 +124,7 @@ func TestSystemPaused(t *testing.T) {
 	t.Parallel()
 	a := attend(t)
 	a.tools.said[protocol.SystemInfo] = protocol.ConsentAnswer{Permission: protocol.SystemInfo, State: protocol.ConsentGiven, Epoch: 4} // as above
-	a.gets(&protocol.ConsentRecorded{Permission: protocol.SystemInfo, Epoch: 4})
+	a.gets(recordedFor(protocol.SystemInfo, 4))
 	tool := a.tools.system(4)
 	if tool == nil {
 		t.Fatal("not open")
@@ -168,14 +145,8 @@ func TestSystemPaused(t *testing.T) {
 	a.silent("while paused")
 	a.tools.paused.Store(false)
 	a.gets(&protocol.SystemWatch{Epoch: 4, Watch: 2, On: true})
-	select {
-	case e := <-a.heard:
-		m, err := protocol.DecodeBody[protocol.SystemChanges](e)
-		if err != nil || m.Watch != 2 || m.N != 0 || len(m.Rows) == 0 {
-			t.Errorf("heard %s: %d rows, %v", e.Type, len(m.Rows), err)
-		}
-	case <-time.After(patience):
-		t.Fatal("no live list")
+	if m := next[protocol.SystemChanges](a); m.Watch != 2 || m.N != 0 || len(m.Rows) == 0 {
+		t.Errorf("heard %d rows: %+v", len(m.Rows), m)
 	}
 	a.tools.leave(true)
 	a.tools.windows.Wait()

@@ -1,182 +1,11 @@
 package run
 
 import (
-	"context"
-	"image"
-	"io"
-	"log"
-	"log/slog"
-	"net/http"
-	"net/http/httptest"
-	"net/url"
-	"os"
-	"os/exec"
 	"slices"
-	"strings"
 	"testing"
-	"time"
 
-	"github.com/coder/websocket"
-
-	"consento/agent/internal/link"
-	"consento/agent/internal/ui"
-	"consento/agent/internal/xtest"
 	"consento/protocol"
-	"consento/protocol/lang"
 )
-
-const patience = 60 * time.Second
-
-// attended is a session that shows its screen, on a real display, to a broker that
-// listens.
-type attended struct {
-	*Session
-	t       *testing.T
-	display string
-	heard   chan protocol.Envelope
-}
-
-func attend(t *testing.T) *attended {
-	t.Helper()
-	a := &attended{t: t, display: xtest.Server(t, 800, 600), heard: make(chan protocol.Envelope, 100)}
-	windows, err := ui.Open(ui.Config{Display: a.display, Toolkit: ui.Drawn})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(windows.Close)
-	catalog, err := lang.Load()
-	if err != nil {
-		t.Fatal(err)
-	}
-	english := catalog.Match("en")
-	a.Session = &Session{Config: Config{UI: windows, Display: a.display, Log: slog.New(slog.DiscardHandler)}, Texts: english, tools: newTools(),
-		link: listener(t, a.heard), sharing: &sharing{screen: newScreen()}}
-	a.joined.Technician = protocol.Person{Name: "Anna Bianchi"}
-	a.sharing.what.source, a.sharing.what.size = protocol.SourceDesktop, image.Pt(800, 600)
-	bar, err := windows.Bar(a.barText())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(bar.Close)
-	ended := bar.Ended()
-	a.bar = bar
-	a.tools.ended.Store(&ended)
-	a.tools.size.Store(&image.Point{X: 800, Y: 600})
-	t.Cleanup(a.tools.stop)
-	return a
-}
-
-// listener is a link to a broker that only listens.
-func listener(t *testing.T, heard chan<- protocol.Envelope) *link.Link {
-	t.Helper()
-	hello := protocol.Hello{Version: protocol.CurrentVersion(), Software: "test"}
-	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		ws, err := websocket.Accept(w, r, &websocket.AcceptOptions{Subprotocols: []string{protocol.SubprotocolAgent}})
-		if err != nil {
-			return
-		}
-		defer ws.CloseNow()
-		first, err := protocol.Encode(1, 0, &hello)
-		if err != nil || ws.Write(r.Context(), websocket.MessageText, first) != nil {
-			return
-		}
-		for {
-			_, data, err := ws.Read(r.Context())
-			if err != nil {
-				return
-			}
-			if e, err := protocol.DecodeEnvelope(data); err == nil && e.Type != "hello" {
-				heard <- e
-			}
-		}
-	}))
-	server.Config.ErrorLog = log.New(io.Discard, "", 0)
-	server.StartTLS()
-	t.Cleanup(func() { server.Client().CloseIdleConnections(); server.Close() })
-	address, err := url.Parse(server.URL)
-	if err != nil {
-		t.Fatal(err)
-	}
-	l, err := link.Dial(t.Context(), server.Client(), address, hello)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(l.Close)
-	return l
-}
-
-// from is a message of the broker's.
-func from(t *testing.T, m protocol.Message) protocol.Envelope {
-	t.Helper()
-	data, err := protocol.Encode(9, 0, m)
-	if err != nil {
-		t.Fatal(err)
-	}
-	e, err := protocol.DecodeEnvelope(data)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return e
-}
-
-// gets has the agent take a message of the broker's.
-func (a *attended) gets(m protocol.Message) {
-	a.t.Helper()
-	if over := a.incoming(a.t.Context(), from(a.t, m)); over != nil {
-		a.t.Fatalf("%s ended the session: %+v", m.MessageType(), *over)
-	}
-}
-
-// said waits for the next answer that the broker hears.
-func (a *attended) said() protocol.ConsentAnswer {
-	a.t.Helper()
-	select {
-	case e := <-a.heard:
-		m, err := protocol.DecodeBody[protocol.ConsentAnswer](e)
-		if err != nil || e.Type != m.MessageType() {
-			a.t.Fatalf("the broker heard %s, %v", e.Type, err)
-		}
-		return m
-	case <-time.After(patience):
-		a.t.Fatal("the broker heard nothing")
-	}
-	return protocol.ConsentAnswer{}
-}
-
-// press has the customer press keys in the window that has the keyboard, until the
-// question is answered.
-func (a *attended) press(keys ...string) *ending {
-	a.t.Helper()
-	tick := time.NewTicker(200 * time.Millisecond)
-	defer tick.Stop()
-	limit := time.After(patience)
-	for {
-		select {
-		case answer := <-a.tools.answers:
-			over := a.answered(a.t.Context(), answer)
-			if over == nil && a.tools.asking != nil {
-				continue // of a question that was withdrawn
-			}
-			return over
-		case <-tick.C:
-			cmd := exec.Command("xdotool", append([]string{"key"}, keys...)...)
-			cmd.Env = append(os.Environ(), "DISPLAY="+a.display)
-			if out, err := cmd.CombinedOutput(); err != nil {
-				a.t.Fatalf("xdotool: %v %s", err, out)
-			}
-		case <-limit:
-			a.t.Fatal("no answer")
-		}
-	}
-}
-
-func ask(epoch uint32) *protocol.ConsentAsk {
-	return &protocol.ConsentAsk{Permission: protocol.Control, Epoch: epoch, Technician: protocol.Person{Name: "Anna Bianchi"}}
-}
-
-func recorded(epoch uint32) *protocol.ConsentRecorded {
-	return &protocol.ConsentRecorded{Permission: protocol.Control, Epoch: epoch}
-}
 
 // click is input as the broker sends it.
 func click(epoch uint32) []byte {
@@ -226,7 +55,7 @@ func TestNoBrokerOpensATool(t *testing.T) {
 		}
 		break
 	}
-	a.gets(&protocol.ConsentAsk{Permission: protocol.Clipboard, Epoch: 9, Technician: ask(1).Technician})
+	a.gets(askFor(protocol.Clipboard, 9))
 	for {
 		if said := a.said(); said.Permission == protocol.Clipboard {
 			if said.State != protocol.ConsentRefused || said.Cause != protocol.CauseUnable {
@@ -352,16 +181,6 @@ func TestTakeBackAsksWhich(t *testing.T) {
 	}
 }
 
-// xdotool does something on the customer's display and returns the first line that
-// it prints.
-func (a *attended) xdotool(args ...string) (string, error) {
-	cmd := exec.Command("xdotool", args...)
-	cmd.Env = append(os.Environ(), "DISPLAY="+a.display)
-	out, err := cmd.Output()
-	line, _, _ := strings.Cut(string(out), "\n")
-	return line, err
-}
-
 // TestTheBrokerTakesAQuestionBack: the dialog closes, and nobody answers it.
 func TestTheBrokerTakesAQuestionBack(t *testing.T) {
 	t.Parallel()
@@ -421,21 +240,6 @@ func TestReturnedAgent(t *testing.T) {
 			}
 		}
 		a.shut(a.bar, protocol.Control)
-	}
-}
-
-func until(t *testing.T, what string, ok func() bool) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
-	defer cancel()
-	tick := time.NewTicker(10 * time.Millisecond)
-	defer tick.Stop()
-	for !ok() {
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			t.Fatalf("never: %s", what)
-		}
 	}
 }
 

@@ -2,7 +2,6 @@ package shell
 
 import (
 	"bytes"
-	"context"
 	"os"
 	"path/filepath"
 	"slices"
@@ -11,10 +10,9 @@ import (
 	"sync"
 	"syscall"
 	"testing"
-	"time"
-)
 
-const patience = 60 * time.Second
+	"consento/agent/internal/xtest"
+)
 
 func TestMain(m *testing.M) {
 	Keep()
@@ -39,7 +37,7 @@ func begin(t *testing.T) *screen {
 		t.Fatal(err)
 	}
 	s := &screen{Shell: sh, t: t, eof: make(chan struct{})}
-	t.Cleanup(func() { s.Close(); until(t, "all of it is over", func() bool { return closed(s.Over()) }) })
+	t.Cleanup(func() { s.Close(); xtest.Until(t, "all of it is over", func() bool { return closed(s.Over()) }) })
 	go func() {
 		defer close(s.eof)
 		buf := make([]byte, 100_000)
@@ -76,22 +74,7 @@ func (s *screen) enter(line string) {
 
 func (s *screen) shows(text string) {
 	s.t.Helper()
-	until(s.t, text, func() bool { return strings.Contains(s.all(), text) })
-}
-
-func until(t testing.TB, what string, ok func() bool) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	defer cancel()
-	tick := time.NewTicker(5 * time.Millisecond)
-	defer tick.Stop()
-	for !ok() {
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			t.Fatalf("never: %s", what)
-		}
-	}
+	xtest.Until(s.t, text, func() bool { return strings.Contains(s.all(), text) })
 }
 
 // TestShell is a real terminal: size, characters, signals, and nothing of the agent's.
@@ -116,13 +99,13 @@ func TestShell(t *testing.T) {
 		}
 	}
 	s.enter("tail -f /dev/null; echo went on")
-	until(t, "tail runs", func() bool { return strings.Contains(commands(s.keeper.Process.Pid), "tail") })
+	xtest.Until(t, "tail runs", func() bool { return strings.Contains(commands(s.keeper.Process.Pid), "tail") })
 	if _, err := s.Write([]byte{3}); err != nil { // Ctrl+C
 		t.Fatal(err)
 	}
 	s.shows("went on")
 	s.enter("exit 7")
-	until(t, "over", func() bool { return closed(s.Over()) && closed(s.eof) })
+	xtest.Until(t, "over", func() bool { return closed(s.Over()) && closed(s.eof) })
 	if s.Code() != 7 || s.Left() != 0 {
 		t.Errorf("exit %d, left %d", s.Code(), s.Left())
 	}
@@ -157,7 +140,7 @@ func (s *screen) escape() []int {
 	s.enter("trap '' HUP; " + sh + "front")
 	var pids []int
 	for _, name := range []string{"nohup", "setsid", "daemon", "front"} {
-		until(s.t, name+" runs", func() bool {
+		xtest.Until(s.t, name+" runs", func() bool {
 			data, err := os.ReadFile(filepath.Join(dir, name))
 			if err != nil {
 				return false
@@ -186,7 +169,7 @@ func TestNothingStays(t *testing.T) {
 			s := begin(t)
 			pids := s.escape()
 			end(s)
-			until(t, "over", func() bool { return closed(s.Over()) })
+			xtest.Until(t, "over", func() bool { return closed(s.Over()) })
 			for _, pid := range pids {
 				if !gone(pid) {
 					t.Errorf("process %d of %d still runs", pid, pids)
@@ -209,12 +192,12 @@ func TestKeeperKilled(t *testing.T) {
 	if err := s.keeper.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
-	until(t, "over", func() bool { return closed(s.Over()) })
+	xtest.Until(t, "over", func() bool { return closed(s.Over()) })
 	if s.Code() != -1 {
 		t.Errorf("code %d", s.Code())
 	}
 	for _, pid := range front {
-		until(t, "the shell is gone", func() bool { return gone(pid) })
+		xtest.Until(t, "the shell is gone", func() bool { return gone(pid) })
 	}
 }
 
@@ -224,13 +207,13 @@ func TestHidden(t *testing.T) {
 	s := begin(t)
 	s.enter("echo ready")
 	s.shows("ready")
-	until(t, "the shell draws", func() bool { return !s.Hidden() })
+	xtest.Until(t, "the shell draws", func() bool { return !s.Hidden() })
 	s.enter(`read -s -p 'Pass''word: ' x; echo "got ${#x}"`)
 	s.shows("Password: ")
-	until(t, "hidden", s.Hidden)
+	xtest.Until(t, "hidden", s.Hidden)
 	s.enter("geheim")
 	s.shows("got 6")
-	until(t, "shown again", func() bool { return !s.Hidden() })
+	xtest.Until(t, "shown again", func() bool { return !s.Hidden() })
 	if strings.Contains(s.all(), "geheim") {
 		t.Error("the terminal showed it")
 	}

@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"consento/agent/internal/xtest"
 	"consento/protocol"
 )
 
@@ -84,7 +85,7 @@ func (d *desk) enter(run uint32, line string) {
 
 func (d *desk) shows(text string) {
 	d.t.Helper()
-	until(d.t, text, func() bool { d.mu.Lock(); defer d.mu.Unlock(); return strings.Contains(d.output.String(), text) })
+	xtest.Until(d.t, text, func() bool { d.mu.Lock(); defer d.mu.Unlock(); return strings.Contains(d.output.String(), text) })
 }
 
 func (d *desk) count(kind protocol.TerminalKind) (n int) {
@@ -125,7 +126,7 @@ func TestTerminal(t *testing.T) {
 	d.enter(1, "geheim")
 	d.shows("got 6")
 	d.enter(1, "exit 5")
-	until(t, "exited", func() bool { d.mu.Lock(); defer d.mu.Unlock(); return d.exited != nil })
+	xtest.Until(t, "exited", func() bool { d.mu.Lock(); defer d.mu.Unlock(); return d.exited != nil })
 	if d.exited.Code != 5 || d.exited.Run != 1 {
 		t.Errorf("exited %+v", d.exited)
 	}
@@ -147,7 +148,7 @@ func TestFlood(t *testing.T) {
 	d.begin(1)
 	d.enter(1, "yes 0123456789")
 	full := func() uint64 { d.mu.Lock(); defer d.mu.Unlock(); return d.got }
-	until(t, "the window is full", func() bool { return full() > protocol.TerminalWindow-2*protocol.MaxTerminalText })
+	xtest.Until(t, "the window is full", func() bool { return full() > protocol.TerminalWindow-2*protocol.MaxTerminalText })
 	d.Terminal.mu.Lock()
 	if n := len(d.run.unshown); n > protocol.TerminalWindow {
 		t.Errorf("%d bytes wait", n)
@@ -155,11 +156,11 @@ func TestFlood(t *testing.T) {
 	d.Terminal.mu.Unlock()
 	before := full()
 	d.say(protocol.Terminal{Kind: protocol.TerminalAck, Run: 1, At: before})
-	until(t, "it goes on", func() bool { return full() > before })
+	xtest.Until(t, "it goes on", func() bool { return full() > before })
 	d.say(protocol.Terminal{Kind: protocol.TerminalAck, Run: 1, At: 1 << 50}) // of a broken broker
 	sh := d.run.shell
 	d.Close()
-	until(t, "nothing of it runs", func() bool { return closed(sh.Over()) })
+	xtest.Until(t, "nothing of it runs", func() bool { return closed(sh.Over()) })
 	d.pumps.Wait()
 	n := len(d.list)
 	d.begin(2)
@@ -177,7 +178,7 @@ func TestTooMuchTyped(t *testing.T) {
 	for range 4 * maxQueued / protocol.MaxTerminalText {
 		d.say(protocol.Terminal{Kind: protocol.TerminalInput, Run: 1, Text: strings.Repeat("x", protocol.MaxTerminalText)})
 	}
-	until(t, "exited", func() bool { d.mu.Lock(); defer d.mu.Unlock(); return d.exited != nil })
+	xtest.Until(t, "exited", func() bool { d.mu.Lock(); defer d.mu.Unlock(); return d.exited != nil })
 }
 
 // TestHeld: what is typed while the customer hides the screen goes nowhere.
@@ -259,7 +260,7 @@ func BenchmarkThroughput(b *testing.B) {
 		d.mu.Unlock()
 		d.begin(run)
 		d.enter(run, "exec head -c 8388608 /dev/zero")
-		until(b, "all of it", func() bool { d.mu.Lock(); defer d.mu.Unlock(); return d.got >= size && d.exited != nil })
+		xtest.Until(b, "all of it", func() bool { d.mu.Lock(); defer d.mu.Unlock(); return d.got >= size && d.exited != nil })
 	}
 }
 
@@ -299,7 +300,7 @@ func TestScripts(t *testing.T) {
 		d.mu.Unlock()
 		d.say(protocol.Terminal{Kind: protocol.TerminalStart, Run: uint32(n + 1), Cols: 80, Rows: 24, Script: s.ID})
 		d.enter(uint32(n+1), "echo ty''ped")
-		until(t, s.ID+" is over", func() bool { d.mu.Lock(); defer d.mu.Unlock(); return d.exited != nil })
+		xtest.Until(t, s.ID+" is over", func() bool { d.mu.Lock(); defer d.mu.Unlock(); return d.exited != nil })
 	}
 	d.shows("Linux")
 	if strings.Contains(d.output.String(), "typed") || strings.Contains(d.output.String(), "ty''ped") {

@@ -1,4 +1,4 @@
-// Package xtest gives tests a real X server of their own. It is for tests only.
+// Package xtest gives tests a real X server of their own, and patience. It is for tests only.
 package xtest
 
 import (
@@ -73,6 +73,24 @@ func start(t testing.TB, cmd *exec.Cmd) *os.Process {
 		_ = cmd.Wait()
 	})
 	return cmd.Process
+}
+
+// Patience is how long tests wait for what must come.
+const Patience = 60 * time.Second
+
+// Until waits until a condition holds, or fails.
+func Until(t testing.TB, what string, ok func() bool) {
+	t.Helper()
+	limit := time.After(Patience)
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for !ok() {
+		select {
+		case <-tick.C:
+		case <-limit:
+			t.Fatalf("never: %s", what)
+		}
+	}
 }
 
 // Painter draws on the root window of a display by a connection of its own.
