@@ -163,6 +163,9 @@ func (b *broker) compose(ctx context.Context, secrets *ops.Secrets) error {
 	if err != nil {
 		return err
 	}
+	if err := b.access.SeedTemplates(ctx, web.StartingTemplates(texts)); err != nil {
+		return err
+	}
 	legal, err := web.NewLegal(texts, b.url, b.access)
 	if err != nil {
 		return err

@@ -2,6 +2,7 @@ package console_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"io/fs"
 	"net"
@@ -43,8 +44,9 @@ type peer struct {
 	conn    *websocket.Conn // of the console that said hello last; nil since it was dropped
 	lastID  uint64
 	welcome protocol.Welcome
-	refusal int  // the status that answers new sockets, 0 to accept them
-	deaf    bool // pings are not answered, as by a network that is gone
+	library protocol.Library // what the office wrote
+	refusal int              // the status that answers new sockets, 0 to accept them
+	deaf    bool             // pings are not answered, as by a network that is gone
 }
 
 // newPeer serves until the test is over.
@@ -63,6 +65,12 @@ func newPeer(t *testing.T) *peer {
 	mux.HandleFunc("GET /console/{$}", func(w http.ResponseWriter, r *http.Request) { p.file(w, r, console.Index) })
 	mux.HandleFunc("GET /assets/{name}", func(w http.ResponseWriter, r *http.Request) { p.file(w, r, r.PathValue("name")) })
 	mux.HandleFunc("GET /ws/console", p.socket)
+	mux.HandleFunc("GET /console/library", func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		_ = json.NewEncoder(w).Encode(p.library) // of strings and numbers; a page that is gone needs none
+	})
 	mux.HandleFunc("GET /signin", func(w http.ResponseWriter, r *http.Request) {
 		select {
 		case p.signin <- r.URL.Query().Get("next"):

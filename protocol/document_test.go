@@ -77,6 +77,7 @@ func TestListsAreComplete(t *testing.T) {
 		"ConsentCause": texts(protocol.ConsentCauses()), "Block": texts(protocol.Blocks()), "InputKind": texts(protocol.InputKinds()),
 		"TerminalKind": texts(protocol.TerminalKinds()),
 		"Section":      texts(protocol.Sections()), "ColumnKind": texts(protocol.ColumnKinds()), "SystemProblem": texts(protocol.SystemProblems()),
+		"Platform": texts(protocol.Platforms()), "Interpreter": texts(protocol.Interpreters()),
 		"TransferKind": texts(protocol.TransferKinds()), "FileCause": texts(protocol.FileCauses()),
 	} {
 		want := slices.Sorted(slices.Values(declared[name]))
@@ -135,6 +136,7 @@ func TestDocument(t *testing.T) {
 			"SharingState": "`sharing`", "ChatSide": "`chat`", "NetworkLimit": "`network`", "Codec": "`picture`", "Source": "`sharing`",
 			"ConsentCause": "`consent_answer`", "Block": "`control_state`", "InputKind": "Data channel `input`", "TerminalKind": "Data channel `shell`",
 			"Section": "System information", "ColumnKind": "System information", "SystemProblem": "`system_part`",
+			"Platform": "Library", "Interpreter": "Library",
 			"TransferKind": "Data channel `files`", "FileCause": "Data channel `files`"}[name]
 		if !ok {
 			t.Errorf("%s stands in no section", name)
@@ -181,6 +183,9 @@ func TestDocument(t *testing.T) {
 	}
 	for _, field := range append(fields(reflect.TypeFor[protocol.OfficeSection]()), fields(reflect.TypeFor[protocol.Manifest]())...) {
 		has("Office section and manifest", field)
+	}
+	for _, field := range slices.Concat(fields(reflect.TypeFor[protocol.Library]()), fields(reflect.TypeFor[protocol.OwnScript]())) {
+		has("Library", field)
 	}
 	for _, s := range protocol.Sections() {
 		for _, c := range s.Columns() {

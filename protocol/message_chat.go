@@ -121,7 +121,7 @@ func chatKeyOK(key string) bool {
 // chatOK accepts text in any script that shows something: as a note (noteOK), but
 // shorter and not blank.
 func chatOK(s string) bool {
-	return noteOK(s) && utf8.RuneCountInString(s) <= MaxChat && strings.ContainsFunc(s, func(r rune) bool { return unicode.IsGraphic(r) && !unicode.IsSpace(r) })
+	return textOK(s, MaxChat) && shows(s)
 }
 
 // ChatText makes what a person wrote or pasted fit to be said: line ends as \n, without

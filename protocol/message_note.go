@@ -29,8 +29,10 @@ func (m *Note) Validate() error {
 
 // noteOK accepts text of several lines in any script: no control characters but
 // line feed and tab, none that reorder the text around them.
-func noteOK(s string) bool {
-	if !utf8.ValidString(s) || utf8.RuneCountInString(s) > MaxNote {
+func noteOK(s string) bool { return textOK(s, MaxNote) }
+
+func textOK(s string, characters int) bool {
+	if !utf8.ValidString(s) || utf8.RuneCountInString(s) > characters {
 		return false
 	}
 	for _, r := range s {

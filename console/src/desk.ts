@@ -8,6 +8,7 @@ import { Talk } from "./chat/talk";
 import { Clock } from "./clock";
 import { Control, controllable, nextStep } from "./control/control";
 import { type Happening, happeningOf } from "./happening";
+import { Library } from "./library";
 import { Note } from "./notes";
 import { Picture } from "./picture";
 import { type Answer, type ChatLine, type Permission, type Session, type SessionIssued, type State, states, type Welcome } from "./protocol";
@@ -32,6 +33,7 @@ const backShown = 10_000;
 
 export class Desk {
   readonly clock = new Clock();
+  readonly library = new Library();
   readonly wire: Wire;
   readonly welcome = signal<Welcome | null>(null);
   /** All visible sessions, newest first. */

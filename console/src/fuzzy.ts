@@ -33,6 +33,12 @@ function walk(want: string, have: string, from: number): number | null {
   return sum - have.length / 1000;
 }
 
+/** holds: each word that was typed stands somewhere in the text. */
+export function holds(typed: string, text: string): boolean {
+  const have = plain(text);
+  return plain(typed).split(/\s+/).every((word) => have.includes(word));
+}
+
 function plain(text: string): string {
   return text.normalize("NFD").replace(/\p{M}/gu, "").toLowerCase();
 }

@@ -95,6 +95,18 @@ type Settings interface {
 	RestoreTexts(ctx context.Context, by access.Account, base, older string, ours access.Texts) (access.TextsVersion, error)
 	TextsVersions(ctx context.Context, limit int) ([]access.TextsVersion, error)
 	Changes(ctx context.Context, limit int) ([]access.Change, error)
+	Library
+}
+
+// Library is what the office writes for its technicians.
+type Library interface {
+	Shelf(ctx context.Context, shelf access.Shelf) ([]access.Entry, error)
+	Entry(ctx context.Context, id string) (access.Entry, error)
+	EntryVersions(ctx context.Context, id string) ([]access.Entry, error)
+	SaveEntry(ctx context.Context, by access.Account, e access.Entry) (access.Entry, error)
+	DeleteEntry(ctx context.Context, by access.Account, id string, version int) error
+	MoveEntry(ctx context.Context, by access.Account, id string, up bool) error
+	Library(ctx context.Context, team string) (protocol.Library, error)
 }
 
 // Office is what the pages say about who runs this broker.
@@ -265,38 +277,42 @@ type action func(http.ResponseWriter, *http.Request) error
 func (w *Web) routes() http.Handler {
 	mux := http.NewServeMux()
 	for path, h := range map[string]http.Handler{
-		"/{$}":                        w.brief(w.showKey, nil),
-		"/k/{key}":                    w.brief(w.showKeyFilledIn, nil),
-		"/key":                        w.brief(redirectTo("/"), w.redeem),
-		"/session":                    w.methods(w.showSession, nil), // streams: it keeps its own time
-		"/session/name":               w.brief(redirectTo("/session"), w.answerName),
-		"/session/report":             w.brief(redirectTo("/session"), w.report),
-		"/session/stop":               w.brief(redirectTo("/session"), w.stop),
-		"/session/rating":             w.brief(redirectTo("/session"), w.rate),
-		"/session/log":                w.brief(w.showLog, nil),
-		"/session/log.html":           w.brief(w.saveLog, nil),
-		"/session/log.json":           w.brief(w.saveLogData, nil),
-		"/session/receipt":            w.brief(w.saveReceipt, nil),
-		session.LogPath + "{ticket}":  w.brief(w.openLog, nil),
-		"/session/agent":              w.methods(w.giveAgent, nil), // a download over a slow line
-		"/terms":                      w.brief(w.showTerms, nil),
-		"/privacy":                    w.brief(w.showPrivacy, nil),
-		"/accessibility":              w.brief(w.showAccessibility, nil),
-		"/.well-known/security.txt":   w.brief(w.showSecurity, nil),
-		"/signin":                     w.staff(w.showSignIn, w.signIn),
-		"/signout":                    w.staff(redirectTo("/signin"), w.signOut),
-		"/setup":                      w.brief(w.showSetup, w.completeSetup),
-		"/settings":                   w.staff(w.settingsAction(w.showSettings), w.settingsAction(w.changeSettings)),
-		"/settings/logo":              w.staff(redirectTo("/settings"), w.settingsAction(w.changeLogo)),
-		"/settings/retention":         w.staff(w.settingsAction(w.showKept), w.settingsAction(w.changeKept)),
-		"/settings/texts/{language}":  w.staff(w.settingsAction(w.editTexts), w.settingsAction(w.changeTexts)),
-		"/settings/restore/{version}": w.staff(w.settingsAction(w.askRestore), w.settingsAction(w.restoreTexts)),
-		"/console":                    w.brief(redirectTo("/console/"), nil),
-		"/console/{$}":                w.staff(w.showConsole, nil),
-		"/assets/{name}":              w.brief(w.showAsset, nil),
-		"/favicon.ico":                w.brief(w.showIcon, nil),
-		"/logo":                       w.brief(w.showLogo, nil),
-		"/":                           w.brief(w.notFound, w.notFound),
+		"/{$}":                                  w.brief(w.showKey, nil),
+		"/k/{key}":                              w.brief(w.showKeyFilledIn, nil),
+		"/key":                                  w.brief(redirectTo("/"), w.redeem),
+		"/session":                              w.methods(w.showSession, nil), // streams: it keeps its own time
+		"/session/name":                         w.brief(redirectTo("/session"), w.answerName),
+		"/session/report":                       w.brief(redirectTo("/session"), w.report),
+		"/session/stop":                         w.brief(redirectTo("/session"), w.stop),
+		"/session/rating":                       w.brief(redirectTo("/session"), w.rate),
+		"/session/log":                          w.brief(w.showLog, nil),
+		"/session/log.html":                     w.brief(w.saveLog, nil),
+		"/session/log.json":                     w.brief(w.saveLogData, nil),
+		"/session/receipt":                      w.brief(w.saveReceipt, nil),
+		session.LogPath + "{ticket}":            w.brief(w.openLog, nil),
+		"/session/agent":                        w.methods(w.giveAgent, nil), // a download over a slow line
+		"/terms":                                w.brief(w.showTerms, nil),
+		"/privacy":                              w.brief(w.showPrivacy, nil),
+		"/accessibility":                        w.brief(w.showAccessibility, nil),
+		"/.well-known/security.txt":             w.brief(w.showSecurity, nil),
+		"/signin":                               w.staff(w.showSignIn, w.signIn),
+		"/signout":                              w.staff(redirectTo("/signin"), w.signOut),
+		"/setup":                                w.brief(w.showSetup, w.completeSetup),
+		"/settings":                             w.staff(w.settingsAction(w.showSettings), w.settingsAction(w.changeSettings)),
+		"/settings/logo":                        w.staff(redirectTo("/settings"), w.settingsAction(w.changeLogo)),
+		"/settings/retention":                   w.staff(w.settingsAction(w.showKept), w.settingsAction(w.changeKept)),
+		"/settings/texts/{language}":            w.staff(w.settingsAction(w.editTexts), w.settingsAction(w.changeTexts)),
+		"/settings/restore/{version}":           w.staff(w.settingsAction(w.askRestore), w.settingsAction(w.restoreTexts)),
+		"/settings/library/{shelf}":             w.staff(w.settingsAction(w.showShelf), w.settingsAction(w.changeShelf)),
+		"/settings/library/{shelf}/{id}":        w.staff(w.settingsAction(w.editEntry), w.settingsAction(w.changeEntry)),
+		"/settings/library/{shelf}/{id}/delete": w.staff(w.settingsAction(w.askDeleteEntry), w.settingsAction(w.deleteEntry)),
+		"/console/library":                      w.staff(w.showLibrary, nil),
+		"/console":                              w.brief(redirectTo("/console/"), nil),
+		"/console/{$}":                          w.staff(w.showConsole, nil),
+		"/assets/{name}":                        w.brief(w.showAsset, nil),
+		"/favicon.ico":                          w.brief(w.showIcon, nil),
+		"/logo":                                 w.brief(w.showLogo, nil),
+		"/":                                     w.brief(w.notFound, w.notFound),
 	} {
 		mux.Handle(path, h)
 	}

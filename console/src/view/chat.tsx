@@ -6,9 +6,10 @@ import { parts } from "../chat/links";
 import { fit, length, type Pending } from "../chat/talk";
 import { maxChat } from "../protocol";
 import { over, type SessionView } from "../sessionview";
-import { canned, count, has, language, number, spoken, t, timeOf } from "../text";
+import { canned, count, has, number, t, timeOf } from "../text";
 import { useConsole } from "./context";
 import { Icon } from "./icons";
+import { languageFor, Passages } from "./passages";
 
 /** From how many characters below the limit on the number is said. */
 const nearLimit = 100;
@@ -168,32 +169,8 @@ function whyNot(p: Pending): string {
   return has(key) ? t(key) : t("chat.failed");
 }
 
-/** Canned offers answers in the customer's language, or in another one. */
+/** Canned offers answers in the customer's language, or in another one: the office's own first. */
 function Canned({ session, use }: { session: SessionView; use: (text: string) => void }) {
-  const of = (tag: string | undefined) => spoken.find((l) => l.tag === tag?.toLowerCase().split("-")[0])?.tag;
-  const chosen = useSignal(of(session.language) ?? language);
-  return (
-    <details class="canned">
-      <summary>{t("chat.canned")}</summary>
-      <label class="small-text">
-        {t("chat.canned_language")}{" "}
-        <select value={chosen} onChange={(e) => (chosen.value = e.currentTarget.value)}>
-          {spoken.map((l) => (
-            <option key={l.tag} value={l.tag} lang={l.tag}>
-              {l.name}
-            </option>
-          ))}
-        </select>
-      </label>
-      <ul lang={chosen}>
-        {canned(chosen.value).map((text) => (
-          <li key={text}>
-            <button type="button" class="button small quiet" onClick={() => use(text)}>
-              {text}
-            </button>
-          </li>
-        ))}
-      </ul>
-    </details>
-  );
+  const { desk } = useConsole();
+  return <Passages heading="chat.canned" first={languageFor(session.language)} own={desk.library.texts.value.answers} ours={canned} none="library.none" use={use} />;
 }

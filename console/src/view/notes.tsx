@@ -1,10 +1,12 @@
 // The technician's notes on a session.
 
+import { useRef } from "preact/hooks";
 import type { SessionView } from "../sessionview";
 import { maxNote } from "../protocol";
-import { count, number, t, timeOf } from "../text";
+import { count, language, number, t, timeOf } from "../text";
 import { useConsole } from "./context";
 import { Icon, type IconName } from "./icons";
+import { Passages } from "./passages";
 import type { NoteState } from "../notes";
 
 const stateIcons: Record<NoteState, IconName> = {
@@ -24,12 +26,27 @@ export function NotesPanel({ session }: { session: SessionView }) {
     () => desk.say(t("key.copied")),
     () => (desk.trouble.value = t("notes.copy_by_hand")),
   );
+  const field = useRef<HTMLTextAreaElement>(null);
+  /** insert puts a template where the cursor stands. */
+  const insert = (text: string) => {
+    const at = field.current;
+    if (at === null) return;
+    const before = at.value.slice(0, at.selectionStart);
+    const gap = before === "" || before.endsWith("\n") ? "" : "\n";
+    at.setRangeText(gap + text, at.selectionStart, at.selectionEnd, "end");
+    note.typed(at.value);
+    at.focus();
+    // The first line that is to be filled in.
+    const hole = at.value.indexOf("\n", before.length + gap.length);
+    if (hole >= 0) at.setSelectionRange(hole, hole);
+  };
   return (
     <div class="notes">
       <p id="notes-why" class="soft small-text">
         {t(closed ? "notes.closed_why" : "notes.why")}
       </p>
       <textarea
+        ref={field}
         aria-labelledby="drawer-heading"
         aria-describedby="notes-why notes-left"
         aria-invalid={state === "long"}
@@ -39,6 +56,7 @@ export function NotesPanel({ session }: { session: SessionView }) {
         onInput={(e) => note.typed(e.currentTarget.value)}
         onBlur={() => void note.flush()}
       />
+      {!closed && <Passages heading="notes.templates" first={language} own={desk.library.texts.value.templates} none="notes.no_templates" use={insert} />}
       <p id="notes-left" class="small-text figures notes-left" data-near={left < nearLimit}>
         {left >= 0 ? t("notes.left", { n: number(left) }) : t("notes.over", { characters: count("characters", -left) })}
       </p>

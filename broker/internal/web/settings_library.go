@@ -1,0 +1,336 @@
+package web
+
+import (
+	"encoding/json"
+	"errors"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+
+	"consento/broker/internal/access"
+	"consento/protocol"
+	"consento/protocol/lang"
+)
+
+// shelfPage is the data of the template "settings-shelf": what stands on one shelf.
+type shelfPage struct {
+	Account access.Account
+	Shelf   access.Shelf
+	Saved   string
+	Entries []shelfLine
+}
+
+type shelfLine struct {
+	ID, Name, Facts, Text string
+	Code                  bool // the text is a script's
+	First, Last           bool
+	Up, Down, Delete      string // in words, with the name
+}
+
+// entryPage is the data of the templates "settings-entry" and "settings-entry-delete".
+type entryPage struct {
+	Shelf    access.Shelf
+	ID       string // "new" for one that is not there yet
+	Version  string // that is edited
+	Name     input
+	About    *input // description
+	Fields   []picker
+	ReadOnly *choice
+	Text     area
+	Stale    bool
+	Versions []versionLine
+	Line     shelfLine // that is to be deleted
+}
+
+// picker is a field with a closed list.
+type picker struct {
+	Name, Label, Hint, Error, ErrorWord string
+	Options                             []option
+}
+
+// area is a field of several lines.
+type area struct {
+	Label, Hint, Value, Error, ErrorWord string
+	Max, Rows                            int
+	Code                                 bool
+}
+
+func shelfOf(r *http.Request) (access.Shelf, bool) {
+	shelf := access.Shelf(r.PathValue("shelf"))
+	return shelf, slices.Contains(access.Shelves(), shelf)
+}
+
+func shelfPath(shelf access.Shelf) string { return "/settings/library/" + string(shelf) }
+
+func (w *Web) showShelf(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+	shelf, ok := shelfOf(r)
+	if !ok {
+		return w.notFound(rw, r)
+	}
+	p := w.newPage(r, "library.title."+string(shelf))
+	list, err := w.settings.Shelf(r.Context(), shelf)
+	if err != nil {
+		return err
+	}
+	data := shelfPage{Account: by, Shelf: shelf}
+	switch said := r.URL.Query().Get("saved"); said {
+	case "entry", "deleted", "moved", "teams":
+		data.Saved = p.T("library.saved." + said)
+	case "none":
+		data.Saved = p.T("settings.saved.none")
+	}
+	for i, e := range list {
+		line := w.shelfLine(p, e)
+		line.First, line.Last = i == 0, i == len(list)-1
+		data.Entries = append(data.Entries, line)
+	}
+	p.Data = data
+	return w.show(rw, http.StatusOK, "settings-shelf", p)
+}
+
+// shelfLine is an entry in a list.
+func (w *Web) shelfLine(p *page, e access.Entry) shelfLine {
+	name := isolate(plain(e.Name))
+	team := p.T("library.every_team")
+	if e.Team != "" {
+		team = p.T("settings.retention.team", "team", isolate(e.Team))
+	}
+	language := p.T("library.every_language")
+	if e.Language != "" {
+		language = w.named(p, e.Language)
+	}
+	facts := language + " · " + team
+	if e.Shelf == access.Scripts {
+		facts = p.T("library.platform."+string(e.Platform)) + " · " + string(e.Interpreter) + " · " + facts + " · " + p.T("library.version", "version", strconv.Itoa(e.Version))
+		if e.ReadOnly {
+			facts += " · " + p.T("library.read_only.claimed")
+		}
+	}
+	return shelfLine{ID: e.ID, Name: e.Name, Facts: facts, Text: e.Text, Code: e.Shelf == access.Scripts,
+		Up: p.T("library.up", "name", name), Down: p.T("library.down", "name", name), Delete: p.T("library.delete", "name", name)}
+}
+
+// changeShelf moves an entry.
+func (w *Web) changeShelf(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+	shelf, ok := shelfOf(r)
+	values, err := form(r)
+	if err != nil {
+		return err
+	}
+	step := values.Get("step")
+	if !ok || step != "up" && step != "down" {
+		return errForm
+	}
+	if err := w.settings.MoveEntry(r.Context(), by, limited(values.Get("id"), 64), step == "up"); err != nil && !errors.Is(err, access.ErrNotFound) {
+		return err
+	}
+	http.Redirect(rw, r, shelfPath(shelf)+"?saved=moved", http.StatusSeeOther)
+	return nil
+}
+
+// entryOf finds the entry of an address; a new one for "new".
+func (w *Web) entryOf(r *http.Request) (access.Entry, error) {
+	shelf, ok := shelfOf(r)
+	if !ok {
+		return access.Entry{}, access.ErrNotFound
+	}
+	id := limited(r.PathValue("id"), 64)
+	if id == "new" {
+		return access.Entry{Shelf: shelf, Language: textsOf(r).Tag, Platform: protocol.Linux, Interpreter: protocol.Sh}, nil
+	}
+	e, err := w.settings.Entry(r.Context(), id)
+	if err == nil && e.Shelf != shelf {
+		err = access.ErrNotFound
+	}
+	return e, err
+}
+
+func (w *Web) editEntry(rw http.ResponseWriter, r *http.Request, _ access.Account) error {
+	e, err := w.entryOf(r)
+	if errors.Is(err, access.ErrNotFound) {
+		return w.notFound(rw, r)
+	}
+	if err != nil {
+		return err
+	}
+	return w.entryForm(rw, r, http.StatusOK, e, nil, false)
+}
+
+// entryForm shows an entry in its form; problems says what is wrong with a field.
+func (w *Web) entryForm(rw http.ResponseWriter, r *http.Request, status int, e access.Entry, problems map[string]string, stale bool) error {
+	kind := string(e.Shelf)
+	p := w.newPage(r, "library.new."+kind)
+	data := &entryPage{Shelf: e.Shelf, ID: e.ID, Version: strconv.Itoa(e.Version), Stale: stale}
+	if e.ID == "" {
+		data.ID = "new"
+	} else {
+		p.Title = p.T("library.edit", "name", isolate(plain(e.Name)))
+		versions, err := w.settings.EntryVersions(r.Context(), e.ID)
+		if err != nil {
+			return err
+		}
+		for _, v := range versions {
+			author := v.Author
+			if author == "" {
+				author = p.T("settings.versions.program")
+			}
+			data.Versions = append(data.Versions, versionLine{ID: strconv.Itoa(v.Version), When: minute(p, v.Made), Author: author, Why: "SHA-256 " + v.SHA256, InForce: v.Version == versions[0].Version})
+		}
+	}
+	switch {
+	case stale:
+		p.Error = p.T("library.stale")
+	case len(problems) > 0:
+		p.Error = p.T("setup.error.some")
+	}
+	word := p.T("page.error")
+	data.Name = input{Name: "name", Label: p.T("library.name"), Hint: p.T("library.name.hint"), Type: "text", Value: e.Name, Max: protocol.MaxPassageName, Required: true, Error: problems["name"], ErrorWord: word}
+	data.Text = area{Label: p.T("library.text." + kind), Hint: p.T("library.text." + kind + ".hint"), Value: e.Text, Rows: 10, Error: problems["text"], ErrorWord: word}
+	language := picker{Name: "language", Label: p.T("library.language"), Error: problems["language"], ErrorWord: word}
+	if e.Shelf == access.Scripts {
+		data.About = &input{Name: "description", Label: p.T("library.description"), Type: "text", Value: e.Description, Max: protocol.MaxDescription, Error: problems["description"], ErrorWord: word}
+		data.ReadOnly = &choice{Name: "read_only", Label: p.T("library.read_only"), On: e.ReadOnly}
+		data.Text.Max, data.Text.Rows, data.Text.Code = protocol.MaxScript, 16, true
+		language.Options = append(language.Options, option{"", p.T("library.every_language"), e.Language == ""})
+	} else if data.Text.Max = protocol.MaxNote; e.Shelf == access.Answers {
+		data.Text.Max = protocol.MaxChat
+	}
+	for _, tag := range w.texts.Tags() {
+		language.Options = append(language.Options, option{tag, w.texts.Match(tag).T("page.language"), e.Language == tag})
+	}
+	team := picker{Name: "team", Label: p.T("library.team"), Options: []option{{"", p.T("library.every_team"), e.Team == ""}}}
+	teams, err := w.settings.Retention(r.Context())
+	if err != nil {
+		return err
+	}
+	for _, t := range teams.Teams {
+		team.Options = append(team.Options, option{t.Team, t.Team, e.Team == t.Team})
+	}
+	data.Fields = []picker{language, team}
+	if e.Shelf == access.Scripts {
+		platform := picker{Name: "platform", Label: p.T("library.platform")}
+		for _, o := range protocol.Platforms() {
+			platform.Options = append(platform.Options, option{string(o), p.T("library.platform." + string(o)), e.Platform == o})
+		}
+		interpreter := picker{Name: "interpreter", Label: p.T("library.interpreter"), Error: problems["interpreter"], ErrorWord: word}
+		for _, o := range protocol.Interpreters() {
+			interpreter.Options = append(interpreter.Options, option{string(o), string(o), e.Interpreter == o})
+		}
+		data.Fields = append(data.Fields, platform, interpreter)
+	}
+	p.Data = data
+	return w.show(rw, status, "settings-entry", p)
+}
+
+func (w *Web) changeEntry(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+	values, err := form(r)
+	if err != nil {
+		return err
+	}
+	e, err := w.entryOf(r)
+	if errors.Is(err, access.ErrNotFound) {
+		return w.notFound(rw, r)
+	}
+	if err != nil {
+		return err
+	}
+	now := e.Version
+	e = entryFrom(e, values)
+	if e.Language != "" && !slices.Contains(w.texts.Tags(), e.Language) {
+		return errForm // no page offers it
+	}
+	saved, err := w.settings.SaveEntry(r.Context(), by, e)
+	var invalid *access.Invalid
+	switch {
+	case errors.As(err, &invalid):
+		p := w.newPage(r, "settings.title")
+		problem := "library.error." + invalid.Field
+		if invalid.Field == "text" {
+			problem += "." + string(e.Shelf)
+		}
+		if !p.Has(problem) {
+			return errForm
+		}
+		return w.entryForm(rw, r, http.StatusUnprocessableEntity, e, map[string]string{invalid.Field: p.T(problem)}, false)
+	case errors.Is(err, access.ErrStale):
+		e.Version = now // what holds now is replaced only by who has seen that
+		return w.entryForm(rw, r, http.StatusConflict, e, nil, true)
+	case err != nil:
+		return err
+	}
+	to := "entry"
+	if saved.Version == now {
+		to = "none"
+	}
+	http.Redirect(rw, r, shelfPath(e.Shelf)+"?saved="+to, http.StatusSeeOther)
+	return nil
+}
+
+// entryFrom takes into e what a form says.
+func entryFrom(e access.Entry, values url.Values) access.Entry {
+	e.Version, _ = strconv.Atoi(values.Get("version")) // what is no number is no version
+	e.Name, e.Description, e.Language, e.Team, e.Text = values.Get("name"), values.Get("description"), values.Get("language"), values.Get("team"), values.Get("text")
+	e.Platform, e.Interpreter, e.ReadOnly = protocol.Platform(values.Get("platform")), protocol.Interpreter(values.Get("interpreter")), values.Get("read_only") != ""
+	return e
+}
+
+func (w *Web) askDeleteEntry(rw http.ResponseWriter, r *http.Request, _ access.Account) error {
+	e, err := w.entryOf(r)
+	if errors.Is(err, access.ErrNotFound) || err == nil && e.ID == "" {
+		return w.notFound(rw, r)
+	}
+	if err != nil {
+		return err
+	}
+	p := w.newPage(r, "library.delete.title")
+	p.Data = &entryPage{Shelf: e.Shelf, ID: e.ID, Version: strconv.Itoa(e.Version), Line: w.shelfLine(p, e)}
+	return w.show(rw, http.StatusOK, "settings-entry-delete", p)
+}
+
+func (w *Web) deleteEntry(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+	values, err := form(r)
+	if err != nil {
+		return err
+	}
+	shelf, ok := shelfOf(r)
+	if !ok {
+		return w.notFound(rw, r)
+	}
+	version, _ := strconv.Atoi(values.Get("version"))
+	err = w.settings.DeleteEntry(r.Context(), by, limited(r.PathValue("id"), 64), version)
+	switch {
+	case errors.Is(err, access.ErrNotFound): // somebody else was quicker
+	case errors.Is(err, access.ErrStale):
+		return w.askDeleteEntry(rw, r, by) // with what holds now
+	case err != nil:
+		return err
+	}
+	http.Redirect(rw, r, shelfPath(shelf)+"?saved=deleted", http.StatusSeeOther)
+	return nil
+}
+
+// showLibrary gives a technician's console what the office wrote for it.
+func (w *Web) showLibrary(rw http.ResponseWriter, r *http.Request) error {
+	account, ok := access.Current(r)
+	if !ok || !access.Can(account, access.IssueKey, access.Scope{Owner: account.ID, Team: account.Team, Territory: account.Territory}) {
+		http.Error(rw, "for technicians", http.StatusForbidden)
+		return nil
+	}
+	library, err := w.settings.Library(r.Context(), account.Team)
+	if err != nil {
+		return err
+	}
+	rw.Header().Set("Content-Type", "application/json")
+	return json.NewEncoder(rw).Encode(library)
+}
+
+// StartingTemplates are the templates of summaries that come with the program, one in
+// each language.
+func StartingTemplates(texts *lang.Catalog) (list []access.Entry) {
+	for _, tag := range texts.Tags() {
+		t := texts.Match(tag)
+		list = append(list, access.Entry{Shelf: access.Templates, Language: tag, Name: t.T("library.template.start.name"), Text: t.T("library.template.start.text") + "\n"})
+	}
+	return list
+}
