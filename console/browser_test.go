@@ -229,6 +229,8 @@ func (b *browser) click(selector string) {
 	before := ""
 	comes(b, selector+" stands still", fmt.Sprintf(`(() => {
 		const e = document.querySelector(%q);
+		const menu = e?.closest('[data-menu="closed"]');
+		if (menu) document.querySelector('[aria-controls="' + menu.id + '"]').click();
 		if (!e?.checkVisibility()) return "";
 		e.scrollIntoViewIfNeeded();
 		const r = e.getBoundingClientRect();

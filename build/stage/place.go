@@ -20,6 +20,11 @@ func place(selector string) string {
 	const not = (why) => ({at: [], why});
 	const e = document.querySelector(%q);
 	if (e === null) return not("it is not there");
+	const menu = e.closest('[data-menu="closed"]');
+	if (menu !== null) {
+		document.querySelector('[aria-controls="' + menu.id + '"]').click();
+		return not("its menu is opening");
+	}
 	if (e.disabled || e.getAttribute("aria-disabled") === "true") return not("it is disabled");
 	if (navigator.userAgent.includes("Chrome") && performance.getEntriesByName("first-contentful-paint").length === 0) return not("nothing is painted yet");
 	if (document.readyState !== "complete") {

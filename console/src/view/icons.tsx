@@ -37,6 +37,7 @@ const paths = {
   folder: "M2.500 5h5l2 2h8v9h-15z",
   checks: "M3 5l1.500 1.500L7 4M3 12l1.500 1.500L7 11M10 6h7M10 13h7",
   prompt: "M3 4h14v12H3zM6 8l2.500 2L6 12M10 12.500h4",
+  tools: "M3 6h14M3 10h14M3 14h14M7 4.500v3M13 8.500v3M9 12.500v3",
   window: "M3 4h14v12H3zM3 8h14",
   chip: "M6 6h8v8H6zM8 3v3M12 3v3M8 14v3M12 14v3M3 8h3M3 12h3M14 8h3M14 12h3",
 } as const;

@@ -14,6 +14,7 @@ import { Ended } from "./ended";
 import { FilesButton, FilesPanel } from "./files";
 import { Icon } from "./icons";
 import { KeyCard } from "./keycard";
+import { Menu } from "./menu";
 import { Screen } from "./screen";
 import { ShellButton, ShellPanel } from "./shell";
 import { Shared } from "./sharing";
@@ -46,13 +47,14 @@ export function SessionPanel({ session }: { session: SessionView }) {
           </span>
         </div>
         <div class="session-tools">
+          {live && <ControlButton session={session} />}
           {live && (
-            <>
-              <ControlButton session={session} />
+            <Menu id="tools" class="tools" label={t("tools.label")} title={t("tools.button")} button={<ToolsWord />}>
               <ShellButton session={session} kind="scripts" />
               <ShellButton session={session} kind="shell" />
               <FilesButton session={session} kind="send_files" />
               <FilesButton session={session} kind="fetch_files" />
+              <h2>{t("tools.view")}</h2>
               {crispable(session) && (
                 <button
                   type="button"
@@ -93,7 +95,7 @@ export function SessionPanel({ session }: { session: SessionView }) {
                 <Icon name="full" />
                 <span class="tool-word">{t("view.full")}</span>
               </button>
-            </>
+            </Menu>
           )}
           <SystemButton session={session} />
           {session.mine && (
@@ -133,7 +135,7 @@ export function SessionPanel({ session }: { session: SessionView }) {
               onClick={() => desk.end(session.id)}
             >
               <Icon name="cross" />
-              {t("end_session")}
+              <span class="end-word">{t("end_session")}</span>
             </button>
           )}
         </div>
@@ -153,6 +155,16 @@ export function SessionPanel({ session }: { session: SessionView }) {
         <Drawer session={session} />
       </div>
     </section>
+  );
+}
+
+/** ToolsWord names the menu of what is asked of the customer and seldom used. */
+function ToolsWord() {
+  return (
+    <>
+      <Icon name="tools" />
+      <span class="tool-word">{t("tools.button")}</span>
+    </>
   );
 }
 

@@ -25,7 +25,7 @@ export function Shared({ session }: { session: SessionView }) {
   return (
     <span class="shared" data-testid="shared" data-sharing={sharing.state} title={sharing.width > 0 ? `${number(sharing.width)} × ${number(sharing.height)}` : undefined}>
       <Icon name={icon} />
-      {why === null ? named : t(`shared.${why}`)}
+      <span>{why === null ? named : t(`shared.${why}`)}</span>
     </span>
   );
 }

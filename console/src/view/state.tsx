@@ -2,8 +2,9 @@
 
 import type { SessionView } from "../sessionview";
 import { type Consent, type Permission, permissions, type PermissionSet, type State } from "../protocol";
-import { t } from "../text";
+import { number, t } from "../text";
 import { Icon, type IconName } from "./icons";
+import { Menu } from "./menu";
 
 const stateIcons: Record<State, IconName> = {
   Issued: "key",
@@ -32,29 +33,35 @@ type Answer = Consent["state"] | "none";
 const consentIcons: Record<Answer, IconName> = { none: "later", asked: "ask", given: "check", refused: "no", withdrawn: "no" };
 
 /**
- * Consents lists what the technician's profile allows, and what the customer said to
- * each. What was not asked for yet comes last, named together.
+ * Consents is a badge that says what the customer allows at present, and opens the list of all that the technician's
+ * profile holds with the answer to each; what was not asked for yet comes last.
  */
 export function Consents({ session, allowed }: { session: SessionView; allowed: PermissionSet }) {
   const answers = permissions
     .filter((p) => p !== "chat" && allowed?.[p] === true) // which nobody is asked for
     .map((p) => ({ p, answer: answerOf(session, p) }));
-  const none = answers.filter((a) => a.answer === "none");
+  const given = answers.filter((a) => a.answer === "given").map(({ p }) => t(`permission.${p}`));
+  const asked = answers.some((a) => a.answer === "asked");
+  const badge = (
+    <>
+      <Icon name={consentIcons[asked ? "asked" : given.length > 0 ? "given" : "none"]} />
+      <span>{t("consents.allowed", { n: number(given.length) })}</span>
+      {given.length > 0 && <span class="rights-names">{given.join(", ")}</span>}
+    </>
+  );
   return (
-    <ul class="consents" data-testid="consents" aria-label={t("consents.label")}>
-      {[...answers.filter((a) => a.answer !== "none"), ...none].map(({ p, answer }) => (
-        <li key={p} class="consent" data-permission={p} data-state={answer}>
-          {(answer !== "none" || p === none[0]?.p) && <Icon name={consentIcons[answer]} />}
-          <span>
-            {answer === "none" && p === none[0]?.p && <span aria-hidden="true">{t("consents.none")} </span>}
-            {t(`permission.${p}`)}
-            <span class={answer === "none" ? "visually-hidden" : undefined}>
-              : <strong>{t(`consent.${answer}`)}</strong>
+    <Menu id="rights" class="rights" label={t("consents.label")} button={badge}>
+      <ul class="consents" data-testid="consents" aria-label={t("consents.label")} tabIndex={0}>
+        {[...answers.filter((a) => a.answer !== "none"), ...answers.filter((a) => a.answer === "none")].map(({ p, answer }) => (
+          <li key={p} class="consent" data-permission={p} data-state={answer}>
+            <Icon name={consentIcons[answer]} />
+            <span>
+              {t(`permission.${p}`)}: <strong>{t(`consent.${answer}`)}</strong>
             </span>
-          </span>
-        </li>
-      ))}
-    </ul>
+          </li>
+        ))}
+      </ul>
+    </Menu>
   );
 }
 
