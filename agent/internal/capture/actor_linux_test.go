@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 
 	"github.com/jezek/xgb"
@@ -62,9 +63,14 @@ func startActor(t testing.TB, display string) *actor {
 
 // quit ends the program and with it its windows.
 func (a *actor) quit() {
+	a.goOn()
 	a.in.Close()
 	_ = a.cmd.Wait()
 }
+
+// stop has it hang, and goOn go on.
+func (a *actor) stop() { _ = a.cmd.Process.Signal(syscall.SIGSTOP) }
+func (a *actor) goOn() { _ = a.cmd.Process.Signal(syscall.SIGCONT) }
 
 // do has the actor do something and returns what it answers.
 func (a *actor) do(format string, args ...any) string {
@@ -136,6 +142,9 @@ type troupe struct {
 	mu      sync.Mutex
 	colours map[xproto.Window]uint32
 	others  []*troupe
+	due     map[xproto.Window]image.Rectangle // what is to be painted
+	exposed chan struct{}                     // of capacity 1: something is
+	rest    func()                            // ends a race
 }
 
 func newTroupe() (*troupe, error) {
@@ -146,7 +155,7 @@ func newTroupe() (*troupe, error) {
 	if err := shape.Init(c); err != nil {
 		return nil, err
 	}
-	p := &troupe{conn: c, root: xproto.Setup(c).DefaultScreen(c).Root, colours: map[xproto.Window]uint32{}}
+	p := &troupe{conn: c, root: xproto.Setup(c).DefaultScreen(c).Root, colours: map[xproto.Window]uint32{}, due: map[xproto.Window]image.Rectangle{}, exposed: make(chan struct{}, 1)}
 	if p.gc, err = xproto.NewGcontextId(c); err != nil {
 		return nil, err
 	}
@@ -160,7 +169,25 @@ func newTroupe() (*troupe, error) {
 				return
 			}
 			if e, ok := e.(xproto.ExposeEvent); ok {
-				p.paint(e.Window, image.Rect(int(e.X), int(e.Y), int(e.X)+int(e.Width), int(e.Y)+int(e.Height)))
+				r := image.Rect(int(e.X), int(e.Y), int(e.X)+int(e.Width), int(e.Y)+int(e.Height))
+				p.mu.Lock()
+				p.due[e.Window] = p.due[e.Window].Union(r)
+				p.mu.Unlock()
+				select {
+				case p.exposed <- struct{}{}:
+				default:
+				}
+			}
+		}
+	}()
+	go func() { // apart, so that events never wait for requests: xgb would stop
+		for range p.exposed {
+			p.mu.Lock()
+			due := p.due
+			p.due = map[xproto.Window]image.Rectangle{}
+			p.mu.Unlock()
+			for w, r := range due {
+				p.paint(w, r)
 			}
 		}
 	}()
@@ -237,6 +264,31 @@ func (p *troupe) command(words []string) (string, error) {
 		xproto.ChangeProperty(c, xproto.PropModeReplace, w, xproto.AtomWmTransientFor, xproto.AtomWindow, 32, 1, b)
 	case "round": // a hole in the window, from the upper left corner
 		shape.Rectangles(c, shape.SoSubtract, shape.SkBounding, 0, w, 0, 0, []xproto.Rectangle{{Width: uint16(args[1]), Height: uint16(args[2])}})
+	case "race": // it moves, and now and then changes its size, as fast as it can, until "rest"
+		stop, over := make(chan struct{}), make(chan struct{})
+		p.rest = func() { close(stop); <-over }
+		go func() {
+			defer close(over)
+			for i := 0; ; i++ {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				xproto.ConfigureWindow(c, w, 15, []uint32{uint32(i * 7 % args[1]), uint32(i * 3 % args[2]), uint32(args[3] + i%9), uint32(args[4] + i%5)})
+				if i%3 == 0 {
+					owner.paint(w, image.Rect(0, 0, 4000, 4000))
+				}
+				if i%20 == 0 {
+					_, _ = xproto.GetInputFocus(c).Reply()
+				}
+			}
+		}()
+	case "rest":
+		p.rest()
+	case "class":
+		name := append([]byte("x\x00"+words[2]), 0)
+		xproto.ChangeProperty(c, xproto.PropModeReplace, w, xproto.AtomWmClass, xproto.AtomString, 8, uint32(len(name)), name)
 	case "fill":
 		owner.mu.Lock()
 		owner.colours[w] = uint32(args[1])

@@ -11,6 +11,9 @@
 // apart, see [Source.Pointer]. Nothing is written to disk, and the shared
 // memory segment disappears with the process, also after a kill.
 //
+// What [Covers] says is not in any frame either, wherever its windows go, and stays
+// covered where they were until something else was painted there.
+//
 // It does not promise a frame rate: the consumer decides when to Grab. Nor does it
 // know what a program shows inside its own windows, nor stop another program that
 // declares its window to be a dialog of the captured one.
@@ -72,6 +75,12 @@ type backend interface {
 // It chooses the quickest way that the display offers.
 // Errors: ErrDisplay, ErrUnsupported, ErrTarget.
 func Open(display string, what Target) (*Source, error) {
+	return OpenCovered(display, what, nil)
+}
+
+// OpenCovered is Open with what is not to be seen. Programs are covered where the
+// display, or a monitor, is captured; fields everywhere.
+func OpenCovered(display string, what Target, covers *Covers) (*Source, error) {
 	if err := what.check(); err != nil {
 		return nil, err
 	}
@@ -80,7 +89,7 @@ func Open(display string, what Target) (*Source, error) {
 		pointer: make(chan Pointer, 1),
 		state:   make(chan State, 1),
 	}
-	b, err := open(display, what, s)
+	b, err := open(display, what, s, covers)
 	if err != nil {
 		return nil, err
 	}

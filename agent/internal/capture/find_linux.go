@@ -18,7 +18,8 @@ type foundWindow struct {
 	id, top     xproto.Window // top is the child of the root window that it is in
 	at          image.Point   // of its inner corner on the root window
 	translucent bool
-	pid         uint32 // whose it is; a dialog of the program may be another's
+	pid         uint32            // whose it is; a dialog of the program may be another's
+	fields      []image.Rectangle // that are to be covered, from that corner
 }
 
 // finder tells the windows of one process from all others. Whose a window is it
@@ -32,6 +33,8 @@ type finder struct {
 	pid   uint32
 	gone  bool
 	atoms atoms
+
+	covers *Covers // what is to be covered; nil for nothing
 }
 
 type atoms struct {
@@ -142,14 +145,25 @@ func (f *finder) find() ([]foundWindow, State, error) {
 	if len(list) == 0 {
 		return nil, Hidden, nil
 	}
+	_, fields := f.covers.find(d.coverable, d.pids)
+	for _, field := range fields {
+		w, ok := field.of(d.coverable)
+		for i := range list {
+			if ok && list[i].id == xproto.Window(w.window) {
+				list[i].fields = append(list[i].fields, field.within(w.at.Size()))
+			}
+		}
+	}
 	return list, Seen, nil
 }
 
 // desktopLook is all windows of a display that are a program's own, with the
 // connections they come from.
 type desktopLook struct {
-	pids    map[uint32]uint32
-	windows []seenWindow // from the lowest to the topmost
+	pids       map[uint32]uint32
+	windows    []seenWindow // from the lowest to the topmost
+	coverable  []coverable  // those that can be covered: minimised ones too where something is seen of them
+	composited bool
 }
 
 // seenWindow is a window that can be seen: one that the window manager manages,
@@ -173,9 +187,8 @@ func (f *finder) look() (desktopLook, error) {
 	if d.pids, err = f.pids(); err != nil {
 		return d, err
 	}
-	composited := false
 	if owner, err := xproto.GetSelectionOwner(c, f.atoms.manager).Reply(); err == nil {
-		composited = owner.Owner != 0
+		d.composited = owner.Owner != 0
 	}
 	level := make([]branch, 0, len(tree.Children))
 	for _, w := range tree.Children {
@@ -190,11 +203,15 @@ func (f *finder) look() (desktopLook, error) {
 		total += len(level)
 		var next []branch
 		for _, b := range f.inspect(level, d.pids) {
+			if f.covers != nil && b.pid != 0 && !b.ground && (b.visible || depth > 0) && (b.managed || depth == 0) {
+				d.coverable = append(d.coverable, coverable{pid: b.pid, class: b.class, window: uint32(b.id), top: uint32(b.top),
+					at: image.Rectangle{b.at, b.at.Add(b.size)}, owner: d.pids[uint32(b.transient)&^f.mask], visible: b.visible})
+			}
 			if !b.visible || b.special && b.pid != f.self {
 				continue
 			}
 			if b.pid != 0 && (b.managed || depth == 0) {
-				b.translucent = b.depth == 32 && composited
+				b.translucent = b.depth == 32 && d.composited
 				d.windows = append(d.windows, b.seenWindow)
 			}
 			if !b.managed { // a frame of the window manager, or a menu
@@ -217,6 +234,9 @@ type inspected struct {
 	seenWindow
 	depth    byte
 	special  bool // desktop, panel or minimised: never shared with a program
+	ground   bool // desktop or panel
+	size     image.Point
+	class    string
 	visible  bool
 	children []xproto.Window
 }
@@ -230,6 +250,7 @@ func (f *finder) inspect(list []branch, pids map[uint32]uint32) []inspected {
 		place      xproto.TranslateCoordinatesCookie
 		tree       xproto.QueryTreeCookie
 		properties [4]xproto.GetPropertyCookie
+		class      xproto.GetPropertyCookie
 	}
 	all := make([]asked, len(list))
 	for i, b := range list {
@@ -240,6 +261,9 @@ func (f *finder) inspect(list []branch, pids map[uint32]uint32) []inspected {
 		a.tree = xproto.QueryTree(c, b.id)
 		for k, atom := range []xproto.Atom{f.atoms.wmState, f.atoms.transient, f.atoms.kind, f.atoms.state} {
 			a.properties[k] = xproto.GetProperty(c, false, b.id, atom, xproto.GetPropertyTypeAny, 0, 64)
+		}
+		if f.covers != nil {
+			a.class = xproto.GetProperty(c, false, b.id, f.atoms.class, xproto.GetPropertyTypeAny, 0, maxWord)
 		}
 	}
 	var out []inspected
@@ -257,6 +281,12 @@ func (f *finder) inspect(list []branch, pids map[uint32]uint32) []inspected {
 				}
 			}
 		}
+		class := ""
+		if f.covers != nil {
+			if r, err := a.class.Reply(); err == nil {
+				class = className(r.Value)
+			}
+		}
 		if err != nil || err2 != nil || err3 != nil || err4 != nil {
 			continue // it has just gone
 		}
@@ -270,8 +300,9 @@ func (f *finder) inspect(list []branch, pids map[uint32]uint32) []inspected {
 			w.transient = xproto.Window(words[1][0])
 		}
 		const iconic = 3 // ICCCM 4.1.3.1
-		w.special = w.managed && words[0][0] == iconic || slices.Contains(words[3], uint32(f.atoms.hidden)) ||
-			slices.Contains(words[2], uint32(f.atoms.desktop)) || slices.Contains(words[2], uint32(f.atoms.dock))
+		w.ground = slices.Contains(words[2], uint32(f.atoms.desktop)) || slices.Contains(words[2], uint32(f.atoms.dock))
+		w.special = w.managed && words[0][0] == iconic || slices.Contains(words[3], uint32(f.atoms.hidden)) || w.ground
+		w.size, w.class = image.Pt(int(geometry.Width), int(geometry.Height)), class
 		out = append(out, w)
 	}
 	return out

@@ -104,9 +104,9 @@ func (f *finder) describe(w seenWindow) Program {
 	if p.Title == "" {
 		p.Title = oneLine(property(xproto.AtomWmName, 4*maxWord*4))
 	}
-	// Two strings that end with a zero: instance and class, ICCCM 4.1.2.5.
-	instance, class, _ := bytes.Cut(property(f.atoms.class, 4*maxWord*4), []byte{0})
-	p.Name = oneLine(bytes.TrimRight(class, "\x00"))
+	raw := property(f.atoms.class, 4*maxWord)
+	instance, _, _ := bytes.Cut(raw, []byte{0})
+	p.Name = className(raw)
 	for _, other := range []string{oneLine(instance), p.Title, fmt.Sprintf("%d", w.pid)} {
 		if p.Name == "" {
 			p.Name = other
@@ -114,6 +114,13 @@ func (f *finder) describe(w seenWindow) Program {
 	}
 	p.Icon = parseIcon(property(f.atoms.icon, maxIcon))
 	return p
+}
+
+// className is the second of two strings that end with a zero: instance and class, ICCCM
+// 4.1.2.5.
+func className(raw []byte) string {
+	_, class, _ := bytes.Cut(raw, []byte{0})
+	return oneLine(bytes.TrimRight(class, "\x00"))
 }
 
 // oneLine makes text of a property fit to be shown: UTF-8, or Latin-1 as the

@@ -5,10 +5,12 @@ package capture
 import (
 	"context"
 	"fmt"
-	"image"
 )
 
-func open(_ string, what Target, s *Source) (backend, error) { return openPortable(what, s) }
+// open: the windows of a program cannot be told apart here, and so not be covered.
+func open(_ string, what Target, s *Source, covers *Covers) (backend, error) {
+	return openPortable(what, s, covers)
+}
 
 // look: nothing but monitors can be told apart here.
 func look(string) (Survey, error) {
@@ -24,10 +26,10 @@ func look(string) (Survey, error) {
 // portableOwn knows no windows of ours: the agent has none yet on other systems.
 type portableOwn struct{}
 
-func openPortableOwn() (*portableOwn, error)               { return &portableOwn{}, nil }
-func (*portableOwn) begin() error                          { return nil }
-func (*portableOwn) end() ([]image.Rectangle, bool, error) { return nil, true, nil }
-func (*portableOwn) close()                                {}
+func openPortableOwn(*Covers, *Source) (*portableOwn, error) { return &portableOwn{}, nil }
+func (*portableOwn) begin() error                            { return nil }
+func (*portableOwn) end() (places, bool, error)              { return places{}, true, nil }
+func (*portableOwn) close()                                  {}
 
 // WatchLock knows of no locks on other systems yet.
 func WatchLock(context.Context, string) (<-chan bool, error) { return nil, ErrUnsupported }

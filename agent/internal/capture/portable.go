@@ -7,6 +7,7 @@ import (
 	"image"
 	"image/color"
 	"image/draw"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -34,7 +35,7 @@ type portable struct {
 
 // openPortable works on the display that the process was started for
 // ($DISPLAY): the library knows no other.
-func openPortable(what Target, s *Source) (backend, error) {
+func openPortable(what Target, s *Source, covers *Covers) (backend, error) {
 	p := &portable{source: s, what: what, stop: make(chan struct{})}
 	if what.Application != 0 {
 		return nil, fmt.Errorf("%w: the windows of a program cannot be told apart", ErrUnsupported)
@@ -46,7 +47,7 @@ func openPortable(what Target, s *Source) (backend, error) {
 		return nil, fmt.Errorf("%w: no active monitor found", ErrUnsupported)
 	}
 	var err error
-	if p.own, err = openPortableOwn(); err != nil {
+	if p.own, err = openPortableOwn(covers, s); err != nil {
 		return nil, err
 	}
 	s.be(Seen)
@@ -145,7 +146,7 @@ func (p *portable) picture(bounds image.Rectangle) (*image.RGBA, error) {
 			return nil, err
 		}
 		if ok {
-			for _, r := range places {
+			for _, r := range slices.Concat(places.covered, places.ours) {
 				draw.Draw(img, r.Intersect(bounds).Sub(bounds.Min), ground, image.Point{}, draw.Src)
 			}
 			return img, nil

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"image"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -38,9 +39,12 @@ type program struct {
 	known   map[xproto.Window]*member  // the same by window
 	tops    map[xproto.Window]struct{} // the children of the root that they are in
 	stale   atomic.Bool                // windows came, went, moved or were restacked
+
+	covers *Covers // of which only fields count here
+	stop   func()
 }
 
-func openProgram(x *x11, s *Source, app Application) (*program, error) {
+func openProgram(x *x11, s *Source, app Application, covers *Covers) (*program, error) {
 	if err := x.extensions(); err != nil {
 		return nil, unsupported(err)
 	}
@@ -54,7 +58,8 @@ func openProgram(x *x11, s *Source, app Application) (*program, error) {
 	if err != nil {
 		return nil, unsupported(err)
 	}
-	v := &program{x: x, source: s, finder: finder, known: map[xproto.Window]*member{}}
+	finder.covers = covers
+	v := &program{x: x, source: s, finder: finder, known: map[xproto.Window]*member{}, covers: covers}
 	if err := v.watch(); err != nil {
 		return nil, err
 	}
@@ -62,6 +67,7 @@ func openProgram(x *x11, s *Source, app Application) (*program, error) {
 		return nil, err
 	}
 	v.stale.Store(true)
+	v.stop = covers.hear(s, v.moved)
 	return v, nil
 }
 
@@ -188,6 +194,10 @@ func (v *program) take(found []foundWindow) {
 			m.at, m.translucent = w.at, w.translucent
 			v.dirty = append(v.dirty, m.covers())
 		}
+		if !slices.Equal(m.fields, w.fields) {
+			m.fields = w.fields
+			v.dirty = append(v.dirty, m.covers())
+		}
 		v.members = append(v.members, m)
 		v.tops[w.top] = struct{}{}
 	}
@@ -289,6 +299,9 @@ func (v *program) compose(parts []image.Rectangle) {
 		for _, m := range v.members {
 			if m.shown && !m.broken.Load() {
 				m.paint(v.canvas, 4*size.X, part)
+				for _, field := range m.fields {
+					hatch(v.canvas, 4*size.X, field.Add(m.at).Intersect(m.covers()).Intersect(part), image.Point{})
+				}
 			}
 		}
 	}
@@ -311,6 +324,7 @@ func (v *program) place(at image.Point, over xproto.Window) (image.Point, bool) 
 }
 
 func (v *program) close() {
+	v.stop()
 	for _, m := range v.members {
 		m.segment.free(nil)
 	}
@@ -319,9 +333,10 @@ func (v *program) close() {
 // member is one window of the program.
 type member struct {
 	win         xproto.Window
-	at          image.Point // of its inner corner on the root window
-	translucent bool        // its fourth byte says how much of what is below shows
-	pid         uint32      // whose it is
+	at          image.Point       // of its inner corner on the root window
+	translucent bool              // its fourth byte says how much of what is below shows
+	pid         uint32            // whose it is
+	fields      []image.Rectangle // that are covered, from its inner corner
 
 	pixmap  xproto.Pixmap
 	damage  damage.Damage
@@ -554,18 +569,22 @@ func (x *x11) repaint(w xproto.Window, size image.Point) error {
 	if !borders {
 		return nil
 	}
-	return x.uncover(w, size)
+	return x.uncover(w, image.Rectangle{Max: size})
 }
 
-// uncover lays a window over all that is in another one and takes it away again. It has
-// no background, so that nothing is seen of it, and lets the pointer through.
-func (x *x11) uncover(w xproto.Window, size image.Point) error {
+// uncover lays a window over a part of another one and takes it away again, so that all
+// that is there is painted anew. It has no background, so that nothing is seen of it, and
+// lets the pointer through.
+func (x *x11) uncover(w xproto.Window, r image.Rectangle) error {
+	if r.Empty() {
+		return nil
+	}
 	id, err := xproto.NewWindowId(x.conn)
 	if err != nil {
 		return err
 	}
 	const none, override = 0, 1
-	xproto.CreateWindow(x.conn, 0, id, w, 0, 0, uint16(size.X), uint16(size.Y), 0, xproto.WindowClassInputOutput, 0,
+	xproto.CreateWindow(x.conn, 0, id, w, int16(r.Min.X), int16(r.Min.Y), uint16(r.Dx()), uint16(r.Dy()), 0, xproto.WindowClassInputOutput, 0,
 		xproto.CwBackPixmap|xproto.CwOverrideRedirect, []uint32{none, override})
 	const rectangles, set, input = 1, 0, 2 // X Nonrectangular Window Shape Extension 1.1
 	x.send("SHAPE", rectangles, append(binary.LittleEndian.AppendUint32([]byte{set, input, 0, 0}, uint32(id)), 0, 0, 0, 0))

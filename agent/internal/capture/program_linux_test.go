@@ -38,7 +38,12 @@ type watch struct {
 
 func watchProgram(t testing.TB, display string, what capture.Target) *watch {
 	t.Helper()
-	s, err := capture.Open(display, what)
+	return watchCovered(t, display, what, nil)
+}
+
+func watchCovered(t testing.TB, display string, what capture.Target, covers *capture.Covers) *watch {
+	t.Helper()
+	s, err := capture.OpenCovered(display, what, covers)
 	if err != nil {
 		t.Fatal(err)
 	}

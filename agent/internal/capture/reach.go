@@ -3,16 +3,16 @@ package capture
 import "image"
 
 // Reach tells what input that somebody else sends may touch: what lies in a target,
-// and never a window of this process. It is a connection to the display of its own;
+// and never a window of this process, nor one that the person covers. It is a connection to the display of its own;
 // one goroutine may use it.
 type Reach struct{ reach }
 
 // OpenReach connects. Errors: ErrDisplay, ErrUnsupported, ErrTarget.
-func OpenReach(display string, what Target) (*Reach, error) {
+func OpenReach(display string, what Target, covers *Covers) (*Reach, error) {
 	if err := what.check(); err != nil {
 		return nil, err
 	}
-	r, err := openReach(display, what)
+	r, err := openReach(display, what, covers)
 	if err != nil {
 		return nil, err
 	}

@@ -15,16 +15,17 @@ type reach struct {
 	x      *x11
 	finder *finder
 	what   Target
+	covers *Covers
 	bounds image.Rectangle // of the target's picture, as last looked up
 }
 
-func openReach(display string, what Target) (*reach, error) {
+func openReach(display string, what Target, covers *Covers) (*reach, error) {
 	x, err := connect(display, func() {})
 	if err != nil {
 		return nil, err
 	}
 	defer x.limit()()
-	r := &reach{x: x, what: what, bounds: image.Rectangle{Max: x.size}}
+	r := &reach{x: x, what: what, covers: covers, bounds: image.Rectangle{Max: x.size}}
 	if r.finder, err = newFinder(x); err == nil && what.Application != 0 {
 		err = r.finder.choose(what.Application)
 	}
@@ -91,7 +92,7 @@ func (r *reach) at(p image.Point) (bool, error) {
 			break
 		}
 		in, pid = t.Child, owner(t.Child)
-		if pid == r.finder.self {
+		if pid == r.finder.self || r.covers.hides(pid) {
 			return false, nil
 		}
 	}
@@ -119,5 +120,5 @@ func (r *reach) keyboard() (bool, error) {
 		return false, fmt.Errorf("%w: %w", ErrDisplay, err)
 	}
 	pid := owner(f.Focus)
-	return pid != r.finder.self && (r.what.Application == 0 || pid == r.finder.pid), nil
+	return pid != r.finder.self && !r.covers.hides(pid) && (r.what.Application == 0 || pid == r.finder.pid), nil
 }

@@ -13,7 +13,7 @@ import (
 
 func openReach(t testing.TB, display string, what capture.Target) *capture.Reach {
 	t.Helper()
-	r, err := capture.OpenReach(display, what)
+	r, err := capture.OpenReach(display, what, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -72,7 +72,7 @@ func TestReach(t *testing.T) {
 	keyboard(xproto.InputFocusPointerRoot, false, false)
 
 	program.quit()
-	if _, err := capture.OpenReach(display, program.app()); err == nil {
+	if _, err := capture.OpenReach(display, program.app(), nil); err == nil {
 		t.Error("a program that is gone can be reached")
 	}
 }

@@ -33,16 +33,17 @@ type screen struct {
 	resized atomic.Bool // the desktop or its monitors may have changed
 
 	own    *own
+	covers *Covers
 	masked []image.Rectangle // of the root window, in the segment now
 }
 
-func openScreen(x *x11, s *Source, monitor string) (*screen, error) {
-	v := &screen{x: x, source: s, monitor: monitor}
+func openScreen(x *x11, s *Source, monitor string, covers *Covers) (*screen, error) {
+	v := &screen{x: x, source: s, monitor: monitor, covers: covers}
 	if err := v.watch(); err != nil {
 		return nil, err
 	}
 	var err error
-	if v.own, err = openOwn(x); err != nil {
+	if v.own, err = openOwn(x, covers, s); err != nil {
 		return nil, err
 	}
 	area, ok, err := v.find()
@@ -176,7 +177,7 @@ func (v *screen) read() (Frame, error) {
 			return f, err
 		}
 	}
-	// Our own windows come and go so quickly that nobody knows where they were.
+	// Windows come and go so quickly that nobody knows where ours and the covered were.
 	f.Damage = []image.Rectangle{{Max: size}}
 	fill(f.Pix, f.Stride, f.Damage[0], Ground)
 	v.fresh = true
@@ -184,7 +185,7 @@ func (v *screen) read() (Frame, error) {
 	return f, nil
 }
 
-// fetch reads what is damaged, and masks our own windows. False: it must be done
+// fetch reads what is damaged, and masks our own windows and what is covered. False: it must be done
 // again.
 func (v *screen) fetch(f *Frame, area image.Rectangle) (bool, error) {
 	if err := v.own.begin(); err != nil {
@@ -198,9 +199,15 @@ func (v *screen) fetch(f *Frame, area image.Rectangle) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	// What only our own windows painted is no change of the picture.
-	before, _ := v.own.end()
-	rects := without(rectangles(region.Rectangles, image.Point{}), before)
+	damaged := rectangles(region.Rectangles, image.Point{})
+	v.own.painted(damaged)
+	if err := v.own.nudge(); err != nil {
+		return false, err
+	}
+	// What only our own windows painted, or covered ones, is no change of the picture.
+	there, _ := v.own.end()
+	before := slices.Concat(there.ours, there.covered)
+	rects := without(damaged, before)
 	for _, r := range v.masked { // what was masked is damaged where it is no longer
 		if !slices.Contains(before, r) {
 			rects = append(rects, r)
@@ -239,20 +246,31 @@ func (v *screen) fetch(f *Frame, area image.Rectangle) (bool, error) {
 	return true, nil
 }
 
-// mask paints over our own windows. Where they are now and were not before, the
-// picture has changed as well.
-func (v *screen) mask(f *Frame, area image.Rectangle, places []image.Rectangle) {
+// mask paints over what is covered, and over our own windows. Where they are now and were
+// not before, the picture has changed as well.
+func (v *screen) mask(f *Frame, area image.Rectangle, p places) {
+	all := slices.Concat(p.covered, p.ours)
 	var changed []image.Rectangle
-	for _, p := range places {
-		r := p.Intersect(area).Sub(area.Min)
-		fill(f.Pix, f.Stride, r, Ground)
-		if !slices.Contains(v.masked, p) {
-			changed = append(changed, r)
+	for _, r := range all {
+		if !slices.Contains(v.masked, r) {
+			changed = append(changed, r.Intersect(area).Sub(area.Min))
 		}
 	}
-	v.masked = append(v.masked[:0], places...)
+	v.masked = append(v.masked[:0], all...)
 	if len(changed) > 0 {
 		f.Damage = bands(append(changed, f.Damage...), f.Size)
+	}
+	for _, band := range f.Damage { // whole rows were read; elsewhere the segment has the paint of before
+		band.Min.X, band.Max.X = 0, f.Size.X
+		for _, r := range p.covered {
+			hatch(f.Pix, f.Stride, r.Sub(area.Min).Intersect(band), area.Min)
+		}
+		for _, w := range p.windows {
+			v.covers.stamp(f.Pix, f.Stride, w.Sub(area.Min), band)
+		}
+	}
+	for _, r := range p.ours {
+		fill(f.Pix, f.Stride, r.Intersect(area).Sub(area.Min), Ground)
 	}
 }
 
@@ -273,7 +291,10 @@ func (v *screen) place(at image.Point, _ xproto.Window) (image.Point, bool) {
 	return at.Sub(area.Min), at.In(area)
 }
 
-func (v *screen) close() { v.segment.free(nil) }
+func (v *screen) close() {
+	v.own.close()
+	v.segment.free(nil)
+}
 
 // rectangles are those of a region, moved by a vector.
 func rectangles(list []xproto.Rectangle, by image.Point) []image.Rectangle {

@@ -56,13 +56,13 @@ type view interface {
 	close()
 }
 
-func open(display string, what Target, s *Source) (backend, error) {
-	x, err := openX11(display, what, s)
+func open(display string, what Target, s *Source, covers *Covers) (backend, error) {
+	x, err := openX11(display, what, s, covers)
 	if errors.Is(err, errMissing) {
 		if display != "" && display != os.Getenv("DISPLAY") {
 			return nil, fmt.Errorf("%w: %w, and it is not the one in DISPLAY", ErrUnsupported, err)
 		}
-		return openPortable(what, s)
+		return openPortable(what, s, covers)
 	}
 	if err != nil {
 		return nil, err
@@ -70,7 +70,7 @@ func open(display string, what Target, s *Source) (backend, error) {
 	return x, nil
 }
 
-func openX11(display string, what Target, s *Source) (_ *x11, err error) {
+func openX11(display string, what Target, s *Source, covers *Covers) (_ *x11, err error) {
 	x, err := connect(display, s.signal)
 	if err != nil {
 		return nil, err
@@ -82,13 +82,13 @@ func openX11(display string, what Target, s *Source) (_ *x11, err error) {
 		}
 	}()
 	if what.Application != 0 {
-		p, err := openProgram(x, s, what.Application)
+		p, err := openProgram(x, s, what.Application, covers)
 		if err != nil {
 			return nil, err
 		}
 		x.view = p
 	} else {
-		v, err := openScreen(x, s, what.Monitor)
+		v, err := openScreen(x, s, what.Monitor, covers)
 		if err != nil {
 			return nil, err
 		}
