@@ -67,7 +67,7 @@ func (s *Session) openShell(p protocol.Permission, epoch uint32) (*shellTool, er
 		return nil, errors.New("run: shell and scripts at once")
 	}
 	terminal, err := shell.Open(shell.Config{Epoch: epoch, Only: p == protocol.Scripts, Send: t.line.send, Log: s.Log,
-		Held: func() bool { return t.hidden.Load() || t.lost.Load() }})
+		Held: func() bool { return t.hidden.Load() || t.lost.Load() }, Quiet: t.paused.Load})
 	if err != nil {
 		return nil, err
 	}

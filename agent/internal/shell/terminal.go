@@ -16,6 +16,8 @@ const (
 	maxQueued = 256 << 10
 	// echoInterval is how often it is looked whether the terminal shows what is typed.
 	echoInterval = 50 * time.Millisecond
+	// quietInterval is how often it is looked whether something may be told again.
+	quietInterval = 30 * time.Millisecond
 )
 
 // Config is what Open needs. The functions may be called from any goroutine and must
@@ -25,6 +27,7 @@ type Config struct {
 	Only  bool                    // scripts of the list alone, and nothing is typed
 	Send  func(protocol.Terminal) // to the broker; lost while there is no connection: see Again
 	Held  func() bool             // nothing may be typed now
+	Quiet func() bool             // nothing may be told now: the customer hides everything
 	Log   *slog.Logger
 }
 
@@ -37,6 +40,7 @@ type Terminal struct {
 	mu     sync.Mutex
 	moved  sync.Cond // output was acknowledged, or it is closed
 	closed bool
+	later  bool   // something waits to be told, see quiet
 	last   uint32 // the newest shell's number
 	run    *run   // the newest shell, nil before the first
 }
@@ -57,7 +61,7 @@ type run struct {
 
 // Open lets shells be started under one consent.
 func Open(config Config) (*Terminal, error) {
-	if config.Epoch == 0 || config.Send == nil || config.Held == nil || config.Log == nil {
+	if config.Epoch == 0 || config.Send == nil || config.Held == nil || config.Quiet == nil || config.Log == nil {
 		return nil, errors.New("shell: the configuration is not complete")
 	}
 	t := &Terminal{config: config}
@@ -97,9 +101,46 @@ func (t *Terminal) Take(m protocol.Terminal) {
 func (t *Terminal) Again() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if r := t.run; r != nil && !t.closed {
+	if r := t.run; r != nil && !t.closed && !t.quiet() {
 		t.tell(r)
 	}
+}
+
+// quiet tells whether nothing may be told now; under the lock. Then everything is told once
+// that is over.
+func (t *Terminal) quiet() bool {
+	if !t.later && t.config.Quiet() {
+		t.later = true
+		t.pumps.Go(func() {
+			if !t.shown() {
+				return
+			}
+			t.mu.Lock()
+			defer t.mu.Unlock()
+			t.later = false
+			if r := t.run; r != nil && !t.closed {
+				if r.shell != nil {
+					t.echo(r, r.shell.Hidden())
+				}
+				t.tell(r)
+			}
+		})
+	}
+	return t.later
+}
+
+// shown waits while nothing may be told. It returns false when nobody listens any more.
+func (t *Terminal) shown() bool {
+	for t.config.Quiet() {
+		time.Sleep(quietInterval)
+		t.mu.Lock()
+		closed := t.closed
+		t.mu.Unlock()
+		if closed {
+			return false
+		}
+	}
+	return true
 }
 
 // Close ends what runs, at once; nothing is told any more. It reports whether
@@ -119,7 +160,9 @@ func (t *Terminal) Close() bool {
 // start begins the next shell, when the last one is over.
 func (t *Terminal) start(m protocol.Terminal) {
 	if r := t.run; r != nil && m.Run == r.number {
-		t.tell(r) // the broker did not hear it
+		if !t.quiet() {
+			t.tell(r) // the broker did not hear it
+		}
 		return
 	}
 	script, ok := protocol.ScriptOf(m.Script)
@@ -234,7 +277,7 @@ func (t *Terminal) read(r *run) {
 	if left := r.shell.Left(); left > 0 {
 		t.config.Log.Warn("programs of another user still run", slog.Int("programs", left))
 	}
-	if !t.closed {
+	if !t.closed && !t.quiet() {
 		t.say(protocol.Terminal{Kind: protocol.TerminalExited, Run: r.number, Code: r.code})
 	}
 }
@@ -259,9 +302,14 @@ func (t *Terminal) output(r *run, text string) {
 	if t.closed {
 		return
 	}
-	t.echo(r, hidden) // before the question for a password
+	quiet := t.quiet()
+	if !quiet {
+		t.echo(r, hidden) // before the question for a password
+	}
 	at := r.acked + uint64(len(r.unshown))
-	r.unshown = append(r.unshown, text...)
+	if r.unshown = append(r.unshown, text...); quiet {
+		return
+	}
 	t.say(protocol.Terminal{Kind: protocol.TerminalOutput, Run: r.number, At: at, Text: text})
 }
 
@@ -296,7 +344,7 @@ func (t *Terminal) watch(r *run) {
 		}
 		hidden := r.shell.Hidden()
 		t.mu.Lock()
-		if !t.closed && !r.over {
+		if !t.closed && !r.over && !t.quiet() {
 			t.echo(r, hidden)
 		}
 		t.mu.Unlock()

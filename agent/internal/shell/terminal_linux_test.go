@@ -18,6 +18,7 @@ type desk struct {
 	*Terminal
 	t    testing.TB
 	held atomic.Bool
+	mute atomic.Bool // the customer hides everything
 	deaf atomic.Bool // acknowledges nothing
 
 	mu     sync.Mutex
@@ -32,7 +33,7 @@ func openDesk(t testing.TB) *desk {
 	t.Helper()
 	t.Setenv("SHELL", "/bin/bash")
 	d := &desk{t: t}
-	terminal, err := Open(Config{Epoch: 3, Log: slog.New(slog.DiscardHandler), Held: d.held.Load, Send: d.take})
+	terminal, err := Open(Config{Epoch: 3, Log: slog.New(slog.DiscardHandler), Held: d.held.Load, Quiet: d.mute.Load, Send: d.take})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -201,6 +202,29 @@ func TestHeld(t *testing.T) {
 	}
 }
 
+// TestQuiet: what programs put out while the customer hides everything is told once that
+// is over, and so is their end.
+func TestQuiet(t *testing.T) {
+	d := openDesk(t)
+	d.begin(1)
+	mark := filepath.Join(t.TempDir(), "mark")
+	d.enter(1, "echo rea''dy")
+	d.shows("ready")
+	d.mute.Store(true)
+	d.enter(1, "echo pri''vate; touch "+mark+"; exit 3")
+	until(t, "done", func() bool { _, err := os.Stat(mark); return err == nil })
+	d.Again() // a connection that comes back meanwhile tells nothing either
+	<-d.run.shell.Over()
+	d.mu.Lock()
+	if strings.Contains(d.output.String(), "private") || d.exited != nil {
+		t.Error("told while hidden")
+	}
+	d.mu.Unlock()
+	d.mute.Store(false)
+	d.shows("private")
+	until(t, "exited", func() bool { d.mu.Lock(); defer d.mu.Unlock(); return d.exited != nil && d.exited.Code == 3 })
+}
+
 // TestHostileBroker: what makes no sense does nothing.
 func TestHostileBroker(t *testing.T) {
 	d := openDesk(t)
@@ -234,7 +258,7 @@ func FuzzTake(f *testing.F) {
 		if err != nil || m.Kind == protocol.TerminalStart && m.Epoch == 3 {
 			return
 		}
-		terminal, err := Open(Config{Epoch: 3, Log: slog.New(slog.DiscardHandler), Held: func() bool { return false },
+		terminal, err := Open(Config{Epoch: 3, Log: slog.New(slog.DiscardHandler), Held: func() bool { return false }, Quiet: func() bool { return false },
 			Send: func(protocol.Terminal) { t.Error("something was said") }})
 		if err != nil {
 			t.Fatal(err)

@@ -130,10 +130,10 @@ func (s *session) taps() sfu.Taps {
 			})
 		},
 		Terminal: func(data []byte) {
-			later(func() { s.fromAgent(data) })
+			later(func() { s.unlessPaused(len(data), func() { s.fromAgent(data) }) })
 		},
 		Parcel: func(text bool, data []byte) {
-			later(func() { s.parcelFromAgent(text, data) })
+			later(func() { s.unlessPaused(len(data), func() { s.parcelFromAgent(text, data) }) })
 		},
 		Wish: func() { go later(s.tellWish) }, // the session may be what changed it
 		State: func(connected bool) {
@@ -466,7 +466,7 @@ func (s *session) publish() {
 	}
 	if s.sharing.now != nil {
 		now := *s.sharing.now
-		shown.Sharing = &now
+		shown.Sharing, shown.SharingSince = &now, s.sharing.since.UTC()
 	}
 	if s.network != nil && s.row.State == protocol.StateActive {
 		now := *s.network

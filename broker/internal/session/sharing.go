@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"time"
 
 	"consento/protocol"
 )
@@ -16,7 +17,42 @@ const maxSharing = 5000
 type sharing struct {
 	now   *protocol.Sharing // nil: nothing yet
 	shown *protocol.Sharing // the last of state shown
+	since time.Time         // of its state
 	count int
+	held  []func() // what the agent said of tools while the customer hides everything
+	size  int      // of that, in bytes
+}
+
+// Bounds of what is held back: an agent that keeps to the protocol says nothing then, but for
+// what was on its way.
+const (
+	maxHeldBack  = 2000
+	maxHeldBytes = 4 << 20
+)
+
+// unlessPaused does something with what the agent said of a tool: once the customer shows
+// the screen again, if it is hidden.
+func (s *session) unlessPaused(size int, do func()) {
+	if !s.isPaused() {
+		do()
+		return
+	}
+	if s.sharing.size += size; s.sharing.size > maxHeldBytes || len(s.sharing.held) >= maxHeldBack {
+		s.note(protocol.EventMalformed, map[string]any{"from": "agent", "code": protocol.CodeNotNow})
+		s.withdrawTools(protocol.CauseFailed)
+		s.sharing.held, s.sharing.size = nil, 0
+		return
+	}
+	s.sharing.held = append(s.sharing.held, do)
+}
+
+// goOn does what was held back.
+func (s *session) goOn() {
+	held := s.sharing.held
+	s.sharing.held, s.sharing.size = nil, 0
+	for _, do := range held {
+		do()
+	}
 }
 
 // byBrowser reports whether the agent is a page in the customer's browser: there
@@ -79,12 +115,18 @@ func (a *Agent) Share(ctx context.Context, m protocol.Sharing) error {
 			return errors.Join(ErrEvidence, err)
 		}
 		if !denied || s.sharing.now == nil {
+			if s.sharing.now == nil || s.sharing.now.State != m.State {
+				s.sharing.since = time.Now()
+			}
 			s.sharing.now = &m
 		}
 		if shown {
 			s.sharing.shown = &m
 			s.room.Open()
 			s.room.RequestKeyFrame()
+		}
+		if !s.isPaused() {
+			s.goOn()
 		}
 		s.publish()
 		return nil

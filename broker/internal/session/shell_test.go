@@ -401,3 +401,60 @@ func TestScripts(t *testing.T) {
 		}
 	}
 }
+
+// TestHeldBack: what an agent says of the shell while the customer hides everything is
+// neither shown nor on the evidence before the customer shows it; one that says too much
+// then has its tools taken away.
+func TestHeldBack(t *testing.T) {
+	t.Parallel()
+	e := newEnv(t, allowAll)
+	p := e.showing(t, full, protocol.Shell)
+	w := p.window(t)
+	epoch := w.started(t)
+	at := uint64(0)
+	out := func(text string) {
+		t.Helper()
+		data := must((&protocol.Terminal{Kind: protocol.TerminalOutput, Epoch: epoch, Run: 1, At: at, Text: text}).Encode())(t)
+		at += uint64(len(text))
+		p.on(t, func(s *session) { s.unlessPaused(len(data), func() { s.fromAgent(data) }) })
+	}
+	shown := func() (text string) {
+		p.on(t, func(*session) {
+			for _, m := range w.list {
+				if m.Kind == protocol.TerminalOutput {
+					text += m.Text
+				}
+			}
+		})
+		return text
+	}
+	out("before ")
+	before := time.Now()
+	must(0, p.agent.Share(t.Context(), sharingOf(protocol.SharingPaused)))(t)
+	if since := p.state(t).SharingSince; since.Before(before.Add(-time.Millisecond)) || since.After(time.Now()) {
+		t.Errorf("paused since %v", since)
+	}
+	out("meanwhile ")
+	out("and more ")
+	if got := shown(); got != "before " {
+		t.Errorf("shown while hidden: %q", got)
+	}
+	if _, events := e.cast(t, p); strings.Contains(fmt.Sprint(events), "meanwhile") {
+		t.Errorf("on the evidence while hidden: %v", events)
+	}
+	must(0, p.agent.Share(t.Context(), sharingOf(protocol.SharingShown)))(t)
+	out("after")
+	if got := shown(); got != "before meanwhile and more after" {
+		t.Errorf("shown: %q", got)
+	}
+	must(0, p.agent.Share(t.Context(), sharingOf(protocol.SharingPaused)))(t)
+	p.on(t, func(s *session) {
+		for range maxHeldBack + 1 {
+			s.unlessPaused(1, func() { t.Error("done") })
+		}
+	})
+	if c := p.consent(t, protocol.Shell); c.State != protocol.ConsentWithdrawn || c.Cause != protocol.CauseFailed {
+		t.Errorf("an agent that says too much: %+v", c)
+	}
+	p.finish(t)
+}

@@ -6,7 +6,7 @@ import { useLayoutEffect, useRef } from "preact/hooks";
 import type { SessionView } from "../sessionview";
 import { scaleOf, type Size } from "../geometry";
 import type { Picture, PictureState } from "../picture";
-import { duration, t, type TextKey } from "../text";
+import { duration, hourOf, t, type TextKey } from "../text";
 import { useConsole } from "./context";
 import { RemoteSide } from "./control";
 import { Icon, type IconName } from "./icons";
@@ -131,7 +131,11 @@ function Word({ session, picture }: { session: SessionView; picture: Picture }) 
   if (session.away_since !== undefined) return <Away since={session.away_since} until={session.away_until} />;
   if (desk.lostAt.value > 0) return <Offline since={desk.lostAt.value} />;
   if (secret !== null) {
-    return <Notice icon={secret === "locked" ? "lock" : "pause"} head={t(`shared.${secret}`)}>{t(`sharing.${secret}`)}</Notice>;
+    return (
+      <Notice icon={secret === "locked" ? "lock" : "pause"} head={t(`shared.${secret}`)}>
+        {t(`sharing.${secret}`)} <Since since={session.sharing_since} />
+      </Notice>
+    );
   }
   if (state !== "live") {
     return picture.frozen.value > 0 && state !== "refused"
@@ -140,6 +144,13 @@ function Word({ session, picture }: { session: SessionView; picture: Picture }) 
   }
   if (picture.back.value > 0) return <Notice icon="check" head={t("picture.back", { time: duration(picture.back.value) })} brief />;
   return null;
+}
+
+/** Since says since when nothing is to be seen. */
+function Since({ since }: { since: string | undefined }) {
+  const { desk } = useConsole();
+  const passed = useComputed(() => (since === undefined ? "" : duration(desk.clock.now.value - Date.parse(since))));
+  return since === undefined ? null : <span class="figures" data-testid="hidden-since">{t("sharing.since", { time: hourOf(since, desk.clock.read(), true), passed: passed.value })}</span>;
 }
 
 /** Away counts how long the customer's computer has not been heard of. */
