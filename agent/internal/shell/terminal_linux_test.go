@@ -212,7 +212,7 @@ func TestQuiet(t *testing.T) {
 	d.shows("ready")
 	d.mute.Store(true)
 	d.enter(1, "echo pri''vate; touch "+mark+"; exit 3")
-	until(t, "done", func() bool { _, err := os.Stat(mark); return err == nil })
+	xtest.Until(t, "done", func() bool { _, err := os.Stat(mark); return err == nil })
 	d.Again() // a connection that comes back meanwhile tells nothing either
 	<-d.run.shell.Over()
 	d.mu.Lock()
@@ -222,7 +222,7 @@ func TestQuiet(t *testing.T) {
 	d.mu.Unlock()
 	d.mute.Store(false)
 	d.shows("private")
-	until(t, "exited", func() bool { d.mu.Lock(); defer d.mu.Unlock(); return d.exited != nil && d.exited.Code == 3 })
+	xtest.Until(t, "exited", func() bool { d.mu.Lock(); defer d.mu.Unlock(); return d.exited != nil && d.exited.Code == 3 })
 }
 
 // TestHostileBroker: what makes no sense does nothing.
