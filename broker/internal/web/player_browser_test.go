@@ -1,7 +1,6 @@
 package web_test
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -56,6 +55,18 @@ func (b *chromium) unlock(words string) {
 	b.t.Helper()
 	b.do(chromedp.SetValue("#unlock #passphrase", words))
 	b.click("#unlock button")
+}
+
+// playing is an auditor before the player with a recording that is open.
+func playing(t testing.TB, h *house, identity recordings.Identity, id string) *chromium {
+	t.Helper()
+	_, account := auditing(t, h, "dino@esempio.example")
+	b := newChromium(t, h, "en")
+	b.keysInBrowser(account.Email, identity)
+	b.watch(id)
+	b.unlock(passphrase)
+	b.unlocked()
+	return b
 }
 
 func (b *chromium) unlocked() {
@@ -273,55 +284,6 @@ func TestHourInChromium(t *testing.T) {
 	if got := strings.Join(ways, ", "); got != "page complaint 17, export for the court, export for the court, export for the court" {
 		t.Errorf("on the log: %s", got)
 	}
-}
-
-// TestShellInThePlayer: what was typed is in the list, and the terminal stands as it
-// stood, whichever way one comes to a time.
-func TestShellInThePlayer(t *testing.T) {
-	h := builtHouse(t, withShelf(newShelf(t)))
-	identity := newIdentity(t)
-	r := h.shelf.record(t, identity.Recipient())
-	r.event(0, protocol.EventIssued, `{"technician":{"name":"Anna Rossi","team":"Service desk","office":"Comune di Esempio"}}`)
-	r.event(9*time.Second, protocol.EventConsentGiven, `{"permission":"shell"}`)
-	r.event(10*time.Second, protocol.EventShellStarted, `{"epoch":2,"run":1}`)
-	write := func(at time.Duration, lines ...[]byte) {
-		t.Helper()
-		r.check(r.writer.Append(recordings.TrackShell, 0, at, 0, bytes.Join(lines, nil)))
-	}
-	cast, line := recordings.NewCast(10*time.Second, recordings.CastHeader{Cols: 80, Rows: 12, Title: "Shell 1"})
-	write(10*time.Second, line)
-	for _, e := range []struct {
-		at         int
-		code, data string
-	}{{11, "o", "anna@pc:~$ "}, {12, "i", "lx"}, {12, "i", "\x7f"}, {13, "i", "s -l\r"}, {13, "o", "ls -l\r\n\x1b[1;31mtotal 7\x1b[0m\r\nanna@pc:~$ "},
-		{20, "r", "100x20"}, {21, "o", "\x1b[?1049h\x1b[2J\x1b[Hfull screen"}, {25, "o", "\x1b[?1049l"}} {
-		at := time.Duration(e.at) * time.Second
-		write(at, cast.Event(at, e.code, e.data))
-	}
-	r.event(30*time.Second, protocol.EventEnded, `{"reason":"customer","by":"customer"}`)
-	id := r.close(30 * time.Second)
-	_, account := auditing(t, h, "dino@esempio.example")
-	b := newChromium(t, h, "en")
-	b.keysInBrowser(account.Email, identity)
-	b.watch(id)
-	b.unlock(passphrase)
-	b.unlocked()
-
-	const text = `document.querySelector("#replay:not([hidden]) .xterm-rows")?.textContent.replaceAll("\u00a0", " ").trim()`
-	stands := func(at time.Duration, want string) {
-		t.Helper()
-		b.seek(at)
-		comes(b, text, func(got string) bool { return strings.Join(strings.Fields(got), " ") == want })
-	}
-	stands(14*time.Second, "anna@pc:~$ ls -ltotal 7anna@pc:~$")
-	stands(22*time.Second, "full screen")
-	stands(26*time.Second, "anna@pc:~$ ls -ltotal 7anna@pc:~$")
-	stands(11*time.Second, "anna@pc:~$")
-	b.until(`[...document.querySelectorAll("#events span")].some(e => e.textContent.includes("Entered in the command line") && e.textContent.includes("ls -l"))`)
-	b.seek(5 * time.Second)
-	b.until(`document.querySelector("#replay").hidden`)
-	b.seek(14 * time.Second)
-	b.lookAt("player-shell", []view{{"light", 1440}, {"dark", 320}})
 }
 
 // key presses one key.

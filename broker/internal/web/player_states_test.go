@@ -407,12 +407,7 @@ func TestStillsInChromium(t *testing.T) {
 	}
 	r.event(119*time.Second, protocol.EventNoteWritten, `{"by":"Anna Rossi","text":"done"}`)
 	id := r.close(2 * time.Minute)
-	_, account := auditing(t, h, "dino@esempio.example")
-	b := newChromium(t, h, "en")
-	b.keysInBrowser(account.Email, identity)
-	b.watch(id)
-	b.unlock(passphrase)
-	b.unlocked()
+	b := playing(t, h, identity, id)
 	const picture = `(() => { const v = document.querySelector("#video"), c = document.createElement("canvas"); c.width = v.videoWidth; c.height = v.videoHeight;
 		const x = c.getContext("2d"); x.drawImage(v, 0, 0); return x.getImageData(0, 0, c.width, c.height).data.reduce((a, n, i) => (a + n * (i % 251)) % 1000003, 0); })()`
 	b.seek(3900 * time.Millisecond)
@@ -440,12 +435,7 @@ func TestHasteInChromium(t *testing.T) {
 	h := builtHouse(t, withShelf(newShelf(t)))
 	identity := newIdentity(t)
 	id := talk(t, h.shelf, nil, identity.Recipient())
-	_, account := auditing(t, h, "dino@esempio.example")
-	b := newChromium(t, h, "en")
-	b.keysInBrowser(account.Email, identity)
-	b.watch(id)
-	b.unlock(passphrase)
-	b.unlocked()
+	b := playing(t, h, identity, id)
 	const begin = `const [video, seek, stream, root] = ["video", "seek", "stream", "theatre"].map((id) => document.getElementById(id));
 		const to = (at) => { seek.value = at; seek.dispatchEvent(new Event("input")); seek.dispatchEvent(new Event("change")); };`
 	// Another monitor, and another time before it is there.
@@ -516,12 +506,7 @@ func TestFormsChangeInChromium(t *testing.T) {
 	write(10*time.Second, "small-vp9.ivf", r.video.WriteVP9)
 	write(20*time.Second, "larger.ivf", r.video.WriteFrame)
 	id := r.close(30 * time.Second)
-	_, account := auditing(t, h, "dino@esempio.example")
-	b := newChromium(t, h, "en")
-	b.keysInBrowser(account.Email, identity)
-	b.watch(id)
-	b.unlock(passphrase)
-	b.unlocked()
+	b := playing(t, h, identity, id)
 	size := func() string {
 		return evaluate[string](b, `(v => v.videoWidth + "x" + v.videoHeight)(document.querySelector("#video"))`)
 	}

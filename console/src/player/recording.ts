@@ -8,6 +8,7 @@ import { Flag, type Form, type Header, Track } from "./record";
 import { isInit, type Item, Segment } from "./segment";
 import { ShellTrack } from "./replay";
 import type { Server } from "./server";
+import { SystemTrack } from "./system";
 
 /** A Piece is one fragment of the picture. */
 export interface Piece {
@@ -41,6 +42,7 @@ export class Recording {
   meta: Happening[] = []; // the cursor
   readonly holes: Hole[] = []; // between segments
   shell = new ShellTrack();
+  system = new SystemTrack();
   readonly #shared: boolean; // opened by a share: what is not there may be elsewhere
   readonly #unbuilt: Hole[] = []; // shared picture that builds on what is not
   length = 0; // ms
@@ -118,7 +120,7 @@ export class Recording {
 
   async #read(): Promise<void> {
     const all = (await Promise.all(this.segments.map((s) => s.tracks(Track.control, Track.events, Track.chat, Track.meta, Track.input)))).flat().map(happeningOf);
-    this.shell = await ShellTrack.read(this.segments);
+    [this.shell, this.system] = await Promise.all([ShellTrack.read(this.segments), SystemTrack.read(this.segments)]);
     this.meta = all.filter((h) => h.code.startsWith("cursor."));
     this.happenings = all.filter((h) => !h.code.startsWith("cursor."));
   }

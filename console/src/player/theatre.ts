@@ -8,6 +8,7 @@ import { Pointer } from "./pointer";
 import type { Recording } from "./recording";
 import { Replay } from "./replay";
 import { Screen } from "./screen";
+import { Tables } from "./tables";
 import { clock, say } from "./words";
 
 const rates = [0.5, 1, 2, 4, 8, 16];
@@ -30,6 +31,7 @@ export class Theatre {
   readonly #cover = by("cover");
   readonly #screen = new Screen(this.#video);
   readonly #replay = new Replay();
+  readonly #tables = new Tables();
   readonly #list = new List((at) => this.seek(at));
   readonly #marks = new Marks((at) => this.seek(at));
   readonly #trouble: (e: unknown) => void;
@@ -75,6 +77,7 @@ export class Theatre {
     this.#pointer = new Pointer(by<HTMLCanvasElement>("cursor"), r.meta);
     this.#list.fill(r);
     this.#replay.open(r.shell);
+    this.#tables.open(r.system);
     this.#marks.fill(r, this.#spans);
     const ids = [...r.streams.keys()].sort((a, b) => a - b);
     this.#stream.replaceChildren(...ids.map((id) => make("option", { value: String(id) }, String(id + 1))));
@@ -94,6 +97,7 @@ export class Theatre {
     this.#screen.close();
     this.#list.clear();
     this.#replay.close();
+    this.#tables.close();
     this.#marks.clear();
     by<HTMLCanvasElement>("cursor").hidden = true;
     this.root.hidden = true;
@@ -234,6 +238,7 @@ export class Theatre {
     this.#list.follow(at);
     this.#marks.follow(at);
     this.#replay.show(at);
+    this.#tables.show(at);
     const span = this.#spans.find((s) => s.from <= at && at < s.to);
     const why = span?.why ?? (this.#screen.pieceAt(at) < 0 ? missing(r, at) : "");
     this.#cover.hidden = why === "";

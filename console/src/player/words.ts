@@ -3,19 +3,22 @@
 import { Track } from "./record";
 import type { Happening } from "./recording";
 
-let texts: Record<string, string> = {};
+let all: Record<string, string> = {};
+
+/** texts are all that the page brought. */
+export const texts = (): Readonly<Record<string, string>> => all;
 
 /** speak takes the texts that came with the page. */
 export function speak(with_: Record<string, string>): void {
-  texts = with_;
+  all = with_;
 }
 
 type Values = Record<string, string | number>;
 
-const fill = (text: string, values: Values) => text.replace(/\{([a-z_]+)\}/g, (all, name: string) => String(values[name] ?? all));
+const fill = (text: string, values: Values) => text.replace(/\{([a-z_]+)\}/g, (whole, name: string) => String(values[name] ?? whole));
 
 /** say returns a text of the page with its {placeholders} filled. */
-export const say = (key: string, values: Values = {}): string => fill(texts[key] ?? `⟨${key}⟩`, values);
+export const say = (key: string, values: Values = {}): string => fill(all[key] ?? `⟨${key}⟩`, values);
 
 const language = document.documentElement.lang;
 const plurals = new Intl.PluralRules(language);
@@ -23,7 +26,7 @@ const numbers = new Intl.NumberFormat(language);
 
 /** count returns a number with its noun. */
 export function count(what: string, n: number): string {
-  return fill(texts[`count.${what}.${plurals.select(n)}`] ?? texts[`count.${what}.other`] ?? `{n}`, { n: numbers.format(n) });
+  return fill(all[`count.${what}.${plurals.select(n)}`] ?? all[`count.${what}.other`] ?? `{n}`, { n: numbers.format(n) });
 }
 
 /** clock writes milliseconds as 9:58 or 1:02:03. */
@@ -34,14 +37,14 @@ export function clock(ms: number): string {
   return h > 0 ? `${h}:${two(m)}:${two(s)}` : `${m}:${two(s)}`;
 }
 
-/** plain takes out what people do not see but what changes what they see (Unicode TR 36, section 2.5). */
-const plain = (text: string) => text.replace(/[\p{Cc}\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/gu, " ");
+/** harmless takes out what people do not see but what changes what they see (Unicode TR 36, section 2.5). */
+export const harmless = (text: string) => text.replace(/[\p{Cc}\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/gu, " ");
 
-const text = (v: unknown): string => (typeof v === "string" ? `\u2068${plain(v)}\u2069` : typeof v === "number" || typeof v === "boolean" ? String(v) : "");
+const text = (v: unknown): string => (typeof v === "string" ? `\u2068${harmless(v)}\u2069` : typeof v === "number" || typeof v === "boolean" ? String(v) : "");
 
 /** sectionsOf names sections of system information. */
 function sectionsOf(list: unknown): string {
-  const names = (Array.isArray(list) ? list : []).map((s) => texts[`log.section.${String(s)}`] ?? text(s));
+  const names = (Array.isArray(list) ? list : []).map((s) => all[`log.section.${String(s)}`] ?? text(s));
   return names.length === 0 ? say("log.section.none") : names.join(", ");
 }
 
@@ -49,7 +52,7 @@ function sectionsOf(list: unknown): string {
 export function tell(h: Happening): string {
   const d = h.data;
   const values: Values = Object.fromEntries(Object.entries(d).map(([k, v]) => [k, text(v)]));
-  const e = (code: string, more: Values = {}) => say(texts[`audit.e.${code}`] === undefined ? `log.e.${code}` : `audit.e.${code}`, { ...values, ...more });
+  const e = (code: string, more: Values = {}) => say(all[`audit.e.${code}`] === undefined ? `log.e.${code}` : `audit.e.${code}`, { ...values, ...more });
   switch (h.code) {
     case "session.issued": {
       const t = (d["technician"] ?? {}) as Record<string, unknown>;
@@ -65,9 +68,9 @@ export function tell(h: Happening): string {
     case "consent.given":
     case "consent.refused":
     case "consent.withdrawn":
-      return e(h.code, { permission: texts[`audit.permission.${String(d["permission"])}`] ?? values["permission"] ?? "" });
+      return e(h.code, { permission: all[`audit.permission.${String(d["permission"])}`] ?? values["permission"] ?? "" });
     case "control.state":
-      return d["block"] ? e("control.blocked", { why: texts[`log.block.${String(d["block"])}`] ?? values["block"] ?? "" }) : e(h.code);
+      return d["block"] ? e("control.blocked", { why: all[`log.block.${String(d["block"])}`] ?? values["block"] ?? "" }) : e(h.code);
     case "shell.started":
       return e(values["script"] ? "shell.script" : h.code);
     case "shell.ended":
@@ -85,11 +88,11 @@ export function tell(h: Happening): string {
     case "file.asked":
       return e(d["to"] === "technician" ? "file.asked_from" : h.code);
     case "file.ended":
-      if (d["result"] !== "done") return e("file.ended_not", { why: texts[`log.file.${String(d["result"])}`] ?? values["result"] ?? "" });
+      if (d["result"] !== "done") return e("file.ended_not", { why: all[`log.file.${String(d["result"])}`] ?? values["result"] ?? "" });
       return e(d["to"] === "technician" ? "file.ended_from" : h.code);
     case "screen.shown": {
       const size = d["width"] ? ` (${values["width"]} × ${values["height"]})` : "";
-      const what = say(`log.source.${texts[`log.source.${String(d["source"])}`] === undefined ? "unknown" : String(d["source"])}`);
+      const what = say(`log.source.${all[`log.source.${String(d["source"])}`] === undefined ? "unknown" : String(d["source"])}`);
       return e(h.code, { what: what + (values["name"] ? ` ${values["name"]}` : "") + size });
     }
     case "agent.returned":
@@ -98,10 +101,10 @@ export function tell(h: Happening): string {
       return e(d["connected"] === true ? "transport.made" : h.code);
     case "state.changed": {
       const to = String(d["to"]);
-      return e(h.code, { state: to === "Waiting" ? say("audit.e.state.waiting") : (texts[`log.state.${to}`] ?? text(to)) });
+      return e(h.code, { state: to === "Waiting" ? say("audit.e.state.waiting") : (all[`log.state.${to}`] ?? text(to)) });
     }
     case "session.ended":
-      return e(h.code, { why: texts[`audit.end.${String(d["reason"])}`] ?? "" }).trim();
+      return e(h.code, { why: all[`audit.end.${String(d["reason"])}`] ?? "" }).trim();
     case "agent.removed":
       return d["complete"] === false ? e("removed_partly", { left: (Array.isArray(d["left"]) ? d["left"] : []).map(text).join(", ") }) : e(h.code);
     case "session.rated": {
@@ -113,6 +116,6 @@ export function tell(h: Happening): string {
     const name = d["side"] === "customer" ? say("audit.js.chat_customer") : (values["from"] ?? values["name"] ?? "");
     return e("chat", { name, text: values["text"] });
   }
-  if (texts[`audit.e.${h.code}`] !== undefined || texts[`log.e.${h.code}`] !== undefined) return e(h.code);
+  if (all[`audit.e.${h.code}`] !== undefined || all[`log.e.${h.code}`] !== undefined) return e(h.code);
   return say("log.e.unknown", { code: text(h.code) });
 }

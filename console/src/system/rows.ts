@@ -1,73 +1,22 @@
-// What is done with the rows of a table: shown, sorted, filtered, compared, copied.
-// All of it is pure.
+// What is done with the rows of a table in the console: shown, sorted, filtered, copied.
 
-import type { ColumnKind, Section, SystemRow } from "../protocol";
+import type { Section } from "../protocol";
 import { has, instant, locale, number, t } from "../text";
-import { columns, itemKinds, restlessItems } from "./columns";
-
-export type Mark = "added" | "removed" | "changed";
-
-/** A row as it is shown; before holds the cells of the earlier snapshot where they are other. */
-export interface Row {
-  readonly key: string;
-  readonly cells: readonly string[];
-  readonly mark?: Mark;
-  readonly before?: readonly string[];
-}
+import { headingIn, type Row, shownIn, type Words } from "./cells";
+import { columns } from "./columns";
 
 export interface Sorting {
   readonly column: number;
   readonly down: boolean;
 }
 
-const units = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"];
-
-function bytes(n: number): string {
-  let unit = 0;
-  for (; n >= 1024 && unit < units.length - 1; unit++) n /= 1024;
-  return `${number(n)} ${units[unit]}`;
-}
-
-/** word is a token in the person's language, or as it came. */
-const word = (token: string) => {
-  const key = `system.word.${token.replaceAll("-", "_")}`;
-  return has(key) ? t(key) : token;
-};
-
-function show(kind: ColumnKind | "hertz" | "percent" | "word", cell: string): string {
-  if (cell === "") return "";
-  const n = Number(cell);
-  switch (kind) {
-    case "token":
-    case "word":
-      return word(cell);
-    case "number":
-      return Number.isFinite(n) ? number(n) : cell;
-    case "percent":
-      return Number.isFinite(n) ? `${number(n)} %` : cell;
-    case "bytes":
-      return Number.isFinite(n) ? bytes(n) : cell;
-    case "hertz":
-      return Number.isFinite(n) ? `${number(n / 1e9)} GHz` : cell;
-    case "time":
-      return Number.isFinite(n) && n < 1e11 ? instant(n * 1000) : cell;
-    default:
-      return cell;
-  }
-}
+const words: Words = { locale, number, instant, word: (key) => (has(key) ? t(key) : null) };
 
 /** shown is a cell in the person's words. */
-export function shown(section: Section, cells: readonly string[], column: number): string {
-  const { kind, plain } = columns[section][column] ?? { kind: "text" };
-  if (plain === true) return cells[column] ?? "";
-  return show(kind === "value" ? (itemKinds[cells[0] ?? ""] ?? "text") : kind, cells[column] ?? "");
-}
+export const shown = (section: Section, cells: readonly string[], column: number): string => shownIn(words, section, cells, column);
 
 /** heading is a column's name in the person's words. */
-export function heading(name: string): string {
-  const key = `system.column.${name}`;
-  return has(key) ? t(key) : name;
-}
+export const heading = (name: string): string => headingIn(words, name);
 
 const collator = new Intl.Collator(locale, { numeric: true });
 
@@ -97,26 +46,6 @@ export function filtered(section: Section, rows: readonly Row[], text: string): 
     return words.every((w) => all.includes(w));
   });
 }
-
-/** compared tells what became of the earlier rows: only what was added, removed or changed. */
-export function compared(section: Section, earlier: readonly SystemRow[], later: readonly SystemRow[]): Row[] {
-  const before = new Map(earlier.map((r) => [r.key, r]));
-  const rows: Row[] = [];
-  const still = (r: SystemRow) => (column: number) => columns[section][column]?.restless === true || (column === 1 && columns[section][1]?.kind === "value" && restlessItems.has(cellsOf(r)[0] ?? ""));
-  for (const r of later) {
-    const old = before.get(r.key);
-    before.delete(r.key);
-    if (old === undefined) rows.push({ key: r.key, cells: cellsOf(r), mark: "added" });
-    else if (cellsOf(r).some((c, i) => !still(r)(i) && c !== cellsOf(old)[i])) rows.push({ key: r.key, cells: cellsOf(r), mark: "changed", before: cellsOf(old) });
-  }
-  for (const r of before.values()) rows.push({ key: r.key, cells: cellsOf(r), mark: "removed" });
-  return rows;
-}
-
-/** Go writes null for an empty list. */
-const cellsOf = (r: SystemRow): readonly string[] => r.cells ?? [];
-
-export const plain = (rows: readonly SystemRow[]): Row[] => rows.map((r) => ({ key: r.key, cells: cellsOf(r) }));
 
 /** safe keeps a spreadsheet from taking a cell for a formula (OWASP, CSV injection). */
 export const safe = (cell: string) => (/^[=+\-@\t\r|%]/.test(cell) ? `'${cell}` : cell);

@@ -5,7 +5,7 @@ import { useEffect, useRef } from "preact/hooks";
 import { consentTo } from "../control/control";
 import { type Section, sections } from "../protocol";
 import type { SessionView } from "../sessionview";
-import { compared, plain, type Row } from "../system/rows";
+import { compared, plain, type Row } from "../system/cells";
 import { readable, type Read, type Snapshot, type SystemInfo } from "../system/system";
 import { has, hourOf, number, t } from "../text";
 import { useConsole } from "./context";

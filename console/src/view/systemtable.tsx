@@ -3,8 +3,9 @@
 import { useSignal } from "@preact/signals";
 import { useMemo } from "preact/hooks";
 import type { Section } from "../protocol";
+import type { Row } from "../system/cells";
 import { columns, numeric } from "../system/columns";
-import { csv, filtered, heading, type Row, shown, sorted, type Sorting, text } from "../system/rows";
+import { csv, filtered, heading, shown, sorted, type Sorting, text } from "../system/rows";
 import { count, number, t } from "../text";
 import { useConsole } from "./context";
 import { Icon } from "./icons";

@@ -1,0 +1,143 @@
+package web_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"consento/protocol"
+	"consento/recordings"
+)
+
+// TestShellInThePlayer: what was typed is in the list, and the terminal stands as it
+// stood, whichever way one comes to a time.
+func TestShellInThePlayer(t *testing.T) {
+	h := builtHouse(t, withShelf(newShelf(t)))
+	identity := newIdentity(t)
+	r := h.shelf.record(t, identity.Recipient())
+	r.event(0, protocol.EventIssued, `{"technician":{"name":"Anna Rossi","team":"Service desk","office":"Comune di Esempio"}}`)
+	r.event(9*time.Second, protocol.EventConsentGiven, `{"permission":"shell"}`)
+	r.event(10*time.Second, protocol.EventShellStarted, `{"epoch":2,"run":1}`)
+	write := func(at time.Duration, lines ...[]byte) {
+		t.Helper()
+		r.check(r.writer.Append(recordings.TrackShell, 0, at, 0, bytes.Join(lines, nil)))
+	}
+	cast, line := recordings.NewCast(10*time.Second, recordings.CastHeader{Cols: 80, Rows: 12, Title: "Shell 1"})
+	write(10*time.Second, line)
+	for _, e := range []struct {
+		at         int
+		code, data string
+	}{{11, "o", "anna@pc:~$ "}, {12, "i", "lx"}, {12, "i", "\x7f"}, {13, "i", "s -l\r"}, {13, "o", "ls -l\r\n\x1b[1;31mtotal 7\x1b[0m\r\nanna@pc:~$ "},
+		{20, "r", "100x20"}, {21, "o", "\x1b[?1049h\x1b[2J\x1b[Hfull screen"}, {25, "o", "\x1b[?1049l"}} {
+		at := time.Duration(e.at) * time.Second
+		write(at, cast.Event(at, e.code, e.data))
+	}
+	r.event(30*time.Second, protocol.EventEnded, `{"reason":"customer","by":"customer"}`)
+	id := r.close(30 * time.Second)
+	b := playing(t, h, identity, id)
+
+	const text = `document.querySelector("#replay:not([hidden]) .xterm-rows")?.textContent.replaceAll("\u00a0", " ").trim()`
+	stands := func(at time.Duration, want string) {
+		t.Helper()
+		b.seek(at)
+		comes(b, text, func(got string) bool { return strings.Join(strings.Fields(got), " ") == want })
+	}
+	stands(14*time.Second, "anna@pc:~$ ls -ltotal 7anna@pc:~$")
+	stands(22*time.Second, "full screen")
+	stands(26*time.Second, "anna@pc:~$ ls -ltotal 7anna@pc:~$")
+	stands(11*time.Second, "anna@pc:~$")
+	b.until(`[...document.querySelectorAll("#events span")].some(e => e.textContent.includes("Entered in the command line") && e.textContent.includes("ls -l"))`)
+	b.seek(5 * time.Second)
+	b.until(`document.querySelector("#replay").hidden`)
+	b.seek(14 * time.Second)
+	b.lookAt("player-shell", []view{{"light", 1440}, {"dark", 320}})
+}
+
+// TestSystemInThePlayer: tables stand as they were read at the time that is shown,
+// each beside an earlier one, with the processes that were followed.
+func TestSystemInThePlayer(t *testing.T) {
+	h := builtHouse(t, withShelf(newShelf(t)))
+	identity := newIdentity(t)
+	r := h.shelf.record(t, identity.Recipient())
+	r.event(0, protocol.EventIssued, `{"technician":{"name":"Anna Rossi","team":"Service desk","office":"Comune di Esempio"}}`)
+	r.event(9*time.Second, protocol.EventConsentGiven, `{"permission":"system_info"}`)
+	says := func(at time.Duration, code protocol.EventCode, m any) {
+		t.Helper()
+		data, err := json.Marshal(m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.event(at, code, string(data))
+	}
+	part := func(at time.Duration, m protocol.SystemPart) {
+		t.Helper()
+		m.Epoch = 2
+		says(at, protocol.EventSystemPart, m)
+	}
+	disk := func(mount, used string) protocol.SystemRow {
+		return protocol.SystemRow{Key: mount, Cells: []string{mount, "/dev/sda1", "ext4", "1073741824", used, "50"}}
+	}
+	program := func(pid int, name string) protocol.SystemRow {
+		return protocol.SystemRow{Key: fmt.Sprint(pid), Cells: []string{name, fmt.Sprint(pid), "anna", "3.5", "1048576", "1772355600", "/usr/bin/" + name}}
+	}
+	var packages []protocol.SystemRow
+	for n := range 400 {
+		packages = append(packages, protocol.SystemRow{Key: fmt.Sprint(n), Cells: []string{fmt.Sprintf("package-%03d", n), "1.0", "", "dpkg"}})
+	}
+	part(10*time.Second, protocol.SystemPart{Snapshot: 1, Section: protocol.SectionDisks, Last: true, Rows: []protocol.SystemRow{disk("/", "536870912"), disk("/<b>usb</b>", "1024")}})
+	part(11*time.Second, protocol.SystemPart{Snapshot: 1, Section: protocol.SectionSoftware, Rows: packages[:200]})
+	part(12*time.Second, protocol.SystemPart{Snapshot: 1, Section: protocol.SectionSoftware, Part: 1, Last: true, Rows: packages[200:]})
+	part(13*time.Second, protocol.SystemPart{Snapshot: 1, Section: protocol.SectionEvents, Last: true, Problem: protocol.ProblemDenied})
+	says(20*time.Second, protocol.EventSystemChanges, protocol.SystemChanges{Epoch: 2, Watch: 1, Rows: []protocol.SystemRow{program(7, "editor"), program(8, "mail")}})
+	says(22*time.Second, protocol.EventSystemChanges, protocol.SystemChanges{Epoch: 2, Watch: 1, N: 1, Rows: []protocol.SystemRow{program(9, "printer")}, Gone: []string{"8"}})
+	part(25*time.Second, protocol.SystemPart{Snapshot: 2, Section: protocol.SectionDisks, Last: true, Rows: []protocol.SystemRow{disk("/", "644245094"), disk("/home", "1024")}})
+	r.event(30*time.Second, protocol.EventEnded, `{"reason":"customer","by":"customer"}`)
+	b := playing(t, h, identity, r.close(30*time.Second))
+
+	shows := func(want ...string) {
+		t.Helper()
+		comes(b, `[...document.querySelectorAll("#tables:not([hidden]) tbody tr")].map((row) => [...row.cells].map((c) => c.textContent.trim()).join(" ")).join("\n")`,
+			func(got string) bool { return got == strings.Join(want, "\n") })
+	}
+	chooses := func(what, option string) {
+		t.Helper()
+		evaluate[bool](b, fmt.Sprintf(`((s) => { s.value = %q; return s.dispatchEvent(new Event("change")); })(document.querySelector("#tables-%s"))`, option, what))
+	}
+	rows := func(want int) {
+		t.Helper()
+		comes(b, `document.querySelectorAll("#tables tbody tr").length`, func(n int) bool { return n == want })
+	}
+	b.seek(5 * time.Second)
+	b.until(`document.querySelector("#tables").hidden`)
+	b.seek(15 * time.Second)
+	shows("/ /dev/sda1 ext4 1 GiB 512 MiB 50", "/<b>usb</b> /dev/sda1 ext4 1 GiB 1 KiB 50")
+	chooses("section", "software")
+	rows(300) // the others on a press
+	b.click("#tables tfoot button")
+	rows(400)
+	b.seek(11500 * time.Millisecond)
+	rows(200)
+	b.seek(14 * time.Second)
+	chooses("section", "events")
+	b.until(`document.querySelector("#tables [role=status]").textContent.includes("may not read this")`)
+
+	// Followed, forwards and back.
+	b.seek(23 * time.Second)
+	chooses("section", "live")
+	b.until(`[...document.querySelectorAll("#tables tbody tr")].map((row) => row.cells[0].textContent).join() === "editor,printer"`)
+	b.seek(21 * time.Second)
+	b.until(`[...document.querySelectorAll("#tables tbody tr")].map((row) => row.cells[0].textContent).join() === "editor,mail"`)
+
+	// What has changed between two times.
+	b.seek(27 * time.Second)
+	chooses("section", "disks")
+	shows("/ /dev/sda1 ext4 1 GiB 614.4 MiB 50", "/home /dev/sda1 ext4 1 GiB 1 KiB 50")
+	evaluate[bool](b, `((s) => { s.selectedIndex = 1; return s.dispatchEvent(new Event("change")); })(document.querySelector("#tables-against"))`)
+	shows("Changed / /dev/sda1 ext4 1 GiB 512 MiB 614.4 MiB 50", "Added /home /dev/sda1 ext4 1 GiB 1 KiB 50", "Removed /<b>usb</b> /dev/sda1 ext4 1 GiB 1 KiB 50")
+	b.lookAt("player-system", []view{{"light", 1440}, {"dark", 320}})
+	b.click("#lock")
+	b.until(`document.querySelector("#tables").hidden && document.querySelectorAll("#tables td").length === 0`)
+}
