@@ -79,6 +79,7 @@ func TestListsAreComplete(t *testing.T) {
 		"Section":      texts(protocol.Sections()), "ColumnKind": texts(protocol.ColumnKinds()), "SystemProblem": texts(protocol.SystemProblems()),
 		"Platform": texts(protocol.Platforms()), "Interpreter": texts(protocol.Interpreters()),
 		"TransferKind": texts(protocol.TransferKinds()), "FileCause": texts(protocol.FileCauses()),
+		"ClipType": texts(protocol.ClipTypes()), "ClipKind": texts(protocol.ClipKinds()), "ClipCause": texts(protocol.ClipCauses()),
 	} {
 		want := slices.Sorted(slices.Values(declared[name]))
 		if got := slices.Sorted(slices.Values(list)); !slices.Equal(got, want) || len(got) == 0 {
@@ -137,7 +138,8 @@ func TestDocument(t *testing.T) {
 			"ConsentCause": "`consent_answer`", "Block": "`control_state`", "InputKind": "Data channel `input`", "TerminalKind": "Data channel `shell`",
 			"Section": "System information", "ColumnKind": "System information", "SystemProblem": "`system_part`",
 			"Platform": "Library", "Interpreter": "Library",
-			"TransferKind": "Data channel `files`", "FileCause": "Data channel `files`"}[name]
+			"TransferKind": "Data channel `files`", "FileCause": "Data channel `files`",
+			"ClipType": "Data channel `clipboard`", "ClipKind": "Data channel `clipboard`", "ClipCause": "Data channel `clipboard`"}[name]
 		if !ok {
 			t.Errorf("%s stands in no section", name)
 			continue
@@ -180,6 +182,9 @@ func TestDocument(t *testing.T) {
 	}
 	for _, field := range append(fields(reflect.TypeFor[protocol.Transfer]()), fields(reflect.TypeFor[protocol.FileEntry]())...) {
 		has("Data channel `"+protocol.FilesChannel+"`", field)
+	}
+	for _, field := range fields(reflect.TypeFor[protocol.Clip]()) {
+		has("Data channel `"+protocol.ClipboardChannel+"`", field)
 	}
 	for _, field := range append(fields(reflect.TypeFor[protocol.OfficeSection]()), fields(reflect.TypeFor[protocol.Manifest]())...) {
 		has("Office section and manifest", field)
@@ -241,6 +246,10 @@ func TestLimitsInTheDocument(t *testing.T) {
 		fmt.Sprintf("at most %d files and lists", protocol.MaxTransfers),
 		fmt.Sprintf("at most %s bytes and %d names", thousands(protocol.MaxFilePath), protocol.MaxFileDepth),
 		fmt.Sprintf("`entries`, at most %d", protocol.MaxEntries),
+		fmt.Sprintf("JSON text of at most %s bytes; the content", thousands(protocol.MaxClipMessage)),
+		fmt.Sprintf("UTF-8 of at most %s bytes", thousands(protocol.MaxClipText)),
+		fmt.Sprintf("PNG of at most %s bytes, %s pixels a side, %s pixels in all", thousands(protocol.MaxClipImage), thousands(protocol.MaxClipSide), thousands(protocol.MaxClipPixels)),
+		fmt.Sprintf("%s bytes are on their way that the next", thousands(protocol.ClipWindow)),
 		fmt.Sprintf("`acts` at most %d", protocol.MaxInputActs),
 		fmt.Sprintf("`text` at most %d characters without", protocol.MaxInputText),
 		fmt.Sprintf("downwards, at most %s", thousands(protocol.MaxWheel)),

@@ -46,6 +46,10 @@ const (
 	EventFileBegun        EventCode = "file.begun"                // epoch, file, path: what it is called in the end, size, from: bytes that were there
 	EventFileWhole        EventCode = "file.whole"                // epoch, file, size, sha256: all of it was sent, and is put in its place now
 	EventFileEnded        EventCode = "file.ended"                // epoch, file, to, path, size, sha256, bytes that passed, result: done, or why not
+	EventClipAsked        EventCode = "clipboard.asked"           // epoch, clip, to: customer or technician; type, size, sha256 of what the technician sends
+	EventClipContent      EventCode = "clipboard.content"         // on the track clipboard: epoch, clip, type, part, last, data: a part of what is transferred, base64
+	EventClipWhole        EventCode = "clipboard.whole"           // epoch, clip, to, type, size, sha256, width, height of an image: its content is on the evidence, and goes on now
+	EventClipEnded        EventCode = "clipboard.ended"           // epoch, clip, to, type, size, sha256, width, height, result: done, or why not
 	EventScreenGap        EventCode = "screen.gap"                // frames of the picture did not reach the broker
 	EventScreenShown      EventCode = "screen.shown"              // source, width, height, name of a program or monitor: what is shared from now on
 	EventScreenPaused     EventCode = "screen.paused"             // by the customer; nothing is sent until the next screen.shown
@@ -76,7 +80,8 @@ func EventCodes() []EventCode {
 		EventConsentAsked, EventConsentGiven, EventConsentRefused, EventConsentWithdrawn, EventControlInput, EventControlUsed, EventControlState,
 		EventShellStarted, EventShellUsed, EventShellEnded,
 		EventSystemRequested, EventSystemRead, EventSystemFollowed, EventSystemPart, EventSystemChanges,
-		EventFileFolder, EventFileListed, EventFileAsked, EventFileBegun, EventFileWhole, EventFileEnded, EventScreenGap,
+		EventFileFolder, EventFileListed, EventFileAsked, EventFileBegun, EventFileWhole, EventFileEnded,
+		EventClipAsked, EventClipContent, EventClipWhole, EventClipEnded, EventScreenGap,
 		EventScreenShown, EventScreenPaused, EventScreenMuted, EventScreenStopped, EventScreenDenied, EventScreenLocked,
 		EventViewerJoined, EventViewerLeft, EventMalformed, EventEnded, EventRemoved, EventRemovalUnknown, EventClosed, EventRated,
 		EventCursorShape, EventCursorMoved, EventTransportChanged, EventNoteWritten, EventChat, EventStateChanged}

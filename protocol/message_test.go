@@ -52,7 +52,7 @@ func valid() []protocol.Message {
 		&protocol.Slept{N: 1, MS: 90_000},
 		&protocol.Ended{Reason: protocol.EndTechnician},
 		&protocol.Removed{Complete: true, Left: []string{"consento-x (1)"}},
-		&protocol.ConsentEnded{Permission: protocol.Clipboard, Epoch: 7, Cause: protocol.CauseRights},
+		&protocol.ConsentEnded{Permission: protocol.SendClipboard, Epoch: 7, Cause: protocol.CauseRights},
 		&protocol.ControlState{Epoch: 7, Block: protocol.BlockDialog},
 		&protocol.SystemRead{Epoch: 7, Snapshot: 2, Sections: protocol.Sections()},
 		&protocol.SystemWatch{Epoch: 7, Watch: 1, On: true},

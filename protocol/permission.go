@@ -18,13 +18,15 @@ const (
 	SendFiles  Permission = "send_files"  // files to the customer's computer
 	FetchFiles Permission = "fetch_files" // files from the customer's computer
 	SystemInfo Permission = "system_info"
-	Clipboard  Permission = "clipboard"
-	MayChat    Permission = "chat"
+	// The clipboard, each way: into the customer's, and what the customer has on it.
+	SendClipboard  Permission = "send_clipboard"
+	FetchClipboard Permission = "fetch_clipboard"
+	MayChat        Permission = "chat"
 )
 
 // Permissions lists the closed set in the order in which people are shown it.
 func Permissions() []Permission {
-	return []Permission{ViewScreen, Control, Scripts, Shell, SendFiles, FetchFiles, SystemInfo, Clipboard, MayChat}
+	return []Permission{ViewScreen, Control, Scripts, Shell, SendFiles, FetchFiles, SystemInfo, SendClipboard, FetchClipboard, MayChat}
 }
 
 // Asked reports whether the customer's consent to p is needed.

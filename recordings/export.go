@@ -30,6 +30,8 @@ type Exported struct {
 	Other   int               `json:"other"`  // files in the folder "other"
 	// Snapshots is how many times system information was read: system-1.json and so on.
 	Snapshots int `json:"snapshots,omitempty"`
+	// Clipboards is how many things went from a clipboard to another: clipboard-1.txt, or .png, and so on.
+	Clipboards int `json:"clipboards,omitempty"`
 }
 
 // ExportedSegment tells how far one segment could be relied on.
@@ -62,6 +64,7 @@ type ExportedVideo struct {
 //   - shell.cast, when there was a shell (asciicast v3): all of them, one after the other;
 //   - system-1.json, then system-2.json and so on, each an [ExportedSnapshot] of the
 //     customer's computer;
+//   - clipboard-1.txt or clipboard-1.png and so on: what went from a clipboard to another;
 //   - other/, one file a record, for what has no form of its own;
 //   - export.json, an [Exported].
 //
@@ -95,7 +98,7 @@ func freshDir(dir string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
-	for _, name := range []string{videoName, eventsName, shellName, manifestName, otherDir, systemName(1)} {
+	for _, name := range []string{videoName, eventsName, shellName, manifestName, otherDir, systemName(1), clipName(1, "text"), clipName(1, "image")} {
 		path := filepath.Join(dir, name)
 		if _, err := os.Lstat(path); !errors.Is(err, os.ErrNotExist) {
 			return errors.Join(err, fmt.Errorf("%w: %s", os.ErrExist, path))
@@ -117,6 +120,7 @@ type exporter struct {
 	streams map[uint8]*videoExport
 	part    segmentPart
 	system  *ExportedSnapshot // at hand; nil while none is
+	clip    *exportedClip     // likewise
 }
 
 // segmentPart is what is known of the segment at hand.
@@ -200,6 +204,8 @@ func (e *exporter) item(i Item) error {
 			return err
 		}
 		return e.event(i)
+	case TrackClipboard:
+		return e.clipContent(i)
 	case TrackControl, TrackEvents, TrackChat, TrackFiles, TrackMeta, TrackInput:
 		return e.event(i)
 	case TrackSearch:
@@ -244,7 +250,7 @@ func (e *exporter) finish() error {
 	for _, v := range e.streams {
 		errs = append(errs, e.endRun(v))
 	}
-	errs = append(errs, e.endSnapshot())
+	errs = append(errs, e.endSnapshot(), e.endClip())
 	_, err := e.list.WriteString("\n]\n")
 	errs = append(errs, err, e.list.Flush(), e.events.Close())
 	if e.shell != nil {

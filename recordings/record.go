@@ -87,10 +87,12 @@ const (
 	TrackSearch  Track = 7 // what auditors search by, see [Summary]
 	TrackSystem  Track = 8 // what was read of the customer's computer, JSON objects as on the events
 	TrackInput   Track = 9 // what a technician typed and clicked, JSON objects as on the events
+	// What was transferred from a clipboard to another, JSON objects as on the events.
+	TrackClipboard Track = 10
 )
 
 func (t Track) String() string {
-	names := [...]string{"control", "events", "video", "chat", "shell", "files", "meta", "search", "system", "input"}
+	names := [...]string{"control", "events", "video", "chat", "shell", "files", "meta", "search", "system", "input", "clipboard"}
 	if int(t) < len(names) {
 		return names[t]
 	}

@@ -38,7 +38,7 @@ func run(args []string, usage io.Writer) error {
 	if err != nil {
 		return err
 	}
-	text, err := generate(p, "Envelope", "CursorUpdate", "Input", "Terminal", "Transfer", "Column", "Library", "Version")
+	text, err := generate(p, "Envelope", "CursorUpdate", "Input", "Terminal", "Transfer", "Clip", "Column", "Library", "Version")
 	if err != nil {
 		return err
 	}

@@ -59,9 +59,9 @@ type picture struct {
 }
 
 // newPicture makes one; onInput is called for each message of a technician's input,
-// on one goroutine; shell and files are told
+// on one goroutine; shell, files and clips are told
 // of their channels.
-func newPicture(log *slog.Logger, onInput func([]byte), shell *line, files *parcels) (*picture, error) {
+func newPicture(log *slog.Logger, onInput func([]byte), shell *line, files *parcels, clips *clips) (*picture, error) {
 	media := &webrtc.MediaEngine{}
 	for _, codec := range []stream.Codec{stream.AV1, stream.VP9} {
 		if err := media.RegisterCodec(webrtc.RTPCodecParameters{RTPCodecCapability: format(codec), PayloadType: webrtc.PayloadType(codec)}, webrtc.RTPCodecTypeVideo); err != nil {
@@ -91,13 +91,13 @@ func newPicture(log *slog.Logger, onInput func([]byte), shell *line, files *parc
 	if p.pc, err = api.NewPeerConnection(webrtc.Configuration{}); err != nil {
 		return nil, err
 	}
-	if err := p.prepare(onInput, shell, files); err != nil {
+	if err := p.prepare(onInput, shell, files, clips); err != nil {
 		return nil, errors.Join(err, p.pc.Close())
 	}
 	return p, nil
 }
 
-func (p *picture) prepare(onInput func([]byte), shell *line, files *parcels) error {
+func (p *picture) prepare(onInput func([]byte), shell *line, files *parcels, clips *clips) error {
 	p.track = &track{}
 	transceiver, err := p.pc.AddTransceiverFromTrack(p.track, webrtc.RTPTransceiverInit{Direction: webrtc.RTPTransceiverDirectionSendonly})
 	if err != nil {
@@ -124,6 +124,12 @@ func (p *picture) prepare(onInput func([]byte), shell *line, files *parcels) err
 	}
 	parcels.OnOpen(func() { files.opened(parcels) })
 	parcels.OnMessage(func(m webrtc.DataChannelMessage) { files.take(m.IsString, m.Data) })
+	board, err := p.pc.CreateDataChannel(protocol.ClipboardChannel, nil)
+	if err != nil {
+		return err
+	}
+	board.OnOpen(func() { clips.opened(board) })
+	board.OnMessage(func(m webrtc.DataChannelMessage) { clips.take(m.IsString, m.Data) })
 	var connected, failed sync.Once
 	p.pc.OnConnectionStateChange(func(state webrtc.PeerConnectionState) {
 		switch state {

@@ -80,7 +80,7 @@ const maxSlept = 31 * 24 * 3600 * 1000
 // the one before. Nothing is sent on it yet.
 func (s *Session) connectPicture(ctx context.Context) *ending {
 	s.closePicture()
-	picture, err := newPicture(s.Log, s.tools.input, &s.tools.line, &s.tools.parcels)
+	picture, err := newPicture(s.Log, s.tools.input, &s.tools.line, &s.tools.parcels, &s.tools.clips)
 	if err != nil {
 		s.Log.Error("picture connection", slog.Any("error", err))
 		return &ending{reason: protocol.EndCaptureFailed, code: ExitCapture}

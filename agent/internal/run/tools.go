@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"consento/agent/internal/clipboard"
 	"consento/agent/internal/control"
 	"consento/agent/internal/files"
 	"consento/agent/internal/input"
@@ -41,6 +42,8 @@ type tools struct {
 	line    line                            // of the shell
 	chosen  map[protocol.Permission]chosen  // the folder of the newest yes to files
 	parcels parcels                         // of files
+	clips   clips                           // of the clipboard
+	board   bool                            // the display has a clipboard
 	gate    atomic.Pointer[control.Gate]    // of control, read by the picture's connection
 	hidden  atomic.Bool                     // nothing is shown
 	lost    atomic.Bool                     // the connection is
@@ -86,12 +89,16 @@ func (s *Session) able() (list []protocol.Permission) {
 	if len(files.Folders()) > 0 {
 		list = append(list, protocol.SendFiles, protocol.FetchFiles)
 	}
-	return append(list, protocol.SystemInfo)
+	list = append(list, protocol.SystemInfo)
+	if s.tools.board = clipboard.Able(s.Display); s.tools.board {
+		list = append(list, protocol.SendClipboard, protocol.FetchClipboard)
+	}
+	return list
 }
 
 // has reports whether this program carries a permission out.
 func (t *tools) has(p protocol.Permission) bool {
-	return p == protocol.Control || p == protocol.SystemInfo || (p == protocol.Shell || p == protocol.Scripts) && shell.Able() || isFiles(p) && len(files.Folders()) > 0
+	return p == protocol.Control || p == protocol.SystemInfo || (p == protocol.Shell || p == protocol.Scripts) && shell.Able() || isFiles(p) && len(files.Folders()) > 0 || isClipboard(p) && t.board
 }
 
 // allowed lists what is open now.
@@ -235,6 +242,8 @@ func (s *Session) openTool(ctx context.Context, p protocol.Permission, epoch uin
 		return s.openSystem(ctx, epoch), nil
 	case protocol.SendFiles, protocol.FetchFiles:
 		return s.openFiles(p, epoch)
+	case protocol.SendClipboard, protocol.FetchClipboard:
+		return s.openClipboard(ctx, p, epoch)
 	}
 	return nil, fmt.Errorf("run: no tool for %q", p)
 }

@@ -55,9 +55,9 @@ func TestNoBrokerOpensATool(t *testing.T) {
 		}
 		break
 	}
-	a.gets(askFor(protocol.Clipboard, 9))
+	a.gets(askFor(protocol.SendClipboard, 9))
 	for {
-		if said := a.said(); said.Permission == protocol.Clipboard {
+		if said := a.said(); said.Permission == protocol.SendClipboard {
 			if said.State != protocol.ConsentRefused || said.Cause != protocol.CauseUnable {
 				t.Errorf("of a tool that there is not: %+v", said)
 			}
@@ -110,7 +110,7 @@ func TestControlByConsent(t *testing.T) {
 // stopped is a tool that says when it was closed.
 type stopped struct{ by *[]protocol.Permission }
 
-func (s stopped) close() { *s.by = append(*s.by, protocol.Clipboard) }
+func (s stopped) close() { *s.by = append(*s.by, protocol.SendClipboard) }
 
 // TestTakeBackAsksWhich: of two things the customer takes one back, and the other
 // stays; from one alone it is taken without a question.
@@ -123,8 +123,8 @@ func TestTakeBackAsksWhich(t *testing.T) {
 	var closed []protocol.Permission
 	yes(protocol.Control, 2)
 	a.gets(recorded(2))
-	yes(protocol.Clipboard, 3)
-	a.tools.open[protocol.Clipboard] = stopped{&closed}
+	yes(protocol.SendClipboard, 3)
+	a.tools.open[protocol.SendClipboard] = stopped{&closed}
 	answer := func(keys ...string) {
 		t.Helper()
 		before := len(closed)
@@ -165,11 +165,11 @@ func TestTakeBackAsksWhich(t *testing.T) {
 	if !slices.Equal(a.tools.allowed(), []protocol.Permission{protocol.Control}) || len(closed) != 1 {
 		t.Fatalf("%v are open, %v closed", a.tools.allowed(), closed)
 	}
-	if said := a.said(); said.Permission != protocol.Clipboard || said.State != protocol.ConsentWithdrawn || said.Epoch != 3 || said.Cause != protocol.CauseCustomer {
+	if said := a.said(); said.Permission != protocol.SendClipboard || said.State != protocol.ConsentWithdrawn || said.Epoch != 3 || said.Cause != protocol.CauseCustomer {
 		t.Errorf("said %+v", said)
 	}
-	yes(protocol.Clipboard, 4)
-	a.tools.open[protocol.Clipboard] = stopped{&closed}
+	yes(protocol.SendClipboard, 4)
+	a.tools.open[protocol.SendClipboard] = stopped{&closed}
 	answer("Tab", "Return") // everything
 	if got := a.tools.allowed(); len(got) > 0 || a.tools.gate.Load() != nil {
 		t.Errorf("%v are open", got)

@@ -77,7 +77,7 @@ func wantInvalid(t testing.TB, err error, field, code string) {
 func TestNewSeedsBuiltInProfilesAndKeepsWhatTheOfficeMadeOfThem(t *testing.T) {
 	db := newTestDB(t)
 	newTestAccess(t, db)
-	if _, err := db.NewUpdate().Model((*profileRow)(nil)).Set("permissions = ?", "view_screen clipboard").
+	if _, err := db.NewUpdate().Model((*profileRow)(nil)).Set("permissions = ?", "view_screen send_clipboard").
 		Where("name = ?", "Full support").Exec(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -90,7 +90,7 @@ func TestNewSeedsBuiltInProfilesAndKeepsWhatTheOfficeMadeOfThem(t *testing.T) {
 	for _, p := range profiles {
 		got[p.Name] = permissionText(p.Permissions)
 	}
-	if len(got) != 2 || got["View only"] != "view_screen chat" || got["Full support"] != "view_screen clipboard" {
+	if len(got) != 2 || got["View only"] != "view_screen chat" || got["Full support"] != "view_screen send_clipboard" {
 		t.Fatalf("profiles %v", got)
 	}
 	for _, p := range profiles {

@@ -124,8 +124,9 @@ func TestBrokenMigrationIsNamedAndRolledBack(t *testing.T) {
 	}
 }
 
-// TestFilesBecomeTwoPermissions: what an office made of its profiles stays.
-func TestFilesBecomeTwoPermissions(t *testing.T) {
+// TestPermissionsBecomeTwo: what an office made of its profiles stays, when files and the
+// clipboard go each way by a permission of its own.
+func TestPermissionsBecomeTwo(t *testing.T) {
 	folder := newTestFolder(t)
 	before := embeddedMigrations(t)
 	for name := range before {
@@ -149,7 +150,7 @@ func TestFilesBecomeTwoPermissions(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer db.Close()
-	for name, want := range map[string]string{"both": "view_screen send_files fetch_files clipboard", "none": "view_screen", "last": "view_screen send_files fetch_files"} {
+	for name, want := range map[string]string{"both": "view_screen send_files fetch_files send_clipboard fetch_clipboard", "none": "view_screen", "last": "view_screen send_files fetch_files"} {
 		var got string
 		var bytes int64
 		if err := db.QueryRowContext(t.Context(), "SELECT permissions, file_bytes FROM profiles WHERE name = ?", name).Scan(&got, &bytes); err != nil || got != want || bytes != 4<<30 {

@@ -79,6 +79,8 @@ func copyFields(code protocol.EventCode) (fields []string, ok bool) {
 		return []string{"file", "to", "path", "size"}, true
 	case protocol.EventFileEnded:
 		return []string{"file", "to", "path", "size", "sha256", "result"}, true
+	case protocol.EventClipAsked, protocol.EventClipEnded:
+		return []string{"clip", "to", "type", "size", "sha256", "width", "height", "result"}, true
 	case protocol.EventScreenShown:
 		return []string{"source", "width", "height", "name"}, true
 	case protocol.EventViewerJoined, protocol.EventViewerLeft:
@@ -106,7 +108,8 @@ func copyFields(code protocol.EventCode) (fields []string, ok bool) {
 func noise(code protocol.EventCode) bool {
 	switch code {
 	case protocol.EventViewerJoined, protocol.EventViewerLeft, protocol.EventTransportChanged, protocol.EventScreenGap,
-		protocol.EventScreenMuted, protocol.EventStateChanged, protocol.EventMalformed, protocol.EventControlState, protocol.EventFileAsked, protocol.EventFileListed:
+		protocol.EventScreenMuted, protocol.EventStateChanged, protocol.EventMalformed, protocol.EventControlState, protocol.EventFileAsked, protocol.EventFileListed,
+		protocol.EventClipAsked:
 		return true
 	}
 	return false

@@ -119,6 +119,7 @@ func (a *Agent) Gone(ctx context.Context, silent bool) error {
 		if s.row.State == protocol.StateClosed {
 			return nil
 		}
+		s.awayClips()
 		s.leave(silent)
 		return nil
 	})

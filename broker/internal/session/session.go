@@ -132,7 +132,11 @@ func (s *session) taps() sfu.Taps {
 		Terminal: func(data []byte) {
 			later(func() { s.unlessPaused(len(data), func() { s.fromAgent(data) }) })
 		},
-		Parcel: func(text bool, data []byte) {
+		Parcel: func(label string, text bool, data []byte) {
+			if label == protocol.ClipboardChannel { // where nothing is held back: a pause ends it
+				later(func() { s.clipFromAgent(text, data) })
+				return
+			}
 			later(func() { s.unlessPaused(len(data), func() { s.parcelFromAgent(text, data) }) })
 		},
 		Wish: func() { go later(s.tellWish) }, // the session may be what changed it
@@ -174,6 +178,7 @@ func (s *session) run() {
 					s.noteUsed()
 				}
 				s.shellSecond(time.Now())
+				s.ageClips(time.Now())
 				s.must(s.evidence.second())
 			}
 		case <-s.deadline.C:
@@ -340,6 +345,8 @@ func (s *session) end(reason protocol.EndReason, by string) {
 	events = append(events, s.tools.system.rest()...)
 	events = append(events, s.filesEnd(&s.tools.files.send)...)
 	events = append(events, s.filesEnd(&s.tools.files.fetch)...)
+	events = append(events, s.clipEnd(&s.tools.clipboard.send)...)
+	events = append(events, s.clipEnd(&s.tools.clipboard.fetch)...)
 	for v := range s.viewers { // their picture has stopped
 		events = append(events, logged{protocol.EventViewerLeft, map[string]any{"name": v.name, "team": v.team}})
 	}

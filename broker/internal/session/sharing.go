@@ -128,6 +128,9 @@ func (a *Agent) Share(ctx context.Context, m protocol.Sharing) error {
 		if !s.isPaused() {
 			s.goOn()
 		}
+		if !s.isShown() {
+			s.dropClips(protocol.ClipHidden)
+		}
 		s.publish()
 		return nil
 	})

@@ -21,15 +21,16 @@ const (
 // tools is what a session knows of the permissions beside the view. It belongs to
 // the session's goroutine.
 type tools struct {
-	heard    time.Time              // when a console of the technician's was there last
-	able     []protocol.Permission  // what the agent's program can do
-	rights   protocol.PermissionSet // what the profile allows, as it was told last
-	refused  map[protocol.Permission]refused
-	away     *time.Timer // fires when a lost agent's consents are over
-	control  control
-	terminal terminal
-	system   systemInfo
-	files    files
+	heard     time.Time              // when a console of the technician's was there last
+	able      []protocol.Permission  // what the agent's program can do
+	rights    protocol.PermissionSet // what the profile allows, as it was told last
+	refused   map[protocol.Permission]refused
+	away      *time.Timer // fires when a lost agent's consents are over
+	control   control
+	terminal  terminal
+	system    systemInfo
+	files     files
+	clipboard clipboard
 }
 
 // refused is the customer's no to a permission. It outlives a restart of the broker.
@@ -166,6 +167,9 @@ func (s *session) giveTool(c protocol.Consent, data map[string]any) error {
 	if x := s.tools.files.of(c.Permission); x != nil {
 		x.begin()
 	}
+	if w := s.tools.clipboard.of(c.Permission); w != nil {
+		w.begin()
+	}
 	s.publish()
 	s.agent.Send(&protocol.ConsentRecorded{Permission: c.Permission, Epoch: c.Epoch})
 	return nil
@@ -235,6 +239,11 @@ func (s *session) stopTool(p protocol.Permission) {
 	}
 	if x := s.tools.files.of(p); x != nil {
 		for _, e := range s.filesEnd(x) {
+			s.note(e.code, e.data)
+		}
+	}
+	if w := s.tools.clipboard.of(p); w != nil {
+		for _, e := range s.clipEnd(w) {
 			s.note(e.code, e.data)
 		}
 	}

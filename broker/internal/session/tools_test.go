@@ -67,8 +67,8 @@ func (p *play) on(t testing.TB, do func(*session)) {
 func TestToolConsent(t *testing.T) {
 	t.Parallel()
 	e := newEnv(t, allowAll)
-	p := e.showing(t, full, protocol.Control, protocol.Clipboard)
-	if able := p.state(t).Tools; !slices.Equal(able, []protocol.Permission{protocol.Control, protocol.Clipboard}) {
+	p := e.showing(t, full, protocol.Control, protocol.SendClipboard)
+	if able := p.state(t).Tools; !slices.Equal(able, []protocol.Permission{protocol.Control, protocol.SendClipboard}) {
 		t.Errorf("the console is told of %v", able)
 	}
 	asked := must(p.request(t, protocol.Control))(t)
@@ -76,7 +76,7 @@ func TestToolConsent(t *testing.T) {
 	if ask.Permission != protocol.Control || ask.Epoch != 2 || ask.Technician.Name != full.Name || len(asked.Consents) != 2 {
 		t.Fatalf("asked %+v, %+v", ask, asked.Consents)
 	}
-	for _, other := range []protocol.Permission{protocol.Control, protocol.Clipboard} {
+	for _, other := range []protocol.Permission{protocol.Control, protocol.SendClipboard} {
 		if _, err := p.request(t, other); !errors.Is(err, ErrNotNow) {
 			t.Errorf("%s beside an open question: %v", other, err)
 		}
@@ -136,7 +136,7 @@ func TestToolIsNotAsked(t *testing.T) {
 		want       error
 	}{
 		"a profile without it":    {anna, protocol.Control, ErrNotAllowed},
-		"a program without it":    {full, protocol.Clipboard, ErrNotAllowed},
+		"a program without it":    {full, protocol.SendClipboard, ErrNotAllowed},
 		"the view":                {full, protocol.ViewScreen, ErrNotAllowed},
 		"somebody else's session": {Technician{ID: "other", Profile: full.Profile}, protocol.Control, ErrNoSession},
 	} {
@@ -228,10 +228,10 @@ func TestToolsAreWithdrawn(t *testing.T) {
 func TestToolsDoNotOutliveARestart(t *testing.T) {
 	t.Parallel()
 	e := newEnv(t, allowAll)
-	p := e.showing(t, full, protocol.Control, protocol.Clipboard)
-	must(p.request(t, protocol.Clipboard))(t)
+	p := e.showing(t, full, protocol.Control, protocol.SendClipboard)
+	must(p.request(t, protocol.SendClipboard))(t)
 	ask := last[*protocol.ConsentAsk](p.link)
-	must(0, p.agent.AnswerConsent(t.Context(), protocol.ConsentAnswer{Permission: protocol.Clipboard, State: protocol.ConsentRefused, Epoch: ask.Epoch}))(t)
+	must(0, p.agent.AnswerConsent(t.Context(), protocol.ConsentAnswer{Permission: protocol.SendClipboard, State: protocol.ConsentRefused, Epoch: ask.Epoch}))(t)
 	p.allow(t, protocol.Control)
 	e.close(t)
 	e.m = must(New(t.Context(), e.config))(t)
@@ -241,12 +241,12 @@ func TestToolsDoNotOutliveARestart(t *testing.T) {
 	if view := p.consent(t, protocol.ViewScreen); view.State != protocol.ConsentGiven {
 		t.Errorf("the view: %+v", view)
 	}
-	if able := p.state(t).Tools; !slices.Equal(able, []protocol.Permission{protocol.Control, protocol.Clipboard}) {
+	if able := p.state(t).Tools; !slices.Equal(able, []protocol.Permission{protocol.Control, protocol.SendClipboard}) {
 		t.Errorf("the agent's tools: %v", able)
 	}
 	p.on(t, func(s *session) {
 		now := time.Now()
-		if no := s.tools.refused[protocol.Clipboard]; no.Times != 1 || !no.lately(now) || no.lately(now.Add(askPause)) || no.lately(now.Add(-2*askPause)) {
+		if no := s.tools.refused[protocol.SendClipboard]; no.Times != 1 || !no.lately(now) || no.lately(now.Add(askPause)) || no.lately(now.Add(-2*askPause)) {
 			t.Errorf("refused %+v", no)
 		}
 		if no := s.tools.refused[protocol.Control]; no.Times != 0 || no.lately(now) {

@@ -17,11 +17,12 @@ type View struct {
 	name    string
 	team    string
 	viewer  *sfu.Viewer
-	out     viewOut // of its terminal; nil without one
-	parcels parcelOut
+	out     viewOut   // of its terminal; nil without one
+	parcels parcelOut // of its files
+	clips   parcelOut // of the clipboard
 }
 
-// parcelOut is where a console's files are written to; nil without one.
+// parcelOut is where text and content are written to; nil without one.
 type parcelOut interface {
 	SendParcel(text bool, data []byte) bool
 }
@@ -61,12 +62,16 @@ func (m *Manager) View(ctx context.Context, by Technician, id, offer string) (*V
 		return nil, "", fmt.Errorf("session: %w", err)
 	}
 	v.viewer = viewer
-	if err := s.do(ctx, func() error { v.out, v.parcels = viewer, viewer; return nil }); err != nil {
+	if err := s.do(ctx, func() error {
+		v.out, v.parcels, v.clips = viewer, viewer.Way(protocol.FilesChannel), viewer.Way(protocol.ClipboardChannel)
+		return nil
+	}); err != nil {
 		viewer.Close()
 		return nil, "", err
 	}
 	viewer.HearTerminal(v.terminal)
-	viewer.HearParcels(v.parcel)
+	viewer.Way(protocol.FilesChannel).Hear(v.parcel)
+	viewer.Way(protocol.ClipboardChannel).Hear(v.clip)
 	return v, answer, nil
 }
 
@@ -81,6 +86,7 @@ func (v *View) left() {
 		s.leftControl(v)
 		s.leftShell(v)
 		s.leftFiles(v)
+		s.leftClipboard(v)
 		s.note(protocol.EventViewerLeft, map[string]any{"name": v.name, "team": v.team})
 		s.publish()
 	}

@@ -26,7 +26,7 @@ func TestParcels(t *testing.T) {
 	}
 	channel := must(agent.CreateDataChannel(protocol.FilesChannel, nil))(t)
 	channel.OnMessage(func(m webrtc.DataChannelMessage) { toAgent.add(kind(m.IsString) + string(m.Data)) })
-	if room.SendParcel(true, []byte("early")) {
+	if room.Way(protocol.FilesChannel).SendParcel(true, []byte("early")) {
 		t.Error("sent without an agent")
 	}
 	accept(t, agent, must(room.Publish(context.Background(), offerOf(t, agent)))(t))
@@ -37,8 +37,8 @@ func TestParcels(t *testing.T) {
 	parcels.OnMessage(func(m webrtc.DataChannelMessage) { toConsole.add(kind(m.IsString) + string(m.Data)) })
 	viewer, answer, err := room.View(context.Background(), offerOf(t, console), func() {}, nil)
 	must(0, err)(t)
-	viewer.HearParcels(func(text bool, data []byte) { toBroker.add(kind(text) + string(data)) })
-	if viewer.SendParcel(true, []byte("early")) {
+	viewer.Way(protocol.FilesChannel).Hear(func(text bool, data []byte) { toBroker.add(kind(text) + string(data)) })
+	if viewer.Way(protocol.FilesChannel).SendParcel(true, []byte("early")) {
 		t.Error("sent without a channel")
 	}
 	accept(t, console, answer)
@@ -54,11 +54,11 @@ func TestParcels(t *testing.T) {
 	if got := toBroker.all(); !slices.Equal(got, []string{"text one", "content two"}) {
 		t.Errorf("from the console %q", got)
 	}
-	if got := fromAgent(); !slices.Equal(got, []string{"true one", "false two"}) {
+	if got := fromAgent(); !slices.Equal(got, []string{"files true one", "files false two"}) {
 		t.Errorf("from the agent %q", got)
 	}
-	eventually(t, "sent to the agent", func() bool { return room.SendParcel(false, []byte("x")) })
-	if !viewer.SendParcel(true, []byte("y")) {
+	eventually(t, "sent to the agent", func() bool { return room.Way(protocol.FilesChannel).SendParcel(false, []byte("x")) })
+	if !viewer.Way(protocol.FilesChannel).SendParcel(true, []byte("y")) {
 		t.Error("not sent to the console")
 	}
 	eventually(t, "arrived", func() bool { return len(toAgent.all()) == 1 && len(toConsole.all()) == 1 })
@@ -66,7 +66,7 @@ func TestParcels(t *testing.T) {
 		t.Errorf("%q, %q", toAgent.all(), toConsole.all())
 	}
 	room.Stop()
-	if room.SendParcel(true, []byte("late")) || viewer.SendParcel(false, []byte("late")) {
+	if room.Way(protocol.FilesChannel).SendParcel(true, []byte("late")) || viewer.Way(protocol.FilesChannel).SendParcel(false, []byte("late")) {
 		t.Error("sent after the end")
 	}
 }

@@ -125,8 +125,8 @@ func (r *recorder) taps() Taps {
 		Cursor: func(u protocol.CursorUpdate) { locked(func() { r.cursors = append(r.cursors, u) }) },
 		State:  func(c bool) { locked(func() { r.states = append(r.states, c) }) },
 		Wish:   func() { locked(func() { r.wishes++ }) },
-		Parcel: func(text bool, data []byte) {
-			locked(func() { r.parcels = append(r.parcels, fmt.Sprint(text, " ", string(data))) })
+		Parcel: func(label string, text bool, data []byte) {
+			locked(func() { r.parcels = append(r.parcels, fmt.Sprint(label, " ", text, " ", string(data))) })
 		},
 		Terminal: func(data []byte) {
 			locked(func() { r.terminal = append(r.terminal, string(data)) })

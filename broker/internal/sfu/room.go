@@ -41,9 +41,9 @@ type Taps struct {
 	// Terminal is called for each message on the agent's channel for terminals, nil for
 	// one that is none.
 	Terminal func([]byte)
-	// Parcel is called for each message on the agent's channel for files; text tells
-	// what is said of files from their content.
-	Parcel func(text bool, data []byte)
+	// Parcel is called for each message on one of the agent's channels for text and
+	// content; text tells the former from the latter.
+	Parcel func(label string, text bool, data []byte)
 }
 
 // Room is the picture of one session: one agent publishes, any number views.
@@ -78,7 +78,7 @@ type Room struct {
 	flushed  chan struct{}       // closed when nothing more is tapped
 	input    *webrtc.DataChannel // to the agent's present connection, nil if it has none
 	terminal *webrtc.DataChannel // likewise
-	parcels  *webrtc.DataChannel // likewise
+	ways     map[string]*Way     // likewise, by label; the map never changes
 }
 
 // NewRoom makes an empty room. It drops whatever the agent sends until Open.
@@ -86,7 +86,9 @@ func (s *SFU) NewRoom(taps Taps) (*Room, error) {
 	if taps.Frame == nil || taps.Gap == nil || taps.Cursor == nil || taps.State == nil || taps.Wish == nil || taps.Terminal == nil || taps.Parcel == nil {
 		return nil, errors.New("sfu: a tap is missing")
 	}
-	return &Room{sfu: s, taps: taps, wish: Wish{Codec: AV1}, viewers: map[*Viewer]struct{}{}, flushed: make(chan struct{})}, nil
+	r := &Room{sfu: s, taps: taps, wish: Wish{Codec: AV1}, viewers: map[*Viewer]struct{}{}, flushed: make(chan struct{})}
+	r.ways = newWays(r)
+	return r, nil
 }
 
 // Open lets the picture through, from the next key frame on. It is called when
@@ -139,7 +141,11 @@ func (r *Room) Publish(ctx context.Context, offer string) (string, error) {
 			r.read(track)
 		}
 	})
-	var cursor, input, terminal, parcels atomic.Bool // one channel is there
+	var cursor, input, terminal atomic.Bool // one channel is there
+	parcels := map[string]*atomic.Bool{}    // likewise; the map never changes
+	for _, label := range parcelChannels {
+		parcels[label] = new(atomic.Bool)
+	}
 	pc.OnDataChannel(func(channel *webrtc.DataChannel) {
 		if channel.Label() == protocol.InputChannel && !input.Swap(true) {
 			r.takeInput(pc, channel)
@@ -149,7 +155,7 @@ func (r *Room) Publish(ctx context.Context, offer string) (string, error) {
 			r.takeTerminal(pc, channel)
 			return
 		}
-		if channel.Label() == protocol.FilesChannel && !parcels.Swap(true) {
+		if taken := parcels[channel.Label()]; taken != nil && !taken.Swap(true) {
 			r.takeParcels(pc, channel)
 			return
 		}
@@ -171,7 +177,10 @@ func (r *Room) Publish(ctx context.Context, offer string) (string, error) {
 	}
 	r.mu.Lock()
 	old := r.agent
-	r.agent, r.entered, r.source, r.input, r.terminal, r.parcels = pc, false, 0, nil, nil, nil
+	r.agent, r.entered, r.source, r.input, r.terminal = pc, false, 0, nil, nil
+	for _, w := range r.ways {
+		w.channel.Store(nil)
+	}
 	r.mu.Unlock()
 	if old != nil {
 		err = old.Close()

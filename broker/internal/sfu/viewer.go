@@ -55,8 +55,7 @@ type Viewer struct {
 	terminal atomic.Pointer[webrtc.DataChannel]
 	// onTerminal hears what comes on the latter.
 	onTerminal atomic.Pointer[func([]byte)]
-	parcels    atomic.Pointer[webrtc.DataChannel]
-	onParcel   atomic.Pointer[func(bool, []byte)]
+	ways       map[string]*Way // by label; the map never changes
 	done       chan struct{}
 	once       sync.Once
 	gone       sync.Once
@@ -76,7 +75,7 @@ func (r *Room) View(ctx context.Context, offer string, onClosed func(), onInput 
 	if err != nil {
 		return nil, "", fmt.Errorf("sfu: %w", err)
 	}
-	v := &Viewer{room: r, pc: pc, track: &viewerTrack{bound: make(chan struct{})}, queue: make(chan queued, queuePackets), link: congestion.NewEstimator(), done: make(chan struct{})}
+	v := &Viewer{room: r, pc: pc, track: &viewerTrack{bound: make(chan struct{})}, queue: make(chan queued, queuePackets), link: congestion.NewEstimator(), ways: newWays(r), done: make(chan struct{})}
 	sender, err := pc.AddTrack(v.track)
 	if err != nil {
 		return nil, "", errors.Join(fmt.Errorf("sfu: %w", err), pc.Close())
@@ -92,7 +91,7 @@ func (r *Room) View(ctx context.Context, offer string, onClosed func(), onInput 
 			v.gone.Do(onClosed)
 		}
 	})
-	var input, terminal, parcels atomic.Bool // one channel is there
+	var input, terminal atomic.Bool // one channel is there
 	pc.OnDataChannel(func(channel *webrtc.DataChannel) {
 		if channel.Label() == protocol.InputChannel && onInput != nil && !input.Swap(true) {
 			hearInput(channel, onInput)
@@ -102,8 +101,8 @@ func (r *Room) View(ctx context.Context, offer string, onClosed func(), onInput 
 			v.takeTerminal(channel)
 			return
 		}
-		if channel.Label() == protocol.FilesChannel && !parcels.Swap(true) {
-			v.takeParcels(channel)
+		if w := v.ways[channel.Label()]; w != nil && !w.taken.Swap(true) {
+			w.takeParcels(channel)
 			return
 		}
 		if channel.Label() != protocol.CursorChannel {

@@ -316,6 +316,9 @@ func (r *tape) event(at time.Duration, code protocol.EventCode, data string) {
 	if code == protocol.EventSystemPart || code == protocol.EventSystemChanges {
 		track = recordings.TrackSystem
 	}
+	if code == protocol.EventClipContent {
+		track = recordings.TrackClipboard
+	}
 	r.check(r.writer.Append(track, 0, at, 0, fmt.Appendf(nil, `{"code":%q,"at_ms":%d,"data":%s}`, code, at.Milliseconds(), data)))
 }
 

@@ -31,6 +31,8 @@ func everyEvent() []session.LogEntry {
 		protocol.EventConsentWithdrawn: `{"permission":"new_one"}`,
 		protocol.EventControlUsed:      `{"clicks":3,"wheel":0,"keys":2,"characters":41}`,
 		protocol.EventControlState:     `{"block":"customer"}`,
+		protocol.EventClipAsked:        `{"clip":1,"to":"technician"}`,
+		protocol.EventClipEnded:        `{"clip":1,"to":"customer","type":"text","size":12,"sha256":"abcd","result":"secret"}`,
 		protocol.EventFileFolder:       `{"permission":"send_files","folder":"Downloads"}`,
 		protocol.EventFileListed:       `{"path":"Photos/\u202ea"}`,
 		protocol.EventFileAsked:        `{"to":"customer","path":"a.txt","size":12}`,
@@ -48,7 +50,7 @@ func everyEvent() []session.LogEntry {
 	var all []session.LogEntry
 	at := time.Date(2026, 3, 28, 23, 30, 0, 0, time.UTC)
 	for i, code := range protocol.EventCodes() {
-		if code == protocol.EventCursorMoved || code == protocol.EventCursorShape || code == protocol.EventControlInput || code == protocol.EventSystemPart || code == protocol.EventSystemChanges || code == protocol.EventFileBegun || code == protocol.EventFileWhole {
+		if code == protocol.EventCursorMoved || code == protocol.EventCursorShape || code == protocol.EventControlInput || code == protocol.EventSystemPart || code == protocol.EventSystemChanges || code == protocol.EventFileBegun || code == protocol.EventFileWhole || code == protocol.EventClipContent || code == protocol.EventClipWhole {
 			continue // on another track
 		}
 		all = append(all, session.LogEntry{At: at.Add(time.Duration(i) * time.Minute), Code: code, Data: json.RawMessage(data[code])})

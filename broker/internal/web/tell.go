@@ -97,6 +97,13 @@ func tell(texts lang.Texts, e session.LogEntry) string {
 		return say(string(e.Code), "path", isolate(d.Path), "size", strconv.FormatInt(d.Size, 10))
 	case protocol.EventFileEnded:
 		return toldFile(texts, d)
+	case protocol.EventClipAsked:
+		if d.To == "technician" {
+			return say("clipboard.asked_from")
+		}
+		return say(string(e.Code), "what", clipThing(texts, d), "size", strconv.FormatInt(d.Size, 10))
+	case protocol.EventClipEnded:
+		return toldClip(texts, d)
 	case protocol.EventScreenShown:
 		return say(string(e.Code), "what", shownThing(texts, d))
 	case protocol.EventAgentReturned:
@@ -191,6 +198,7 @@ type entryData struct {
 	Path       string          `json:"path"`
 	Size       int64           `json:"size"`
 	Result     string          `json:"result"`
+	Type       string          `json:"type"`
 }
 
 // sectionList names sections of system information.
@@ -224,6 +232,34 @@ func toldFile(texts lang.Texts, d entryData) string {
 		key += "_from"
 	}
 	return texts.T(key, "path", isolate(d.Path), "size", strconv.FormatInt(d.Size, 10), "sha256", isolate(d.SHA256))
+}
+
+// clipThing says what was on a clipboard.
+func clipThing(texts lang.Texts, d entryData) string {
+	for _, t := range protocol.ClipTypes() {
+		if string(t) == d.Type {
+			return texts.T("log.clip_of." + d.Type)
+		}
+	}
+	return isolate(d.Type)
+}
+
+// toldClip says how what was on a clipboard ended.
+func toldClip(texts lang.Texts, d entryData) string {
+	if d.Result != "done" {
+		why := isolate(d.Result)
+		for _, c := range protocol.ClipCauses() {
+			if string(c) == d.Result {
+				why = texts.T("log.clip." + d.Result)
+			}
+		}
+		return texts.T("log.e.clipboard.ended_not", "why", why)
+	}
+	key := "log.e.clipboard.ended"
+	if d.To == "technician" {
+		key += "_from"
+	}
+	return texts.T(key, "what", clipThing(texts, d), "size", strconv.FormatInt(d.Size, 10), "sha256", isolate(d.SHA256))
 }
 
 // shownThing says what was shown: its kind, its name, its size.
