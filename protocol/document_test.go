@@ -80,6 +80,7 @@ func TestListsAreComplete(t *testing.T) {
 		"Platform": texts(protocol.Platforms()), "Interpreter": texts(protocol.Interpreters()),
 		"TransferKind": texts(protocol.TransferKinds()), "FileCause": texts(protocol.FileCauses()),
 		"ClipType": texts(protocol.ClipTypes()), "ClipKind": texts(protocol.ClipKinds()), "ClipCause": texts(protocol.ClipCauses()),
+		"AnnotateKind": texts(protocol.AnnotateKinds()), "Ink": texts(protocol.Inks()),
 	} {
 		want := slices.Sorted(slices.Values(declared[name]))
 		if got := slices.Sorted(slices.Values(list)); !slices.Equal(got, want) || len(got) == 0 {
@@ -138,6 +139,7 @@ func TestDocument(t *testing.T) {
 			"ConsentCause": "`consent_answer`", "Block": "`control_state`", "InputKind": "Data channel `input`", "TerminalKind": "Data channel `shell`",
 			"Section": "System information", "ColumnKind": "System information", "SystemProblem": "`system_part`",
 			"Platform": "Library", "Interpreter": "Library",
+			"AnnotateKind": "`annotate`", "Ink": "`annotate`",
 			"TransferKind": "Data channel `files`", "FileCause": "Data channel `files`",
 			"ClipType": "Data channel `clipboard`", "ClipKind": "Data channel `clipboard`", "ClipCause": "Data channel `clipboard`"}[name]
 		if !ok {
@@ -255,6 +257,8 @@ func TestLimitsInTheDocument(t *testing.T) {
 		fmt.Sprintf("downwards, at most %s", thousands(protocol.MaxWheel)),
 		fmt.Sprintf("every %d ms", protocol.InputBeat.Milliseconds()),
 		fmt.Sprintf("after %.0f s without any message", protocol.InputSilence.Seconds()),
+		fmt.Sprintf("1-%d points", protocol.MaxSpots), fmt.Sprintf("A mark goes %.0f s after", protocol.MarkLife.Seconds()),
+		fmt.Sprintf("the pointer %.0f s after", protocol.PointerLife.Seconds()),
 		fmt.Sprintf("at most %s rows", thousands(protocol.MaxSystemRows)),
 		fmt.Sprintf("%d in one message", protocol.MaxSystemPartRows),
 		fmt.Sprintf("a cell at most %d characters, a key at most %d", protocol.MaxSystemCell, protocol.MaxSystemKey),

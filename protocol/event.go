@@ -50,6 +50,8 @@ const (
 	EventClipContent      EventCode = "clipboard.content"         // on the track clipboard: epoch, clip, type, part, last, data: a part of what is transferred, base64
 	EventClipWhole        EventCode = "clipboard.whole"           // epoch, clip, to, type, size, sha256, width, height of an image: its content is on the evidence, and goes on now
 	EventClipEnded        EventCode = "clipboard.ended"           // epoch, clip, to, type, size, sha256, width, height, result: done, or why not
+	EventDrawn            EventCode = "annotate.drawn"            // on the track input: epoch, kind, mark, ink, width, height, points: see Annotate
+	EventDrawnUsed        EventCode = "annotate.used"             // lines, boxes, points: how often the technician drew and pointed since the last one
 	EventScreenGap        EventCode = "screen.gap"                // frames of the picture did not reach the broker
 	EventScreenShown      EventCode = "screen.shown"              // source, width, height, name of a program or monitor: what is shared from now on
 	EventScreenPaused     EventCode = "screen.paused"             // by the customer; nothing is sent until the next screen.shown
@@ -81,7 +83,7 @@ func EventCodes() []EventCode {
 		EventShellStarted, EventShellUsed, EventShellEnded,
 		EventSystemRequested, EventSystemRead, EventSystemFollowed, EventSystemPart, EventSystemChanges,
 		EventFileFolder, EventFileListed, EventFileAsked, EventFileBegun, EventFileWhole, EventFileEnded,
-		EventClipAsked, EventClipContent, EventClipWhole, EventClipEnded, EventScreenGap,
+		EventClipAsked, EventClipContent, EventClipWhole, EventClipEnded, EventDrawn, EventDrawnUsed, EventScreenGap,
 		EventScreenShown, EventScreenPaused, EventScreenMuted, EventScreenStopped, EventScreenDenied, EventScreenLocked,
 		EventViewerJoined, EventViewerLeft, EventMalformed, EventEnded, EventRemoved, EventRemovalUnknown, EventClosed, EventRated,
 		EventCursorShape, EventCursorMoved, EventTransportChanged, EventNoteWritten, EventChat, EventStateChanged}

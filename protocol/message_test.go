@@ -60,6 +60,7 @@ func valid() []protocol.Message {
 			Rows: []protocol.SystemRow{{Key: "/", Cells: []string{"/", "/dev/sda1", "ext4", "9223372036854775807", "0", "12.5"}}}},
 		&protocol.SystemChanges{Session: "s", Epoch: 7, Watch: 1, N: 4, Gone: []string{"12-99"},
 			Rows: []protocol.SystemRow{{Key: "13-99", Cells: []string{"エディター", "13", "Ødegård", "0.1", "65536", "1700000000", ""}}}},
+		&protocol.Annotate{Session: "s", Epoch: 7, Kind: protocol.AnnotateLine, Mark: 3, Ink: protocol.InkViolet, Width: 1280, Height: 800, Points: []protocol.Spot{{X: 0, Y: 799}, {X: 1279, Y: 0}}},
 		&protocol.Welcome{Account: person, Permissions: protocol.PermissionSet{protocol.ViewScreen: true}, CanIssue: true, Sessions: []protocol.Session{aSession}, Now: at(9)},
 		&protocol.SessionChanged{Session: aSession, Now: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)},
 		&protocol.NewSession{Reason: "プリンターの設定", Test: true},
@@ -134,6 +135,7 @@ func init() {
 	decoder[protocol.SystemWatch]()
 	decoder[protocol.SystemPart]()
 	decoder[protocol.SystemChanges]()
+	decoder[protocol.Annotate]()
 	decoder[protocol.SystemRequest]()
 	decoder[protocol.SystemFollow]()
 	decoder[protocol.SystemStarted]()

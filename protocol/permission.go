@@ -6,7 +6,7 @@ import "fmt"
 // stable: they stand on the wire, in profiles and on the evidence.
 type Permission string
 
-// The closed set of permissions. ViewScreen and MayChat are on offer by the built-in
+// The closed set of permissions. ViewScreen, MayDraw and MayChat are on offer by the built-in
 // profiles; each of the others needs a profile that allows it, a technician who asks
 // for it and a customer who consents to it. MayChat, which touches nothing of the
 // customer's, is never asked for.
@@ -21,12 +21,13 @@ const (
 	// The clipboard, each way: into the customer's, and what the customer has on it.
 	SendClipboard  Permission = "send_clipboard"
 	FetchClipboard Permission = "fetch_clipboard"
+	MayDraw        Permission = "annotate" // on what is shown; it acts on nothing
 	MayChat        Permission = "chat"
 )
 
 // Permissions lists the closed set in the order in which people are shown it.
 func Permissions() []Permission {
-	return []Permission{ViewScreen, Control, Scripts, Shell, SendFiles, FetchFiles, SystemInfo, SendClipboard, FetchClipboard, MayChat}
+	return []Permission{ViewScreen, Control, Scripts, Shell, SendFiles, FetchFiles, SystemInfo, SendClipboard, FetchClipboard, MayDraw, MayChat}
 }
 
 // Asked reports whether the customer's consent to p is needed.
@@ -74,7 +75,7 @@ func BuiltInProfiles() []Profile {
 		full[p] = true
 	}
 	return []Profile{
-		{Name: ProfileViewOnly, Permissions: PermissionSet{ViewScreen: true, MayChat: true}, Files: DefaultFileLimits()},
+		{Name: ProfileViewOnly, Permissions: PermissionSet{ViewScreen: true, MayDraw: true, MayChat: true}, Files: DefaultFileLimits()},
 		{Name: ProfileFullSupport, Permissions: full, Files: DefaultFileLimits()},
 	}
 }

@@ -73,6 +73,8 @@ var rules = []rule{
 		never: []string{"consento/..."}, because: "it does its one thing on the customer's machine and knows no session"},
 	{from: []string{"consento/agent/internal/capture", "consento/agent/internal/encode", "consento/agent/internal/stream", "consento/agent/internal/ui"},
 		never: []string{"net/http", "crypto/tls", "github.com/coder/..."}, because: "only trust and link decide whom the agent talks to"},
+	{from: []string{"consento/agent/internal/annotate"}, never: []string{"consento/..."}, allowed: []string{"consento/protocol", "consento/agent/internal/capture"},
+		because: "it draws what it is told, and knows neither consent nor session"},
 	{from: []string{"consento/agent/internal/control"}, never: []string{"consento/..."}, allowed: []string{"consento/protocol"},
 		because: "the gate knows acts and what stands against them, and neither display nor session"},
 	{from: []string{"consento/agent/internal/input"}, never: []string{"consento/..."}, because: "it presses what it is told, and does not know by whom"},

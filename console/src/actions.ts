@@ -1,5 +1,6 @@
 // Everything that can be done at this moment, by name: what the palette offers.
 
+import { drawable, drawStep } from "./annotate/drawing";
 import { exactable } from "./codecs";
 import { controllable, nextStep } from "./control/control";
 import { filesTools, fileable, fileStep } from "./files/consent";
@@ -48,6 +49,10 @@ export function actions({ desk, settings, layout, bell }: Parts): Action[] {
         if (!fileable(s, desk.welcome.value?.permissions ?? null, kind)) continue;
         const { word, ask } = fileStep(s, kind);
         add(kind, t(word), "", () => void (ask ? desk.ask(s.id, kind) : desk.giveBack(s.id, kind)));
+      }
+      if (drawable(s, desk.welcome.value?.permissions ?? null)) {
+        const { word, ask } = drawStep(s);
+        add("annotate", t(word), "", () => void (ask ? desk.ask(s.id, "annotate") : desk.giveBack(s.id, "annotate")));
       }
       add("zoom", settings.zoom.value === "fit" ? t("act.actual") : t("act.fit"), "Z", () => settings.toggleZoom());
       if (crispable(s) && exactable()) add("crisp", t(s.crisp === true ? "act.crisp_off" : "act.crisp_on"), "", () => desk.crisp(s.id, s.crisp !== true));

@@ -6,6 +6,7 @@ import type { Bell } from "./bell";
 import type { Incoming } from "./check";
 import { Talk } from "./chat/talk";
 import { Clock } from "./clock";
+import { Drawing } from "./annotate/drawing";
 import { Control, controllable, nextStep } from "./control/control";
 import { type Happening, happeningOf } from "./happening";
 import { Library } from "./library";
@@ -48,6 +49,7 @@ export class Desk {
   readonly controls = new Map<string, Control>();
   readonly shells = new Map<string, Shell>();
   readonly files = new Map<string, Files>();
+  readonly drawings = new Map<string, Drawing>();
   readonly notes = new Map<string, Note>();
   /** What is read of each customer's computer. */
   readonly systems = new Map<string, SystemInfo>();
@@ -476,6 +478,8 @@ export class Desk {
         this.shells.delete(id);
         this.files.get(id)?.close();
         this.files.delete(id);
+        this.drawings.get(id)?.close();
+        this.drawings.delete(id);
         p.close();
         // Who ends a session does not have to stop watching it as well.
         const s = this.sessions.peek().find((x) => x.id === id);
@@ -495,6 +499,7 @@ export class Desk {
     this.controls.set(id, new Control(picture, () => this.sessions.value.find((s) => s.id === id)));
     this.shells.set(id, new Shell(picture, () => this.sessions.value.find((s) => s.id === id)));
     this.files.set(id, new Files(picture, () => this.sessions.value.find((s) => s.id === id)));
+    this.drawings.set(id, new Drawing(() => this.sessions.value.find((s) => s.id === id), () => picture.size.peek(), (m) => this.wire.send("annotate", { session: id, ...m })));
     return picture;
   }
 

@@ -17,6 +17,7 @@ const maxWindows = 4096
 type foundWindow struct {
 	id, top     xproto.Window // top is the child of the root window that it is in
 	at          image.Point   // of its inner corner on the root window
+	size        image.Point   // inside its border
 	translucent bool
 	pid         uint32            // whose it is; a dialog of the program may be another's
 	fields      []image.Rectangle // that are to be covered, from that corner
@@ -135,10 +136,7 @@ func (f *finder) find() ([]foundWindow, State, error) {
 	}
 	var list []foundWindow
 	for _, w := range d.windows {
-		switch {
-		case w.pid == f.pid:
-			list = append(list, w.foundWindow)
-		case w.pid != f.self && w.transient != 0 && d.pids[uint32(w.transient)&^f.mask] == f.pid:
+		if f.shares(d, w) {
 			list = append(list, w.foundWindow)
 		}
 	}
@@ -157,6 +155,11 @@ func (f *finder) find() ([]foundWindow, State, error) {
 	return list, Seen, nil
 }
 
+// shares tells whether a window is the program's, or a dialog of it.
+func (f *finder) shares(d desktopLook, w seenWindow) bool {
+	return w.pid == f.pid || w.pid != f.self && w.transient != 0 && d.pids[uint32(w.transient)&^f.mask] == f.pid
+}
+
 // desktopLook is all windows of a display that are a program's own, with the
 // connections they come from.
 type desktopLook struct {
@@ -164,6 +167,7 @@ type desktopLook struct {
 	windows    []seenWindow // from the lowest to the topmost
 	coverable  []coverable  // those that can be covered: minimised ones too where something is seen of them
 	composited bool
+	tops       map[xproto.Window]image.Rectangle // the visible children of the root window, with their borders
 }
 
 // seenWindow is a window that can be seen: one that the window manager manages,
@@ -171,6 +175,7 @@ type desktopLook struct {
 type seenWindow struct {
 	foundWindow
 	managed   bool
+	layer     bool // ours, for drawings
 	override  bool
 	transient xproto.Window // the window that it is a dialog of, 0 if none
 }
@@ -179,7 +184,7 @@ type seenWindow struct {
 // they are: a window that dies in between is at worst asked for in vain.
 func (f *finder) look() (desktopLook, error) {
 	c := f.x.conn
-	d := desktopLook{}
+	d := desktopLook{tops: map[xproto.Window]image.Rectangle{}}
 	tree, err := xproto.QueryTree(c, f.x.root).Reply()
 	if err != nil {
 		return d, err
@@ -210,6 +215,10 @@ func (f *finder) look() (desktopLook, error) {
 			if !b.visible || b.special && b.pid != f.self {
 				continue
 			}
+			if depth == 0 {
+				d.tops[b.id] = b.outer
+			}
+			b.layer = b.pid == f.self && drawnNow.is(uint32(b.id))
 			if b.pid != 0 && (b.managed || depth == 0) {
 				b.translucent = b.depth == 32 && d.composited
 				d.windows = append(d.windows, b.seenWindow)
@@ -233,9 +242,9 @@ type branch struct{ id, top xproto.Window }
 type inspected struct {
 	seenWindow
 	depth    byte
+	outer    image.Rectangle
 	special  bool // desktop, panel or minimised: never shared with a program
 	ground   bool // desktop or panel
-	size     image.Point
 	class    string
 	visible  bool
 	children []xproto.Window
@@ -292,6 +301,9 @@ func (f *finder) inspect(list []branch, pids map[uint32]uint32) []inspected {
 		}
 		w := inspected{depth: geometry.Depth, children: tree.Children}
 		w.id, w.top, w.at = b.id, b.top, image.Pt(int(place.DstX), int(place.DstY))
+		w.size = image.Pt(int(geometry.Width), int(geometry.Height))
+		border := image.Pt(int(geometry.BorderWidth), int(geometry.BorderWidth))
+		w.outer = image.Rectangle{w.at.Sub(border), w.at.Add(w.size).Add(border)}
 		w.pid = pids[uint32(b.id)&^f.mask]
 		w.visible = attributes.MapState == xproto.MapStateViewable && attributes.Class == xproto.WindowClassInputOutput
 		w.override = attributes.OverrideRedirect
@@ -302,7 +314,7 @@ func (f *finder) inspect(list []branch, pids map[uint32]uint32) []inspected {
 		const iconic = 3 // ICCCM 4.1.3.1
 		w.ground = slices.Contains(words[2], uint32(f.atoms.desktop)) || slices.Contains(words[2], uint32(f.atoms.dock))
 		w.special = w.managed && words[0][0] == iconic || slices.Contains(words[3], uint32(f.atoms.hidden)) || w.ground
-		w.size, w.class = image.Pt(int(geometry.Width), int(geometry.Height)), class
+		w.class = class
 		out = append(out, w)
 	}
 	return out

@@ -306,7 +306,7 @@ func (f *finder) own() (map[xproto.Window]*top, bool, error) {
 		}
 	}
 	for _, w := range d.windows {
-		if w.pid == f.self {
+		if w.pid == f.self && !w.layer { // what is drawn on the screen belongs to the picture
 			tops[w.top] = &top{ours: true}
 		}
 	}

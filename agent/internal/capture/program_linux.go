@@ -33,6 +33,8 @@ type program struct {
 	canvas []byte
 	dirty  []image.Rectangle // of the canvas, to be composed anew
 	fresh  bool              // the whole canvas is
+	drawn  []*image.RGBA     // what this process laid over it, as of change number seen
+	seen   uint64
 
 	mu      sync.Mutex
 	members []*member                  // from the lowest to the topmost
@@ -68,6 +70,7 @@ func openProgram(x *x11, s *Source, app Application, covers *Covers) (*program, 
 	}
 	v.stale.Store(true)
 	v.stop = covers.hear(s, v.moved)
+	drawnNow.follow(v, s.signal)
 	return v, nil
 }
 
@@ -144,6 +147,12 @@ func (v *program) read() (Frame, error) {
 	}
 	size := v.x.size
 	f := Frame{Pix: v.canvas, Stride: 4 * size.X, Size: size, At: at}
+	if drawn, n := drawnNow.latest(); n != v.seen {
+		for _, img := range append(v.drawn, drawn...) {
+			v.dirty = append(v.dirty, img.Rect)
+		}
+		v.drawn, v.seen = drawn, n
+	}
 	if v.fresh {
 		v.dirty = []image.Rectangle{{Max: size}}
 	}
@@ -304,6 +313,23 @@ func (v *program) compose(parts []image.Rectangle) {
 				}
 			}
 		}
+		for _, img := range v.drawn {
+			lay(v.canvas, size, img, part)
+		}
+	}
+}
+
+// lay paints the opaque pixels of an image that lie in a part of the canvas.
+func lay(canvas []byte, size image.Point, img *image.RGBA, part image.Rectangle) {
+	r := img.Rect.Intersect(part).Intersect(image.Rectangle{Max: size})
+	for y := r.Min.Y; y < r.Max.Y; y++ {
+		from := img.Pix[img.PixOffset(r.Min.X, y):][:4*r.Dx()]
+		to := canvas[4*(y*size.X+r.Min.X):][:4*r.Dx()]
+		for i := 0; i < len(from); i += 4 {
+			if from[i+3] != 0 {
+				to[i], to[i+1], to[i+2], to[i+3] = from[i+2], from[i+1], from[i], 0xff
+			}
+		}
 	}
 }
 
@@ -325,6 +351,7 @@ func (v *program) place(at image.Point, over xproto.Window) (image.Point, bool) 
 
 func (v *program) close() {
 	v.stop()
+	drawnNow.follow(v, nil)
 	for _, m := range v.members {
 		m.segment.free(nil)
 	}

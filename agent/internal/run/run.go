@@ -196,6 +196,12 @@ func (s *Session) incoming(ctx context.Context, e protocol.Envelope) *ending {
 			return s.broken(e, err)
 		}
 		s.endedTool(s.bar, m)
+	case (*protocol.Annotate)(nil).MessageType():
+		m, err := protocol.DecodeBody[protocol.Annotate](e)
+		if err != nil {
+			return s.broken(e, err)
+		}
+		s.annotate(m)
 	case (*protocol.SystemRead)(nil).MessageType():
 		m, err := protocol.DecodeBody[protocol.SystemRead](e)
 		if err != nil {

@@ -153,8 +153,10 @@ func (s *Session) during(ctx context.Context, bar *ui.Bar, watch *presence.Watch
 				over = s.lost()
 			}
 		case epoch := <-s.tools.failed:
-			if s.tools.said[protocol.Control].Epoch == epoch {
-				over = s.closeTool(ctx, bar, protocol.Control, protocol.CauseFailed)
+			for _, p := range []protocol.Permission{protocol.Control, protocol.MayDraw} {
+				if s.tools.said[p].Epoch == epoch && over == nil {
+					over = s.closeTool(ctx, bar, p, protocol.CauseFailed)
+				}
 			}
 		case <-s.tools.away.C:
 			over = s.closeTools(ctx, bar, protocol.CauseAway)

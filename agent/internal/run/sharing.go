@@ -59,6 +59,9 @@ func (s *Session) begin(ctx context.Context, bar *ui.Bar, what offered) *ending 
 	if over := s.closeTool(ctx, bar, protocol.Control, protocol.CauseShared); over != nil { // the yes was for what is shown now
 		return over
 	}
+	if over := s.closeTool(ctx, bar, protocol.MayDraw, protocol.CauseShared); over != nil { // likewise
+		return over
+	}
 	if !s.sharing.screen.hide(captureStops) {
 		return &ending{reason: protocol.EndCaptureFailed, code: ExitCapture}
 	}

@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"consento/agent/internal/annotate"
 	"consento/agent/internal/clipboard"
 	"consento/agent/internal/control"
 	"consento/agent/internal/files"
@@ -32,7 +33,7 @@ type tools struct {
 	answers chan toolAnswer
 	windows sync.WaitGroup
 	away    *time.Timer // fires when a lost connection's consents are over
-	failed  chan uint32 // epoch of a control whose display is gone
+	failed  chan uint32 // epoch of a consent whose display is gone
 	blocks  chan protocol.ControlState
 	open    map[protocol.Permission]tool // what is allowed now
 	taking  context.CancelFunc           // closes the question what to take back; nil while there is none
@@ -89,6 +90,11 @@ func (s *Session) able() (list []protocol.Permission) {
 	if len(files.Folders()) > 0 {
 		list = append(list, protocol.SendFiles, protocol.FetchFiles)
 	}
+	if err := annotate.Able(s.Display); err != nil {
+		s.Log.Warn("no drawing on this display", slog.Any("error", err))
+	} else {
+		list = append(list, protocol.MayDraw)
+	}
 	list = append(list, protocol.SystemInfo)
 	if s.tools.board = clipboard.Able(s.Display); s.tools.board {
 		list = append(list, protocol.SendClipboard, protocol.FetchClipboard)
@@ -98,7 +104,7 @@ func (s *Session) able() (list []protocol.Permission) {
 
 // has reports whether this program carries a permission out.
 func (t *tools) has(p protocol.Permission) bool {
-	return p == protocol.Control || p == protocol.SystemInfo || (p == protocol.Shell || p == protocol.Scripts) && shell.Able() || isFiles(p) && len(files.Folders()) > 0 || isClipboard(p) && t.board
+	return p == protocol.Control || p == protocol.SystemInfo || p == protocol.MayDraw || (p == protocol.Shell || p == protocol.Scripts) && shell.Able() || isFiles(p) && len(files.Folders()) > 0 || isClipboard(p) && t.board
 }
 
 // allowed lists what is open now.
@@ -238,6 +244,8 @@ func (s *Session) openTool(ctx context.Context, p protocol.Permission, epoch uin
 		return control, nil
 	case protocol.Shell, protocol.Scripts:
 		return s.openShell(p, epoch)
+	case protocol.MayDraw:
+		return s.openDrawing(epoch)
 	case protocol.SystemInfo:
 		return s.openSystem(ctx, epoch), nil
 	case protocol.SendFiles, protocol.FetchFiles:

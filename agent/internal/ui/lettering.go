@@ -25,6 +25,22 @@ type lettering struct {
 	line   int // from one line to the next
 }
 
+// Label is a line of text as it is drawn over a picture, shortened to width pixels; it
+// is as large as text in the windows of this package. language is as for [UI.Speak].
+func (u *UI) Label(text, language string, width int) (*image.Alpha, error) {
+	set, err := newFontSet()
+	if err != nil {
+		return nil, err
+	}
+	defer set.close()
+	set.speak(language)
+	l := newLettering(set, 15*u.desktop.dpi/96, true)
+	text = l.ellipsis(text, width)
+	img := image.NewAlpha(image.Rect(0, 0, l.width(text)+1, l.line))
+	l.put(img, image.Point{}, text, color.Opaque)
+	return img, nil
+}
+
 // newLettering takes a size in pixels.
 func newLettering(set *fontSet, size float64, bold bool) *lettering {
 	l := &lettering{set: set, bold: bold, size: size, faces: map[*sfnt.Font]font.Face{}, widths: map[rune]fixed.Int26_6{}}

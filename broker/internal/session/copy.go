@@ -81,6 +81,8 @@ func copyFields(code protocol.EventCode) (fields []string, ok bool) {
 		return []string{"file", "to", "path", "size", "sha256", "result"}, true
 	case protocol.EventClipAsked, protocol.EventClipEnded:
 		return []string{"clip", "to", "type", "size", "sha256", "width", "height", "result"}, true
+	case protocol.EventDrawnUsed:
+		return []string{"lines", "boxes", "points"}, true
 	case protocol.EventScreenShown:
 		return []string{"source", "width", "height", "name"}, true
 	case protocol.EventViewerJoined, protocol.EventViewerLeft:

@@ -177,6 +177,9 @@ func (s *session) run() {
 				if time.Since(s.tools.control.noted) >= usedInterval {
 					s.noteUsed()
 				}
+				if time.Since(s.tools.drawing.noted) >= usedInterval {
+					s.noteDrawn()
+				}
 				s.shellSecond(time.Now())
 				s.ageClips(time.Now())
 				s.must(s.evidence.second())
@@ -341,6 +344,9 @@ func (s *session) end(reason protocol.EndReason, by string) {
 		events = append(events, logged{protocol.EventControlUsed, u})
 	}
 	s.tools.control.end()
+	if u := s.tools.drawing.take(); u != (drawn{}) {
+		events = append(events, logged{protocol.EventDrawnUsed, u})
+	}
 	events = append(events, s.shellEnd()...)
 	events = append(events, s.tools.system.rest()...)
 	events = append(events, s.filesEnd(&s.tools.files.send)...)

@@ -31,6 +31,7 @@ type tools struct {
 	system    systemInfo
 	files     files
 	clipboard clipboard
+	drawing   drawing
 }
 
 // refused is the customer's no to a permission. It outlives a restart of the broker.
@@ -164,6 +165,7 @@ func (s *session) giveTool(c protocol.Consent, data map[string]any) error {
 	s.setConsent(c)
 	s.tools.control.begin(c)
 	s.tools.terminal.begin(c)
+	s.tools.drawing.begin(c)
 	if x := s.tools.files.of(c.Permission); x != nil {
 		x.begin()
 	}
@@ -236,6 +238,8 @@ func (s *session) stopTool(p protocol.Permission) {
 		s.tools.control.end()
 	case protocol.SystemInfo:
 		s.stopSystem(protocol.ProblemEnded)
+	case protocol.MayDraw:
+		s.noteDrawn()
 	}
 	if x := s.tools.files.of(p); x != nil {
 		for _, e := range s.filesEnd(x) {

@@ -373,6 +373,16 @@ func (c *console) handle(ctx context.Context, e protocol.Envelope) error {
 		}
 		c.reply(e.ID, &started)
 		return nil
+	case (*protocol.Annotate)(nil).MessageType():
+		m, err := protocol.DecodeBody[protocol.Annotate](e)
+		if err != nil {
+			return err
+		}
+		technician, err := c.technician(ctx, access.ViewSession)
+		if err != nil {
+			return err
+		}
+		return c.config.Sessions.Annotate(ctx, technician, m)
 	case (*protocol.SystemFollow)(nil).MessageType():
 		m, err := protocol.DecodeBody[protocol.SystemFollow](e)
 		if err != nil {

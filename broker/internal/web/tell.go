@@ -104,6 +104,8 @@ func tell(texts lang.Texts, e session.LogEntry) string {
 		return say(string(e.Code), "what", clipThing(texts, d), "size", strconv.FormatInt(d.Size, 10))
 	case protocol.EventClipEnded:
 		return toldClip(texts, d)
+	case protocol.EventDrawnUsed:
+		return say(string(e.Code), "lines", strconv.Itoa(d.Lines), "boxes", strconv.Itoa(d.Boxes), "points", strconv.Itoa(d.Points))
 	case protocol.EventScreenShown:
 		return say(string(e.Code), "what", shownThing(texts, d))
 	case protocol.EventAgentReturned:
@@ -189,6 +191,8 @@ type entryData struct {
 	Block      string          `json:"block"`
 	Lines      int             `json:"lines"`
 	Output     int             `json:"output"`
+	Boxes      int             `json:"boxes"`
+	Points     int             `json:"points"`
 	Stopped    bool            `json:"stopped"`
 	Script     string          `json:"script"`
 	Sections   []string        `json:"sections"`

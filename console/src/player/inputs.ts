@@ -7,13 +7,26 @@ import type { Happening } from "./recording";
 const pause = 2_000;
 const most = 160;
 
+/** For how long, in ms, a drawing or the pointer is still the same one. */
+const rests = 4_000;
+
 /** together makes one happening of acts that follow each other. */
 export function together(list: readonly Happening[]): Happening[] {
   const lines: Happening[] = [];
   let line = -1; // in lines, where what comes next may go
   let what = "";
   let until = 0;
+  let drawn = "";
+  let still = 0;
   for (const h of list) {
+    if (h.code === "annotate.drawn") {
+      const key = `${String(h.data["kind"])} ${String(h.data["mark"] ?? "")}`; // what goes on, or is still there, is no other
+      if (h.data["kind"] === "point" && !Array.isArray(h.data["points"])) continue; // it goes
+      if (key !== drawn || h.at > still) lines.push(h);
+      drawn = key;
+      still = h.at + rests;
+      continue;
+    }
     if (h.code !== "control.input") {
       lines.push(h);
       continue;

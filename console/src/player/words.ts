@@ -71,6 +71,11 @@ export function tell(h: Happening): string {
       return e(h.code, { permission: all[`audit.permission.${String(d["permission"])}`] ?? values["permission"] ?? "" });
     case "control.state":
       return d["block"] ? e("control.blocked", { why: all[`log.block.${String(d["block"])}`] ?? values["block"] ?? "" }) : e(h.code);
+    case "annotate.drawn": {
+      const first = (Array.isArray(d["points"]) ? (d["points"] as unknown[])[0] : undefined) as Record<string, unknown> | undefined;
+      const kind = all[`audit.drawn.${String(d["kind"])}`] === undefined ? "clear" : String(d["kind"]);
+      return e(h.code, { what: say(`audit.drawn.${kind}`, { x: text(first?.["x"]), y: text(first?.["y"]) }) });
+    }
     case "shell.started":
       return e(values["script"] ? "shell.script" : h.code);
     case "shell.ended":

@@ -8,6 +8,7 @@ import { scaleOf, type Size } from "../geometry";
 import type { Picture, PictureState } from "../picture";
 import { duration, hourOf, t, type TextKey } from "../text";
 import { useConsole } from "./context";
+import { DrawSurface } from "./annotate";
 import { RemoteSide } from "./control";
 import { Icon, type IconName } from "./icons";
 import { hidden } from "./sharing";
@@ -82,6 +83,7 @@ export function Screen({ session, picture, current, shown }: { session: SessionV
   const away = session.away_since !== undefined;
   const secret = hidden(session);
   const control = desk.controls.get(session.id);
+  const drawing = desk.drawings.get(session.id);
   const controlling = control?.remote.value != null;
   return (
     <div
@@ -109,6 +111,7 @@ export function Screen({ session, picture, current, shown }: { session: SessionV
         <canvas ref={still} class="still" aria-hidden="true" hidden={!frozen} />
         <canvas ref={canvas} class="cursor" aria-hidden="true" hidden />
         {control !== undefined && shown && <RemoteSide control={control} picture={picture} />}
+        {drawing !== undefined && shown && <DrawSurface drawing={drawing} picture={picture} />}
       </div>
       {shown && <Word session={session} picture={picture} />}
     </div>

@@ -8,6 +8,7 @@ import { crispable, crispWaits, over, type SessionView } from "../sessionview";
 import { duration, isolate, t } from "../text";
 import { toggleFullScreen } from "./fullscreen";
 import { useConsole } from "./context";
+import { DrawButton, DrawStrip } from "./annotate";
 import { ControlButton, ControlStrip } from "./control";
 import { Drawer } from "./drawer";
 import { Ended } from "./ended";
@@ -50,6 +51,7 @@ export function SessionPanel({ session }: { session: SessionView }) {
           {live && <ControlButton session={session} />}
           {live && (
             <Menu id="tools" class="tools" label={t("tools.label")} title={t("tools.button")} button={<ToolsWord />}>
+              <DrawButton session={session} />
               <ShellButton session={session} kind="scripts" />
               <ShellButton session={session} kind="shell" />
               <FilesButton session={session} kind="send_files" />
@@ -143,6 +145,7 @@ export function SessionPanel({ session }: { session: SessionView }) {
       <div class="session-main">
         <div class="session-view">
           <ControlStrip session={session} control={desk.controls.get(session.id)} />
+          <DrawStrip session={session} drawing={desk.drawings.get(session.id)} />
           <Body key={session.id} session={session} />
           {/* All of them stay: a picture that is put away keeps its last frame for when it comes back. */}
           {[...desk.pictures.value].map(([id, picture]) => {
