@@ -141,9 +141,88 @@ func TestNotes(t *testing.T) {
 		e := p.wait("note")
 		s.State, s.EndReason, s.EndedAt = protocol.StateClosed, protocol.EndCustomer, time.Now()
 		p.change(s)
-		p.send(e.ID, &protocol.Error{Code: protocol.CodeNoSession})
-		b.until("said, and still to be copied", noteState+` === "closed" && `+field+`.readOnly && `+field+`.value.endsWith("Lost?")`)
+		p.send(e.ID, &protocol.Error{Code: protocol.CodeNotNow})
+		b.until("said", noteState+` === "late" && `+field+`.value.endsWith("Lost?")`)
+		b.axe("late")
+		b.shot("notes-late")
+		b.click(`[data-testid="summary-done"]`)
+		if m := p.noted(&s); !m.Done || !strings.HasSuffix(m.Text, "Lost?") {
+			t.Errorf("added %+v", m)
+		}
+		b.until("on the record", noteState+` === "saved" && document.querySelector('[data-testid="summary-done"]').ariaDisabled === "true"`)
+		b.until("focus", `(`+field+`.focus(), document.activeElement === `+field+`)`)
+		b.insert(" Gone.")
+		b.until("one more version", noteState+` === "late"`)
+		b.click(`[data-testid="summary-done"]`)
+		p.send(p.wait("note").ID, &protocol.Error{Code: protocol.CodeNoSession})
+		b.until("said, and still to be copied", noteState+` === "closed" && `+field+`.readOnly && `+field+`.value.endsWith("Gone.")`)
 		b.axe("closed")
 		b.shot("notes-closed")
 	})
+}
+
+// TestSummaryIsMissing: it comes before the next session and before the tab is closed,
+// can be put off, and is gone once the summary is said to be complete.
+func TestSummaryIsMissing(t *testing.T) {
+	const (
+		reminder = `document.querySelector('[data-testid="reminder"]').open`
+		done     = `[data-testid="summary-done"]`
+		begin    = ` || (document.querySelector(".new-session").click(), false)` // pressed until it is heard
+	)
+	p := newPeer(t)
+	s := scene("s1", protocol.StateActive, time.Now().Add(-time.Hour))
+	s.Summary = protocol.SummaryWanted
+	p.keep(s)
+	b := newBrowser(t, "de")
+	b.open(p.URL + "/console/")
+	state(b, protocol.StateActive)
+	s = scene("s1", protocol.StateClosed, s.IssuedAt)
+	s.Summary, s.Note, s.NotedAt = protocol.SummaryMissing, "Draft", time.Now().UTC().Truncate(time.Millisecond)
+	p.change(s)
+	b.until("listed as missing", `document.querySelector('.rail [data-group="summary"] .row')`)
+	b.axe("missing")
+	b.shot("summary-missing")
+	b.click(".tab-close")
+	b.until("reminded", reminder+` && document.activeElement.dataset.testid === "remind-now"`)
+	b.axe("reminder")
+	b.shot("summary-reminder")
+	b.scheme(true)
+	b.size(320, 700)
+	b.shot("summary-reminder-dark")
+	b.size(1440, 900)
+	b.scheme(false)
+	b.key("\x1b")
+	b.until("not closed", `!(`+reminder+`) && document.querySelectorAll(".tab").length === 1`)
+	b.until("reminded again", reminder+begin)
+	p.quiet("new_session")
+	b.key("\t\r") // later
+	p.wait("new_session")
+	b.until("put off", `!(`+reminder+`)`)
+	b.click(".tab-close")
+	b.until("closed, and still listed", `document.querySelectorAll(".tab").length === 0 && document.querySelector('.rail [data-group="summary"] .row')`)
+
+	b.open(p.URL + "/console/")
+	b.until("listed after loading the page again", `document.querySelector('.rail [data-group="summary"] .row')`)
+	b.until("nothing is open", `document.querySelectorAll(".tab").length === 0`)
+	b.until("reminded", reminder+begin)
+	b.key("\r") // now
+	b.until("the draft, to be written on", `document.activeElement === `+field+` && `+field+`.value === "Draft" && document.querySelector('[data-testid="summary"]').dataset.summary === "missing"`)
+	b.axe("writing")
+	b.shot("summary-writing")
+	b.insert(" one")
+	if m := p.noted(&s); m.Done || m.Text != "Draft one" {
+		t.Errorf("draft %+v", m)
+	}
+	b.until("kept", noteState+` === "saved"`)
+	b.click(done)
+	s.Summary = protocol.SummaryDone
+	if m := p.noted(&s); !m.Done || m.Text != "Draft one" {
+		t.Errorf("complete %+v", m)
+	}
+	b.until("said", `document.querySelector('[data-testid="summary"]').dataset.summary === "done" && !document.querySelector("`+strings.ReplaceAll(done, `"`, `'`)+`")`)
+	b.until("not missing any more", `!document.querySelector('.rail [data-group="summary"]')`)
+	b.axe("done")
+	b.shot("summary-done")
+	b.click(".tab-close")
+	b.until("closed at once", `document.querySelectorAll(".tab").length === 0 && !(`+reminder+`)`)
 }

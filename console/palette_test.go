@@ -59,7 +59,7 @@ func TestPalette(t *testing.T) {
 		b.key("\r")
 		b.until("closed", `!`+palette+`.open`)
 	}
-	find("wrno", "notes")
+	find("wrsu", "notes")
 	b.until("notes", field+` !== null && document.activeElement === `+field)
 	find("connection", "figures") // from within a field as well
 	b.until("figures", `document.querySelector(".figures-body") !== null`)

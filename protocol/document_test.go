@@ -77,7 +77,7 @@ func TestListsAreComplete(t *testing.T) {
 		"ConsentCause": texts(protocol.ConsentCauses()), "Block": texts(protocol.Blocks()), "InputKind": texts(protocol.InputKinds()),
 		"TerminalKind": texts(protocol.TerminalKinds()),
 		"Section":      texts(protocol.Sections()), "ColumnKind": texts(protocol.ColumnKinds()), "SystemProblem": texts(protocol.SystemProblems()),
-		"Platform": texts(protocol.Platforms()), "Interpreter": texts(protocol.Interpreters()),
+		"SummaryState": texts(protocol.SummaryStates()), "Platform": texts(protocol.Platforms()), "Interpreter": texts(protocol.Interpreters()),
 		"TransferKind": texts(protocol.TransferKinds()), "FileCause": texts(protocol.FileCauses()),
 		"ClipType": texts(protocol.ClipTypes()), "ClipKind": texts(protocol.ClipKinds()), "ClipCause": texts(protocol.ClipCauses()),
 		"AnnotateKind": texts(protocol.AnnotateKinds()), "Ink": texts(protocol.Inks()),
@@ -138,7 +138,7 @@ func TestDocument(t *testing.T) {
 			"SharingState": "`sharing`", "ChatSide": "`chat`", "NetworkLimit": "`network`", "Codec": "`picture`", "Source": "`sharing`",
 			"ConsentCause": "`consent_answer`", "Block": "`control_state`", "InputKind": "Data channel `input`", "TerminalKind": "Data channel `shell`",
 			"Section": "System information", "ColumnKind": "System information", "SystemProblem": "`system_part`",
-			"Platform": "Library", "Interpreter": "Library",
+			"SummaryState": "`welcome`", "Platform": "Library", "Interpreter": "Library",
 			"AnnotateKind": "`annotate`", "Ink": "`annotate`",
 			"TransferKind": "Data channel `files`", "FileCause": "Data channel `files`",
 			"ClipType": "Data channel `clipboard`", "ClipKind": "Data channel `clipboard`", "ClipCause": "Data channel `clipboard`"}[name]

@@ -46,16 +46,18 @@ type Session struct {
 	Sharing   *Sharing     `json:"sharing,omitempty"` // what the agent said last about what it shares; nil: nothing yet
 	// SharingSince is when the state of Sharing began.
 	SharingSince time.Time `json:"sharing_since,omitzero"`
-	Network      *Network  `json:"network,omitempty"`    // what the agent said last about its network; nil: nothing yet
-	Crisp        bool      `json:"crisp,omitempty"`      // the picture is wished to be exact at rest
-	AwaySince    time.Time `json:"away_since,omitzero"`  // when the agent's connection was lost; zero while it is there
-	AwayUntil    time.Time `json:"away_until,omitzero"`  // when the session ends if the agent does not come back
-	Note         string    `json:"note,omitempty"`       // what the technician wrote: see Note
-	NotedAt      time.Time `json:"noted_at,omitzero"`    // when that was; zero: nothing was written
-	KeptDays     int       `json:"kept_days,omitempty"`  // for how many days its recording is kept; 0: as the office's notice says
-	LogMonths    int       `json:"log_months,omitempty"` // for how many months its log is kept; 0: as the office's notice says
-	Language     string    `json:"language,omitempty"`   // BCP 47 tag that the customer reads, "" if not known yet
-	Stars        int       `json:"stars,omitempty"`      // 1 to 5, how the customer rated it; 0: not rated
+	Network      *Network  `json:"network,omitempty"`   // what the agent said last about its network; nil: nothing yet
+	Crisp        bool      `json:"crisp,omitempty"`     // the picture is wished to be exact at rest
+	AwaySince    time.Time `json:"away_since,omitzero"` // when the agent's connection was lost; zero while it is there
+	AwayUntil    time.Time `json:"away_until,omitzero"` // when the session ends if the agent does not come back
+	Note         string    `json:"note,omitempty"`      // what the technician wrote: see Note
+	NotedAt      time.Time `json:"noted_at,omitzero"`   // when that was; zero: nothing was written
+	// Summary says where the summary stands that the team wants; "": it wants none.
+	Summary   SummaryState `json:"summary,omitempty"`
+	KeptDays  int          `json:"kept_days,omitempty"`  // for how many days its recording is kept; 0: as the office's notice says
+	LogMonths int          `json:"log_months,omitempty"` // for how many months its log is kept; 0: as the office's notice says
+	Language  string       `json:"language,omitempty"`   // BCP 47 tag that the customer reads, "" if not known yet
+	Stars     int          `json:"stars,omitempty"`      // 1 to 5, how the customer rated it; 0: not rated
 }
 
 // Step is something the customer has done on the way to sharing, so that the

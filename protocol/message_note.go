@@ -18,13 +18,16 @@ type Note struct {
 	Session string    `json:"session"`
 	Text    string    `json:"text"` // lines separated by \n; may be empty
 	Base    time.Time `json:"base,omitzero"`
+	// Done says that this is the summary of the session, and complete: it is on the
+	// evidence before the answer, also after the end. Without it the text is a draft there.
+	Done bool `json:"done,omitempty"`
 }
 
 func (*Note) MessageType() string { return "note" }
 
 // Validate implements Message.
 func (m *Note) Validate() error {
-	return errors.Join(check(m.Session != "" && len(m.Session) <= 64, "session"), check(noteOK(m.Text), "text"))
+	return errors.Join(check(m.Session != "" && len(m.Session) <= 64, "session"), check(noteOK(m.Text) && (!m.Done || shows(m.Text)), "text"))
 }
 
 // noteOK accepts text of several lines in any script: no control characters but

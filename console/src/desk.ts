@@ -29,6 +29,9 @@ const stayingSignedIn = 5 * 60_000;
 /** From how many letters on a line of chat is shortened where it is only told of. */
 const shortened = 120;
 
+/** How long a reminder of a missing summary is put off, in ms. */
+const putOff = 15 * 60_000;
+
 /** How long it is said that the connection is back, in ms. */
 const backShown = 10_000;
 
@@ -77,6 +80,9 @@ export class Desk {
   readonly current = computed(() => this.sessions.value.find((s) => s.id === this.selected.value));
   readonly online = computed(() => this.wire.line.value.kind === "online");
 
+  /** What was to be done when a missing summary came in between; null: nothing. */
+  readonly reminder = signal<{ readonly session: string; then(): void } | null>(null);
+  readonly #putOff = new Map<string, number>(); // until when, by performance.now()
   readonly #bell: Bell;
   #backTimer = 0;
 
@@ -94,7 +100,7 @@ export class Desk {
     addEventListener("pagehide", () => this.#saveNotes());
     addEventListener("beforeunload", (e) => {
       this.#saveNotes();
-      if ([...this.notes.values()].some((n) => n.state.value === "failed" || n.state.value === "long")) e.preventDefault();
+      if ([...this.notes.values()].some((n) => ["failed", "long", "late"].includes(n.state.value))) e.preventDefault();
     });
   }
 
@@ -110,6 +116,7 @@ export class Desk {
   /** newSession asks for a session and opens it with its key. Of a test it returns the customer's address. */
   async newSession(test = false): Promise<string | undefined> {
     if (this.asking.value || this.welcome.value?.can_issue === false) return;
+    if (!test && this.#reminds(this.sessions.value, () => void this.newSession())) return;
     this.asking.value = true;
     try {
       const m = await this.wire.request("new_session", test ? { test } : {});
@@ -195,8 +202,9 @@ export class Desk {
     this.selected.value = "";
   }
 
-  /** close puts a session off the desk; it goes on, and that is said. */
+  /** close puts a session off the desk; it goes on, and that is said. Of one whose summary is missing it reminds first. */
   close(id: string): void {
+    if (this.#reminds(this.sessions.value.filter((s) => s.id === id), () => this.close(id))) return;
     batch(() => {
       const at = this.opened.value.indexOf(id);
       const rest = this.opened.value.filter((o) => o !== id);
@@ -207,12 +215,28 @@ export class Desk {
     });
   }
 
+  /** #reminds: one of the sessions lacks its summary, and nobody has put that off. What was to be done waits for an answer. */
+  #reminds(among: readonly SessionView[], then: () => void): boolean {
+    const now = performance.now();
+    const s = among.find((x) => x.mine && x.summary === "missing" && (this.#putOff.get(x.id) ?? 0) <= now);
+    if (s !== undefined) this.reminder.value = { session: s.id, then };
+    return s !== undefined;
+  }
+
+  /** remindLater puts the reminder off, for all summaries that are missing now, and goes on with what was to be done. */
+  remindLater(): void {
+    const then = this.reminder.value?.then;
+    this.reminder.value = null;
+    for (const s of this.sessions.value) if (s.mine && s.summary === "missing") this.#putOff.set(s.id, performance.now() + putOff);
+    then?.();
+  }
+
   /** note is what the technician writes about a session. */
   note(session: SessionView): Note {
     const known = this.notes.get(session.id);
     if (known !== undefined) return known;
-    const note = new Note(session, async (text, base) => {
-      const m = await this.wire.request("note", base === undefined ? { session: session.id, text } : { session: session.id, text, base });
+    const note = new Note(session, async (text, base, done) => {
+      const m = await this.wire.request("note", { session: session.id, text, ...(base === undefined ? {} : { base }), ...(done ? { done } : {}) });
       if (m.type !== "session_changed") throw new Refused("unknown_state");
       return m.body.session;
     });

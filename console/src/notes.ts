@@ -9,9 +9,11 @@ import { Refused } from "./wire";
 /**
  * Where the text stands. "long": over the limit. "failed": not saved, tried
  * again when there is a connection. "conflict": another window wrote meanwhile.
- * "closed": the session was closed first, and the text is only here.
+ * "late": the
+ * session is closed, and the text is only here until it is added to the record.
+ * "closed": it cannot be added any more.
  */
-export type NoteState = "empty" | "saved" | "unsaved" | "saving" | "long" | "failed" | "conflict" | "closed";
+export type NoteState = "empty" | "saved" | "unsaved" | "saving" | "long" | "failed" | "conflict" | "late" | "closed";
 
 /** How long nothing is typed before the text is saved, in ms. */
 const rest = 1_000;
@@ -29,16 +31,16 @@ export class Note {
   readonly #saved = signal("");
   readonly #step = signal<"" | "saving" | "failed" | "conflict" | "closed">("");
   readonly #past = signal<readonly string[]>([]);
-  readonly #save: (text: string, base: string | undefined) => Promise<Session>;
+  readonly #save: (text: string, base: string | undefined, done: boolean) => Promise<Session>;
   #base: string | undefined; // noted_at of the saved text
   #theirBase: string | undefined;
   #sending: string | null = null;
   #timer = 0;
-  #over = false;
+  readonly #drafts = signal(true); // the broker keeps what is not complete
   #undone = false; // what is saved next was saved before
 
-  /** save sends a text that replaces the one of base (noted_at), or rejects with Refused. */
-  constructor(session: SessionView, save: (text: string, base: string | undefined) => Promise<Session>) {
+  /** save sends a text that replaces the one of base (noted_at), perhaps as the complete summary, or rejects with Refused. */
+  constructor(session: SessionView, save: (text: string, base: string | undefined, done: boolean) => Promise<Session>) {
     this.#save = save;
     this.arrived(session);
   }
@@ -69,27 +71,39 @@ export class Note {
   /** flush saves at once what is not saved. */
   async flush(): Promise<void> {
     clearTimeout(this.#timer);
+    if (this.text.value !== this.#saved.value && this.#drafts.value) await this.#send(false);
+  }
+
+  /** finish says that the text is the summary, and complete: it is on the record when this returns true. */
+  async finish(): Promise<boolean> {
+    clearTimeout(this.#timer);
+    return this.text.value.trim() !== "" && (await this.#send(true));
+  }
+
+  async #send(done: boolean): Promise<boolean> {
     const text = this.text.value;
-    if (this.#sending !== null || text === this.#saved.value || this.#stuck() || this.characters.value > maxNote) return;
+    if (this.#sending !== null || this.#stuck() || this.characters.value > maxNote) return false;
     this.#sending = text;
     this.#step.value = "saving";
+    let sent = false;
     try {
-      const session = await this.#save(text, this.#base);
+      const session = await this.#save(text, this.#base, done);
+      sent = true;
       if (older(this.#base, session.noted_at)) this.#accepted(text, session.noted_at);
       if (this.#step.value === "saving") this.#step.value = "";
     } catch (e) {
       const code = e instanceof Refused ? e.code : "unavailable";
-      if (this.#step.value === "saving") this.#step.value = this.#over || code === "no_session" ? "closed" : "failed";
+      if (this.#step.value === "saving") this.#step.value = code === "no_session" ? "closed" : this.#drafts.value ? "failed" : "";
     } finally {
       this.#sending = null;
     }
     if (this.#step.value === "" && this.text.value !== this.#saved.value) this.#later();
+    return sent;
   }
 
   /** arrived takes the session as the broker shows it now. */
   arrived(session: SessionView): void {
-    const closed = session.state === "Closed" && !this.#over;
-    this.#over = session.state === "Closed";
+    this.#drafts.value = session.state !== "Closed" || session.summary === "missing";
     const note = session.note ?? "";
     if (!sameTime(session.noted_at, this.#base) && !older(session.noted_at, this.#base)) {
       if (note === this.#sending || note === this.text.value) this.#accepted(note, session.noted_at);
@@ -103,7 +117,7 @@ export class Note {
         this.#step.value = "conflict";
       }
     }
-    if (closed && this.text.value !== this.#saved.value) this.#step.value = "closed";
+    if (!this.#drafts.value && this.#step.value === "failed") this.#step.value = "";
   }
 
   /** settle ends a conflict: with this window's text, or with the other's. */
@@ -136,7 +150,7 @@ export class Note {
 
   /** Nothing is sent before the person has decided. */
   #stuck(): boolean {
-    return this.#step.value === "conflict" || this.#step.value === "closed" || this.#over;
+    return this.#step.value === "conflict" || this.#step.value === "closed";
   }
 
   #where(): NoteState {
@@ -144,6 +158,7 @@ export class Note {
     if (step === "conflict" || step === "closed") return step;
     if (this.characters.value > maxNote) return "long";
     if (this.text.value === this.#saved.value) return this.text.value === "" ? "empty" : "saved";
+    if (step === "" && !this.#drafts.value) return "late";
     return step === "" ? "unsaved" : step;
   }
 }

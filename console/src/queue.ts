@@ -4,11 +4,11 @@
 import type { SessionView } from "./sessionview";
 
 /** The groups of the list, in their order. */
-export const groups = ["lost", "decides", "waiting", "sharing", "over"] as const;
+export const groups = ["lost", "decides", "waiting", "sharing", "summary", "over"] as const;
 export type Group = (typeof groups)[number];
 
 export function groupOf(s: SessionView): Group {
-  if (s.state === "Ending" || s.state === "Closed") return "over";
+  if (s.state === "Ending" || s.state === "Closed") return s.mine && s.summary === "missing" ? "summary" : "over";
   if (s.away_since) return "lost";
   if (s.state === "Active") return "sharing";
   return s.state === "Waiting" ? "decides" : "waiting";
@@ -17,7 +17,7 @@ export function groupOf(s: SessionView): Group {
 /** sinceOf is when what the group says began, as RFC 3339. */
 export function sinceOf(s: SessionView): string {
   const group = groupOf(s);
-  if (group === "over") return s.ended_at ?? s.issued_at;
+  if (group === "over" || group === "summary") return s.ended_at ?? s.issued_at;
   if (group === "lost" && s.away_since) return s.away_since;
   return s.since ?? s.active_at ?? s.issued_at;
 }

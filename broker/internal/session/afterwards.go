@@ -36,7 +36,7 @@ func (m *Manager) Log(ctx context.Context, id string) (Log, error) {
 	if err != nil {
 		return Log{}, err
 	}
-	shown.Note, shown.NotedAt = "", time.Time{} // the technician's own paper
+	shown.Note, shown.NotedAt, shown.Summary = "", time.Time{}, "" // the technician's own paper
 	c := m.copies.get(id)
 	if c == nil {
 		return Log{Session: shown}, ErrNoLog
@@ -134,16 +134,11 @@ func (m *Manager) say(ctx context.Context, id string, what logged, with func(*se
 	}
 	// What was asked for is carried out to its end, whoever still listens.
 	ctx = context.WithoutCancel(ctx)
-	m.mu.Lock()
-	if m.stopping {
-		m.mu.Unlock()
-		return ErrStopping
+	done, err := m.adding()
+	if err != nil {
+		return err
 	}
-	m.running.Add(1)
-	m.mu.Unlock()
-	defer m.running.Done()
-	m.addenda.Lock()
-	defer m.addenda.Unlock()
+	defer done()
 	r, err := m.store.get(ctx, id)
 	if err != nil {
 		return err
@@ -152,6 +147,21 @@ func (m *Manager) say(ctx context.Context, id string, what logged, with func(*se
 		return ErrNotNow
 	}
 	return m.append(ctx, r, what)
+}
+
+// adding begins an addition to a closed recording, one at a time. The caller calls done.
+func (m *Manager) adding() (done func(), err error) {
+	m.mu.Lock()
+	stopping := m.stopping
+	if !stopping {
+		m.running.Add(1)
+	}
+	m.mu.Unlock()
+	if stopping {
+		return nil, ErrStopping
+	}
+	m.addenda.Lock()
+	return func() { m.addenda.Unlock(); m.running.Done() }, nil
 }
 
 // maxSegments bounds how many segments a recording may have before nothing is

@@ -134,6 +134,7 @@ func (m *Manager) conclude(ctx context.Context, r row, whole bool, reason protoc
 			return err
 		}
 		r.State, r.EndReason, r.Ended = protocol.StateEnding, reason, time.Now().UnixMilli()
+		r.Summary = r.Summary.AtEnd(mem.Joined)
 		if err := m.move(ctx, &r, from); err != nil {
 			return err
 		}
@@ -180,7 +181,7 @@ func (r row) lastWords(mem memory) []logged {
 		words = append(words, logged{protocol.EventRemovalUnknown, nil})
 	}
 	if r.Note != "" { // a crash may have come before it was on the evidence
-		words = append(words, logged{protocol.EventNoteWritten, map[string]any{"by": r.Technician, "text": r.Note}})
+		words = append(words, logged{protocol.EventNoteWritten, r.noted(r.Technician)})
 	}
 	return append(words, logged{protocol.EventClosed, nil}, moved(protocol.StateEnding, protocol.CommandClose, protocol.StateClosed))
 }

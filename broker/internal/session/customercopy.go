@@ -153,7 +153,7 @@ const maxCopiedLog = 256 << 10
 // keepLog encrypts the customer's log for each copy. It holds what this run of the
 // broker knows; each segment of the recording has one.
 func (m *Manager) keepLog(c *logCopy, shown protocol.Session) {
-	shown.Note, shown.NotedAt = "", time.Time{} // the technician's own paper
+	shown.Note, shown.NotedAt, shown.Summary = "", time.Time{}, "" // the technician's own paper
 	c.mu.Lock()
 	told := copiedLog{Version: 1, Session: shown, Begins: c.since, LeftOut: c.leftOut, Entries: slices.Clone(c.entries)}
 	c.mu.Unlock()

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -48,6 +49,9 @@ type Config struct {
 	// Kept is for how long this technician's sessions are kept. May be nil: the standard
 	// class, and no promise.
 	Kept func(context.Context, Technician) (Kept, error)
+	// Summary says whether this technician's team wants a summary of each session. May be
+	// nil: none does.
+	Summary func(context.Context, Technician) (bool, error)
 	// Technician returns an account as it is now, for a session that goes on
 	// after a restart; with ErrNotAllowed one that may not open sessions any more.
 	Technician func(ctx context.Context, id string) (Technician, error)
@@ -203,7 +207,13 @@ func (m *Manager) Issue(ctx context.Context, by Technician, asked protocol.NewSe
 			return protocol.Session{}, "", fmt.Errorf("session: retention: %w", err)
 		}
 	}
-	s, err := m.begin(by, office, asked, recipients, kept)
+	wanted := false
+	if m.config.Summary != nil && !asked.Test {
+		if wanted, err = m.config.Summary(ctx, by); err != nil {
+			return protocol.Session{}, "", fmt.Errorf("session: summary: %w", err)
+		}
+	}
+	s, err := m.begin(by, office, asked, recipients, kept, wanted)
 	if err != nil {
 		return protocol.Session{}, "", err
 	}
@@ -275,13 +285,16 @@ type Kept struct {
 }
 
 // begin writes the first of the evidence; there is no session before.
-func (m *Manager) begin(by Technician, office protocol.Person, asked protocol.NewSession, recipients Recipients, kept Kept) (*session, error) {
+func (m *Manager) begin(by Technician, office protocol.Person, asked protocol.NewSession, recipients Recipients, kept Kept, summary bool) (*session, error) {
 	now := m.config.Now()
 	person := protocol.Person{Name: by.Name, Team: by.Team, Office: office.Office, Phone: office.Phone}
 	s, err := m.newSession(by, person, row{ID: recordings.NewSessionID().String(), State: protocol.StateIssued, TechnicianID: by.ID,
 		Technician: by.Name, Team: by.Team, Reason: asked.Reason, Test: asked.Test, Retention: kept.Class, KeepDays: kept.Days, LogMonths: kept.LogMonths, Issued: now.UnixMilli(), KeyExpires: now.Add(m.config.Limits.Key).UnixMilli()}, recipients, 0, nil)
 	if err != nil {
 		return nil, err
+	}
+	if summary {
+		s.row.Summary = protocol.SummaryWanted
 	}
 	said := map[string]any{"technician": person, "account": by.ID,
 		"profile": by.Profile.Name, "key_expires": time.UnixMilli(s.row.KeyExpires).UTC(), "software": protocol.CurrentVersion().String()}
@@ -445,6 +458,15 @@ func (m *Manager) Watch(ctx context.Context, technicianID string) ([]protocol.Se
 	if err != nil {
 		return nil, nil, err
 	}
+	missing, err := m.store.missing(ctx, technicianID, "")
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, r := range missing { // however old
+		if !slices.ContainsFunc(rows, func(x row) bool { return x.ID == r.ID }) {
+			rows = append(rows, r)
+		}
+	}
 	list := make([]protocol.Session, 0, len(rows))
 	over := map[string]bool{} // its recording may still be in the making
 	for _, r := range rows {
@@ -473,7 +495,7 @@ func (m *Manager) owner(id string) string {
 	if c := m.copies.get(id); c != nil {
 		return c.technician.ID
 	}
-	return ""
+	return m.papers.owner(id)
 }
 
 // Revoke ends every live session of an account that lost its rights.

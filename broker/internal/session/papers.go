@@ -13,6 +13,7 @@ import (
 // for a restart; once the recording is closed it stands there, encrypted, and here in
 // memory for those who still see the session in their list.
 type paper struct {
+	by     string // the technician's account
 	reason string
 	note   string
 	noted  int64 // Unix milliseconds
@@ -38,7 +39,7 @@ func (p *papers) keep(r row) {
 	if _, there := p.all[r.ID]; !there {
 		p.order = append(p.order, r.ID)
 	}
-	p.all[r.ID] = paper{r.Reason, r.Note, r.Noted, r.Ended}
+	p.all[r.ID] = paper{r.TechnicianID, r.Reason, r.Note, r.Noted, r.Ended}
 	for len(p.order) > maxPapers {
 		delete(p.all, p.order[0])
 		p.order = p.order[1:]
@@ -49,9 +50,23 @@ func (p *papers) keep(r row) {
 func (p *papers) fill(r *row) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if have, ok := p.all[r.ID]; ok && r.Reason == "" && r.Note == "" && time.Since(time.UnixMilli(r.Ended)) < listed {
-		r.Reason, r.Note, r.Noted = have.reason, have.note, have.noted
+	have, ok := p.all[r.ID]
+	if !ok || time.Since(time.UnixMilli(r.Ended)) >= listed {
+		return
 	}
+	if r.Reason == "" {
+		r.Reason = have.reason
+	}
+	if r.Noted == 0 { // else the row has the draft
+		r.Note, r.Noted = have.note, have.noted
+	}
+}
+
+// owner is whose session it was, "" if nobody remembers.
+func (p *papers) owner(id string) string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.all[id].by
 }
 
 // forget drops the papers of sessions that ended before a time.

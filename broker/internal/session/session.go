@@ -329,6 +329,7 @@ func (s *session) end(reason protocol.EndReason, by string) {
 	}
 	s.drain()
 	s.row.EndReason, s.row.Ended = reason, time.Now().UnixMilli()
+	s.row.Summary = s.row.Summary.AtEnd(s.joined)
 	s.manager.tally.addEnd(reason)
 	for i := range s.consents {
 		if s.consents[i].State == protocol.ConsentAsked || s.consents[i].State == protocol.ConsentGiven {
@@ -492,7 +493,7 @@ func (s *session) publish() {
 		shown.AwaySince, shown.AwayUntil = s.away.Add(s.awayShift).UTC(), s.awayUntil.Add(s.awayShift).UTC()
 	}
 	s.remember()
-	shown.Since, shown.Note, shown.NotedAt = s.cameAt.UTC(), s.row.Note, s.row.notedAt()
+	shown.Since, shown.Note, shown.NotedAt, shown.Summary = s.cameAt.UTC(), s.row.Note, s.row.notedAt(), s.row.Summary
 	shown.Language = cmp.Or(s.language, s.spoken)
 	shown.Reason, shown.Stars, shown.Test = s.row.Reason, s.row.Stars, s.row.Test
 	s.shown.Store(&shown)

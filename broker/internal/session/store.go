@@ -33,16 +33,19 @@ type row struct {
 	EndReason    protocol.EndReason `bun:"end_reason"`
 	Steps        string             `bun:"steps"` // names separated by spaces
 	Removed      *bool              `bun:"removed"`
-	Note         string             `bun:"note"`       // what the technician noted; emptied with the end
-	Noted        int64              `bun:"noted"`      // when
-	Reason       string             `bun:"reason"`     // why it is needed, as the technician says; emptied with the end
-	Stars        int                `bun:"stars"`      // of the customer's rating, 0 if not rated
-	LogOpened    int64              `bun:"log_opened"` // when the log ticket was used
-	Test         bool               `bun:"test"`       // marked as a test
-	Retention    string             `bun:"retention"`  // class
-	KeepDays     int                `bun:"keep_days"`  // of the recording, as it was promised; 0: not known
-	LogMonths    int                `bun:"log_months"` // for which the log is kept, as it was promised; 0: not known
-	Memory       string             `bun:"memory"`     // what a restarted broker needs: see memory; emptied with the end
+	Note         string             `bun:"note"`  // what the technician noted; emptied with the end
+	Noted        int64              `bun:"noted"` // when
+	// Summary says where the summary stands, "" if none is wanted. While it is missing
+	// the note stays here: it is the technician's draft.
+	Summary   protocol.SummaryState `bun:"summary"`
+	Reason    string                `bun:"reason"`     // why it is needed, as the technician says; emptied with the end
+	Stars     int                   `bun:"stars"`      // of the customer's rating, 0 if not rated
+	LogOpened int64                 `bun:"log_opened"` // when the log ticket was used
+	Test      bool                  `bun:"test"`       // marked as a test
+	Retention string                `bun:"retention"`  // class
+	KeepDays  int                   `bun:"keep_days"`  // of the recording, as it was promised; 0: not known
+	LogMonths int                   `bun:"log_months"` // for which the log is kept, as it was promised; 0: not known
+	Memory    string                `bun:"memory"`     // what a restarted broker needs: see memory; emptied with the end
 }
 
 // store owns the table sessions.
@@ -105,7 +108,7 @@ func (s store) setTicket(ctx context.Context, id string, hash string) error {
 // The end comes from any open state: it must work even where an earlier step
 // could not be written.
 func (s store) move(ctx context.Context, r *row, from protocol.State) error {
-	update := s.db.NewUpdate().Model(r).Column("state", "active", "ended", "end_reason", "steps", "removed").WherePK()
+	update := s.db.NewUpdate().Model(r).Column("state", "active", "ended", "end_reason", "steps", "removed", "summary").WherePK()
 	if r.State == protocol.StateEnding {
 		update = update.Where("state NOT IN (?, ?)", protocol.StateEnding, protocol.StateClosed)
 	} else {
@@ -210,7 +213,7 @@ func (r row) public(office protocol.Person) protocol.Session {
 		ID: r.ID, KeptDays: r.KeepDays, LogMonths: r.LogMonths, State: r.State, EndReason: r.EndReason, Removed: r.Removed,
 		Technician: protocol.Person{Name: r.Technician, Team: r.Team, Office: office.Office, Phone: office.Phone},
 		IssuedAt:   at(r.Issued), KeyExpires: at(r.KeyExpires), ActiveAt: at(r.Active), EndedAt: at(r.Ended),
-		Since: at(r.Ended), Reason: r.Reason, Stars: r.Stars, Test: r.Test, Note: r.Note, NotedAt: r.notedAt(),
+		Since: at(r.Ended), Reason: r.Reason, Stars: r.Stars, Test: r.Test, Note: r.Note, NotedAt: r.notedAt(), Summary: r.Summary,
 		Consents: []protocol.Consent{}, Steps: r.steps(), Viewers: []string{},
 	}
 }

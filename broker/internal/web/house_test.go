@@ -48,7 +48,9 @@ type desk struct {
 	opened   map[string]bool                                            // by the way that the help program shows
 	language string                                                     // that the agent is told
 	copies   func(id string, key session.CopyKey) (session.Copy, error) // nil: none are promised
-	guesses  int                                                        // wrong ones
+	missing  []session.MissingSummary
+	asked    [2]string // of whom they were asked for
+	guesses  int       // wrong ones
 }
 
 type kept struct {
@@ -262,6 +264,13 @@ func (d *desk) OpenLog(ctx context.Context, ticket string) (string, error) {
 	}
 	d.opened[id] = true
 	return id, nil
+}
+
+func (d *desk) MissingSummaries(_ context.Context, technicianID, team string) ([]session.MissingSummary, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.asked = [2]string{technicianID, team}
+	return d.missing, nil
 }
 
 func (d *desk) Ticket(_ context.Context, id, language string) (protocol.Ticket, error) {

@@ -6,10 +6,12 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/chromedp/chromedp"
 
 	"consento/broker/internal/access"
+	"consento/broker/internal/session"
 	"consento/broker/internal/web"
 	"consento/protocol"
 	"consento/protocol/lang"
@@ -136,6 +138,18 @@ func TestLibraryInChromium(t *testing.T) {
 	b.click("form.actions button.primary")
 	b.until(`document.querySelector("[role=status]") && !document.querySelector(".shelf")`)
 	b.glance("60-scripts-none")
+	h.desk.missing = []session.MissingSummary{{Technician: "Anna Rossi", Ended: time.Now(), Drafted: true}, {Technician: "Anna Rossi", Ended: time.Now()}}
+	b.tag = "de"
+	b.speaks("de")
+	b.open("/settings/summaries", "input[type=checkbox]")
+	b.glance("61-summaries-wanted")
+	b.open("/settings", "form.who-form button")
+	b.click("form.who-form button")
+	b.until(`document.querySelector("#email")`)
+	b.open("/signin?next=/summaries", "#email")
+	b.signInWith("anna@esempio.example", goodPassword)
+	b.until(`location.pathname === "/summaries" && document.querySelectorAll(".plain-list li").length === 2`)
+	b.glance("61-summaries")
 }
 
 // speaks chooses the language of the pages that are opened from now on.

@@ -62,6 +62,9 @@ type Sessions interface {
 	// Guess lets try decide what only who has a secret can show: it returns
 	// session.ErrKey for a wrong one, which counts as a wrong key does.
 	Guess(ctx context.Context, address string, try func() error) error
+	// MissingSummaries lists sessions that are over without the summary that their team
+	// wants: a technician's, or a team's where technicianID is "".
+	MissingSummaries(ctx context.Context, technicianID, team string) ([]session.MissingSummary, error)
 	// OpenLog uses the way to the log that the help program showed up, and
 	// returns its session; session.ErrKey if it does not work.
 	OpenLog(ctx context.Context, ticket string) (id string, err error)
@@ -107,6 +110,8 @@ type Library interface {
 	DeleteEntry(ctx context.Context, by access.Account, id string, version int) error
 	MoveEntry(ctx context.Context, by access.Account, id string, up bool) error
 	Library(ctx context.Context, team string) (protocol.Library, error)
+	SummaryTeams(ctx context.Context) ([]access.SummaryTeam, error)
+	ChangeSummaryTeams(ctx context.Context, by access.Account, teams []access.SummaryTeam) error
 }
 
 // Office is what the pages say about who runs this broker.
@@ -306,6 +311,8 @@ func (w *Web) routes() http.Handler {
 		"/settings/library/{shelf}":             w.staff(w.settingsAction(w.showShelf), w.settingsAction(w.changeShelf)),
 		"/settings/library/{shelf}/{id}":        w.staff(w.settingsAction(w.editEntry), w.settingsAction(w.changeEntry)),
 		"/settings/library/{shelf}/{id}/delete": w.staff(w.settingsAction(w.askDeleteEntry), w.settingsAction(w.deleteEntry)),
+		"/settings/summaries":                   w.staff(w.settingsAction(w.showSummaryTeams), w.settingsAction(w.changeSummaryTeams)),
+		"/summaries":                            w.staff(w.sharedAction(w.showMissing), nil),
 		"/console/library":                      w.staff(w.showLibrary, nil),
 		"/console":                              w.brief(redirectTo("/console/"), nil),
 		"/console/{$}":                          w.staff(w.showConsole, nil),

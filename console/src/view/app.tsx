@@ -11,6 +11,7 @@ import { Help } from "./help";
 import { Icon } from "./icons";
 import { Palette } from "./palette";
 import { Rail } from "./rail";
+import { Reminder } from "./reminder";
 import { SessionPanel } from "./session";
 import { StatusBar } from "./status";
 import { Tabs } from "./tabs";
@@ -58,6 +59,7 @@ export function App() {
       </p>
       <Help />
       <Palette />
+      <Reminder />
     </div>
   );
 }

@@ -8,7 +8,7 @@ import { useConsole } from "./context";
 import { Icon } from "./icons";
 
 export function Ended({ session }: { session: SessionView }) {
-  const { desk } = useConsole();
+  const { desk, layout } = useConsole();
   const next = `next.${session.end_reason ?? ""}`;
   const mayIssue = desk.welcome.value?.can_issue === true;
   const now = desk.clock.read();
@@ -69,7 +69,18 @@ export function Ended({ session }: { session: SessionView }) {
             </>
           )}
         </dl>
+        {session.mine && session.summary === "missing" && (
+          <div class="notice warn">
+            <p>{t("notes.missing")}</p>
+          </div>
+        )}
         <div class="actions">
+          {session.mine && session.summary === "missing" && (
+            <button type="button" class="button primary" onClick={() => (layout.drawer.value = "notes")}>
+              <Icon name="note" />
+              {t("act.notes")}
+            </button>
+          )}
           {mayIssue && session.mine && (
             <button type="button" class="button" onClick={() => void desk.newSession()}>
               <Icon name="plus" />

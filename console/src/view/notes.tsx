@@ -10,7 +10,7 @@ import { Passages } from "./passages";
 import type { NoteState } from "../notes";
 
 const stateIcons: Record<NoteState, IconName> = {
-  empty: "note", saved: "check", unsaved: "wait", saving: "wait", long: "warn", failed: "warn", conflict: "warn", closed: "warn",
+  empty: "note", saved: "check", unsaved: "wait", saving: "wait", long: "warn", failed: "warn", conflict: "warn", late: "warn", closed: "warn",
 };
 
 /** From how many characters below the limit on the number is said to a screen reader. */
@@ -20,13 +20,19 @@ export function NotesPanel({ session }: { session: SessionView }) {
   const { desk } = useConsole();
   const note = desk.note(session);
   const state = note.state.value;
-  const closed = session.state === "Closed";
+  const closed = state === "closed"; // nothing can be added any more
+  const sealed = session.state === "Closed" && session.summary !== "missing";
+  const word = session.summary === "missing" ? "notes.missing" : session.summary === "wanted" ? "notes.wanted" : session.summary === "done" ? "notes.is_done" : "";
   const left = maxNote - note.characters.value;
   const copy = () => navigator.clipboard.writeText(note.text.value).then(
     () => desk.say(t("key.copied")),
     () => (desk.trouble.value = t("notes.copy_by_hand")),
   );
   const field = useRef<HTMLTextAreaElement>(null);
+  const finish = async () => {
+    if (await note.finish()) field.current?.focus(); // the button goes
+    else if (note.state.value === "late") desk.trouble.value = t("error.not_now");
+  };
   /** insert puts a template where the cursor stands. */
   const insert = (text: string) => {
     const at = field.current;
@@ -43,8 +49,13 @@ export function NotesPanel({ session }: { session: SessionView }) {
   return (
     <div class="notes">
       <p id="notes-why" class="soft small-text">
-        {t(closed ? "notes.closed_why" : "notes.why")}
+        {t(sealed ? "notes.closed_why" : "notes.why")}
       </p>
+      {word !== "" && (
+        <p class={session.summary === "missing" ? "notice warn small-text" : "notice small-text"} data-testid="summary" data-summary={session.summary} role="status">
+          {t(word)}
+        </p>
+      )}
       <textarea
         ref={field}
         aria-labelledby="drawer-heading"
@@ -86,13 +97,24 @@ export function NotesPanel({ session }: { session: SessionView }) {
             {t("notes.again")}
           </button>
         )}
+        {((session.summary ?? "") !== "" || sealed) && !closed && (session.summary !== "done" || state !== "saved") && (
+          <button
+            type="button"
+            class="button small primary"
+            data-testid="summary-done"
+            aria-disabled={note.text.value.trim() === "" || left < 0 || (sealed && state !== "late")}
+            onClick={() => void (sealed && state !== "late" ? undefined : finish())}
+          >
+            {t(sealed ? "notes.add" : "notes.finish")}
+          </button>
+        )}
         {state === "closed" ? (
           <button type="button" class="button small" onClick={() => void copy()}>
             <Icon name="copy" />
             {t("notes.copy")}
           </button>
         ) : (
-          !closed && (
+          !sealed && (
             <button type="button" class="button small" disabled={!note.canUndo.value} onClick={() => note.undo()}>
               <Icon name="undo" />
               {t("notes.undo")}

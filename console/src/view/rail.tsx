@@ -23,7 +23,7 @@ export function Rail() {
   const account = desk.welcome.value?.account;
   const mayIssue = desk.welcome.value?.can_issue === true;
   const order = queue(found.value);
-  const live = order.some((g) => g.group !== "over");
+  const live = order.some((g) => g.group !== "over" && g.group !== "summary");
 
   return (
     <nav id="rail" class="rail" aria-label={t("rail.label")}>
@@ -93,6 +93,9 @@ export function Rail() {
             <span class="soft">{[account.team, account.office].filter(Boolean).map(isolate).join(" · ")}</span>
           </p>
           <div class="account-acts">
+            <a class="small-text" href="/summaries" target="_blank" rel="noopener">
+              {t("rail.summaries")} <span class="visually-hidden">{t("rail.new_tab")}</span>
+            </a>
             <a class="small-text" href="/shared" target="_blank" rel="noopener">
               {t("rail.shared")} <span class="visually-hidden">{t("rail.new_tab")}</span>
             </a>
@@ -139,7 +142,7 @@ function Row({ session: s }: { session: SessionView }) {
         </span>
         <span class="row-main">
           <span class="row-state">
-            <span class="row-word">{away ? t("rail.away") : t(`state.${s.state}`)}</span>
+            <span class="row-word">{away ? t("rail.away") : s.mine && s.summary === "missing" ? t("rail.group.summary") : t(`state.${s.state}`)}</span>
             {desk.unread.value.has(s.id) && <Mark />}
           </span>
           <span class="row-who soft">
