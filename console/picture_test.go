@@ -30,6 +30,7 @@ const customerScript = `
 	globalThis.connections = [];
 	globalThis.typed = []; // what came on the channel for terminals
 	globalThis.inputs = []; // what came on the channel for input
+	globalThis.takeBoard = () => {};
 	globalThis.takeParcels = (channel) => { globalThis.parcels = channel; };
 	globalThis.answer = async (sdp) => {
 		const c = new RTCPeerConnection();
@@ -38,6 +39,7 @@ const customerScript = `
 			if (e.channel.label === "cursor") globalThis.channel = e.channel;
 			else if (e.channel.label === "input") e.channel.onmessage = (m) => inputs.push(m.data);
 			else if (e.channel.label === "files") takeParcels(e.channel);
+			else if (e.channel.label === "clipboard") takeBoard(e.channel);
 			else {
 				globalThis.shell = e.channel;
 				e.channel.onmessage = (m) => typed.push(JSON.parse(m.data));

@@ -3,6 +3,7 @@
 import { drawable, drawStep } from "./annotate/drawing";
 import { exactable } from "./codecs";
 import { controllable, nextStep } from "./control/control";
+import { clippable, clipStep, clipTools } from "./clipboard/consent";
 import { filesTools, fileable, fileStep } from "./files/consent";
 import { shellable, shellStep } from "./shell/shell";
 import { crispable, over } from "./sessionview";
@@ -53,6 +54,11 @@ export function actions({ desk, settings, layout, bell }: Parts): Action[] {
       if (drawable(s, desk.welcome.value?.permissions ?? null)) {
         const { word, ask } = drawStep(s);
         add("annotate", t(word), "", () => void (ask ? desk.ask(s.id, "annotate") : desk.giveBack(s.id, "annotate")));
+      }
+      for (const kind of clipTools) {
+        if (!clippable(s, desk.welcome.value?.permissions ?? null, kind)) continue;
+        const { word, ask } = clipStep(s, kind);
+        add(kind, t(word), "", () => void (ask ? desk.ask(s.id, kind) : desk.giveBack(s.id, kind)));
       }
       add("zoom", settings.zoom.value === "fit" ? t("act.actual") : t("act.fit"), "Z", () => settings.toggleZoom());
       if (crispable(s) && exactable()) add("crisp", t(s.crisp === true ? "act.crisp_off" : "act.crisp_on"), "", () => desk.crisp(s.id, s.crisp !== true));

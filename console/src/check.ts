@@ -2,7 +2,7 @@
 // page can trip over it. The broker validates what it sends; this holds for a
 // broker of another version, and for mistakes.
 
-import type { Messages, Terminal, Transfer } from "./protocol";
+import { type Clip, maxClipImage, type Messages, type Terminal, type Transfer } from "./protocol";
 
 /** A message that came, with the body that its type promises. */
 export type Incoming = { [T in keyof Messages]: { type: T; ref: number; body: Messages[T] } }[keyof Messages];
@@ -92,7 +92,20 @@ export function readTransfer(data: string): Transfer | null {
   }
 }
 
-/** readChunk reads a part of a file; null if it is none. */
+/** readClip reads a message about the clipboard; null if it is none. */
+export function readClip(data: string): Clip | null {
+  try {
+    const m: unknown = JSON.parse(data);
+    const small = (v: unknown) => v === undefined || (typeof v === "number" && Number.isSafeInteger(v) && v >= 0 && v <= maxClipImage);
+    const ok = object(m) && text(m["kind"]) && typeof m["epoch"] === "number" && typeof m["id"] === "number" && ["size", "at"].every((k) => small(m[k])) &&
+      ["type", "hash", "cause"].every((k) => m[k] === undefined || text(m[k]));
+    return ok ? (m as unknown as Clip) : null;
+  } catch {
+    return null;
+  }
+}
+
+/** readChunk reads a part of a file, or of what is on a clipboard; null if it is none. */
 export function readChunk(data: ArrayBuffer): { epoch: number; id: number; at: number; content: Uint8Array<ArrayBuffer> } | null {
   if (data.byteLength <= chunkHeader) return null;
   const view = new DataView(data);

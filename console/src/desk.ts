@@ -13,6 +13,7 @@ import { Library } from "./library";
 import { Note } from "./notes";
 import { Picture } from "./picture";
 import { type Answer, type ChatLine, type Permission, type Session, type SessionIssued, type State, states, type Welcome } from "./protocol";
+import { Clipboards } from "./clipboard/clipboards";
 import { Files } from "./files/files";
 import { Shell, shellable, shellStep } from "./shell/shell";
 import { over, reasonText, type SessionView, viewOf } from "./sessionview";
@@ -53,6 +54,7 @@ export class Desk {
   readonly shells = new Map<string, Shell>();
   readonly files = new Map<string, Files>();
   readonly drawings = new Map<string, Drawing>();
+  readonly clipboards = new Map<string, Clipboards>();
   readonly notes = new Map<string, Note>();
   /** What is read of each customer's computer. */
   readonly systems = new Map<string, SystemInfo>();
@@ -504,6 +506,8 @@ export class Desk {
         this.files.delete(id);
         this.drawings.get(id)?.close();
         this.drawings.delete(id);
+        this.clipboards.get(id)?.close();
+        this.clipboards.delete(id);
         p.close();
         // Who ends a session does not have to stop watching it as well.
         const s = this.sessions.peek().find((x) => x.id === id);
@@ -524,6 +528,7 @@ export class Desk {
     this.shells.set(id, new Shell(picture, () => this.sessions.value.find((s) => s.id === id)));
     this.files.set(id, new Files(picture, () => this.sessions.value.find((s) => s.id === id)));
     this.drawings.set(id, new Drawing(() => this.sessions.value.find((s) => s.id === id), () => picture.size.peek(), (m) => this.wire.send("annotate", { session: id, ...m })));
+    this.clipboards.set(id, new Clipboards(picture, () => this.sessions.value.find((s) => s.id === id)));
     return picture;
   }
 

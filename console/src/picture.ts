@@ -5,6 +5,7 @@
 import { signal } from "@preact/signals";
 import { watchable } from "./codecs";
 import { readChunk, readTerminal, readTransfer } from "./check";
+import { Way } from "./clipboard/way";
 import { Cursor } from "./cursor";
 import type { Size } from "./geometry";
 import { type Answer, cursorChannel, filesChannel, type Input, inputChannel, shellChannel, type Terminal, type Transfer } from "./protocol";
@@ -67,6 +68,8 @@ export class Picture {
   /** What exchanges the session's files; whoever does sets this. Busy: the connection stays, also if nobody looks. */
   parcels: { opened(): void; closed(): void; said(m: Transfer): void; part(epoch: number, id: number, at: number, content: Uint8Array<ArrayBuffer>): void; busy(): boolean } =
     { opened() {}, closed() {}, said() {}, part() {}, busy: () => false };
+  /** The way of what is on clipboards. */
+  readonly board = new Way();
   readonly #source: Source;
   #connection: RTCPeerConnection | null = null;
   #input: RTCDataChannel | null = null;
@@ -165,7 +168,7 @@ export class Picture {
   }
 
   #rest(): void {
-    if (this.parcels.busy()) {
+    if (this.parcels.busy() || this.board.hears.busy()) {
       this.#resting = setTimeout(() => this.#rest(), restAfter);
       return;
     }
@@ -205,6 +208,7 @@ export class Picture {
       const m = typeof e.data === "string" ? readTransfer(e.data) : null;
       if (m !== null) this.parcels.said(m);
     };
+    this.board.open(connection);
 
     connection.onconnectionstatechange = () => this.#changed(connection);
     await connection.setLocalDescription();
@@ -281,6 +285,7 @@ export class Picture {
     this.#terminal = null;
     if (this.#parcels !== null) this.parcels.closed();
     this.#parcels = null;
+    this.board.drop();
     if (this.#shown && this.frozen.value === 0) {
       this.freeze(); // while the video still shows it
       this.frozen.value = performance.now();

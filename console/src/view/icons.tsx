@@ -35,6 +35,7 @@ const paths = {
   pen: "M4 16l1-4L14 3l3 3-9 9zM12 5l3 3",
   wipe: "M4 12l7-8 6 5-6 7H7zM3 17h14M8 8l6 5",
   box: "M3 5h14v10H3z",
+  board: "M6 4H4v13h12V4h-2M7 2.500h6v3H7z",
   put: "M10 12V3M6 7l4-4 4 4M3 16h14",
   fetch: "M10 3v9M6 8l4 4 4-4M3 16h14",
   folder: "M2.500 5h5l2 2h8v9h-15z",

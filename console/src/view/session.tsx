@@ -9,6 +9,7 @@ import { duration, isolate, t } from "../text";
 import { toggleFullScreen } from "./fullscreen";
 import { useConsole } from "./context";
 import { DrawButton, DrawStrip } from "./annotate";
+import { ClipButton, ClipPanel } from "./clipboard";
 import { ControlButton, ControlStrip } from "./control";
 import { Drawer } from "./drawer";
 import { Ended } from "./ended";
@@ -56,6 +57,8 @@ export function SessionPanel({ session }: { session: SessionView }) {
               <ShellButton session={session} kind="shell" />
               <FilesButton session={session} kind="send_files" />
               <FilesButton session={session} kind="fetch_files" />
+              <ClipButton session={session} kind="send_clipboard" />
+              <ClipButton session={session} kind="fetch_clipboard" />
               <h2>{t("tools.view")}</h2>
               {crispable(session) && (
                 <button
@@ -153,6 +156,7 @@ export function SessionPanel({ session }: { session: SessionView }) {
             return own && <Screen key={id} session={own} picture={picture} current={id === session.id} shown={id === session.id && session.state === "Active"} />;
           })}
           <FilesPanel key={`files-${session.id}`} session={session} files={desk.files.get(session.id)} />
+          <ClipPanel key={`clip-${session.id}`} session={session} boards={desk.clipboards.get(session.id)} />
           <ShellPanel key={`shell-${session.id}`} session={session} shell={desk.shells.get(session.id)} />
         </div>
         <Drawer session={session} />
