@@ -1,11 +1,15 @@
 // Command demo plays one whole attended session on two virtual screens, with
 // the real programs, and leaves in ./demo a picture of every step, the
 // recording, what an auditor opens of it, and the verifier's verdict.
+//
+// With -tools the technician uses every tool on the way, as in a case of its own;
+// -language plays it in another language, -small on small screens.
 package main
 
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"image"
 	"io"
@@ -17,12 +21,22 @@ import (
 	"time"
 
 	"consento/build/stage"
+	"consento/protocol/lang"
 )
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := play(ctx, "demo"); err != nil {
+	d := &demo{technicianSize: image.Pt(1440, 900)}
+	tools := flag.Bool("tools", false, "use every tool")
+	language := flag.String("language", "en", "of the pages: en, it, fr, de, es, ja")
+	flag.StringVar(&d.out, "out", "demo", "where pictures and evidence go; what is there is removed")
+	small := flag.Bool("small", false, "the technician has a small screen")
+	flag.Parse()
+	if d.tools = *tools; *small {
+		d.technicianSize = image.Pt(1024, 640)
+	}
+	if err := d.play(ctx, *language); err != nil {
 		fmt.Fprintln(os.Stderr, "demo:", err)
 		os.Exit(1)
 	}
@@ -32,17 +46,27 @@ func main() {
 type demo struct {
 	ctx        context.Context
 	out        string
+	tools      bool
+	texts      lang.Texts
 	broker     *stage.Broker
 	customer   *stage.Screen
 	technician *stage.Screen
 	page       *stage.Browser
 	console    *stage.Browser
 	step       int
+
+	technicianSize image.Point
 }
 
-func play(ctx context.Context, out string) (err error) {
-	ctx, cancel := context.WithTimeout(ctx, 5*time.Minute)
+func (d *demo) play(ctx context.Context, language string) (err error) {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Minute)
 	defer cancel()
+	d.ctx = ctx
+	catalog, err := lang.Load()
+	if err != nil {
+		return err
+	}
+	d.texts = catalog.Match(language)
 	bin, err := stage.Bin()
 	if err != nil {
 		return err
@@ -52,10 +76,9 @@ func play(ctx context.Context, out string) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	if err := errors.Join(os.RemoveAll(out), os.MkdirAll(out, 0o755)); err != nil {
+	if err := errors.Join(os.RemoveAll(d.out), os.MkdirAll(d.out, 0o755)); err != nil {
 		return err
 	}
-	d := &demo{ctx: ctx, out: out}
 	if d.broker, err = stage.NewBroker(ctx, bin, dir); err != nil {
 		return err
 	}
@@ -64,15 +87,15 @@ func play(ctx context.Context, out string) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, d.customer.Close()) }()
-	if d.technician, err = stage.NewScreen(ctx, image.Pt(1440, 900), filepath.Join(dir, "technician")); err != nil {
+	if d.technician, err = stage.NewScreen(ctx, d.technicianSize, filepath.Join(dir, "technician")); err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, d.technician.Close()) }()
-	if d.page, err = d.customer.Browser(ctx, d.broker, "en-US"); err != nil {
+	if d.page, err = d.customer.Browser(ctx, d.broker, d.texts.Tag); err != nil {
 		return err
 	}
 	defer d.page.Close()
-	if d.console, err = d.technician.Browser(ctx, d.broker, "en-US"); err != nil {
+	if d.console, err = d.technician.Browser(ctx, d.broker, d.texts.Tag); err != nil {
 		return err
 	}
 	defer d.console.Close()
@@ -108,13 +131,13 @@ func (d *demo) session() error {
 	var key, command string
 	var agent *stage.Agent
 	window := func(title string) func() error {
-		return func() error { _, err := d.customer.Window(d.ctx, title); return err }
+		return func() error { _, err := d.customer.Window(d.ctx, d.texts.T(title)); return err }
 	}
 	picture := func(s *stage.Screen, name, what string) func() error {
 		return func() error { return d.show(s, name, what) }
 	}
 	return first(
-		func() error { return d.console.SignIn(d.broker) },
+		d.signIn,
 		picture(d.technician, "technician-console", "the technician has signed in"),
 		func() (err error) { key, err = d.console.NewSession(); return err },
 		picture(d.technician, "technician-key", "New session: the key to read out on the phone"),
@@ -129,23 +152,23 @@ func (d *demo) session() error {
 		func() (err error) { command, err = d.page.FetchAgent(d.ctx, d.customer); return err },
 		picture(d.customer, "customer-program", "and gets the help program with one click"),
 		func() (err error) { agent, err = d.customer.StartAgent(d.ctx, command); return err },
-		window("Consento – terms"),
+		window("agent.terms.title"),
 		picture(d.customer, "agent-terms", "the program asks for the terms"),
-		func() error { return d.customer.Accept(d.ctx, "Consento – terms") },
-		window("Consento – show"),
+		func() error { return d.customer.Accept(d.ctx, d.texts.T("agent.terms.title")) },
+		window("agent.consent.title"),
 		picture(d.customer, "agent-consent", "and for consent to show the screen"),
-		func() error { return d.customer.Accept(d.ctx, "Consento – show") },
+		func() error { return d.customer.Accept(d.ctx, d.texts.T("agent.consent.title")) },
 		func() error { return d.console.State("Active") },
 		func() error {
 			return d.console.Until("picture", `document.querySelector('[data-testid="remote-screen"]').videoWidth > 0`)
 		},
-		d.work,
+		d.atWork,
 		picture(d.customer, "customer-shares", "the customer works on, the bar tells who looks"),
 		picture(d.technician, "technician-sees", "the technician sees the screen"),
 		func() error { return d.console.Click(`[data-testid="end-session"]`) },
-		window("Consento – removed"),
+		window("agent.removed.title"),
 		picture(d.customer, "agent-removed", "the technician has ended it; the program is removed"),
-		func() error { return d.customer.Confirm(d.ctx, "Consento – removed") },
+		func() error { return d.customer.Confirm(d.ctx, d.texts.T("agent.removed.title")) },
 		func() error { _, err := agent.Exit(d.ctx); return err },
 		func() error { return d.console.State("Closed") },
 		func() error {
@@ -160,6 +183,24 @@ func (d *demo) session() error {
 			return nil
 		},
 	)
+}
+
+func (d *demo) signIn() error {
+	if !d.tools {
+		return d.console.SignIn(d.broker)
+	}
+	const email = "full.support@comune.example"
+	if err := d.broker.AddSupporter(d.ctx, email, "Piera Galli", stage.Team); err != nil {
+		return err
+	}
+	return d.console.SignInAs(d.broker, email)
+}
+
+func (d *demo) atWork() error {
+	if d.tools {
+		return d.useTools()
+	}
+	return d.work()
 }
 
 // work keeps the customer's screen busy for ten seconds.

@@ -1,0 +1,131 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"image"
+	"os"
+	"path/filepath"
+
+	"github.com/chromedp/chromedp/kb"
+)
+
+func byID(id string) string { return fmt.Sprintf(`[data-testid=%q]`, id) }
+
+// becomes waits until an element of the console has this written to its data.
+func (d *demo) becomes(selector, what, is string) error {
+	return d.console.Until(selector+": "+what+" is "+is, fmt.Sprintf(`(document.querySelector(%q)?.dataset.%s ?? "") === %q`, selector, what, is))
+}
+
+// ask has the technician press a button that asks the customer, who says yes.
+func (d *demo) ask(button, selector string) error {
+	return first(
+		func() error { return d.console.Click(byID(button)) },
+		func() error { return d.becomes(selector, "state", "asked") },
+		func() error { _, err := d.customer.Window(d.ctx, d.texts.T("agent.tool.title")); return err },
+		func() error { return d.show(d.customer, "asked-"+button, "the customer is asked: "+button) },
+		func() error { return d.customer.Accept(d.ctx, d.texts.T("agent.tool.title")) },
+		func() error { return d.becomes(selector, "state", "given") },
+	)
+}
+
+// both takes a picture of each side.
+func (d *demo) both(name, what string) error {
+	return errors.Join(d.show(d.technician, name+"-technician", what), d.show(d.customer, name+"-customer", what+", on the other side"))
+}
+
+// useTools is a case: a printer does not print. The technician looks at it with every
+// tool there is.
+func (d *demo) useTools() error {
+	documents := filepath.Join(d.customer.Home, "Documents")
+	return first(
+		func() error {
+			return errors.Join(os.MkdirAll(filepath.Join(documents, "Scans"), 0o755), os.WriteFile(filepath.Join(documents, "error.txt"), []byte("lp0 on fire\n"), 0o644))
+		},
+		func() error {
+			_, err := d.customer.Start("xterm", "-T", "Letter", "-fa", "DejaVu Sans Mono", "-fs", "11", "-geometry", "80x20+300+260", "-e", "sh", "-c", "cat > "+filepath.Join(d.customer.Home, "letter"))
+			return err
+		},
+		d.talk, d.read, d.shell, d.files, d.control,
+	)
+}
+
+func (d *demo) talk() error {
+	return first(
+		func() error { return d.console.Click(byID("chat")) },
+		func() error { return d.console.Type("#chat-input", "Buongiorno: https://example.org/help\r") },
+		func() error { _, err := d.customer.Window(d.ctx, d.texts.T("agent.chat.title")); return err },
+		func() error { return d.both("chat", "they write to each other") },
+		func() error {
+			id, err := d.customer.Window(d.ctx, d.texts.T("agent.chat.title"))
+			if err != nil {
+				return err
+			}
+			return errors.Join(d.customer.Activate(d.ctx, d.texts.T("agent.chat.title")), d.customer.PressIn(d.ctx, id, "Escape"))
+		},
+		func() error { return d.console.Click(byID("chat")) },
+	)
+}
+
+func (d *demo) read() error {
+	return first(
+		func() error { return d.console.Click(byID("system")) },
+		func() error { return d.ask("system-ask", byID("system-panel")) },
+		func() error { return d.console.Click(byID("system-read-all")) },
+		func() error {
+			return d.console.Until("all is read", `document.querySelectorAll('[role="tab"]:is([data-read="yes"], [data-read="problem"])').length === 8`)
+		},
+		func() error { return d.both("system", "the computer's facts are read") },
+		func() error { return d.console.Click("#system-tab-processes") },
+		func() error { return d.show(d.technician, "system-processes", "what runs") },
+		func() error { return d.console.Click(byID("system")) },
+	)
+}
+
+func (d *demo) shell() error {
+	panel := byID("shell-panel")
+	return first(
+		func() error { return d.console.Click(byID("shell")) },
+		func() error { _, err := d.customer.Window(d.ctx, d.texts.T("agent.tool.title")); return err },
+		func() error { return d.show(d.customer, "asked-shell", "the customer is asked: command line") },
+		func() error { return d.customer.Accept(d.ctx, d.texts.T("agent.tool.title")) },
+		func() error { return d.becomes(panel, "phase", "live") },
+		func() error {
+			return d.console.Until("it has the keyboard", `document.activeElement?.closest('[data-testid="terminal"]') !== null`)
+		},
+		func() error { return d.console.Key("ls --color=always /; uname -a; echo do''ne" + kb.Enter) },
+		func() error {
+			return d.console.Until("the terminal shows it", `document.querySelector('[data-testid="terminal"] .xterm-rows').textContent.includes("done")`)
+		},
+		func() error { return d.both("shell", "the command line is used") },
+	)
+}
+
+func (d *demo) files() error {
+	consent := func(p string) string { return fmt.Sprintf(`[data-testid="files-panel"] [data-permission=%q]`, p) }
+	file := filepath.Join(d.customer.Home, "..", "driver-2.1.zip")
+	return first(
+		func() error { return os.WriteFile(file, make([]byte, 3<<20), 0o644) },
+		func() error { return d.ask("send_files", consent("send_files")) },
+		func() error { return d.console.Choose(byID("files-choose"), file) },
+		func() error {
+			return d.console.Until("it arrived", `document.querySelector('[data-testid="files-jobs"] li[data-state="done"]') !== null`)
+		},
+		func() error { return d.ask("fetch_files", consent("fetch_files")) },
+		func() error { return d.both("files", "files go both ways") },
+	)
+}
+
+func (d *demo) control() error {
+	strip := byID("control-strip")
+	return first(
+		func() error { return d.ask("control", strip) },
+		func() error { return d.console.Click(byID("remote-screen")) },
+		func() error {
+			return d.console.Until("the remote side has the keyboard", `document.activeElement?.dataset.testid === "remote-keys"`)
+		},
+		func() error { return d.console.Key("Dear office, it prints again." + kb.Enter) },
+		func() error { return d.both("control", "mouse and keyboard are used") },
+		func() error { return d.customer.Move(d.ctx, image.Pt(60, 500)) },
+	)
+}
