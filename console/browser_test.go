@@ -231,6 +231,8 @@ func (b *browser) click(selector string) {
 		const e = document.querySelector(%q);
 		const menu = e?.closest('[data-menu="closed"]');
 		if (menu) document.querySelector('[aria-controls="' + menu.id + '"]').click();
+		const tab = e?.closest(".dock-panel[hidden]");
+		if (tab) document.getElementById(tab.getAttribute("aria-labelledby")).click();
 		if (!e?.checkVisibility()) return "";
 		e.scrollIntoViewIfNeeded();
 		const r = e.getBoundingClientRect();

@@ -25,6 +25,11 @@ func place(selector string) string {
 		document.querySelector('[aria-controls="' + menu.id + '"]').click();
 		return not("its menu is opening");
 	}
+	const tab = e.closest('.dock-panel[hidden]');
+	if (tab !== null) {
+		document.getElementById(tab.getAttribute("aria-labelledby")).click();
+		return not("its tab is opening");
+	}
 	if (e.disabled || e.getAttribute("aria-disabled") === "true") return not("it is disabled");
 	if (navigator.userAgent.includes("Chrome") && performance.getEntriesByName("first-contentful-paint").length === 0) return not("nothing is painted yet");
 	if (document.readyState !== "complete") {

@@ -7,6 +7,8 @@ export type Drawer = "notes" | "figures" | "system" | "chat";
 
 export class Layout {
   readonly drawer = signal<Drawer | null>(null);
+  /** The panel below the picture that is shown, "" when they are put away. */
+  readonly docked = signal("");
   readonly help = signal(false);
   readonly palette = signal(false);
 

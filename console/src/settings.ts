@@ -12,6 +12,8 @@ export class Settings {
   readonly sound: Signal<boolean>;
   /** Whether the list stands beside the session, where there is room for both. */
   readonly rail: Signal<boolean>;
+  /** How much of the session's height is what stands below the picture, in percent. */
+  readonly dock: Signal<number>;
 
   constructor() {
     this.letters = signal(read("letters") !== "off");
@@ -19,6 +21,8 @@ export class Settings {
     this.notify = signal(read("notify") === "on");
     this.sound = signal(read("sound") === "on");
     this.rail = signal(read("rail") !== "off");
+    const dock = Number(read("dock"));
+    this.dock = signal(dock >= 20 && dock <= 75 ? dock : 45);
   }
 
   setLetters(on: boolean): void {
@@ -35,6 +39,11 @@ export class Settings {
 
   toggleRail(): void {
     this.#set("rail", this.rail, !this.rail.value);
+  }
+
+  setDock(percent: number): void {
+    this.dock.value = percent;
+    write("dock", String(percent));
   }
 
   toggleZoom(): void {

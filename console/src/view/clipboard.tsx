@@ -8,6 +8,7 @@ import { consentTo } from "../control/control";
 import type { SessionView } from "../sessionview";
 import { bytesOf, has, t } from "../text";
 import { useConsole } from "./context";
+import type { Docked } from "./dock";
 import { Icon } from "./icons";
 import { hidden } from "./sharing";
 
@@ -34,11 +35,15 @@ export function ClipButton({ session, kind }: { session: SessionView; kind: Clip
   );
 }
 
-/** ClipPanel is there while a clipboard is asked for or allowed, and for their end. */
-export function ClipPanel({ session, boards }: { session: SessionView; boards: Clipboards | undefined }) {
-  if (session.state !== "Active" || boards === undefined) return null;
+/** clipDocked is there while a clipboard is asked for or allowed, and for their end. */
+export function clipDocked(session: SessionView, boards: Clipboards | undefined): Docked | null {
+  if (session.state !== "Active" || boards === undefined || clipTools.every((kind) => consentTo(session, kind) === undefined)) return null;
+  const on = clipTools.some((kind) => consentTo(session, kind)?.state === "given");
+  return { id: "clipboard", name: t("clipboard.name"), on, body: <ClipPanel key={session.id} session={session} boards={boards} /> };
+}
+
+function ClipPanel({ session, boards }: { session: SessionView; boards: Clipboards }) {
   const consents = clipTools.map((kind) => consentTo(session, kind)).filter((c) => c !== undefined);
-  if (consents.length === 0) return null;
   const given = (kind: ClipTool) => consentTo(session, kind)?.state === "given";
   const still = !boards.online.value || session.away_since !== undefined || hidden(session) !== null || boards.progress.value !== null;
   const trouble = boards.trouble.value;

@@ -10,6 +10,7 @@ import type { FileEntry } from "../protocol";
 import type { SessionView } from "../sessionview";
 import { bytesOf, has, isolate, t, timeOf } from "../text";
 import { useConsole } from "./context";
+import type { Docked } from "./dock";
 import { Icon } from "./icons";
 import { hidden } from "./sharing";
 
@@ -33,11 +34,15 @@ export function FilesButton({ session, kind }: { session: SessionView; kind: Fil
   );
 }
 
-/** FilesPanel is there while files are asked for or allowed, for their end, and as long as any are listed. */
-export function FilesPanel({ session, files }: { session: SessionView; files: Files | undefined }) {
-  if (session.state !== "Active" || files === undefined) return null;
+/** filesDocked is there while files are asked for or allowed, for their end, and as long as any are listed. */
+export function filesDocked(session: SessionView, files: Files | undefined): Docked | null {
+  if (session.state !== "Active" || files === undefined || filesTools.every((kind) => consentTo(session, kind) === undefined)) return null;
+  const on = filesTools.some((kind) => consentTo(session, kind)?.state === "given");
+  return { id: "files", name: t("files.name"), on, body: <FilesPanel key={session.id} session={session} files={files} /> };
+}
+
+function FilesPanel({ session, files }: { session: SessionView; files: Files }) {
   const consents = filesTools.map((kind) => consentTo(session, kind)).filter((c) => c !== undefined);
-  if (consents.length === 0) return null;
   const given = (kind: FilesTool) => consentTo(session, kind)?.state === "given" && files.of(kind).epoch.value !== 0;
   return (
     <section class="files-panel" data-testid="files-panel" aria-label={t("files.label")}>

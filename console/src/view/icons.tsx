@@ -43,6 +43,8 @@ const paths = {
   prompt: "M3 4h14v12H3zM6 8l2.500 2L6 12M10 12.500h4",
   tools: "M3 6h14M3 10h14M3 14h14M7 4.500v3M13 8.500v3M9 12.500v3",
   window: "M3 4h14v12H3zM3 8h14",
+  up: "m4.500 12.500 5.500-6 5.500 6",
+  down: "m4.500 7.500 5.500 6 5.500-6",
   chip: "M6 6h8v8H6zM8 3v3M12 3v3M8 14v3M12 14v3M3 8h3M3 12h3M14 8h3M14 12h3",
 } as const;
 

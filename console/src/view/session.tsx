@@ -9,16 +9,17 @@ import { duration, isolate, t } from "../text";
 import { toggleFullScreen } from "./fullscreen";
 import { useConsole } from "./context";
 import { DrawButton, DrawStrip } from "./annotate";
-import { ClipButton, ClipPanel } from "./clipboard";
+import { ClipButton, clipDocked } from "./clipboard";
 import { ControlButton, ControlStrip } from "./control";
+import { Dock } from "./dock";
 import { Drawer } from "./drawer";
 import { Ended } from "./ended";
-import { FilesButton, FilesPanel } from "./files";
+import { FilesButton, filesDocked } from "./files";
 import { Icon } from "./icons";
 import { KeyCard } from "./keycard";
 import { Menu } from "./menu";
 import { Screen } from "./screen";
-import { ShellButton, ShellPanel } from "./shell";
+import { ShellButton, shellDocked } from "./shell";
 import { Shared } from "./sharing";
 import { Consents, StateMark } from "./state";
 import { Steps } from "./steps";
@@ -155,9 +156,7 @@ export function SessionPanel({ session }: { session: SessionView }) {
             const own = desk.sessions.value.find((s) => s.id === id);
             return own && <Screen key={id} session={own} picture={picture} current={id === session.id} shown={id === session.id && session.state === "Active"} />;
           })}
-          <FilesPanel key={`files-${session.id}`} session={session} files={desk.files.get(session.id)} />
-          <ClipPanel key={`clip-${session.id}`} session={session} boards={desk.clipboards.get(session.id)} />
-          <ShellPanel key={`shell-${session.id}`} session={session} shell={desk.shells.get(session.id)} />
+          <Dock key={`dock-${session.id}`} panels={[shellDocked(session, desk.shells.get(session.id)), filesDocked(session, desk.files.get(session.id)), clipDocked(session, desk.clipboards.get(session.id))]} />
         </div>
         <Drawer session={session} />
       </div>

@@ -1,12 +1,14 @@
 // What asks for the command line, and where it is shown: below the picture.
 
 import { useSignal } from "@preact/signals";
+import type { ComponentChildren } from "preact";
 import { useLayoutEffect, useRef } from "preact/hooks";
 import scripts from "../../../protocol/scripts.json";
 import type { SessionView } from "../sessionview";
 import { type Shell, shellable, shellConsent, type ShellKind, shellStep } from "../shell/shell";
 import { has, t } from "../text";
 import { useConsole } from "./context";
+import type { Docked } from "./dock";
 import { Icon } from "./icons";
 import { hidden } from "./sharing";
 
@@ -32,22 +34,24 @@ export function ShellButton({ session, kind }: { session: SessionView; kind: She
   );
 }
 
-/** ShellPanel is there while the command line is asked for or allowed, and for its end. */
-export function ShellPanel({ session, shell }: { session: SessionView; shell: Shell | undefined }) {
+/** shellDocked is there while the command line is asked for or allowed, and for its end. */
+export function shellDocked(session: SessionView, shell: Shell | undefined): Docked | null {
   const consent = shellConsent(session);
   if (session.state !== "Active" || consent === undefined) return null;
-  if (consent.state === "given" && shell !== undefined && shell.epoch.value === consent.epoch) return <Open session={session} shell={shell} />;
-  const cause = `control.cause.${consent.cause ?? ""}`;
   const name = t(consent.permission === "scripts" ? "scripts.on" : "shell.on");
+  const docked = (on: boolean, body: ComponentChildren) => ({ id: "shell", name, on, body });
+  if (consent.state === "given" && shell !== undefined && shell.epoch.value === consent.epoch) return docked(true, <Open key={session.id} session={session} shell={shell} />);
+  const cause = `control.cause.${consent.cause ?? ""}`;
   const word = consent.state === "asked" ? t("shell.asking") : has(cause) ? t(cause) : null;
   if (word === null) return null;
-  return (
+  return docked(
+    false,
     <section class="shell-panel" data-testid="shell-panel" data-state={consent.state} aria-label={t("shell.label")}>
       <div class="shell-strip">
         <strong>{name}</strong>
         <span role="status">{word}</span>
       </div>
-    </section>
+    </section>,
   );
 }
 
