@@ -22,9 +22,9 @@ const step = 5;
 
 /**
  * Dock shows the panel that was asked for or allowed last, or that is chosen. With several there are tabs.
- * All of them stay in the page: what runs in them goes on.
+ * All of them stay in the page: what runs in them goes on. Who gets control has the picture first.
  */
-export function Dock({ panels }: { panels: (Docked | null)[] }) {
+export function Dock({ panels, controls }: { panels: (Docked | null)[]; controls: boolean }) {
   const { layout, settings } = useConsole();
   const dock = useRef<HTMLDivElement>(null);
   const here = panels.filter((p) => p !== null);
@@ -35,6 +35,9 @@ export function Dock({ panels }: { panels: (Docked | null)[] }) {
     seen.current = now;
     if (fresh !== undefined) layout.docked.value = fresh.id;
   }, [now.join()]);
+  useEffect(() => {
+    if (controls) layout.docked.value = "";
+  }, [controls]);
   if (here.length === 0) return null;
   const away = layout.docked.value === "";
   const shown = here.find((p) => p.id === layout.docked.value) ?? here[0];

@@ -4,6 +4,7 @@
 import { useComputed, useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 import { exactable } from "../codecs";
+import { consentTo } from "../control/control";
 import { crispable, crispWaits, over, type SessionView } from "../sessionview";
 import { duration, isolate, t } from "../text";
 import { toggleFullScreen } from "./fullscreen";
@@ -156,7 +157,11 @@ export function SessionPanel({ session }: { session: SessionView }) {
             const own = desk.sessions.value.find((s) => s.id === id);
             return own && <Screen key={id} session={own} picture={picture} current={id === session.id} shown={id === session.id && session.state === "Active"} />;
           })}
-          <Dock key={`dock-${session.id}`} panels={[shellDocked(session, desk.shells.get(session.id)), filesDocked(session, desk.files.get(session.id)), clipDocked(session, desk.clipboards.get(session.id))]} />
+          <Dock
+            key={`dock-${session.id}`}
+            controls={consentTo(session, "control")?.state === "given"}
+            panels={[shellDocked(session, desk.shells.get(session.id)), filesDocked(session, desk.files.get(session.id)), clipDocked(session, desk.clipboards.get(session.id))]}
+          />
         </div>
         <Drawer session={session} />
       </div>
