@@ -177,6 +177,16 @@ func (b *Browser) do(steps ...chromedp.Action[chromedp.Void]) error {
 	return chromedp.Do(ctx, steps...)
 }
 
+// Allow lets the browser's pages do something that it would ask the person for, by the
+// name that Chromium has for it.
+func (b *Browser) Allow(permission string) error {
+	return b.do(chromedp.Func(func(ctx context.Context, target *chromedp.Target) error {
+		_, err := cdp.Call(ctx, target, browser.SetPermission, browser.SetPermissionParams{
+			Setting: browser.PermissionSettingGranted, Permission: &browser.PermissionDescriptor{Name: permission}})
+		return err
+	}))
+}
+
 // Open goes to an address. Where a network came or went on this machine meanwhile,
 // Chromium gives up what it was loading, and is asked again.
 func (b *Browser) Open(url string) error {

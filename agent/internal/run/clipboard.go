@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"unicode/utf8"
 
 	"github.com/pion/webrtc/v4"
 
@@ -149,5 +150,5 @@ func (s *Session) clipText(c clipboard.Content) string {
 	if w, h, _ := protocol.ClipProblem(c.Type, c.Data); w > 0 {
 		return s.Texts.T("agent.clipboard.image", "width", number(int64(w)), "height", number(int64(h)))
 	}
-	return s.Texts.T("agent.clipboard.text", "size", s.sizeText(int64(len(c.Data))))
+	return s.Texts.T("agent.clipboard.text", "n", number(int64(utf8.RuneCount(c.Data))))
 }
