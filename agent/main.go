@@ -8,7 +8,8 @@
 // 2 wrong command line; 3 the customer said no; 4 the broker cannot be reached
 // or was lost; 5 the key or ticket does not work; 6 no display; 7 the broker is
 // not one of this program's offices; 8 the screen could not be captured; 9 not
-// everything could be removed.
+// everything could be removed; 10 the computer restarts, and the program comes back
+// once.
 package main
 
 import (
@@ -28,6 +29,7 @@ import (
 	"github.com/jezek/xgb"
 
 	"consento/agent/internal/remove"
+	"consento/agent/internal/restart"
 	"consento/agent/internal/run"
 	"consento/agent/internal/shell"
 	"consento/agent/internal/trust"
@@ -40,6 +42,7 @@ import (
 var version = "development"
 
 type commandLine struct {
+	Return  bool
 	Broker  string
 	Key     string
 	Version bool
@@ -76,6 +79,7 @@ func parse(arguments []string) (commandLine, error) {
 	f.Usage = func() { fmt.Fprint(f.Output(), usage) }
 	f.StringVar(&c.Broker, "broker", "", "")
 	f.StringVar(&c.Key, "key", "", "")
+	f.BoolVar(&c.Return, restart.Flag, false, "") // by the entry that a restart leaves, and by nobody else
 	f.BoolVar(&c.Version, "version", false, "")
 	if err := f.Parse(arguments); err != nil {
 		return c, err
@@ -113,10 +117,25 @@ func start(c commandLine) int {
 	if program, err := os.Executable(); err == nil {
 		name = filepath.Base(program)
 	}
+	var back *run.Return
+	if c.Return { // first of all the entry goes, then the ticket
+		back = &run.Return{}
+		if back.Plan, back.Err = restart.Take(); back.Plan == nil {
+			back.Plan = &restart.Plan{}
+		}
+		c.Broker, c.Key = back.Plan.Ticket.Broker, ""
+		if spoken := back.Plan.Ticket.Language; spoken != "" {
+			own = catalog.Match(spoken)
+		}
+	}
 	// From here on the program's file is gone, whatever happens.
 	removal, err := remove.Begin()
 	if err != nil {
 		log.Warn("program not removed yet", slog.Any("error", err))
+	}
+	if back != nil {
+		removal.Also(back.Plan.Left)
+		removal.Left() // its folder goes at once
 	}
 	windows, err := ui.Open(ui.Config{Language: own.Tag})
 	if errors.Is(err, ui.ErrNoDisplay) {
@@ -136,7 +155,7 @@ func start(c commandLine) int {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
-	session, err := run.New(run.Config{UI: windows, Languages: languages, Office: office, Broker: c.Broker, Ticket: ticket, Key: c.Key,
+	session, err := run.New(run.Config{UI: windows, Languages: languages, Office: office, Broker: c.Broker, Ticket: ticket, Key: c.Key, Return: back,
 		Removal: removal, Log: log,
 		Hello: protocol.Hello{Version: protocol.CurrentVersion(), Software: "consento-agent " + version, System: system(), Language: languages[0].Tag}})
 	if err != nil {

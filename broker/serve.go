@@ -223,7 +223,7 @@ func (b *broker) compose(ctx context.Context, secrets *ops.Secrets) error {
 			return legal.Terms(ctx, language, office)
 		},
 		Copies: b.evidence, Global: b.evidence, Witnessed: b.evidence.Witnessed, LogKey: secrets.LogKey(), Derive: secrets.Derive, Log: b.log,
-		Limits: session.Limits{Active: time.Duration(b.config.Session.MaxDuration), Return: time.Duration(b.config.Session.Return)},
+		Limits: session.Limits{Active: time.Duration(b.config.Session.MaxDuration), Return: time.Duration(b.config.Session.Return), Restart: time.Duration(b.config.Session.Restart)},
 	})
 	if err != nil {
 		return err

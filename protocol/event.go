@@ -52,6 +52,13 @@ const (
 	EventClipEnded        EventCode = "clipboard.ended"           // epoch, clip, to, type, size, sha256, width, height, result: done, or why not
 	EventDrawn            EventCode = "annotate.drawn"            // on the track input: epoch, kind, mark, ink, width, height, points: see Annotate
 	EventDrawnUsed        EventCode = "annotate.used"             // lines, boxes, points: how often the technician drew and pointed since the last one
+	EventRestartPrepared  EventCode = "restart.prepared"          // epoch, seconds: entry, copy and ticket lie on the customer's disk; the computer restarts after so long
+	EventRestartBegan     EventCode = "restart.began"             // epoch, seconds: the system is asked to restart; the agent is waited for so long
+	EventRestartByHand    EventCode = "restart.by_hand"           // epoch: the system did not; the customer is asked to
+	EventRestartCancelled EventCode = "restart.cancelled"         // epoch: it does not take place; what lay on the disk is gone
+	EventRestartRefused   EventCode = "restart.refused"           // somebody came with a ticket that is wrong, used, too old, or of another computer
+	EventRestartReturned  EventCode = "restart.returned"          // epoch, away_ms, software, system: the agent is back after the restart
+	EventRestartExpired   EventCode = "restart.expired"           // epoch: the agent did not come back in time
 	EventScreenGap        EventCode = "screen.gap"                // frames of the picture did not reach the broker
 	EventScreenShown      EventCode = "screen.shown"              // source, width, height, name of a program or monitor: what is shared from now on
 	EventScreenPaused     EventCode = "screen.paused"             // by the customer; nothing is sent until the next screen.shown
@@ -83,7 +90,8 @@ func EventCodes() []EventCode {
 		EventShellStarted, EventShellUsed, EventShellEnded,
 		EventSystemRequested, EventSystemRead, EventSystemFollowed, EventSystemPart, EventSystemChanges,
 		EventFileFolder, EventFileListed, EventFileAsked, EventFileBegun, EventFileWhole, EventFileEnded,
-		EventClipAsked, EventClipContent, EventClipWhole, EventClipEnded, EventDrawn, EventDrawnUsed, EventScreenGap,
+		EventClipAsked, EventClipContent, EventClipWhole, EventClipEnded, EventDrawn, EventDrawnUsed,
+		EventRestartPrepared, EventRestartBegan, EventRestartByHand, EventRestartCancelled, EventRestartRefused, EventRestartReturned, EventRestartExpired, EventScreenGap,
 		EventScreenShown, EventScreenPaused, EventScreenMuted, EventScreenStopped, EventScreenDenied, EventScreenLocked,
 		EventViewerJoined, EventViewerLeft, EventMalformed, EventEnded, EventRemoved, EventRemovalUnknown, EventClosed, EventRated,
 		EventCursorShape, EventCursorMoved, EventTransportChanged, EventNoteWritten, EventChat, EventStateChanged}

@@ -9,10 +9,11 @@ import (
 // MaxSDP bounds a session description (RFC 8866), in bytes.
 const MaxSDP = 32 << 10
 
-// Join is the agent's second message: exactly one of Ticket and Key.
+// Join is the agent's second message: exactly one of Ticket, Key and Return.
 type Join struct {
-	Ticket string `json:"ticket,omitempty"`
-	Key    string `json:"key,omitempty"` // as the customer typed it
+	Ticket string  `json:"ticket,omitempty"`
+	Key    string  `json:"key,omitempty"`    // as the customer typed it
+	Return *Return `json:"return,omitempty"` // after a restart of the computer
 	// Languages are the BCP 47 tags of what the agent can show, the one of its
 	// desktop first. Joined.Terms are in the one that the customer chose on the
 	// portal if it is among them, and the agent then speaks it too. None:
@@ -30,7 +31,16 @@ func (*Join) MessageType() string { return "join" }
 
 // Validate implements Message.
 func (m *Join) Validate() error {
-	return errors.Join(check((m.Ticket == "") != (m.Key == ""), "ticket or key"),
+	ways, err := 0, error(nil)
+	for _, there := range []bool{m.Ticket != "", m.Key != "", m.Return != nil} {
+		if there {
+			ways++
+		}
+	}
+	if m.Return != nil {
+		err = m.Return.validate()
+	}
+	return errors.Join(err, check(ways == 1, "ticket, key or return"),
 		check(len(m.Ticket) <= maxKeyInput && len(m.Key) <= maxKeyInput, "length"),
 		check(len(m.Languages) <= maxLanguages && !slices.ContainsFunc(m.Languages, func(tag string) bool { return !tagOK(tag) }), "languages"),
 		check(len(m.Tools) <= len(Permissions()) && !slices.ContainsFunc(m.Tools, func(p Permission) bool { return toolOK(p) != nil }), "tools"))

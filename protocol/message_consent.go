@@ -24,12 +24,13 @@ const (
 	CauseMisuse     ConsentCause = "misuse"     // the console broke the limits of the tool
 	CauseRestart    ConsentCause = "restart"    // the broker was restarted
 	CauseFailed     ConsentCause = "failed"     // it could not be carried out any more
+	CauseReboot     ConsentCause = "reboot"     // the customer's computer was restarted
 )
 
 // ConsentCauses lists the causes.
 func ConsentCauses() []ConsentCause {
 	return []ConsentCause{CauseCustomer, CauseNoAnswer, CauseUnable, CauseTechnician, CauseAway, CauseSlept, CauseLocked,
-		CauseShared, CauseRights, CauseMisuse, CauseRestart, CauseFailed}
+		CauseShared, CauseRights, CauseMisuse, CauseRestart, CauseFailed, CauseReboot}
 }
 
 func (c ConsentCause) valid() bool { return c == "" || slices.Contains(ConsentCauses(), c) }

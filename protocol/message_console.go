@@ -50,8 +50,10 @@ type Session struct {
 	Crisp        bool      `json:"crisp,omitempty"`     // the picture is wished to be exact at rest
 	AwaySince    time.Time `json:"away_since,omitzero"` // when the agent's connection was lost; zero while it is there
 	AwayUntil    time.Time `json:"away_until,omitzero"` // when the session ends if the agent does not come back
-	Note         string    `json:"note,omitempty"`      // what the technician wrote: see Note
-	NotedAt      time.Time `json:"noted_at,omitzero"`   // when that was; zero: nothing was written
+	// Restart is that of the customer's computer, which the customer has allowed; nil: none.
+	Restart *Restarting `json:"restart,omitempty"`
+	Note    string      `json:"note,omitempty"`    // what the technician wrote: see Note
+	NotedAt time.Time   `json:"noted_at,omitzero"` // when that was; zero: nothing was written
 	// Summary says where the summary stands that the team wants; "": it wants none.
 	Summary   SummaryState `json:"summary,omitempty"`
 	KeptDays  int          `json:"kept_days,omitempty"`  // for how many days its recording is kept; 0: as the office's notice says

@@ -16,13 +16,16 @@ var person = protocol.Person{Name: "Ødegård Κώστας 山田", Team: "Servi
 
 func yes() *bool { b := true; return &b }
 
+// digest is 32 bytes as they travel.
+var digest = strings.Repeat("A", 43)
+
 var aSharing = protocol.Sharing{State: protocol.SharingShown, Source: protocol.SourceApplication, Width: 1280, Height: 800, Name: "テキスト エディター"}
 
 var aSession = protocol.Session{ID: strings.Repeat("a", 32), State: protocol.StateActive, Technician: person, Mine: true,
 	IssuedAt: at(1), KeyExpires: at(2), ActiveAt: at(3), EndedAt: at(4), EndReason: protocol.EndCustomer,
 	Consents: []protocol.Consent{{Permission: protocol.ViewScreen, State: protocol.ConsentGiven, Epoch: 1<<32 - 1}},
 	Tools:    []protocol.Permission{protocol.Control}, Block: protocol.BlockCustomer,
-	Steps: []protocol.Step{protocol.StepKeyTyped}, System: "Debian", Viewers: []string{"A"}, Recording: true, Removed: yes(), Sharing: &aSharing, AwaySince: at(5), AwayUntil: at(6),
+	Steps: []protocol.Step{protocol.StepKeyTyped}, System: "Debian", Viewers: []string{"A"}, Recording: true, Removed: yes(), Sharing: &aSharing, AwaySince: at(5), AwayUntil: at(6), Restart: &protocol.Restarting{State: protocol.RestartGoing, At: at(5), Until: at(6)},
 	Since: at(7), Language: "de", Reason: "Drucker", Stars: 4, Test: true, Note: "Drucker\n\t打印机 🖨️ קו", NotedAt: at(8)}
 
 func at(s int64) time.Time { return time.Unix(s, 0).UTC() }
@@ -54,6 +57,8 @@ func valid() []protocol.Message {
 		&protocol.Removed{Complete: true, Left: []string{"consento-x (1)"}},
 		&protocol.ConsentEnded{Permission: protocol.SendClipboard, Epoch: 7, Cause: protocol.CauseRights},
 		&protocol.ControlState{Epoch: 7, Block: protocol.BlockDialog},
+		&protocol.Restart{Epoch: 7, State: protocol.RestartCounting, Seconds: 30, Hash: digest, Machine: digest},
+		&protocol.RestartRecorded{Epoch: 7, State: protocol.RestartGoing},
 		&protocol.SystemRead{Epoch: 7, Snapshot: 2, Sections: protocol.Sections()},
 		&protocol.SystemWatch{Epoch: 7, Watch: 1, On: true},
 		&protocol.SystemPart{Session: "s", Epoch: 7, Snapshot: 2, Section: protocol.SectionDisks, Part: 3, Last: true, Problem: protocol.ProblemDenied, Cut: true,
@@ -129,6 +134,8 @@ func init() {
 	decoder[protocol.Reason]()
 	decoder[protocol.ConsentEnded]()
 	decoder[protocol.ControlState]()
+	decoder[protocol.Restart]()
+	decoder[protocol.RestartRecorded]()
 	decoder[protocol.ConsentRequest]()
 	decoder[protocol.ConsentReturn]()
 	decoder[protocol.SystemRead]()
@@ -285,6 +292,17 @@ func TestValidateRefuses(t *testing.T) {
 		"requests of no session":     &protocol.ConsentRequest{Permission: protocol.Control},
 		"returns the view":           &protocol.ConsentReturn{Session: "s", Permission: protocol.ViewScreen},
 		"returns to no session":      &protocol.ConsentReturn{Permission: protocol.Control},
+		"ticket and return":          &protocol.Join{Ticket: "a", Return: &protocol.Return{Session: "a", Secret: digest, Machine: digest}},
+		"return without a session":   &protocol.Join{Return: &protocol.Return{Secret: digest, Machine: digest}},
+		"return without a secret":    &protocol.Join{Return: &protocol.Return{Session: "a", Machine: digest}},
+		"return of a short machine":  &protocol.Join{Return: &protocol.Return{Session: "a", Secret: digest, Machine: digest[1:]}},
+		"restart of no consent":      &protocol.Restart{State: protocol.RestartGoing},
+		"restart of no state":        &protocol.Restart{Epoch: 1},
+		"restart without a hash":     &protocol.Restart{Epoch: 1, State: protocol.RestartCounting, Seconds: 30, Machine: digest},
+		"restart without a machine":  &protocol.Restart{Epoch: 1, State: protocol.RestartCounting, Seconds: 30, Hash: digest},
+		"restart with a late hash":   &protocol.Restart{Epoch: 1, State: protocol.RestartGoing, Hash: digest},
+		"restart in an hour":         &protocol.Restart{Epoch: 1, State: protocol.RestartCounting, Seconds: 3600, Hash: digest, Machine: digest},
+		"restart recorded of none":   &protocol.RestartRecorded{State: protocol.RestartGoing},
 		"ends the view":              &protocol.ConsentEnded{Permission: protocol.ViewScreen, Cause: protocol.CauseRights},
 		"ends without a cause":       &protocol.ConsentEnded{Permission: protocol.Control, Epoch: 1},
 		"state of no consent":        &protocol.ControlState{},
@@ -433,6 +451,23 @@ func TestReasonAndRating(t *testing.T) {
 	for _, r := range []protocol.Rating{{Stars: 1}, {Stars: protocol.MaxStars, Words: strings.Repeat("字", protocol.MaxRatingWords)}, {Stars: 3, Words: "שלום\n🙂 ok"}} {
 		if err := r.Validate(); err != nil {
 			t.Errorf("%+v: %v", r, err)
+		}
+	}
+}
+
+// TestReturn: what comes back after a restart is whole, or nothing.
+func TestReturn(t *testing.T) {
+	join := &protocol.Join{Return: &protocol.Return{Session: "0198f", Secret: digest, Machine: digest}}
+	if err := join.Validate(); err != nil {
+		t.Error(err)
+	}
+	if err := (&protocol.Restart{Epoch: 7, State: protocol.RestartGoing}).Validate(); err != nil {
+		t.Error(err)
+	}
+	for _, secret := range []string{"", digest + "A", digest[:42] + "=", digest[:42] + "B", strings.Repeat("A", 42), strings.Repeat("+", 43)} {
+		join.Return.Secret = secret
+		if err := join.Validate(); !errors.Is(err, protocol.ErrMalformed) {
+			t.Errorf("a secret %q: %v", secret, err)
 		}
 	}
 }

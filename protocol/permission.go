@@ -22,12 +22,13 @@ const (
 	SendClipboard  Permission = "send_clipboard"
 	FetchClipboard Permission = "fetch_clipboard"
 	MayDraw        Permission = "annotate" // on what is shown; it acts on nothing
+	Reboot         Permission = "reboot"   // restart the customer's computer, once
 	MayChat        Permission = "chat"
 )
 
 // Permissions lists the closed set in the order in which people are shown it.
 func Permissions() []Permission {
-	return []Permission{ViewScreen, Control, Scripts, Shell, SendFiles, FetchFiles, SystemInfo, SendClipboard, FetchClipboard, MayDraw, MayChat}
+	return []Permission{ViewScreen, Control, Scripts, Shell, SendFiles, FetchFiles, SystemInfo, SendClipboard, FetchClipboard, MayDraw, Reboot, MayChat}
 }
 
 // Asked reports whether the customer's consent to p is needed.

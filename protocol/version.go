@@ -10,13 +10,14 @@ import "fmt"
 //   - 1.0 (2026-11): first version. Keys, terms, consent to view, picture, end.
 //   - 1.1 (2026-11): consents beside the view, control, system information.
 //   - 1.2 (2026-11): chat.
+//   - 1.3 (2026-11): restart of the customer's computer.
 type Version struct {
 	Major int `json:"major"`
 	Minor int `json:"minor"`
 }
 
 // current is the version this package implements.
-var current = Version{Major: 1, Minor: 2}
+var current = Version{Major: 1, Minor: 3}
 
 // CurrentVersion returns the version that this package implements.
 func CurrentVersion() Version { return current }

@@ -82,6 +82,8 @@ var rules = []rule{
 		because: "keys are pressed behind the gate alone, which run puts before them"},
 	{from: []string{"consento/agent/internal/files"}, never: []string{"consento/..."}, allowed: []string{"consento/protocol"},
 		because: "it reads and writes what one consent allows, and knows neither display nor session"},
+	{from: []string{"consento/agent/internal/restart"}, never: []string{"consento/..."},
+		because: "it writes what comes back, and knows neither session nor consent"},
 	{from: []string{"consento/agent/internal/shell"}, never: []string{"consento/..."}, allowed: []string{"consento/protocol"},
 		because: "it runs what one consent allows, and knows neither display nor session"},
 	{from: []string{"consento/agent/internal/sysinfo"}, never: []string{"consento/...", "net/http", "crypto/tls", "github.com/coder/..."}, allowed: []string{"consento/protocol"},

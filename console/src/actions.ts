@@ -5,6 +5,7 @@ import { exactable } from "./codecs";
 import { controllable, nextStep } from "./control/control";
 import { clippable, clipStep, clipTools } from "./clipboard/consent";
 import { filesTools, fileable, fileStep } from "./files/consent";
+import { restartable, restartStep } from "./restart/restart";
 import { shellable, shellStep } from "./shell/shell";
 import { crispable, over } from "./sessionview";
 import { queue } from "./queue";
@@ -59,6 +60,10 @@ export function actions({ desk, settings, layout, bell }: Parts): Action[] {
         if (!clippable(s, desk.welcome.value?.permissions ?? null, kind)) continue;
         const { word, ask } = clipStep(s, kind);
         add(kind, t(word), "", () => void (ask ? desk.ask(s.id, kind) : desk.giveBack(s.id, kind)));
+      }
+      if (restartable(s, desk.welcome.value?.permissions ?? null)) {
+        const { word, ask } = restartStep(s);
+        add("reboot", t(word), "", () => void (ask ? desk.ask(s.id, "reboot") : desk.giveBack(s.id, "reboot")));
       }
       add("zoom", settings.zoom.value === "fit" ? t("act.actual") : t("act.fit"), "Z", () => settings.toggleZoom());
       if (crispable(s) && exactable()) add("crisp", t(s.crisp === true ? "act.crisp_off" : "act.crisp_on"), "", () => desk.crisp(s.id, s.crisp !== true));

@@ -71,13 +71,17 @@ func (s *Session) join(ctx context.Context, broker *url.URL) (code int, problem 
 	if join.Ticket != "" {
 		join.Key = ""
 	}
+	if s.Return != nil {
+		t := s.Return.Plan.Ticket
+		join = protocol.Join{Return: &protocol.Return{Session: t.Session, Secret: t.Secret, Machine: t.Machine}}
+	}
 	join.Tools = s.able()
 	for _, t := range s.Languages {
 		join.Languages = append(join.Languages, t.Tag)
 	}
 	wrong := ""
 	for {
-		if join.Ticket == "" && join.Key == "" {
+		if join.Ticket == "" && join.Key == "" && join.Return == nil {
 			key, ok := s.promptKey(ctx, wrong)
 			if !ok {
 				s.link.Close()
@@ -89,7 +93,7 @@ func (s *Session) join(ctx context.Context, broker *url.URL) (code int, problem 
 		if problem == "" {
 			return code, ""
 		}
-		if code != ExitKey || join.Ticket != "" {
+		if code != ExitKey || join.Key == "" {
 			s.link.Close()
 			return code, problem
 		}
@@ -147,6 +151,10 @@ func (s *Session) tryJoin(ctx context.Context, broker *url.URL, join protocol.Jo
 				s.link.Keep(protocol.Resume{Session: joined.Session, Secret: joined.Resume}, protocol.ReturnLimit)
 				s.speak(joined.Terms.Language) // as the customer reads it on the portal
 				return ExitOver, ""
+			case (*protocol.Ended)(nil).MessageType(): // while the computer was down
+				if m, err := protocol.DecodeBody[protocol.Ended](e); err == nil {
+					return ExitKey, "end." + string(m.Reason)
+				}
 			case (*protocol.Error)(nil).MessageType():
 				m, err := protocol.DecodeBody[protocol.Error](e)
 				if err != nil || e.Ref != id {
@@ -154,6 +162,9 @@ func (s *Session) tryJoin(ctx context.Context, broker *url.URL, join protocol.Jo
 				}
 				switch m.Code {
 				case protocol.CodeKey:
+					if join.Return != nil {
+						return ExitKey, "agent.restart.late"
+					}
 					return ExitKey, "agent.error.key"
 				case protocol.CodeThrottled:
 					return ExitKey, "agent.error.throttled"

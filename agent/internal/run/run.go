@@ -26,16 +26,17 @@ import (
 
 // Exit codes of the agent.
 const (
-	ExitOver        = 0 // a session took place and is over, and nothing is left
-	ExitFailed      = 1 // something that should not happen
-	ExitUsage       = 2 // the command line is wrong
-	ExitRefused     = 3 // the customer refused name, terms or view, or cancelled
-	ExitUnreachable = 4 // the broker cannot be reached, or the connection was lost
-	ExitKey         = 5 // key or ticket do not work
-	ExitNoDisplay   = 6 // there is no display
-	ExitUntrusted   = 7 // the broker is not one of the office's
-	ExitCapture     = 8 // the screen could not be captured or encoded
-	ExitLeft        = 9 // the session is over, but not everything could be removed
+	ExitOver        = 0  // a session took place and is over, and nothing is left
+	ExitFailed      = 1  // something that should not happen
+	ExitUsage       = 2  // the command line is wrong
+	ExitRefused     = 3  // the customer refused name, terms or view, or cancelled
+	ExitUnreachable = 4  // the broker cannot be reached, or the connection was lost
+	ExitKey         = 5  // key or ticket do not work
+	ExitNoDisplay   = 6  // there is no display
+	ExitUntrusted   = 7  // the broker is not one of the office's
+	ExitCapture     = 8  // the screen could not be captured or encoded
+	ExitLeft        = 9  // the session is over, but not everything could be removed
+	ExitRestart     = 10 // the computer restarts, and the program comes back once
 )
 
 // consentTimeout is how long the customer has for an answer; none is a no.
@@ -52,6 +53,7 @@ type Config struct {
 	Key       string
 	Display   string // X display, "" for $DISPLAY
 	Removal   *remove.Removal
+	Return    *Return // after a restart of the computer; nil else
 	Hello     protocol.Hello
 	Log       *slog.Logger
 }
@@ -89,6 +91,7 @@ type said struct {
 type ending struct {
 	reason protocol.EndReason
 	told   bool // the broker knows
+	kept   bool // the computer goes down: nobody is told, and the way back stays
 	code   int
 }
 
@@ -102,21 +105,33 @@ func New(config Config) (*Session, error) {
 
 // Run does the whole of it and returns the exit code.
 func (s *Session) Run(ctx context.Context) int {
-	if code, problem := s.connect(ctx); problem != "" {
+	connect := s.connect
+	if s.Return != nil {
+		connect = s.comeBack
+	}
+	if code, problem := connect(ctx); problem != "" {
 		s.notStarted(ctx, problem)
 		return code
 	} else if code != ExitOver {
 		return code
 	}
 	defer s.link.Close()
-	return s.finish(ctx, s.attend(ctx))
+	over := s.attend(ctx)
+	if over.kept {
+		return over.code
+	}
+	return s.finish(ctx, over)
 }
 
 // notStarted tells why there is no session.
 func (s *Session) notStarted(ctx context.Context, problem string) {
 	s.hideProgress()
-	if err := s.UI.Notice(ctx, ui.Notice{Title: s.Texts.T("agent.error.title"), Heading: s.Texts.T("agent.error.heading"),
-		Body: s.Texts.T(problem), OK: s.Texts.T("agent.ok")}); err != nil {
+	notice := ui.Notice{Title: s.Texts.T("agent.error.title"), Heading: s.Texts.T("agent.error.heading"),
+		Body: s.Texts.T(problem), OK: s.Texts.T("agent.ok")}
+	if s.Return != nil {
+		notice = notReturned(s.Texts, problem, s.Removal.Left())
+	}
+	if err := s.UI.Notice(ctx, notice); err != nil {
 		s.Log.Error("notice not shown", slog.Any("error", err))
 	}
 }
@@ -136,8 +151,10 @@ func (s *Session) attend(ctx context.Context) ending {
 	if over := s.connectPicture(ctx); over != nil {
 		return *over
 	}
-	if over := s.acceptTerms(ctx); over != nil {
-		return *over
+	if s.Return == nil { // else they were accepted before the restart
+		if over := s.acceptTerms(ctx); over != nil {
+			return *over
+		}
 	}
 	// Nothing is asked for before the recording cannot be lost unseen any more.
 	if over := s.recording(ctx, s.joined.Session, s.joined.Proof); over != nil {
@@ -202,6 +219,12 @@ func (s *Session) incoming(ctx context.Context, e protocol.Envelope) *ending {
 			return s.broken(e, err)
 		}
 		s.annotate(m)
+	case (*protocol.RestartRecorded)(nil).MessageType():
+		m, err := protocol.DecodeBody[protocol.RestartRecorded](e)
+		if err != nil {
+			return s.broken(e, err)
+		}
+		s.restartRecorded(m)
 	case (*protocol.SystemRead)(nil).MessageType():
 		m, err := protocol.DecodeBody[protocol.SystemRead](e)
 		if err != nil {
@@ -423,9 +446,13 @@ func (s *Session) consent(ctx context.Context) *ending {
 	if len(offers) < 2 {
 		body = "agent.consent.body"
 	}
+	text := s.Texts.T(body, "name", name)
+	if s.Return != nil {
+		text = s.Texts.T("agent.restart.again", "name", name) + "\n\n" + text
+	}
 	answer, choice, over := s.choose(ctx, ui.Question{
 		Title: s.Texts.T("agent.consent.title"), Heading: s.Texts.T("agent.consent.heading", "name", name), Who: s.who(),
-		Body: s.Texts.T(body, "name", name), Choices: s.choices(name, offers, capture.Target{}),
+		Body: text, Choices: s.choices(name, offers, capture.Target{}),
 		Accept: s.Texts.T("agent.consent.allow"), Refuse: s.Texts.T("agent.consent.refuse"),
 		Timeout: consentTimeout, Warning: warning, MoreTime: s.Texts.T("agent.consent.more_time"),
 	})

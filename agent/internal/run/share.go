@@ -113,14 +113,14 @@ func (s *Session) during(ctx context.Context, bar *ui.Bar, watch *presence.Watch
 		case <-bar.Ended():
 			return &ending{reason: protocol.EndCustomer}, true
 		case <-bar.Lost():
-			return &ending{reason: protocol.EndCaptureFailed, code: ExitNoDisplay}, true
+			return s.goneDown(&ending{reason: protocol.EndCaptureFailed, code: ExitNoDisplay}), true
 		case err := <-finished:
 			if errors.Is(err, errNoAnswer) && s.unanswered < maxUnanswered {
 				s.unanswered++ // it worked before: the network may be back soon
 				return s.connectPicture(ctx), false
 			}
 			s.Log.Error("picture failed", slog.Any("error", err))
-			return &ending{reason: protocol.EndCaptureFailed, code: ExitCapture}, false
+			return s.goneDown(&ending{reason: protocol.EndCaptureFailed, code: ExitCapture}), false
 		case <-picture.failed:
 			return s.connectPicture(ctx), true
 		case <-picture.disturbed:
@@ -148,6 +148,8 @@ func (s *Session) during(ctx context.Context, bar *ui.Bar, watch *presence.Watch
 			over = s.takeBack(ctx, bar)
 		case list := <-s.tools.taken:
 			over = s.takenBack(ctx, bar, list)
+		case step := <-s.tools.steps:
+			over = s.restartStepped(ctx, bar, step)
 		case m := <-s.tools.blocks:
 			if err := s.say(ctx, &m); err != nil {
 				over = s.lost()
@@ -173,7 +175,7 @@ func (s *Session) during(ctx context.Context, bar *ui.Bar, watch *presence.Watch
 			s.showAway(bar, away)
 		case e, ok := <-s.link.Incoming():
 			if !ok {
-				return s.lost(), true
+				return s.goneDown(s.lost()), true
 			}
 			if over := s.incoming(ctx, e); over != nil {
 				return over, true
@@ -182,7 +184,7 @@ func (s *Session) during(ctx context.Context, bar *ui.Bar, watch *presence.Watch
 				return nil, true
 			}
 		case <-ctx.Done():
-			return &ending{reason: protocol.EndCustomer}, true
+			return s.goneDown(&ending{reason: protocol.EndCustomer}), true
 		}
 		if over != nil {
 			return over, true

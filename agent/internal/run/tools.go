@@ -14,6 +14,7 @@ import (
 	"consento/agent/internal/control"
 	"consento/agent/internal/files"
 	"consento/agent/internal/input"
+	"consento/agent/internal/restart"
 	"consento/agent/internal/shell"
 	"consento/agent/internal/ui"
 	"consento/protocol"
@@ -33,6 +34,7 @@ type tools struct {
 	answers chan toolAnswer
 	windows sync.WaitGroup
 	away    *time.Timer // fires when a lost connection's consents are over
+	steps   chan restartStep
 	failed  chan uint32 // epoch of a consent whose display is gone
 	blocks  chan protocol.ControlState
 	open    map[protocol.Permission]tool // what is allowed now
@@ -69,7 +71,7 @@ type toolAnswer struct {
 
 func newTools() *tools {
 	t := &tools{said: map[protocol.Permission]protocol.ConsentAnswer{}, answers: make(chan toolAnswer, 1),
-		away: time.NewTimer(time.Hour), failed: make(chan uint32, 1), blocks: make(chan protocol.ControlState, 64),
+		away: time.NewTimer(time.Hour), steps: make(chan restartStep), failed: make(chan uint32, 1), blocks: make(chan protocol.ControlState, 64),
 		open: map[protocol.Permission]tool{}, chosen: map[protocol.Permission]chosen{}, taken: make(chan []protocol.Permission, 1)}
 	t.away.Stop()
 	t.size.Store(&image.Point{})
@@ -90,6 +92,11 @@ func (s *Session) able() (list []protocol.Permission) {
 	if len(files.Folders()) > 0 {
 		list = append(list, protocol.SendFiles, protocol.FetchFiles)
 	}
+	if err := restart.Able(); err != nil {
+		s.Log.Info("no way back after a restart", slog.Any("error", err))
+	} else {
+		list = append(list, protocol.Reboot)
+	}
 	if err := annotate.Able(s.Display); err != nil {
 		s.Log.Warn("no drawing on this display", slog.Any("error", err))
 	} else {
@@ -104,7 +111,8 @@ func (s *Session) able() (list []protocol.Permission) {
 
 // has reports whether this program carries a permission out.
 func (t *tools) has(p protocol.Permission) bool {
-	return p == protocol.Control || p == protocol.SystemInfo || p == protocol.MayDraw || (p == protocol.Shell || p == protocol.Scripts) && shell.Able() || isFiles(p) && len(files.Folders()) > 0 || isClipboard(p) && t.board
+	return p == protocol.Control || p == protocol.SystemInfo || p == protocol.MayDraw || (p == protocol.Shell || p == protocol.Scripts) && shell.Able() || isFiles(p) && len(files.Folders()) > 0 || isClipboard(p) && t.board ||
+		p == protocol.Reboot && restart.Able() == nil
 }
 
 // allowed lists what is open now.
@@ -166,9 +174,13 @@ func (s *Session) toolQuestion(ask protocol.ConsentAsk) ui.Question {
 	if what := s.sharing.what; ask.Permission == protocol.Control && what.source == protocol.SourceApplication {
 		body = s.Texts.T(key+".body_program", "name", name, "program", isolate(what.name))
 	}
+	accept, refuse := "agent.tool.allow", "agent.tool.refuse"
+	if ask.Permission == protocol.Reboot {
+		accept, refuse = key+".accept", key+".refuse"
+	}
 	return ui.Question{
 		Title: s.Texts.T("agent.tool.title"), Heading: s.Texts.T(key+".heading", "name", name), Who: s.who(), Body: body,
-		Accept: s.Texts.T("agent.tool.allow"), Refuse: s.Texts.T("agent.tool.refuse"), Report: s.Texts.T("agent.report"),
+		Accept: s.Texts.T(accept), Refuse: s.Texts.T(refuse), Report: s.Texts.T("agent.report"),
 		Delay: toolDelay, Wait: s.Texts.T("agent.widen.wait"),
 		Timeout: consentTimeout, MoreTime: s.Texts.T("agent.consent.more_time"),
 		Warning: func(seconds int) string {
@@ -252,6 +264,8 @@ func (s *Session) openTool(ctx context.Context, p protocol.Permission, epoch uin
 		return s.openFiles(p, epoch)
 	case protocol.SendClipboard, protocol.FetchClipboard:
 		return s.openClipboard(ctx, p, epoch)
+	case protocol.Reboot:
+		return s.openRestart(ctx, epoch)
 	}
 	return nil, fmt.Errorf("run: no tool for %q", p)
 }
@@ -289,8 +303,8 @@ func (s *Session) shut(bar *ui.Bar, p protocol.Permission) (protocol.ConsentAnsw
 // closeTools is closeTool for all.
 func (s *Session) closeTools(ctx context.Context, bar *ui.Bar, cause protocol.ConsentCause) *ending {
 	for _, p := range protocol.Permissions() {
-		if p == protocol.ViewScreen {
-			continue
+		if p == protocol.ViewScreen || p == protocol.Reboot && s.tools.leaving() {
+			continue // a computer that goes down locks its screen and leaves the network
 		}
 		if over := s.closeTool(ctx, bar, p, cause); over != nil {
 			return over

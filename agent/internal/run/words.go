@@ -65,3 +65,12 @@ func lastWindow(texts lang.Texts, joined protocol.Joined, reason protocol.EndRea
 	}
 	return notice
 }
+
+// notReturned says, after a restart of the computer, that there is no session any more,
+// why, and what is left of the program.
+func notReturned(texts lang.Texts, problem string, left []string) ui.Notice {
+	n := lastWindow(texts, protocol.Joined{}, protocol.EndLimit, left)
+	_, removed, _ := strings.Cut(n.Body, "\n\n")
+	n.Body = texts.T(problem) + "\n\n" + removed
+	return n
+}

@@ -60,6 +60,7 @@ type LogConfig struct {
 // SessionConfig holds the limits of one session.
 type SessionConfig struct {
 	MaxDuration Duration `toml:"max_duration"` // a session ends with reason `limit` after it
+	Restart     Duration `toml:"restart"`      // how long an agent may take to come back after a restart of its computer
 	Return      Duration `toml:"return"`       // how long an agent whose connection was lost is waited for
 }
 
@@ -119,7 +120,7 @@ func DefaultConfig() Config {
 		Listen:   DefaultListen,
 		Data:     "data",
 		Log:      LogConfig{Level: "info", Format: "text"},
-		Session:  SessionConfig{MaxDuration: Duration(8 * time.Hour), Return: Duration(10 * time.Minute)},
+		Session:  SessionConfig{MaxDuration: Duration(8 * time.Hour), Return: Duration(10 * time.Minute), Restart: Duration(15 * time.Minute)},
 		Evidence: EvidenceConfig{MinFree: 1 << 30, MaxLag: Duration(15 * time.Minute), PurgeAfter: Duration(30 * 24 * time.Hour), TimestampHash: "sha256"},
 	}
 }
@@ -206,6 +207,7 @@ func (c *Config) readEnvironment(lookup func(string) (string, bool)) error {
 		{"CONSENTO_LOG_LEVEL", text(&c.Log.Level)},
 		{"CONSENTO_LOG_FORMAT", text(&c.Log.Format)},
 		{"CONSENTO_SESSION_MAX_DURATION", func(v string) error { return c.Session.MaxDuration.UnmarshalText([]byte(v)) }},
+		{"CONSENTO_SESSION_RESTART", func(v string) error { return c.Session.Restart.UnmarshalText([]byte(v)) }},
 		{"CONSENTO_SESSION_RETURN", func(v string) error { return c.Session.Return.UnmarshalText([]byte(v)) }},
 		{"CONSENTO_MEDIA_ADDRESSES", func(v string) error {
 			c.Media.Addresses = nil
@@ -269,6 +271,9 @@ func (c Config) Validate() error {
 	}
 	if d := time.Duration(c.Session.Return); d < time.Second || d > time.Hour {
 		return fail("session.return", "%s is not between 1s and 1h", d)
+	}
+	if d := time.Duration(c.Session.Restart); d < time.Second || d > time.Hour {
+		return fail("session.restart", "%s is not between 1s and 1h", d)
 	}
 	for _, a := range c.Media.Addresses {
 		if ip, err := netip.ParseAddr(a); err != nil || ip.IsUnspecified() || ip.IsMulticast() || ip.Zone() != "" {

@@ -27,6 +27,9 @@ func (m *Manager) Join(ctx context.Context, hello protocol.Hello, join protocol.
 	if err != nil {
 		return nil, protocol.Joined{}, fmt.Errorf("session: terms: %w", err)
 	}
+	if join.Return != nil {
+		return m.joinByReturn(ctx, hello, join, terms, address, link)
+	}
 	var s *session
 	if join.Key != "" {
 		s, err = m.joinByKey(ctx, join.Key, address)
@@ -62,12 +65,18 @@ func (m *Manager) Join(ctx context.Context, hello protocol.Hello, join protocol.
 			s.tools.able = join.Tools
 		}
 		s.publish()
-		joined = protocol.Joined{Session: s.id, Technician: s.person, ConfirmName: !s.named, Terms: s.terms, Resume: m.resumeSecret(s.id),
-			Reason: s.row.Reason, Log: m.config.Origin + LogPath + m.logTicket(s.id), Proof: s.evidence.proof,
-			Chat: s.technician.Profile.Permissions.Allows(protocol.MayChat)}
+		joined = s.joinedMessage()
 		return nil
 	})
 	return a, joined, err
+}
+
+// joinedMessage is what an agent is told that has joined.
+func (s *session) joinedMessage() protocol.Joined {
+	m := s.manager
+	return protocol.Joined{Session: s.id, Technician: s.person, ConfirmName: !s.named, Terms: s.terms, Resume: m.resumeSecret(s.id, s.returns),
+		Reason: s.row.Reason, Log: m.config.Origin + LogPath + m.logTicket(s.id), Proof: s.evidence.proof,
+		Chat: s.technician.Profile.Permissions.Allows(protocol.MayChat)}
 }
 
 func (m *Manager) joinByKey(ctx context.Context, typed, address string) (*session, error) {
@@ -255,6 +264,9 @@ func (a *Agent) AnswerConsent(ctx context.Context, answer protocol.ConsentAnswer
 // then the agent may begin.
 func (s *session) give(c protocol.Consent, data map[string]any) error {
 	c.State = protocol.ConsentGiven
+	if c.Permission == protocol.ViewScreen && s.row.State == protocol.StateActive {
+		return s.giveAgain(c, data)
+	}
 	if c.Permission != protocol.ViewScreen || s.row.State != protocol.StateWaiting {
 		return ErrNotNow
 	}

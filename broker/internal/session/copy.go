@@ -83,6 +83,12 @@ func copyFields(code protocol.EventCode) (fields []string, ok bool) {
 		return []string{"clip", "to", "type", "size", "sha256", "width", "height", "result"}, true
 	case protocol.EventDrawnUsed:
 		return []string{"lines", "boxes", "points"}, true
+	case protocol.EventRestartPrepared, protocol.EventRestartBegan:
+		return []string{"seconds"}, true
+	case protocol.EventRestartReturned:
+		return []string{"away_ms", "software", "system"}, true
+	case protocol.EventRestartByHand, protocol.EventRestartCancelled, protocol.EventRestartRefused, protocol.EventRestartExpired:
+		return nil, true
 	case protocol.EventScreenShown:
 		return []string{"source", "width", "height", "name"}, true
 	case protocol.EventViewerJoined, protocol.EventViewerLeft:

@@ -22,7 +22,7 @@ func TestFigures(t *testing.T) {
 		t.Errorf("%+v", f)
 	}
 	again := &link{}
-	agent, _, err := e.m.Resume(t.Context(), hello, protocol.Resume{Session: p.id, Secret: e.m.resumeSecret(p.id)}, again)
+	agent, _, err := e.m.Resume(t.Context(), hello, protocol.Resume{Session: p.id, Secret: e.m.resumeSecret(p.id, 0)}, again)
 	p.agent = must(agent, err)(t)
 	if f = e.m.Figures(); f.Away != 0 || f.Returned != 1 {
 		t.Errorf("%+v", f)

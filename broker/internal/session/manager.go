@@ -28,12 +28,13 @@ type Limits struct {
 	Active  time.Duration // Active
 	Removal time.Duration // Ending: how long the agent's removal is waited for
 	Return  time.Duration // how long an agent whose connection was lost is waited for
+	Restart time.Duration // how long an agent may take to come back after a restart of its computer
 	Away    time.Duration // how long consents but the view outlive the loss of its connection
 }
 
 // DefaultLimits returns the limits of a broker that was told no others.
 func DefaultLimits() Limits {
-	return Limits{Key: protocol.KeyLifetime, Joining: 30 * time.Minute, Active: 8 * time.Hour, Removal: 2 * time.Minute, Return: protocol.ReturnLimit, Away: protocol.AwayLimit}
+	return Limits{Key: protocol.KeyLifetime, Joining: 30 * time.Minute, Active: 8 * time.Hour, Removal: 2 * time.Minute, Return: protocol.ReturnLimit, Restart: protocol.RestartLimit, Away: protocol.AwayLimit}
 }
 
 // Config is what New needs. Every field but Bags, Now and Limits is required.
@@ -157,6 +158,7 @@ func New(ctx context.Context, config Config) (*Manager, error) {
 		{&config.Limits.Key, &d.Key}, {&config.Limits.Joining, &d.Joining},
 		{&config.Limits.Active, &d.Active}, {&config.Limits.Removal, &d.Removal},
 		{&config.Limits.Return, &d.Return},
+		{&config.Limits.Restart, &d.Restart},
 		{&config.Limits.Away, &d.Away},
 	} {
 		if *l.have <= 0 {

@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"strconv"
+	"strings"
 	"time"
 
 	"consento/protocol"
@@ -18,9 +20,26 @@ import (
 // back within seconds.
 const closedPatience = time.Minute
 
-// resumeSecret is what a session's agent comes back with. It is derived from a
-// key of the broker, so that it need not be kept anywhere and outlives a restart.
-func (m *Manager) resumeSecret(id string) string { return m.hash(m.resumeKey, id) }
+// resumeSecret is what a session's agent comes back with, after so many restarts of
+// its computer. It is derived from a key of the broker, so that it need not be kept
+// anywhere and outlives a restart of the broker.
+func (m *Manager) resumeSecret(id string, returns int) string {
+	if returns == 0 {
+		return m.hash(m.resumeKey, id)
+	}
+	n := strconv.Itoa(returns)
+	return n + "." + m.hash(m.resumeKey, id+"."+n)
+}
+
+// returnsOf is how many restarts a secret was given out after, as it says itself: the
+// secret is checked as a whole.
+func returnsOf(secret string) int {
+	n, _, ok := strings.Cut(secret, ".")
+	if returns, err := strconv.Atoi(n); ok && err == nil && returns > 0 {
+		return returns
+	}
+	return 0
+}
 
 // Resume lets the agent of a session come back after a lost connection, from
 // whatever address. A connection it had before counts no more. The caller sends
@@ -29,7 +48,8 @@ func (m *Manager) resumeSecret(id string) string { return m.hash(m.resumeKey, id
 // ErrStopping for one that the next run of the broker goes on with, and ErrNoSession
 // for one of which nothing is known (any more).
 func (m *Manager) Resume(ctx context.Context, hello protocol.Hello, resume protocol.Resume, link AgentLink) (*Agent, protocol.Resumed, error) {
-	if subtle.ConstantTimeCompare([]byte(resume.Secret), []byte(m.resumeSecret(resume.Session))) != 1 {
+	returns := returnsOf(resume.Secret)
+	if subtle.ConstantTimeCompare([]byte(resume.Secret), []byte(m.resumeSecret(resume.Session, returns))) != 1 {
 		return nil, protocol.Resumed{}, ErrKey
 	}
 	s, err := m.find(resume.Session)
@@ -40,7 +60,7 @@ func (m *Manager) Resume(ctx context.Context, hello protocol.Hello, resume proto
 	var resumed protocol.Resumed
 	err = s.do(ctx, func() error {
 		switch {
-		case !s.joined:
+		case !s.joined, returns != s.returns: // the place is another's since
 			return ErrKey
 		case s.row.State == protocol.StateClosed:
 			return ErrNoSession
@@ -133,6 +153,9 @@ func (s *session) leave(silent bool) {
 		patience = min(patience, closedPatience)
 		s.lostReason = protocol.EndAgentLost
 	}
+	if s.restart.going() {
+		patience, s.lostReason = max(0, time.Until(s.restart.until)), protocol.EndLimit
+	}
 	s.away, s.awayShift = time.Now(), 0
 	s.awayUntil = s.away.Add(patience)
 	s.returning.Reset(patience)
@@ -157,6 +180,8 @@ type memory struct {
 	// Refused is how often the customer said no to each, and when last.
 	Refused map[protocol.Permission]refused `json:"refused,omitempty"`
 	Copies  []promisedJSON                  `json:"copies,omitempty"`
+	Restart *restartMemory                  `json:"restart,omitempty"`
+	Returns int                             `json:"returns,omitempty"` // after restarts of the customer's computer
 	// EndedFrom is the state in which a session ended whose evidence does not say
 	// so yet.
 	EndedFrom protocol.State `json:"ended_from,omitempty"`
@@ -186,7 +211,8 @@ func (s *session) remember() {
 		return
 	}
 	text := memory{Consents: s.consents, Epoch: s.epoch, Named: s.named, Accepted: s.accepted,
-		Terms: s.terms.Version, System: s.system, Joined: s.joined, Tools: s.tools.able, Refused: s.tools.refused, Chat: s.chat.n, Said: s.chat.said, Copies: s.evidence.copy.rememberCopies()}.text()
+		Terms: s.terms.Version, System: s.system, Joined: s.joined, Tools: s.tools.able, Refused: s.tools.refused, Chat: s.chat.n, Said: s.chat.said, Copies: s.evidence.copy.rememberCopies(),
+		Restart: s.restart.remember(), Returns: s.returns}.text()
 	if text == s.row.Memory {
 		return
 	}
@@ -249,6 +275,7 @@ func (m *Manager) revive(ctx context.Context, r row, last completed) error {
 	s.terms.Version, s.system, s.joined = mem.Terms, mem.System, mem.Joined
 	s.tools.able = mem.Tools
 	maps.Copy(s.tools.refused, mem.Refused)
+	s.restart, s.returns = mem.Restart.recall(m.config.Now(), m.config.Limits.Restart), mem.Returns
 	forgotten := s.forgetTools()
 	s.chat.n, s.chat.said = mem.Chat, mem.Said
 	s.steps = r.steps()
@@ -264,7 +291,7 @@ func (m *Manager) revive(ctx context.Context, r row, last completed) error {
 		s.room.Stop()
 		return errors.Join(ErrEvidence, err, s.evidence.close())
 	}
-	if r.State == protocol.StateActive {
+	if r.State == protocol.StateActive && s.consent(protocol.ViewScreen).State == protocol.ConsentGiven {
 		s.room.Open()
 	}
 	m.mu.Lock()

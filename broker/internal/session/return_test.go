@@ -56,7 +56,7 @@ func TestAgentComesBack(t *testing.T) {
 		}
 	}
 	unjoined := e.issue(t)
-	if _, _, err := e.m.Resume(t.Context(), hello, protocol.Resume{Session: unjoined.id, Secret: e.m.resumeSecret(unjoined.id)}, &link{}); !errors.Is(err, ErrKey) {
+	if _, _, err := e.m.Resume(t.Context(), hello, protocol.Resume{Session: unjoined.id, Secret: e.m.resumeSecret(unjoined.id, 0)}, &link{}); !errors.Is(err, ErrKey) {
 		t.Errorf("a session without an agent: %v", err)
 	}
 

@@ -50,9 +50,11 @@ type session struct {
 	terms     protocol.Terms
 	viewers   map[*View]struct{}
 	tools     tools
-	fetched   int // how often the program was fetched
-	reasons   int // how often a reason was given
-	published int // how often the agent offered its picture
+	restart   *restart // of the customer's computer; nil while there is none
+	returns   int      // how often the agent came back after one
+	fetched   int      // how often the program was fetched
+	reasons   int      // how often a reason was given
+	published int      // how often the agent offered its picture
 	deadline  *time.Timer
 
 	wall      *wall
@@ -192,7 +194,7 @@ func (s *session) run() {
 			}
 		case <-s.returning.C:
 			if s.agent == nil {
-				s.end(s.lostReason, "broker")
+				s.missed()
 			}
 		}
 	}
@@ -491,6 +493,9 @@ func (s *session) publish() {
 	}
 	if !s.away.IsZero() && !s.row.State.Over() {
 		shown.AwaySince, shown.AwayUntil = s.away.Add(s.awayShift).UTC(), s.awayUntil.Add(s.awayShift).UTC()
+	}
+	if !s.row.State.Over() {
+		shown.Restart = s.restart.shown(s.awayShift)
 	}
 	s.remember()
 	shown.Since, shown.Note, shown.NotedAt, shown.Summary = s.cameAt.UTC(), s.row.Note, s.row.notedAt(), s.row.Summary

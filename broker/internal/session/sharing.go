@@ -88,6 +88,9 @@ func (a *Agent) Share(ctx context.Context, m protocol.Sharing) error {
 		if s.row.State != protocol.StateActive && !(asked && denied) {
 			return ErrNotNow
 		}
+		if !denied && !asked && s.consent(protocol.ViewScreen).State != protocol.ConsentGiven {
+			return ErrNotNow // it is asked again, after a restart
+		}
 		if s.sharing.now != nil && *s.sharing.now == m && !denied {
 			return nil
 		}

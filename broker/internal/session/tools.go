@@ -219,6 +219,9 @@ func (s *session) withdraw(p protocol.Permission, cause protocol.ConsentCause) {
 // withdrawTools is withdraw for everything but the view.
 func (s *session) withdrawTools(cause protocol.ConsentCause) {
 	for _, p := range protocol.Permissions() {
+		if p == protocol.Reboot && s.restart.going() {
+			continue // a computer that goes down locks its screen and leaves the network
+		}
 		if p != protocol.ViewScreen {
 			s.withdraw(p, cause)
 		}
@@ -240,6 +243,8 @@ func (s *session) stopTool(p protocol.Permission) {
 		s.stopSystem(protocol.ProblemEnded)
 	case protocol.MayDraw:
 		s.noteDrawn()
+	case protocol.Reboot:
+		s.stopRestart()
 	}
 	if x := s.tools.files.of(p); x != nil {
 		for _, e := range s.filesEnd(x) {
@@ -262,11 +267,17 @@ func (s *session) stopTool(p protocol.Permission) {
 // consents but the view, and returns the events that say so.
 func (s *session) forgetTools() (events []logged) {
 	for i, c := range s.consents {
+		if c.Permission == protocol.Reboot && s.restart.going() {
+			continue // its agent comes back all the same
+		}
 		if c.Permission != protocol.ViewScreen && (c.State == protocol.ConsentAsked || c.State == protocol.ConsentGiven) {
 			c.State, c.Cause = protocol.ConsentWithdrawn, protocol.CauseRestart
 			s.consents[i] = c
 			events = append(events, logged{protocol.EventConsentWithdrawn, withdrawn(c)})
 		}
+	}
+	if !s.restart.going() {
+		s.restart = nil
 	}
 	return events
 }

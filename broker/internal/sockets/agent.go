@@ -157,7 +157,17 @@ func (h *Agent) join(ctx context.Context, c *conn, hello protocol.Hello, address
 		agent, joined, err := h.config.Sessions.Join(ctx, hello, join, address, c)
 		if err == nil {
 			c.reply(envelope.ID, &joined)
+			if join.Return != nil {
+				if err := agent.AskAgain(ctx); err != nil {
+					h.config.Log.Error("view not asked for again", slog.Any("error", err))
+				}
+			}
 			return agent, nil
+		}
+		var over *session.EndedError
+		if errors.As(err, &over) {
+			c.reply(envelope.ID, &protocol.Ended{Reason: over.Reason})
+			return nil, err
 		}
 		// A person may type the key again; the throttle counts.
 		if err := c.refuse(envelope.ID, codeOf(err)); err != nil {
@@ -304,6 +314,17 @@ func (h *Agent) handle(ctx context.Context, c *conn, agent *session.Agent, e pro
 			return err
 		}
 		return agent.Control(ctx, m)
+	case (*protocol.Restart)(nil).MessageType():
+		m, err := protocol.DecodeBody[protocol.Restart](e)
+		if err != nil {
+			return err
+		}
+		recorded, err := agent.Restart(ctx, m)
+		if err != nil || !recorded {
+			return err
+		}
+		c.reply(e.ID, &protocol.RestartRecorded{Epoch: m.Epoch, State: m.State})
+		return nil
 	case (*protocol.SystemPart)(nil).MessageType():
 		m, err := protocol.DecodeBody[protocol.SystemPart](e)
 		if err != nil {

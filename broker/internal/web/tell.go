@@ -106,6 +106,10 @@ func tell(texts lang.Texts, e session.LogEntry) string {
 		return toldClip(texts, d)
 	case protocol.EventDrawnUsed:
 		return say(string(e.Code), "lines", strconv.Itoa(d.Lines), "boxes", strconv.Itoa(d.Boxes), "points", strconv.Itoa(d.Points))
+	case protocol.EventRestartPrepared, protocol.EventRestartBegan:
+		return say(string(e.Code), "seconds", texts.Count("seconds", d.Seconds))
+	case protocol.EventRestartReturned:
+		return say(string(e.Code), "seconds", texts.Count("seconds", seconds(d.AwayMS)))
 	case protocol.EventScreenShown:
 		return say(string(e.Code), "what", shownThing(texts, d))
 	case protocol.EventAgentReturned:
@@ -176,6 +180,7 @@ type entryData struct {
 	System     string          `json:"system"`
 	SHA256     string          `json:"sha256"`
 	AwayMS     int64           `json:"away_ms"`
+	Seconds    int             `json:"seconds"`
 	SleptMS    int64           `json:"slept_ms"`
 	ByMS       int64           `json:"by_ms"`
 	Connected  bool            `json:"connected"`

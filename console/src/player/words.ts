@@ -88,6 +88,11 @@ export function tell(h: Happening): string {
         : e(h.code, { sections: sectionsOf(d["sections"]) });
     case "system.followed":
       return e(d["on"] === true ? h.code : "system.unfollowed");
+    case "restart.prepared":
+    case "restart.began":
+      return e(h.code, { seconds: count("seconds", Math.max(0, Number(d["seconds"] ?? 0))) });
+    case "restart.returned":
+      return e(h.code, { seconds: count("seconds", Math.ceil(Math.max(0, Number(d["away_ms"] ?? 0)) / 1000)) });
     case "file.listed":
       return e(values["path"] ? h.code : "file.listed_top");
     case "file.asked":

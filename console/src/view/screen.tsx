@@ -11,6 +11,8 @@ import { useConsole } from "./context";
 import { DrawSurface } from "./annotate";
 import { RemoteSide } from "./control";
 import { Icon, type IconName } from "./icons";
+import { askedAgain } from "../restart/restart";
+import { Until } from "./restart";
 import { hidden } from "./sharing";
 
 const words: Record<Exclude<PictureState, "live">, TextKey> = {
@@ -98,7 +100,7 @@ export function Screen({ session, picture, current, shown }: { session: SessionV
       aria-hidden={!shown}
       tabIndex={shown ? 0 : -1}
     >
-      <div ref={frame} class="frame" data-live={!secret && (state === "live" || frozen)}>
+      <div ref={frame} class="frame" data-live={!secret && !askedAgain(session) && (state === "live" || frozen)}>
         <video
           ref={video}
           data-testid={current ? "remote-screen" : undefined}
@@ -131,8 +133,12 @@ function Word({ session, picture }: { session: SessionView; picture: Picture }) 
   const { desk } = useConsole();
   const state = picture.state.value;
   const secret = hidden(session);
+  if (session.away_since !== undefined && session.restart !== undefined) {
+    return <Notice icon="restart" head={t("restart.going")}><Until restart={session.restart} /></Notice>;
+  }
   if (session.away_since !== undefined) return <Away since={session.away_since} until={session.away_until} />;
   if (desk.lostAt.value > 0) return <Offline since={desk.lostAt.value} />;
+  if (askedAgain(session)) return <Notice icon="ask" head={t("restart.again")} />;
   if (secret !== null) {
     return (
       <Notice icon={secret === "locked" ? "lock" : "pause"} head={t(`shared.${secret}`)}>

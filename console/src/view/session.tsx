@@ -7,6 +7,7 @@ import { exactable } from "../codecs";
 import { consentTo } from "../control/control";
 import { crispable, crispWaits, over, type SessionView } from "../sessionview";
 import { duration, isolate, t } from "../text";
+import { askedAgain } from "../restart/restart";
 import { toggleFullScreen } from "./fullscreen";
 import { useConsole } from "./context";
 import { DrawButton, DrawStrip } from "./annotate";
@@ -19,6 +20,7 @@ import { FilesButton, filesDocked } from "./files";
 import { Icon } from "./icons";
 import { KeyCard } from "./keycard";
 import { Menu } from "./menu";
+import { RestartButton, RestartStrip } from "./restart";
 import { Screen } from "./screen";
 import { ShellButton, shellDocked } from "./shell";
 import { Shared } from "./sharing";
@@ -42,7 +44,7 @@ export function SessionPanel({ session }: { session: SessionView }) {
       <header class="session-head">
         <div class="session-what">
           <h1 id="session-name" class="visually-hidden">{desk.nameOf(session)}</h1>
-          <StateMark state={session.state} />
+          <StateMark state={askedAgain(session) ? "Waiting" : session.state} />
           {!ended && <Consents session={session} allowed={desk.welcome.value?.permissions ?? null} />}
           {!ended && <Shared session={session} />}
           {!ended && <Facts session={session} />}
@@ -61,6 +63,7 @@ export function SessionPanel({ session }: { session: SessionView }) {
               <FilesButton session={session} kind="fetch_files" />
               <ClipButton session={session} kind="send_clipboard" />
               <ClipButton session={session} kind="fetch_clipboard" />
+              <RestartButton session={session} place="menu" />
               <h2>{t("tools.view")}</h2>
               {crispable(session) && (
                 <button
@@ -104,6 +107,7 @@ export function SessionPanel({ session }: { session: SessionView }) {
               </button>
             </Menu>
           )}
+          <RestartButton session={session} place="head" />
           <SystemButton session={session} />
           {session.mine && (
             <button
@@ -149,6 +153,7 @@ export function SessionPanel({ session }: { session: SessionView }) {
       </header>
       <div class="session-main">
         <div class="session-view">
+          <RestartStrip session={session} />
           <ControlStrip session={session} control={desk.controls.get(session.id)} />
           <DrawStrip session={session} drawing={desk.drawings.get(session.id)} />
           <Body key={session.id} session={session} />

@@ -71,5 +71,6 @@ function answerOf(s: SessionView, p: Permission): Answer {
   for (const c of s.consents) {
     if (c.permission === p && (newest === undefined || c.epoch >= newest.epoch)) newest = c;
   }
+  if (newest?.cause === "reboot") return "none"; // nobody took it back: it has to be asked for anew
   return newest?.state ?? "none";
 }
