@@ -244,3 +244,37 @@ func FuzzSmallForms(f *testing.F) {
 		}
 	})
 }
+
+// FuzzCosignatures: a file of countersignatures is read whole and right, or refused.
+func FuzzCosignatures(f *testing.F) {
+	_, key := newLogKey(f)
+	sid := NewSessionID()
+	one := Cosign(key, sid, Head{N: 3})
+	f.Add([]byte(nil))
+	f.Add(one)
+	f.Add(append(append([]byte(nil), one...), Cosign(key, sid, Head{N: 4})...))
+	f.Add(one[:CosignatureSize-1])
+	f.Add(append(append([]byte(nil), one...), 0))
+	f.Add(bytes.Repeat(one, maxCosigs+1))
+	path := filepath.Join(f.TempDir(), "a.rec")
+	f.Fuzz(func(t *testing.T, in []byte) {
+		must(t, os.WriteFile(DefaultCosignatures(path), in, 0o600))
+		all, err := ReadCosignatures(DefaultCosignatures(path), sid)
+		if err != nil {
+			if all != nil {
+				t.Fatalf("%d of a file that is refused", len(all))
+			}
+			return
+		}
+		var raw []byte
+		for _, c := range all {
+			if !ed25519.Verify(c.Key, cosigMessage(sid, c.raw), c.raw[72:]) {
+				t.Fatalf("%x is wrong", c.raw)
+			}
+			raw = append(raw, c.raw...)
+		}
+		if len(all) > maxCosigs || !bytes.Equal(raw, in) {
+			t.Fatalf("%d read of %d bytes", len(all), len(in))
+		}
+	})
+}

@@ -28,14 +28,14 @@ import (
 // attended is a session on a real display with a broker that only listens.
 type attended struct {
 	*Session
-	t       *testing.T
+	t       testing.TB
 	display string
 	heard   chan protocol.Envelope
 	opened  chan string // links
 }
 
 // joined is a session that shows nothing yet.
-func joined(t *testing.T, width, height int) *attended {
+func joined(t testing.TB, width, height int) *attended {
 	t.Helper()
 	a := &attended{t: t, display: xtest.Server(t, width, height), heard: make(chan protocol.Envelope, 100), opened: make(chan string, 10)}
 	windows, err := ui.Open(ui.Config{Display: a.display, Toolkit: ui.Drawn, OpenLink: func(url string) error { a.opened <- url; return nil }})
@@ -53,7 +53,7 @@ func joined(t *testing.T, width, height int) *attended {
 }
 
 // attend is a session that shows its screen.
-func attend(t *testing.T) *attended {
+func attend(t testing.TB) *attended {
 	t.Helper()
 	a := joined(t, 800, 600)
 	a.tools, a.sharing = newTools(), &sharing{screen: newScreen()}
@@ -72,7 +72,7 @@ func attend(t *testing.T) *attended {
 }
 
 // listener is a link to a broker that only listens.
-func listener(t *testing.T, heard chan<- protocol.Envelope) *link.Link {
+func listener(t testing.TB, heard chan<- protocol.Envelope) *link.Link {
 	t.Helper()
 	return dialed(t, func(ctx context.Context, ws *websocket.Conn) {
 		if tells(ctx, ws, &greeting) != nil {
@@ -93,7 +93,7 @@ func listener(t *testing.T, heard chan<- protocol.Envelope) *link.Link {
 var greeting = protocol.Hello{Version: protocol.CurrentVersion(), Software: "test"}
 
 // dialed is a link to a broker that does so with each connection.
-func dialed(t *testing.T, serve func(context.Context, *websocket.Conn)) *link.Link {
+func dialed(t testing.TB, serve func(context.Context, *websocket.Conn)) *link.Link {
 	t.Helper()
 	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		ws, err := websocket.Accept(w, r, &websocket.AcceptOptions{Subprotocols: []string{protocol.SubprotocolAgent}})
@@ -128,7 +128,7 @@ func tells(ctx context.Context, ws *websocket.Conn, m protocol.Message) error {
 }
 
 // from is a message of the broker's, an answer to ref where that is not 0.
-func from(t *testing.T, ref uint64, m protocol.Message) protocol.Envelope {
+func from(t testing.TB, ref uint64, m protocol.Message) protocol.Envelope {
 	t.Helper()
 	data, err := protocol.Encode(9, ref, m)
 	if err != nil {
@@ -284,7 +284,7 @@ func (a *attended) keyboardAt(title string) {
 	})
 }
 
-func until(t *testing.T, what string, ok func() bool) {
+func until(t testing.TB, what string, ok func() bool) {
 	t.Helper()
 	xtest.Until(t, what, ok)
 }

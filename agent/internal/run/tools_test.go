@@ -1,6 +1,7 @@
 package run
 
 import (
+	"context"
 	"slices"
 	"testing"
 
@@ -252,6 +253,43 @@ func FuzzInput(f *testing.F) {
 		tools.input(data)
 		if tools.gate.Load() != nil {
 			t.Error("open")
+		}
+	})
+}
+
+// FuzzConsents: whatever a broker says of consents, chat and system information, in
+// whatever order, nothing opens that the customer did not allow.
+func FuzzConsents(f *testing.F) {
+	a, ctx := attend(f), f.Context()
+	a.joined.Chat = true
+	a.startChatWith(ctx, func(context.Context) error { return nil })
+	f.Cleanup(a.chat.close)
+	go func() {
+		for {
+			select {
+			case <-a.heard: // what it answers is looked at elsewhere
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	files := askFor(protocol.SendFiles, 3)
+	files.Files = &protocol.FileLimits{File: 5 << 20, Total: 6 << 20}
+	for _, m := range []protocol.Message{ask(2), recorded(2), &protocol.ConsentEnded{Permission: protocol.Control, Epoch: 2, Cause: protocol.CauseTechnician}, files,
+		recordedFor(protocol.SendFiles, 3), askFor(protocol.Shell, 4), recordedFor(protocol.Shell, 4), recordedFor(protocol.SystemInfo, 4), &protocol.SystemRead{Epoch: 4, Snapshot: 1, Sections: protocol.Sections()},
+		&protocol.Chat{Allowed: true, Lines: []protocol.ChatLine{technicians(1, "https://example.org")}}, &protocol.ChatSaid{Key: "k", N: 1}} {
+		e := from(f, 0, m)
+		f.Add(e.Type, uint64(0), []byte(e.Body))
+	}
+	f.Fuzz(func(t *testing.T, kind string, ref uint64, body []byte) {
+		switch kind {
+		case "consent_ask", "consent_recorded", "consent_ended", "chat", "chat_said", "system_read", "system_watch":
+		default:
+			return // not of a tool
+		}
+		a.incoming(ctx, protocol.Envelope{V: 1, Type: kind, ID: 1, Ref: ref, Body: body})
+		if len(a.tools.open) > 0 || a.tools.gate.Load() != nil || a.tools.line.terminal.Load() != nil || len(a.tools.parcels.open) > 0 || a.tools.system(4) != nil {
+			t.Fatalf("%v are open", a.tools.allowed())
 		}
 	})
 }
