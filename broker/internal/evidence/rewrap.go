@@ -86,21 +86,31 @@ func keepBefore(path string, bag recordings.Bag) error {
 // complete checks that a bag lets all of those read whom the policy names for this
 // team and territory, each in their way, and besides at most the customer.
 func (e *Evidence) complete(bag recordings.Bag, team, territory string) error {
-	p, ok := e.Policy()
-	if !ok {
-		return fmt.Errorf("%w: there is none", ErrBag)
+	p, want, err := e.wanted(team, territory)
+	if err != nil {
+		return err
 	}
 	if err := p.Allows(bag); err != nil {
-		return fmt.Errorf("%w: %w", ErrBag, err)
-	}
-	want, err := waysOf(p.Policy, team, territory)
-	if err != nil {
 		return fmt.Errorf("%w: %w", ErrBag, err)
 	}
 	if !hasWays(bag, want, p.Customer) {
 		return ErrBag
 	}
 	return nil
+}
+
+// wanted is the policy in force, and the ways to the key that it wants for a team and
+// territory.
+func (e *Evidence) wanted(team, territory string) (recordings.SignedPolicy, []string, error) {
+	p, ok := e.Policy()
+	if !ok {
+		return p, nil, fmt.Errorf("%w: there is no policy", ErrBag)
+	}
+	want, err := waysOf(p.Policy, team, territory)
+	if err != nil {
+		return p, nil, fmt.Errorf("%w: %w", ErrBag, err)
+	}
+	return p, want, nil
 }
 
 // waysOf lists the ways to the key that a policy wants for a team and territory.

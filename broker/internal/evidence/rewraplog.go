@@ -101,13 +101,9 @@ func (w *witnesses) logKept(s segment) {
 
 // completeLog checks that keys of events let exactly those read whom the policy names.
 func (e *Evidence) completeLog(share recordings.Share, team, territory string) error {
-	p, ok := e.Policy()
-	if !ok {
-		return fmt.Errorf("%w: there is none", ErrBag)
-	}
-	want, err := waysOf(p.Policy, team, territory)
+	_, want, err := e.wanted(team, territory)
 	if err != nil {
-		return fmt.Errorf("%w: %w", ErrBag, err)
+		return err
 	}
 	if !hasLogWays(share, want) {
 		return ErrBag

@@ -9,23 +9,21 @@ package main
 
 import (
 	"errors"
-	"fmt"
 	"io"
 	"os"
 
-	"github.com/alecthomas/kong"
-
 	"consento/recordings"
+	"consento/recordings/cmd/cmdline"
 )
 
 // Exit codes; when several apply, tampered goes before incomplete goes before
 // unverifiable.
 const (
-	exitOK           = 0
+	exitOK           = cmdline.OK
 	exitTampered     = 1
 	exitIncomplete   = 2
 	exitUnverifiable = 3
-	exitUsage        = 4
+	exitUsage        = cmdline.Usage
 )
 
 type commands struct {
@@ -54,32 +52,12 @@ func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
 
 // run is main without the process around it; it returns the exit code.
 func run(args []string, stdout, stderr io.Writer) int {
-	var c commands
-	asked := false // for help
-	p, err := kong.New(&c, kong.Name("consento-verify"),
-		kong.Description("Checks and reads sealed recordings of sessions.\n\n"+
-			"Exit codes: 0 done and nothing wrong, 1 tampered, 2 incomplete or unsealed, 3 unverifiable, 4 usage."),
-		kong.UsageOnError(), kong.Writers(stdout, stderr), kong.Exit(func(int) { asked = true }))
-	if err != nil {
-		fmt.Fprintln(stderr, "consento-verify:", err)
-		return exitUsage
-	}
-	ctx, err := p.Parse(args)
-	if asked {
-		return exitOK
-	}
-	if err != nil {
-		fmt.Fprintf(stderr, "consento-verify: %v (see consento-verify --help)\n", err)
-		return exitUsage
-	}
-	code := exitOK
-	ctx.Bind(&code)
-	ctx.BindTo(stdout, (*io.Writer)(nil))
-	if err := ctx.Run(); err != nil {
-		fmt.Fprintln(stderr, "consento-verify:", err)
-		return codeOf(err)
-	}
-	return code
+	return cmdline.Program{
+		Name: "consento-verify",
+		About: "Checks and reads sealed recordings of sessions.\n\n" +
+			"Exit codes: 0 done and nothing wrong, 1 tampered, 2 incomplete or unsealed, 3 unverifiable, 4 usage.",
+		Grammar: &commands{}, CodeOf: codeOf,
+	}.Run(args, stdout, stderr)
 }
 
 // codeOf is the exit code for an error.

@@ -9,19 +9,20 @@ package main
 
 import (
 	"errors"
-	"fmt"
 	"io"
 	"os"
 
 	"github.com/alecthomas/kong"
+
+	"consento/recordings/cmd/cmdline"
 )
 
 const (
-	exitOK           = 0
+	exitOK           = cmdline.OK
 	exitTampered     = 1
 	exitIncomplete   = 2
 	exitUnverifiable = 3
-	exitUsage        = 4
+	exitUsage        = cmdline.Usage
 	exitFailed       = 5
 )
 
@@ -48,34 +49,19 @@ func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
 
 // run is main without the process around it; it returns the exit code.
 func run(args []string, stdout, stderr io.Writer) int {
-	var c commands
-	asked := false // for help or version
-	p, err := kong.New(&c, kong.Name("consento-witness"), kong.Vars{"version": "consento-witness " + version},
-		kong.Description("Second place and witness of a broker's evidence, for another machine under other people.\n\n"+
-			"Exit codes: 0 done and nothing wrong, 1 tampered, 2 incomplete, 3 unverifiable, 4 usage, 5 serving failed."),
-		kong.UsageOnError(), kong.Writers(stdout, stderr), kong.Exit(func(int) { asked = true }))
-	if err != nil {
-		fmt.Fprintln(stderr, "consento-witness:", err)
-		return exitUsage
+	return cmdline.Program{
+		Name: "consento-witness", Vars: kong.Vars{"version": "consento-witness " + version},
+		About: "Second place and witness of a broker's evidence, for another machine under other people.\n\n" +
+			"Exit codes: 0 done and nothing wrong, 1 tampered, 2 incomplete, 3 unverifiable, 4 usage, 5 serving failed.",
+		Grammar: &commands{}, CodeOf: codeOf,
+	}.Run(args, stdout, stderr)
+}
+
+// codeOf is the exit code for an error.
+func codeOf(err error) int {
+	var f failure
+	if errors.As(err, &f) {
+		return f.code
 	}
-	ctx, err := p.Parse(args)
-	if asked {
-		return exitOK
-	}
-	if err != nil {
-		fmt.Fprintf(stderr, "consento-witness: %v (see consento-witness --help)\n", err)
-		return exitUsage
-	}
-	code := exitOK
-	ctx.Bind(&code)
-	ctx.BindTo(stdout, (*io.Writer)(nil))
-	if err := ctx.Run(); err != nil {
-		fmt.Fprintln(stderr, "consento-witness:", err)
-		var f failure
-		if errors.As(err, &f) {
-			return f.code
-		}
-		return exitUsage
-	}
-	return code
+	return exitUsage
 }
