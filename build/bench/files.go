@@ -12,8 +12,6 @@ import (
 	"os"
 	"path/filepath"
 	"time"
-
-	"consento/build/stage"
 )
 
 const (
@@ -27,31 +25,10 @@ type transferred struct {
 	took time.Duration
 }
 
-// playFiles sends a file of 1 GB to the customer and fetches it back, and by plain HTTPS
-// on the same machine, with the same hashes.
-func (b *bench) playFiles(ctx context.Context) (err error) {
-	const email = "files@comune.example"
-	if err := b.broker.AddSupporter(ctx, email, "Piera Galli", stage.Team); err != nil {
-		return err
-	}
-	o := *b.office
-	if o.console, err = o.technician.Browser(ctx, o.broker, "en-US"); err != nil {
-		return err
-	}
-	defer o.console.Close()
-	if err := o.console.SignInAs(o.broker, email); err != nil {
-		return err
-	}
-	s, err := o.prepare(ctx)
-	if err != nil {
-		return err
-	}
-	if _, err := s.allow(ctx); err != nil {
-		return err
-	}
-	if err := s.live(); err != nil {
-		return err
-	}
+// playFiles sends a file of 1 GB to the customer and fetches it back, by plain HTTPS on
+// the same machine, with the same hashes, and by scp.
+func (b *bench) playFiles(ctx context.Context, s *session) (err error) {
+	o := s.office
 	name := filepath.Join(b.dir, "large.bin")
 	if err := fillFile(name); err != nil {
 		return err
@@ -68,11 +45,8 @@ func (b *bench) playFiles(ctx context.Context) (err error) {
 		{"to the customer", `[data-testid="send_files"]`, ""},
 		{"from the customer", `[data-testid="fetch_files"]`, `.files-list [data-name="large.bin"] button`},
 	} {
-		if err := o.console.Click(way.button); err != nil {
+		if err := s.allowTool(ctx, way.button); err != nil {
 			return err
-		}
-		if err := o.customer.Accept(ctx, "one thing more"); err != nil {
-			return s.failed(err)
 		}
 		var began time.Time
 		if way.begin == "" {
@@ -99,20 +73,18 @@ func (b *bench) playFiles(ctx context.Context) (err error) {
 		b.transfers = append(b.transfers, transferred{way.what, time.Since(began)})
 		say(fmt.Sprintf("1 GB %s: %v", way.what, time.Since(began)))
 	}
-	if err := s.leave(ctx); err != nil {
-		return err
-	}
 	took, err := plainHTTPS(ctx, name, filepath.Join(b.dir, "plain.bin"))
-	b.transfers = append(b.transfers, transferred{"by plain HTTPS", took})
-	return err
-}
-
-// leave ends a session that is not measured.
-func (s *session) leave(ctx context.Context) error {
-	if _, err := s.redX(ctx); err != nil {
+	if err != nil {
 		return err
 	}
-	return s.over(ctx)
+	b.transfers = append(b.transfers, transferred{"by plain HTTPS", took})
+	took, err = plainSCP(ctx, name, b.dir)
+	if errors.Is(err, errNoSCP) {
+		say(err.Error())
+		return nil
+	}
+	b.transfers = append(b.transfers, transferred{"by scp, hashed by neither", took})
+	return err
 }
 
 func fillFile(name string) error {

@@ -89,9 +89,14 @@ func run(ctx context.Context, bin, only string, sessions int) (err error) {
 			return err
 		}
 	}
-	if b.matches(filesScene) {
-		if err := b.playFiles(ctx); err != nil {
-			return err
+	for _, tool := range []struct {
+		scene string
+		play  func(context.Context, *session) error
+	}{{shellScene, b.playShell}, {systemScene, b.playSystem}, {filesScene, b.playFiles}} {
+		if b.matches(tool.scene) {
+			if err := b.aside(ctx, tool.scene, tool.play); err != nil {
+				return err
+			}
 		}
 	}
 	if b.matches(hourScene) {
@@ -128,6 +133,8 @@ type bench struct {
 	inputs   inputs
 
 	transfers []transferred
+	shell     shellFigures
+	system    systemFigures
 
 	brokerInSession, agentInSession int64
 }

@@ -78,6 +78,8 @@ func (b *bench) table(agent, broker string) (*table, error) {
 	for _, f := range b.transfers {
 		t.atLeast("a file of 1 GB "+f.way, "MB/s", fileBytes/1e6/f.took.Seconds(), 0, "SHA-256 on both ends; all on one machine")
 	}
+	b.shell.rows(t)
+	b.system.rows(t)
 	for _, k := range b.becoming {
 		samples := fmt.Sprintf("%d times", len(k.runs))
 		for i, at := range sharpAt {
