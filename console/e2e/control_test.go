@@ -55,6 +55,10 @@ func TestControl(t *testing.T) {
 	}
 	o.must(o.console.Key("abc XYZ 1" + kb.Enter))
 	holds("what was typed", "abc XYZ 1\n")
+	o.fullScreen(func() {
+		o.must(o.technician.Press(o.ctx, "Escape", "Return")) // Escape would leave it, were it the browser's
+		holds("Escape in full screen", "\x1b\n")
+	})
 	for _, pair := range keyboardPairs() {
 		o.must(o.technician.Command(o.ctx, "setxkbmap", pair.ours.layout).Run())
 		o.must(o.customer.Command(o.ctx, "setxkbmap", pair.theirs.layout).Run())
@@ -99,7 +103,7 @@ func TestControl(t *testing.T) {
 	e := o.newest(whole)
 	e.expect(o.t, protocol.EndCustomer, protocol.EventConsentAsked, protocol.EventConsentRefused, protocol.EventConsentAsked, protocol.EventConsentGiven,
 		protocol.EventControlUsed, protocol.EventConsentWithdrawn, protocol.EventEnded)
-	characters, letters, enters := 0.0, "", 0
+	characters, letters, keys := 0.0, "", 0
 	for _, entry := range e.events {
 		if n, ok := entry.Data["characters"].(float64); ok && entry.Code == string(protocol.EventControlUsed) {
 			characters += n
@@ -108,15 +112,39 @@ func TestControl(t *testing.T) {
 		for _, a := range acts {
 			act, _ := a.(map[string]any)
 			text, _ := act["text"].(string)
-			if letters += text; act["code"] == "Enter" && act["down"] == true {
-				letters += "\n"
-				enters++
+			letters += text
+			if key, ok := map[any]string{"Enter": "\n", "Escape": "\x1b"}[act["code"]]; ok && act["down"] == true {
+				letters += key
+				keys++
 			}
 		}
 	}
-	if letters != typed || int(characters) != len([]rune(typed))-enters {
+	if letters != typed || int(characters) != len([]rune(typed))-keys {
 		o.t.Errorf("on the evidence: %q, %v characters; typed: %q", letters, characters, typed)
 	}
+}
+
+// fullScreen has the technician do something in full screen, with the keyboard at the
+// remote side, where the browser keeps no key for itself.
+func (o *office) fullScreen(do func()) {
+	o.t.Helper()
+	const full = `#tools [aria-keyshortcuts="M"]`
+	_, err := stage.Eval[bool](o.console, `(() => {
+		const lock = navigator.keyboard.lock.bind(navigator.keyboard);
+		navigator.keyboard.lock = (...keys) => lock(...keys).then(() => { window.keysAreLocked = true; });
+		return true;
+	})()`)
+	o.must(err)
+	o.must(o.console.Click(full))
+	o.must(o.console.Until("full screen", `document.fullscreenElement !== null`))
+	o.must(o.console.Click(byID("remote-screen")))
+	o.must(o.console.Until("the remote side has the keyboard, all of it", `document.activeElement?.dataset.testid === "remote-keys" && window.keysAreLocked === true`))
+	do()
+	o.must(o.console.Until("still full screen", `document.fullscreenElement !== null`))
+	o.must(o.console.Click(full))
+	o.must(o.console.Until("as before", `document.fullscreenElement === null`))
+	o.must(o.console.Click(byID("remote-screen")))
+	o.must(o.console.Until("the remote side has the keyboard", `document.activeElement?.dataset.testid === "remote-keys"`))
 }
 
 // keyboard is what some keys of a layout make, by their place.

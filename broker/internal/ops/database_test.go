@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"testing/fstest"
+
+	"github.com/uptrace/bun"
 )
 
 func TestDatabaseFromNothing(t *testing.T) {
@@ -124,20 +126,53 @@ func TestBrokenMigrationIsNamedAndRolledBack(t *testing.T) {
 	}
 }
 
+// before opens the database of a program that had the migrations before this number.
+func before(t *testing.T, folder *Folder, number string) *bun.DB {
+	t.Helper()
+	migrations := embeddedMigrations(t)
+	for name := range migrations {
+		if name >= number {
+			delete(migrations, name)
+		}
+	}
+	db, err := openDatabase(t.Context(), folder, migrations)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return db
+}
+
+// TestProfilesLearnToChat: those that the program brought may write; what an office
+// made of its own, and of theirs, stays.
+func TestProfilesLearnToChat(t *testing.T) {
+	folder := newTestFolder(t)
+	db := before(t, folder, "0085")
+	for name, permissions := range map[string]string{"Own": "view_screen", "View only": "view_screen chat", "Full support": "view_screen control"} {
+		if _, err := db.ExecContext(t.Context(), "INSERT INTO profiles VALUES (?, ?, '2026-01-01')", name, permissions); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	db, err := OpenDatabase(t.Context(), folder.Path())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	for name, want := range map[string]int{"Own": 0, "View only": 1, "Full support": 1} {
+		var got string
+		if err := db.QueryRowContext(t.Context(), "SELECT permissions FROM profiles WHERE name = ?", name).Scan(&got); err != nil || strings.Count(" "+got+" ", " chat ") != want {
+			t.Errorf("%s: %q, %v", name, got, err)
+		}
+	}
+}
+
 // TestPermissionsBecomeTwo: what an office made of its profiles stays, when files and the
 // clipboard go each way by a permission of its own.
 func TestPermissionsBecomeTwo(t *testing.T) {
 	folder := newTestFolder(t)
-	before := embeddedMigrations(t)
-	for name := range before {
-		if name >= "0100" {
-			delete(before, name)
-		}
-	}
-	db, err := openDatabase(t.Context(), folder, before)
-	if err != nil {
-		t.Fatal(err)
-	}
+	db := before(t, folder, "0100")
 	for name, permissions := range map[string]string{"both": "view_screen files clipboard", "none": "view_screen", "last": "view_screen files"} {
 		if _, err := db.ExecContext(t.Context(), "INSERT INTO profiles VALUES (?, ?, '2026-01-01')", name, permissions); err != nil {
 			t.Fatal(err)
@@ -146,7 +181,8 @@ func TestPermissionsBecomeTwo(t *testing.T) {
 	if err := db.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if db, err = OpenDatabase(t.Context(), folder.Path()); err != nil {
+	db, err := OpenDatabase(t.Context(), folder.Path())
+	if err != nil {
 		t.Fatal(err)
 	}
 	defer db.Close()
