@@ -38,12 +38,18 @@ const (
 	TerminalOutput  TerminalKind = "output"  // Text, whose first byte is number At
 	TerminalEcho    TerminalKind = "echo"    // Hidden: the terminal does not show what is typed
 	TerminalExited  TerminalKind = "exited"  // shell Run is over, with Code
+
+	// Under a consent to ssh, before the shell is there: from the console, then from the agent.
+	TerminalTrust   TerminalKind = "trust"   // the device's Key is the right one: go on, and sign in by Method; Text says why it changed
+	TerminalSecret  TerminalKind = "secret"  // Sealed answers prompt Ask
+	TerminalHostKey TerminalKind = "hostkey" // the device at Program has Key of Algorithm; what answers prompts is sealed to Seal
+	TerminalPrompt  TerminalKind = "prompt"  // Ask: the device wants Method; Left wrong answers may still come
 )
 
 // TerminalKinds lists the kinds.
 func TerminalKinds() []TerminalKind {
 	return []TerminalKind{TerminalAttach, TerminalStart, TerminalInput, TerminalSize, TerminalAck,
-		TerminalStarted, TerminalOutput, TerminalEcho, TerminalExited}
+		TerminalStarted, TerminalOutput, TerminalEcho, TerminalExited, TerminalTrust, TerminalSecret, TerminalHostKey, TerminalPrompt}
 }
 
 // Terminal is one message of the channel. Fields that its kind does not have are
@@ -60,12 +66,24 @@ type Terminal struct {
 	Program string       `json:"program,omitempty"` // its path, at most 256 bytes
 	Script  string       `json:"script,omitempty"`  // with start: id of the script to run, a login shell without
 	Code    int          `json:"code,omitempty"`    // exit code; 128 and more: ended by signal Code-128; -1: not known
+
+	// Of a device, see Login.
+	Cause     DeviceCause `json:"cause,omitempty"`     // with exited and prompt: what went wrong
+	Algorithm string      `json:"algorithm,omitempty"` // with hostkey: of the key; with started: all that were agreed on
+	Key       string      `json:"key,omitempty"`       // "SHA256:" and 43 characters of base64, as ssh-keygen shows it
+	Known     KeyKnown    `json:"known,omitempty"`     // with hostkey, from the broker alone
+	Before    string      `json:"before,omitempty"`    // with hostkey and Known changed: what it was
+	Seal      string      `json:"seal,omitempty"`      // with hostkey: public key, see SealInfo; 88 characters of base64
+	Method    LoginMethod `json:"method,omitempty"`    // with trust: password or key; with prompt
+	Ask       uint32      `json:"ask,omitempty"`       // with prompt and secret: counts the prompts of a run
+	Left      int         `json:"left,omitempty"`      // with prompt: 1 to 3
+	Sealed    string      `json:"sealed,omitempty"`    // with secret: base64, at most 32 KiB
 }
 
 // FromConsole reports whether it is for a console to say; else it is for an agent.
 func (m Terminal) FromConsole() bool {
 	switch m.Kind {
-	case TerminalAttach, TerminalStart, TerminalInput, TerminalSize, TerminalAck:
+	case TerminalAttach, TerminalStart, TerminalInput, TerminalSize, TerminalAck, TerminalTrust, TerminalSecret:
 		return true
 	}
 	return false
@@ -118,21 +136,27 @@ func (m Terminal) validate() error {
 	case TerminalAck:
 		only.At = m.At
 	case TerminalStarted:
-		only.Cols, only.Rows, only.Program = m.Cols, m.Rows, m.Program
-		ok = ok && sideOK(m.Cols) && sideOK(m.Rows) && m.Program != "" && len(m.Program) <= 256 &&
-			utf8.ValidString(m.Program) && !strings.ContainsFunc(m.Program, unicode.IsControl)
+		only.Cols, only.Rows, only.Program, only.Algorithm = m.Cols, m.Rows, m.Program, m.Algorithm
+		ok = ok && sideOK(m.Cols) && sideOK(m.Rows) && programOK(m.Program) && algorithmOK(m.Algorithm)
 	case TerminalOutput:
 		only.At, only.Text = m.At, m.Text
 		ok = ok && terminalTextOK(m.Text)
 	case TerminalEcho:
 		only.Hidden = m.Hidden
 	case TerminalExited:
-		only.Code = m.Code
-		ok = ok && m.Code >= -1 && m.Code <= 255
+		only.Code, only.Cause = m.Code, m.Cause
+		ok = ok && m.Code >= -1 && m.Code <= 255 && m.Cause.valid()
+	case TerminalTrust, TerminalSecret, TerminalHostKey, TerminalPrompt:
+		fields, fine := m.login()
+		only, ok = fields, ok && fine
 	default:
 		return check(false, "kind")
 	}
 	return errors.Join(check(m.Epoch > 0, "epoch"), check(ok, string(m.Kind)), check(m.At <= maxTerminalAt, "at"), check(m == only, "field of another kind"))
+}
+
+func programOK(s string) bool {
+	return s != "" && len(s) <= 256 && utf8.ValidString(s) && !strings.ContainsFunc(s, unicode.IsControl)
 }
 
 func sideOK(n int) bool { return n >= 1 && n <= MaxTerminalSide }

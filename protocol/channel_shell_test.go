@@ -9,6 +9,11 @@ import (
 	"consento/protocol"
 )
 
+var (
+	aKey  = "SHA256:" + strings.Repeat("x", 42) + "w"
+	aSeal = strings.Repeat("A", 87) + "="
+)
+
 // someTerminal is one message of each kind.
 func someTerminal() []protocol.Terminal {
 	return []protocol.Terminal{
@@ -23,6 +28,13 @@ func someTerminal() []protocol.Terminal {
 		{Kind: protocol.TerminalOutput, Epoch: 2, Run: 1, At: 5, Text: strings.Repeat("\x01", protocol.MaxTerminalText)},
 		{Kind: protocol.TerminalEcho, Epoch: 2, Run: 1, Hidden: true},
 		{Kind: protocol.TerminalExited, Epoch: 2, Run: 1, Code: 137},
+		{Kind: protocol.TerminalExited, Epoch: 2, Run: 1, Code: -1, Cause: protocol.DeviceLocked},
+		{Kind: protocol.TerminalStarted, Epoch: 2, Run: 1, Cols: 80, Rows: 24, Program: "ssh admin@10.0.0.1:22", Algorithm: "curve25519-sha256 ssh-ed25519 aes128-gcm@openssh.com"},
+		{Kind: protocol.TerminalHostKey, Epoch: 2, Run: 1, Program: "10.0.0.1:22", Algorithm: "ssh-ed25519", Key: aKey, Seal: aSeal},
+		{Kind: protocol.TerminalHostKey, Epoch: 2, Run: 1, Program: "10.0.0.1:22", Algorithm: "ssh-ed25519", Key: aKey, Seal: aSeal, Known: protocol.KeyChanged, Before: aKey},
+		{Kind: protocol.TerminalTrust, Epoch: 2, Run: 1, Key: aKey, Method: protocol.LoginKey, Text: "getauscht am 3.11."},
+		{Kind: protocol.TerminalPrompt, Epoch: 2, Run: 1, Ask: 3, Method: protocol.LoginQuestion, Text: "Sala server\nCodice \U0001f511: ", Left: 2, Cause: protocol.DeviceWrong},
+		{Kind: protocol.TerminalSecret, Epoch: 2, Run: 1, Ask: 3, Sealed: strings.Repeat("AAAA", protocol.MaxSealed/4)},
 	}
 }
 
@@ -68,6 +80,18 @@ func TestTerminalRefuses(t *testing.T) {
 		"no program":           `{"kind":"started","epoch":1,"run":1,"cols":80,"rows":24}`,
 		"a program in colours": `{"kind":"started","epoch":1,"run":1,"cols":80,"rows":24,"program":"\u001b[31m"}`,
 		"no exit code":         `{"kind":"exited","epoch":1,"run":1,"code":256}`,
+		"a key that is none":   `{"kind":"trust","epoch":1,"run":1,"method":"key","key":"SHA256:x"}`,
+		"trust by question":    `{"kind":"trust","epoch":1,"run":1,"method":"question","key":"` + aKey + `"}`,
+		"changed from nothing": `{"kind":"hostkey","epoch":1,"run":1,"program":"x","algorithm":"y","key":"` + aKey + `","seal":"` + aSeal + `","known":"changed"}`,
+		"no seal":              `{"kind":"hostkey","epoch":1,"run":1,"program":"x","algorithm":"y","key":"` + aKey + `"}`,
+		"a prompt in colours":  `{"kind":"prompt","epoch":1,"run":1,"ask":1,"method":"question","left":3,"text":"\u001b[31m"}`,
+		"a prompt turned":      `{"kind":"prompt","epoch":1,"run":1,"ask":1,"method":"question","left":3,"text":"a\u202eb"}`,
+		"a password shown":     `{"kind":"prompt","epoch":1,"run":1,"ask":1,"method":"password","left":3}`,
+		"more tries":           `{"kind":"prompt","epoch":1,"run":1,"ask":1,"method":"question","left":4}`,
+		"a prompt of no cause": `{"kind":"prompt","epoch":1,"run":1,"ask":1,"method":"question","left":3,"cause":"name"}`,
+		"a secret in clear":    `{"kind":"secret","epoch":1,"run":1,"ask":1,"sealed":"geheim 77"}`,
+		"too long a secret":    `{"kind":"secret","epoch":1,"run":1,"ask":1,"sealed":"` + strings.Repeat("AAAA", protocol.MaxSealed/4+1) + `"}`,
+		"an unknown cause":     `{"kind":"exited","epoch":1,"run":1,"code":-1,"cause":"bored"}`,
 		"too long a message":   `{"kind":"exited","epoch":1,"run":1,"x":"` + strings.Repeat(" ", protocol.MaxTerminalMessage) + `"}`,
 	} {
 		if m, err := protocol.DecodeTerminal([]byte(text)); !errors.Is(err, protocol.ErrMalformed) {

@@ -35,6 +35,12 @@ const (
 	EventShellStarted     EventCode = "shell.started"             // epoch, run, script: a login shell, or a script of the list, runs
 	EventShellUsed        EventCode = "shell.used"                // lines, characters that were typed, output in bytes: since the last one
 	EventShellEnded       EventCode = "shell.ended"               // run; code it ended with, or stopped: true with the consent
+	EventSSHStarted       EventCode = "ssh.started"               // epoch, run, device: the agent is told to connect to it
+	EventSSHKey           EventCode = "ssh.key"                   // run, device, address, algorithm, key, seal, known, before: what the device says it is, and whether the office knows it
+	EventSSHTrusted       EventCode = "ssh.trusted"               // run, key, words: the technician says that it is the right one; words why a known one changed
+	EventSSHRefused       EventCode = "ssh.refused"               // run, method, cause, tries: the device did not take what was entered, or it could not be read
+	EventSSHOpened        EventCode = "ssh.opened"                // run, address, algorithms, old: signed in, a shell is there
+	EventSSHEnded         EventCode = "ssh.ended"                 // run; code it ended with, cause why there was none, or stopped: true with the consent
 	EventSystemRequested  EventCode = "system.requested"          // epoch, snapshot, sections: the technician asked for them
 	EventSystemRead       EventCode = "system.read"               // epoch, snapshot, sections: what was read and shown; unread: what was not, after all
 	EventSystemFollowed   EventCode = "system.followed"           // epoch, watch, on: the list of processes is followed, or no more
@@ -88,6 +94,7 @@ func EventCodes() []EventCode {
 		EventAgentFetched, EventAgentJoined, EventAgentAway, EventAgentReturned, EventAgentSlept, EventClockJumped, EventSuspended, EventResumed, EventTermsShown, EventTermsAccepted, EventTermsDeclined,
 		EventConsentAsked, EventConsentGiven, EventConsentRefused, EventConsentWithdrawn, EventControlInput, EventControlUsed, EventControlState,
 		EventShellStarted, EventShellUsed, EventShellEnded,
+		EventSSHStarted, EventSSHKey, EventSSHTrusted, EventSSHRefused, EventSSHOpened, EventSSHEnded,
 		EventSystemRequested, EventSystemRead, EventSystemFollowed, EventSystemPart, EventSystemChanges,
 		EventFileFolder, EventFileListed, EventFileAsked, EventFileBegun, EventFileWhole, EventFileEnded,
 		EventClipAsked, EventClipContent, EventClipWhole, EventClipEnded, EventDrawn, EventDrawnUsed,

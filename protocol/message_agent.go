@@ -162,6 +162,10 @@ type ConsentAsk struct {
 	Technician Person     `json:"technician"`
 	// Files is how much may be transferred, with send_files and fetch_files.
 	Files *FileLimits `json:"files,omitempty"`
+	// Device is which device is meant, with ssh, and Hosts which ones the profile
+	// allows: the agent resolves names, and checks.
+	Device *Device   `json:"device,omitempty"`
+	Hosts  HostRules `json:"hosts,omitempty"`
 }
 
 func (*ConsentAsk) MessageType() string { return "consent_ask" }
@@ -173,7 +177,8 @@ func (m *ConsentAsk) Validate() error {
 	if m.Files != nil {
 		err = errors.Join(err, m.Files.validate())
 	}
-	return errors.Join(err, m.Technician.validate(), check(m.Permission.Asked(), "permission"), check(ofFiles == (m.Files != nil), "files"))
+	return errors.Join(err, m.Technician.validate(), check(m.Permission.Asked(), "permission"), check(ofFiles == (m.Files != nil), "files"),
+		deviceOK(m.Permission, m.Device), m.Hosts.Validate())
 }
 
 // ConsentAnswer is the customer's answer, or its withdrawal at any later moment.

@@ -58,13 +58,14 @@ func toolOK(p Permission) error {
 type ConsentRequest struct {
 	Session    string     `json:"session"`
 	Permission Permission `json:"permission"`
+	Device     *Device    `json:"device,omitempty"` // with ssh
 }
 
 func (*ConsentRequest) MessageType() string { return "consent_request" }
 
 // Validate implements Message.
 func (m *ConsentRequest) Validate() error {
-	return errors.Join(check(m.Session != "" && len(m.Session) <= 64, "session"), toolOK(m.Permission))
+	return errors.Join(check(m.Session != "" && len(m.Session) <= 64, "session"), toolOK(m.Permission), deviceOK(m.Permission, m.Device))
 }
 
 // ConsentReturn gives a consent back, or takes a question back that is still

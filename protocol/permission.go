@@ -15,6 +15,7 @@ const (
 	Control    Permission = "control"
 	Scripts    Permission = "scripts" // checks of a fixed list that change nothing
 	Shell      Permission = "shell"
+	SSH        Permission = "ssh"         // one device of the customer's network, by SSH from the customer's computer
 	SendFiles  Permission = "send_files"  // files to the customer's computer
 	FetchFiles Permission = "fetch_files" // files from the customer's computer
 	SystemInfo Permission = "system_info"
@@ -28,7 +29,7 @@ const (
 
 // Permissions lists the closed set in the order in which people are shown it.
 func Permissions() []Permission {
-	return []Permission{ViewScreen, Control, Scripts, Shell, SendFiles, FetchFiles, SystemInfo, SendClipboard, FetchClipboard, MayDraw, Reboot, MayChat}
+	return []Permission{ViewScreen, Control, Scripts, Shell, SSH, SendFiles, FetchFiles, SystemInfo, SendClipboard, FetchClipboard, MayDraw, Reboot, MayChat}
 }
 
 // Asked reports whether the customer's consent to p is needed.
@@ -56,7 +57,8 @@ func (s PermissionSet) Allows(p Permission) bool { return s[p] || p == Scripts &
 type Profile struct {
 	Name        string        `json:"name"`
 	Permissions PermissionSet `json:"permissions"`
-	Files       FileLimits    `json:"files"` // of send_files and fetch_files
+	Files       FileLimits    `json:"files"`           // of send_files and fetch_files
+	Hosts       HostRules     `json:"hosts,omitempty"` // of ssh: which devices; none: private addresses
 }
 
 // DefaultFileLimits is what a profile lets be transferred unless it says otherwise.

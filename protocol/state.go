@@ -139,5 +139,6 @@ type Consent struct {
 	Permission Permission   `json:"permission"`
 	State      ConsentState `json:"state"`
 	Epoch      uint32       `json:"epoch"`
-	Cause      ConsentCause `json:"cause,omitempty"` // why it was refused or withdrawn
+	Cause      ConsentCause `json:"cause,omitempty"`  // why it was refused or withdrawn
+	Device     *Device      `json:"device,omitempty"` // with ssh: which one it is for
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/pion/webrtc/v4"
 
+	"consento/agent/internal/device"
 	"consento/agent/internal/shell"
 	"consento/protocol"
 )
@@ -53,6 +54,19 @@ func (l *line) take(data []byte) {
 	}
 }
 
+// openDevice lets the technician sign in to the one device that the customer said yes to.
+func (s *Session) openDevice(epoch uint32) (*shellTool, error) {
+	ask := s.tools.device
+	if ask.Epoch != epoch || ask.Device == nil {
+		return nil, errors.New("run: no device was asked for with this consent")
+	}
+	consent, err := device.Open(device.Config{Session: s.joined.Session, Epoch: epoch, Device: *ask.Device, Hosts: ask.Hosts, Log: s.Log})
+	if err != nil {
+		return nil, err
+	}
+	return s.openTerminal(shell.Config{Epoch: epoch, Begin: func(m protocol.Terminal, say func(protocol.Terminal)) shell.Program { return consent.Begin(m, say) }})
+}
+
 // shellTool is one consent to the shell while it lasts.
 type shellTool struct {
 	line     *line
@@ -62,12 +76,16 @@ type shellTool struct {
 
 // openShell lets the technician start a shell under one consent, or scripts alone.
 func (s *Session) openShell(p protocol.Permission, epoch uint32) (*shellTool, error) {
+	return s.openTerminal(shell.Config{Epoch: epoch, Only: p == protocol.Scripts})
+}
+
+func (s *Session) openTerminal(config shell.Config) (*shellTool, error) {
 	t := s.tools
 	if t.line.terminal.Load() != nil {
-		return nil, errors.New("run: shell and scripts at once")
+		return nil, errors.New("run: two terminals at once")
 	}
-	terminal, err := shell.Open(shell.Config{Epoch: epoch, Only: p == protocol.Scripts, Send: t.line.send, Log: s.Log,
-		Held: func() bool { return t.hidden.Load() || t.lost.Load() }, Quiet: t.paused.Load})
+	config.Send, config.Log, config.Held, config.Quiet = t.line.send, s.Log, func() bool { return t.hidden.Load() || t.lost.Load() }, t.paused.Load
+	terminal, err := shell.Open(config)
 	if err != nil {
 		return nil, err
 	}

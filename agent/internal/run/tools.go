@@ -43,6 +43,7 @@ type tools struct {
 
 	ended   atomic.Pointer[<-chan struct{}] // closed by the red X
 	line    line                            // of the shell
+	device  protocol.ConsentAsk             // the newest yes to one
 	chosen  map[protocol.Permission]chosen  // the folder of the newest yes to files
 	parcels parcels                         // of files
 	clips   clips                           // of the clipboard
@@ -102,7 +103,7 @@ func (s *Session) able() (list []protocol.Permission) {
 	} else {
 		list = append(list, protocol.MayDraw)
 	}
-	list = append(list, protocol.SystemInfo)
+	list = append(list, protocol.SSH, protocol.SystemInfo)
 	if s.tools.board = clipboard.Able(s.Display); s.tools.board {
 		list = append(list, protocol.SendClipboard, protocol.FetchClipboard)
 	}
@@ -111,7 +112,7 @@ func (s *Session) able() (list []protocol.Permission) {
 
 // has reports whether this program carries a permission out.
 func (t *tools) has(p protocol.Permission) bool {
-	return p == protocol.Control || p == protocol.SystemInfo || p == protocol.MayDraw || (p == protocol.Shell || p == protocol.Scripts) && shell.Able() || isFiles(p) && len(files.Folders()) > 0 || isClipboard(p) && t.board ||
+	return p == protocol.Control || p == protocol.SystemInfo || p == protocol.SSH || p == protocol.MayDraw || (p == protocol.Shell || p == protocol.Scripts) && shell.Able() || isFiles(p) && len(files.Folders()) > 0 || isClipboard(p) && t.board ||
 		p == protocol.Reboot && restart.Able() == nil
 }
 
@@ -134,7 +135,7 @@ func (s *Session) asked(ctx context.Context, bar *ui.Bar, ask protocol.ConsentAs
 	if said, ok := t.said[ask.Permission]; ok && said.Epoch == ask.Epoch {
 		return s.tell(ctx, said) // the broker did not hear it
 	}
-	if ask.Epoch <= t.last || t.asking != nil || bar == nil || !t.has(ask.Permission) {
+	if ask.Epoch <= t.last || t.asking != nil || bar == nil || !t.has(ask.Permission) || ask.Device != nil && !ask.Hosts.MayName(ask.Device.Host) {
 		return s.tell(ctx, protocol.ConsentAnswer{Permission: ask.Permission, State: protocol.ConsentRefused, Epoch: ask.Epoch, Cause: protocol.CauseUnable})
 	}
 	if said, open := s.shut(bar, ask.Permission); open { // a new question ends the old yes
@@ -174,6 +175,9 @@ func (s *Session) toolQuestion(ask protocol.ConsentAsk) ui.Question {
 	if what := s.sharing.what; ask.Permission == protocol.Control && what.source == protocol.SourceApplication {
 		body = s.Texts.T(key+".body_program", "name", name, "program", isolate(what.name))
 	}
+	if d := ask.Device; d != nil {
+		body = s.Texts.T(key+".body", "name", name, "device", isolate(d.Address()), "user", isolate(d.User))
+	}
 	accept, refuse := "agent.tool.allow", "agent.tool.refuse"
 	if ask.Permission == protocol.Reboot {
 		accept, refuse = key+".accept", key+".refuse"
@@ -207,6 +211,9 @@ func (s *Session) answered(ctx context.Context, a toolAnswer) *ending {
 		said.Cause = protocol.CauseUnable
 	case a.answer == ui.Accepted:
 		said.State, said.Cause = protocol.ConsentGiven, ""
+		if a.ask.Permission == protocol.SSH {
+			t.device = a.ask
+		}
 		if isFiles(a.ask.Permission) {
 			t.chosen[a.ask.Permission] = chosen{a.ask.Epoch, a.folder, *a.ask.Files}
 		}
@@ -258,6 +265,8 @@ func (s *Session) openTool(ctx context.Context, p protocol.Permission, epoch uin
 		return s.openShell(p, epoch)
 	case protocol.MayDraw:
 		return s.openDrawing(epoch)
+	case protocol.SSH:
+		return s.openDevice(epoch)
 	case protocol.SystemInfo:
 		return s.openSystem(ctx, epoch), nil
 	case protocol.SendFiles, protocol.FetchFiles:

@@ -77,7 +77,7 @@ func (s *Shell) wait(report io.Reader) {
 	}
 	_ = s.keeper.Wait() // the report said it
 	s.code, s.left = code, left
-	s.shut()
+	s.Shut()
 	close(s.over)
 }
 
@@ -119,7 +119,8 @@ func (s *Shell) Code() int { return s.code }
 // Left is how many of its programs could not be ended: they run as somebody else.
 func (s *Shell) Left() int { return s.left }
 
-func (s *Shell) shut() {
+// Shut ends the shell, without waiting.
+func (s *Shell) Shut() {
 	s.close.Do(func() {
 		_ = s.hold.Close() // what follows ends it too
 		_ = s.master.Close()
@@ -129,7 +130,7 @@ func (s *Shell) shut() {
 // Close ends the shell and all that it started, at once. It reports whether that
 // was done when it returned; it goes on by itself otherwise.
 func (s *Shell) Close() bool {
-	s.shut()
+	s.Shut()
 	timer := time.NewTimer(closeTime)
 	defer timer.Stop()
 	select {

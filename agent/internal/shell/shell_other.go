@@ -25,5 +25,5 @@ func (*Shell) Hidden() bool              { return false }
 func (*Shell) Over() <-chan struct{}     { return nil }
 func (*Shell) Code() int                 { return -1 }
 func (*Shell) Left() int                 { return 0 }
-func (*Shell) shut()                     {}
+func (*Shell) Shut()                     {}
 func (*Shell) Close() bool               { return true }

@@ -29,6 +29,33 @@ type Config struct {
 	Held  func() bool             // nothing may be typed now
 	Quiet func() bool             // nothing may be told now: the customer hides everything
 	Log   *slog.Logger
+	// Begin starts another program in the place of the customer's shell: a device's. It says
+	// itself what is to be said before it is ready. Nil: the customer's shell, and scripts.
+	Begin func(start protocol.Terminal, say func(protocol.Terminal)) Program
+}
+
+// Program is what runs in a terminal: a shell here, or a device's.
+type Program interface {
+	Program() string // what it is called
+	Read([]byte) (int, error)
+	Write([]byte) (int, error)
+	Resize(cols, rows int) error
+	Hidden() bool          // it reads a line that the terminal does not show
+	Over() <-chan struct{} // closed when nothing of it runs any more
+	Code() int
+	Left() int // programs of it that could not be ended
+	Shut()     // ends it, without waiting
+	Close() bool
+}
+
+// Guest is a Program that is signed in to first.
+type Guest interface {
+	Program
+	Ready() <-chan struct{}       // closed when it can be read and written
+	Take(protocol.Terminal)       // what the technician answers
+	Pending() []protocol.Terminal // what was said and is not answered
+	Algorithms() string
+	Cause() protocol.DeviceCause
 }
 
 // Terminal is the shells of one consent, one after the other. Output waits in the
@@ -47,7 +74,8 @@ type Terminal struct {
 
 // run is one shell. Its fields belong to the terminal's lock.
 type run struct {
-	shell      *Shell // nil if it could not be started
+	shell      Program // nil if it could not be started
+	ready      bool    // it can be read and written
 	number     uint32
 	cols, rows int
 	queue      chan string
@@ -83,6 +111,16 @@ func (t *Terminal) Take(m protocol.Terminal) {
 	}
 	r := t.run
 	if r == nil || r.number != m.Run || r.over {
+		return
+	}
+	guest, isGuest := r.shell.(Guest)
+	switch {
+	case m.Kind == protocol.TerminalTrust || m.Kind == protocol.TerminalSecret:
+		if isGuest && !r.ready && !t.config.Held() {
+			guest.Take(m)
+		}
+		return
+	case !r.ready && m.Kind != protocol.TerminalSize:
 		return
 	}
 	switch m.Kind {
@@ -175,11 +213,20 @@ func (t *Terminal) start(m protocol.Terminal) {
 	t.last = m.Run
 	r := &run{number: m.Run, cols: m.Cols, rows: m.Rows, queue: make(chan string, 1024)}
 	t.run = r
+	var own *Shell
 	var err error
-	if ok {
-		r.shell, err = Run(m.Cols, m.Rows, script.Command)
-	} else {
-		r.shell, err = Start(m.Cols, m.Rows)
+	switch {
+	case t.config.Begin != nil && ok:
+		return // devices have no scripts
+	case t.config.Begin != nil:
+		r.shell = t.config.Begin(m, func(said protocol.Terminal) { t.said(r, said) })
+	case ok:
+		own, err = Run(m.Cols, m.Rows, script.Command)
+	default:
+		own, err = Start(m.Cols, m.Rows)
+	}
+	if own != nil && err == nil {
+		r.shell, r.ready = own, true
 	}
 	if err != nil {
 		t.config.Log.Error("no shell", slog.Any("error", err))
@@ -187,16 +234,61 @@ func (t *Terminal) start(m protocol.Terminal) {
 		t.tell(r)
 		return
 	}
-	t.tell(r)
+	if r.ready {
+		t.tell(r)
+	}
 	t.pumps.Go(func() { t.read(r) })
 	t.pumps.Go(func() { t.write(r) })
 	t.pumps.Go(func() { t.watch(r) })
 }
 
+// said passes on what a program says before it is ready.
+func (t *Terminal) said(r *run, m protocol.Terminal) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if !t.closed && !r.over {
+		m.Run = r.number
+		t.say(m)
+	}
+}
+
+// awaited waits until a program is ready, and says so.
+func (t *Terminal) awaited(r *run) {
+	guest, is := r.shell.(Guest)
+	if !is {
+		return
+	}
+	select {
+	case <-guest.Ready():
+	case <-guest.Over():
+		select {
+		case <-guest.Ready(): // and there is still something to read
+		default:
+			return
+		}
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if r.ready = true; !t.closed {
+		t.tell(r)
+	}
+}
+
 // tell says all of one shell that is not acknowledged.
 func (t *Terminal) tell(r *run) {
-	if r.shell != nil {
-		t.say(protocol.Terminal{Kind: protocol.TerminalStarted, Run: r.number, Cols: r.cols, Rows: r.rows, Program: r.shell.Program()})
+	guest, isGuest := r.shell.(Guest)
+	if isGuest && !r.ready {
+		for _, m := range guest.Pending() {
+			m.Run = r.number
+			t.say(m)
+		}
+	}
+	if r.ready {
+		m := protocol.Terminal{Kind: protocol.TerminalStarted, Run: r.number, Cols: r.cols, Rows: r.rows, Program: r.shell.Program()}
+		if isGuest {
+			m.Algorithm = guest.Algorithms()
+		}
+		t.say(m)
 		if r.hidden {
 			t.say(protocol.Terminal{Kind: protocol.TerminalEcho, Run: r.number, Hidden: true})
 		}
@@ -207,8 +299,17 @@ func (t *Terminal) tell(r *run) {
 		at += n
 	}
 	if r.over {
-		t.say(protocol.Terminal{Kind: protocol.TerminalExited, Run: r.number, Code: r.code})
+		t.say(r.exited())
 	}
+}
+
+// exited says how it ended.
+func (r *run) exited() protocol.Terminal {
+	m := protocol.Terminal{Kind: protocol.TerminalExited, Run: r.number, Code: r.code}
+	if guest, is := r.shell.(Guest); is {
+		m.Cause = guest.Cause()
+	}
+	return m
 }
 
 func (t *Terminal) say(m protocol.Terminal) {
@@ -241,7 +342,7 @@ func (t *Terminal) input(r *run, text string) {
 		}
 	}
 	t.config.Log.Warn("too much is typed into the shell: it ends")
-	r.shell.shut()
+	r.shell.Shut()
 }
 
 // ack lets more output come.
@@ -257,9 +358,10 @@ func (t *Terminal) ack(r *run, at uint64) {
 
 // read tells what the program puts out, as far as the console follows.
 func (t *Terminal) read(r *run) {
+	t.awaited(r)
 	buf := make([]byte, maxRead)
 	rest := 0
-	for err := error(nil); err == nil && t.mayRead(r); {
+	for err := error(nil); err == nil && r.ready && t.mayRead(r); {
 		var n int
 		n, err = r.shell.Read(buf[rest:])
 		text, begun := protocol.TerminalText(buf[:rest+n])
@@ -278,7 +380,7 @@ func (t *Terminal) read(r *run) {
 		t.config.Log.Warn("programs of another user still run", slog.Int("programs", left))
 	}
 	if !t.closed && !t.quiet() {
-		t.say(protocol.Terminal{Kind: protocol.TerminalExited, Run: r.number, Code: r.code})
+		t.say(r.exited())
 	}
 }
 
@@ -334,6 +436,9 @@ func (t *Terminal) write(r *run) {
 
 // watch follows whether the terminal shows what is typed.
 func (t *Terminal) watch(r *run) {
+	if _, is := r.shell.(Guest); is {
+		return // nobody can tell
+	}
 	tick := time.NewTicker(echoInterval)
 	defer tick.Stop()
 	for {

@@ -32,7 +32,7 @@ func (a *Access) Profiles(ctx context.Context) ([]protocol.Profile, error) {
 func (a *Access) seedProfiles(ctx context.Context) error {
 	for _, p := range protocol.BuiltInProfiles() {
 		row := profileRow{Name: p.Name, Permissions: permissionText(p.Permissions), CreatedAt: time.Now(),
-			FileBytes: p.Files.File, TotalBytes: p.Files.Total, Folders: p.Files.Folders}
+			FileBytes: p.Files.File, TotalBytes: p.Files.Total, Folders: p.Files.Folders, SSHHosts: strings.Join(p.Hosts, " ")}
 		if _, err := a.db.NewInsert().Model(&row).On("CONFLICT (name) DO NOTHING").Exec(ctx); err != nil {
 			return err
 		}
@@ -49,19 +49,23 @@ type profileRow struct {
 	FileBytes   int64
 	TotalBytes  int64
 	Folders     bool
+	SSHHosts    string `bun:"ssh_hosts"`
 }
 
 // profile refuses a permission that it does not know: to guess what it allows
 // would be worse.
 func (row profileRow) profile() (protocol.Profile, error) {
 	p := protocol.Profile{Name: row.Name, Permissions: protocol.PermissionSet{},
-		Files: protocol.FileLimits{File: row.FileBytes, Total: row.TotalBytes, Folders: row.Folders}}
+		Files: protocol.FileLimits{File: row.FileBytes, Total: row.TotalBytes, Folders: row.Folders}, Hosts: strings.Fields(row.SSHHosts)}
 	for name := range strings.FieldsSeq(row.Permissions) {
 		permission, err := protocol.ParsePermission(name)
 		if err != nil {
 			return protocol.Profile{}, fmt.Errorf("profile %q: %w", row.Name, err)
 		}
 		p.Permissions[permission] = true
+	}
+	if err := p.Hosts.Validate(); err != nil {
+		return protocol.Profile{}, fmt.Errorf("profile %q: %w", row.Name, err)
 	}
 	return p, nil
 }

@@ -29,6 +29,7 @@ type accountRow struct {
 	FileBytes     int64  `bun:",scanonly"`
 	TotalBytes    int64  `bun:",scanonly"`
 	Folders       bool   `bun:",scanonly"`
+	SSHHosts      string `bun:"ssh_hosts,scanonly"`
 }
 
 // accountQuery adds what stands in other tables.
@@ -39,6 +40,7 @@ func accountQuery(q *bun.SelectQuery) *bun.SelectQuery {
 		ColumnExpr("COALESCE(profile.file_bytes, 0) AS file_bytes").
 		ColumnExpr("COALESCE(profile.total_bytes, 0) AS total_bytes").
 		ColumnExpr("COALESCE(profile.folders, FALSE) AS folders").
+		ColumnExpr("COALESCE(profile.ssh_hosts, '') AS ssh_hosts").
 		Join("LEFT JOIN teams AS team ON team.name = account.team").
 		Join("LEFT JOIN profiles AS profile ON profile.name = account.profile")
 }
@@ -53,7 +55,7 @@ func (row *accountRow) account() (Account, error) {
 	}
 	if row.Profile != "" {
 		var err error
-		if a.Profile, err = (profileRow{Name: row.Profile, Permissions: row.Permissions, FileBytes: row.FileBytes, TotalBytes: row.TotalBytes, Folders: row.Folders}).profile(); err != nil {
+		if a.Profile, err = (profileRow{Name: row.Profile, Permissions: row.Permissions, FileBytes: row.FileBytes, TotalBytes: row.TotalBytes, Folders: row.Folders, SSHHosts: row.SSHHosts}).profile(); err != nil {
 			return Account{}, err
 		}
 	}

@@ -170,21 +170,25 @@ func (a *Agent) AnswerTerms(ctx context.Context, answer protocol.TermsAnswer) er
 		}
 		s.accepted = true
 		s.step(protocol.StepTermsAccepted)
-		return s.ask(protocol.ViewScreen)
+		return s.ask(protocol.ViewScreen, nil)
 	})
 }
 
-// ask puts one permission to the customer.
-func (s *session) ask(p protocol.Permission) error {
+// ask puts one permission to the customer; to ssh belongs a device.
+func (s *session) ask(p protocol.Permission, device *protocol.Device) error {
 	if !s.tools.rights.Allows(p) || s.agent == nil || s.row.State.Over() {
 		return ErrNotAllowed
 	}
 	s.epoch++
-	if err := s.write(logged{protocol.EventConsentAsked, map[string]any{"permission": p, "epoch": s.epoch, "technician": s.person}}); err != nil {
+	data := map[string]any{"permission": p, "epoch": s.epoch, "technician": s.person}
+	if device != nil {
+		data["device"] = device
+	}
+	if err := s.write(logged{protocol.EventConsentAsked, data}); err != nil {
 		s.must(err)
 		return errors.Join(ErrEvidence, err)
 	}
-	s.setConsent(protocol.Consent{Permission: p, State: protocol.ConsentAsked, Epoch: s.epoch})
+	s.setConsent(protocol.Consent{Permission: p, State: protocol.ConsentAsked, Epoch: s.epoch, Device: device})
 	s.publish()
 	s.agent.Send(s.question(p, s.epoch))
 	return nil
@@ -200,6 +204,9 @@ func (s *session) question(p protocol.Permission, epoch uint32) *protocol.Consen
 			f.asked[epoch] = told
 		}
 		ask.Files = &told
+	}
+	if p == protocol.SSH {
+		ask.Device, ask.Hosts = s.consent(p).Device, s.tools.hosts
 	}
 	return ask
 }

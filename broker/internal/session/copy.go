@@ -56,7 +56,7 @@ func copyFields(code protocol.EventCode) (fields []string, ok bool) {
 	case protocol.EventTermsShown, protocol.EventTermsAccepted, protocol.EventTermsDeclined:
 		return []string{"version", "language"}, true
 	case protocol.EventConsentAsked, protocol.EventConsentGiven, protocol.EventConsentRefused, protocol.EventConsentWithdrawn:
-		return []string{"permission", "epoch", "technician", "cause"}, true
+		return []string{"permission", "epoch", "technician", "cause", "device"}, true
 	case protocol.EventControlUsed:
 		return []string{"clicks", "wheel", "keys", "characters"}, true
 	case protocol.EventControlState:
@@ -67,6 +67,18 @@ func copyFields(code protocol.EventCode) (fields []string, ok bool) {
 		return []string{"lines", "characters", "output"}, true
 	case protocol.EventShellEnded:
 		return []string{"run", "code", "stopped"}, true
+	case protocol.EventSSHStarted:
+		return []string{"run", "device"}, true
+	case protocol.EventSSHKey:
+		return []string{"run", "address", "algorithm", "key", "known", "before"}, true
+	case protocol.EventSSHTrusted:
+		return []string{"run", "key", "words"}, true
+	case protocol.EventSSHRefused:
+		return []string{"run", "method", "cause", "tries"}, true
+	case protocol.EventSSHOpened:
+		return []string{"run", "address", "algorithms", "old"}, true
+	case protocol.EventSSHEnded:
+		return []string{"run", "code", "cause", "stopped"}, true
 	case protocol.EventSystemRequested, protocol.EventSystemRead:
 		return []string{"snapshot", "sections", "unread"}, true
 	case protocol.EventSystemFollowed:

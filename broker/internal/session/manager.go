@@ -338,7 +338,7 @@ func (m *Manager) newSession(by Technician, person protocol.Person, r row, recip
 		evidence: written,
 		inbox:    make(chan func(), 64), frames: make(chan sfu.Frame, 1024), done: make(chan struct{}),
 		viewers: map[*View]struct{}{}, deadline: stopped(), returning: stopped(),
-		tools: tools{rights: by.Profile.Permissions, files: newFiles(by.Profile.Files), clipboard: newClipboard(), refused: map[protocol.Permission]refused{}, away: stopped()},
+		tools: tools{rights: by.Profile.Permissions, hosts: by.Profile.Hosts, files: newFiles(by.Profile.Files), clipboard: newClipboard(), refused: map[protocol.Permission]refused{}, away: stopped()},
 	}
 	if s.room, err = m.config.Media.NewRoom(s.taps()); err != nil {
 		return nil, errors.Join(fmt.Errorf("%w: %w", ErrEvidence, err), s.evidence.close())

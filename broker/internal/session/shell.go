@@ -57,8 +57,10 @@ func (s *session) fromConsole(v *View, m protocol.Terminal, malformed error, at 
 	case m.Kind == protocol.TerminalAck:
 		s.acked(m.At, at)
 	case s.agent == nil || !s.isShown():
+	case m.Kind == protocol.TerminalTrust || m.Kind == protocol.TerminalSecret:
+		s.signIn(m)
 	case m.Kind == protocol.TerminalInput:
-		if t.permission == protocol.Shell && s.noteTyped(m.Text) {
+		if t.permission != protocol.Scripts && s.noteTyped(m.Text) {
 			s.toAgent(m)
 		}
 	case m.Kind == protocol.TerminalSize:
@@ -83,6 +85,9 @@ func (s *session) attach(v *View, m protocol.Terminal) {
 		s.toConsole(t.started)
 		s.toConsole(protocol.Terminal{Kind: protocol.TerminalEcho, Epoch: t.started.Epoch, Run: t.run, Hidden: t.hidden})
 	}
+	for _, m := range t.login.stands() {
+		s.toConsole(m)
+	}
 	text, at := t.since(m.At)
 	for text != "" {
 		n := min(len(text), protocol.MaxTerminalText)
@@ -104,23 +109,27 @@ func (s *session) startShell(m protocol.Terminal) {
 		s.toAgent(m) // the agent did not hear it
 		return
 	}
-	if m.Script == "" && t.permission != protocol.Shell {
-		return // nothing but what is on the list
+	if (m.Script == "") == (t.permission == protocol.Scripts) && t.permission != protocol.Shell {
+		return // nothing but what is on the list; a device has none
 	}
 	if t.live || m.Run != t.run+1 || s.agent == nil || !s.isShown() || t.runs >= maxRuns {
 		return
 	}
 	data := map[string]any{"epoch": m.Epoch, "run": m.Run}
+	code := protocol.EventShellStarted
 	if t.script = m.Script; m.Script != "" {
 		data["script"] = m.Script
 	}
-	if err := s.write(logged{protocol.EventShellStarted, data}); err != nil {
+	if t.device != nil {
+		code, data["device"] = protocol.EventSSHStarted, t.device
+	}
+	if err := s.write(logged{code, data}); err != nil {
 		s.must(err)
 		return
 	}
 	t.runs++
 	t.run, t.live, t.hidden, t.masked, t.cast = m.Run, true, false, false, nil
-	t.started, t.exited = protocol.Terminal{}, protocol.Terminal{}
+	t.started, t.exited, t.login = protocol.Terminal{}, protocol.Terminal{}, login{}
 	t.got, t.seen, t.told, t.tail = 0, 0, 0, nil
 	s.toAgent(m)
 }
@@ -131,6 +140,9 @@ func (s *session) noteTyped(text string) bool {
 	t := &s.tools.terminal
 	t.used.Characters += utf8.RuneCountInString(text)
 	t.used.Lines += strings.Count(text, "\r")
+	if t.device != nil {
+		return !s.broken // it does not say when it hides what is typed: see startedShell
+	}
 	if !t.hidden {
 		return s.noteCast(recordings.CastInput, text)
 	}
@@ -188,17 +200,11 @@ func (s *session) fromAgent(data []byte) {
 	switch {
 	case err != nil || m.FromConsole():
 		s.brokenTerminal()
+	case m.Kind == protocol.TerminalHostKey || m.Kind == protocol.TerminalPrompt:
+		s.asked(m)
 	case m.Kind == protocol.TerminalStarted:
-		if known {
-			return
-		}
-		t.started = m
-		at := s.evidence.now()
-		cast, line := recordings.NewCast(at, recordings.CastHeader{Cols: m.Cols, Rows: m.Rows, Term: "xterm-256color", Command: m.Program,
-			Title: strings.TrimSpace(fmt.Sprintf("Shell %d %s", t.runs, t.script)), Started: s.evidence.started.Add(at)})
-		t.cast = cast
-		if s.noteShell(at, line) {
-			s.toConsole(m)
+		if !known {
+			s.startedShell(m)
 		}
 	case m.Kind == protocol.TerminalExited:
 		s.exitedShell(m)
@@ -209,6 +215,29 @@ func (s *session) fromAgent(data []byte) {
 		s.toConsole(m)
 	case m.Kind == protocol.TerminalOutput:
 		s.output(m)
+	}
+}
+
+// startedShell takes the word that a program is there.
+func (s *session) startedShell(m protocol.Terminal) {
+	t := &s.tools.terminal
+	title := strings.TrimSpace(fmt.Sprintf("Shell %d %s", t.runs, t.script))
+	if t.device != nil {
+		if !s.opened(m) {
+			return
+		}
+		title = fmt.Sprintf("SSH %d %s", t.runs, t.device.Address())
+	}
+	t.started = m
+	at := s.evidence.now()
+	cast, line := recordings.NewCast(at, recordings.CastHeader{Cols: m.Cols, Rows: m.Rows, Term: "xterm-256color", Command: m.Program,
+		Title: title, Started: s.evidence.started.Add(at)})
+	t.cast = cast
+	if !s.noteShell(at, line) {
+		return
+	}
+	if t.device == nil || s.noteCast(recordings.CastMarker, "what is typed into a device is not recorded, only what it shows of it") {
+		s.toConsole(m)
 	}
 }
 
@@ -247,8 +276,12 @@ func (s *session) exitedShell(m protocol.Terminal) {
 	t := &s.tools.terminal
 	s.noteCast(recordings.CastExit, fmt.Sprint(m.Code))
 	s.noteShellUsed()
-	s.note(protocol.EventShellEnded, map[string]any{"run": m.Run, "code": m.Code})
-	t.live, t.exited = false, m
+	data := map[string]any{"run": m.Run, "code": m.Code}
+	if m.Cause != "" {
+		data["cause"] = m.Cause
+	}
+	s.note(t.endedCode(), data)
+	t.live, t.exited, t.login = false, m, login{}
 	s.toConsole(m)
 }
 
@@ -306,9 +339,9 @@ func (s *session) shellEnd() (events []logged) {
 		events = append(events, logged{protocol.EventShellUsed, u})
 	}
 	if t.live {
-		events = append(events, logged{protocol.EventShellEnded, map[string]any{"run": t.run, "stopped": true}})
+		events = append(events, logged{t.endedCode(), map[string]any{"run": t.run, "stopped": true}})
 	}
-	t.live = false
+	t.live, t.login = false, login{}
 	return events
 }
 
@@ -319,13 +352,17 @@ func (s *session) leftShell(v *View) {
 	}
 }
 
-// otherShell is the permission that the same terminal serves, "" if there is none.
-func otherShell(p protocol.Permission) protocol.Permission {
-	switch p {
-	case protocol.Shell:
-		return protocol.Scripts
-	case protocol.Scripts:
-		return protocol.Shell
+// isShell reports whether the terminal serves a permission.
+func isShell(p protocol.Permission) bool {
+	return p == protocol.Shell || p == protocol.Scripts || p == protocol.SSH
+}
+
+// otherShells are the permissions that the same terminal serves.
+func otherShells(p protocol.Permission) (others []protocol.Permission) {
+	for _, o := range []protocol.Permission{protocol.Shell, protocol.Scripts, protocol.SSH} {
+		if isShell(p) && o != p {
+			others = append(others, o)
+		}
 	}
-	return ""
+	return others
 }

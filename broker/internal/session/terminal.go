@@ -33,7 +33,9 @@ type viewOut interface{ SendTerminal([]byte) bool }
 // terminal is what is done with one consent to the shell. It belongs to the
 // session's goroutine.
 type terminal struct {
-	permission protocol.Permission // Shell, or Scripts: what the consent is for
+	permission protocol.Permission // Shell, Scripts or SSH: what the consent is for
+	device     *protocol.Device    // with SSH
+	login      login               // of the newest connection to it
 	view       *View               // the console that shows it; nil while none does
 	runs       int                 // of the session
 
@@ -70,9 +72,9 @@ type shellUsed struct {
 
 // begin makes ready for a consent that was given.
 func (t *terminal) begin(given protocol.Consent) {
-	if given.Permission == protocol.Shell || given.Permission == protocol.Scripts {
+	if isShell(given.Permission) {
 		now := time.Now()
-		*t = terminal{permission: given.Permission, view: t.view, runs: t.runs, credit: maxTerminalBurst, typed: maxTypedBurst, asOf: now, room: outputBurst, roomAt: now, noted: now}
+		*t = terminal{permission: given.Permission, device: given.Device, view: t.view, runs: t.runs, credit: maxTerminalBurst, typed: maxTypedBurst, asOf: now, room: outputBurst, roomAt: now, noted: now}
 	}
 }
 

@@ -24,6 +24,7 @@ type tools struct {
 	heard     time.Time              // when a console of the technician's was there last
 	able      []protocol.Permission  // what the agent's program can do
 	rights    protocol.PermissionSet // what the profile allows, as it was told last
+	hosts     protocol.HostRules     // which devices it allows
 	refused   map[protocol.Permission]refused
 	away      *time.Timer // fires when a lost agent's consents are over
 	control   control
@@ -47,7 +48,10 @@ func (m *Manager) RequestConsent(ctx context.Context, by Technician, r protocol.
 		if err := s.mayAsk(r.Permission, time.Now()); err != nil {
 			return err
 		}
-		return s.ask(r.Permission)
+		if d := r.Device; d != nil && !s.tools.hosts.MayName(d.Host) {
+			return ErrNotAllowed
+		}
+		return s.ask(r.Permission, r.Device)
 	})
 }
 
@@ -107,6 +111,10 @@ func (s *session) limitTo(profile protocol.Profile) {
 	rights := profile.Permissions
 	s.tools.files.limits = profile.Files
 	s.tools.heard = time.Now()
+	s.tools.hosts = profile.Hosts
+	if d := s.consent(protocol.SSH).Device; d != nil && !s.tools.hosts.MayName(d.Host) {
+		s.withdraw(protocol.SSH, protocol.CauseRights)
+	}
 	if maps.Equal(rights, s.tools.rights) {
 		return
 	}
@@ -158,7 +166,7 @@ func (s *session) giveTool(c protocol.Consent, data map[string]any) error {
 		s.must(err)
 		return errors.Join(ErrEvidence, err)
 	}
-	if other := otherShell(c.Permission); other != "" {
+	for _, other := range otherShells(c.Permission) {
 		s.withdraw(other, protocol.CauseTechnician) // the agent has one terminal
 	}
 	c.State, c.Cause = protocol.ConsentGiven, ""

@@ -33,7 +33,11 @@ func (e *env) showing(t testing.TB, by Technician, able ...protocol.Permission) 
 
 func (p *play) request(t testing.TB, permission protocol.Permission) (protocol.Session, error) {
 	t.Helper()
-	return p.e.m.RequestConsent(t.Context(), full, protocol.ConsentRequest{Session: p.id, Permission: permission})
+	r := protocol.ConsentRequest{Session: p.id, Permission: permission}
+	if permission == protocol.SSH {
+		r.Device = &aDevice
+	}
+	return p.e.m.RequestConsent(t.Context(), full, r)
 }
 
 // allow asks for a tool and gives it.

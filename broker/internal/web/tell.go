@@ -66,6 +66,30 @@ func tell(texts lang.Texts, e session.LogEntry) string {
 		if d.Stopped {
 			return say("shell.stopped")
 		}
+	case protocol.EventSSHStarted:
+		return say(string(e.Code), "device", isolate(d.Device.Address()), "user", isolate(d.Device.User))
+	case protocol.EventSSHKey:
+		if d.Before != "" {
+			return say("ssh.key_changed", "algorithm", isolate(d.Algorithm), "key", isolate(d.Key), "before", isolate(d.Before))
+		}
+		return say(string(e.Code), "algorithm", isolate(d.Algorithm), "key", isolate(d.Key))
+	case protocol.EventSSHTrusted:
+		if d.Words != "" {
+			return say("ssh.trusted_words", "words", isolate(d.Words))
+		}
+	case protocol.EventSSHRefused:
+		return say(string(e.Code), "tries", strconv.Itoa(d.Tries))
+	case protocol.EventSSHOpened:
+		if d.Old {
+			return say("ssh.opened_old", "algorithms", isolate(d.Algorithms))
+		}
+	case protocol.EventSSHEnded:
+		switch {
+		case d.Stopped:
+			return say("ssh.stopped")
+		case d.Cause != "" && d.Code < 0:
+			return say("ssh.failed")
+		}
 	case protocol.EventSystemRequested:
 		return say(string(e.Code), "sections", sectionList(texts, d.Sections))
 	case protocol.EventSystemRead:
@@ -204,6 +228,15 @@ type entryData struct {
 	Unread     []string        `json:"unread"`
 	On         bool            `json:"on"`
 	Folder     string          `json:"folder"`
+	Device     protocol.Device `json:"device"`
+	Algorithm  string          `json:"algorithm"`
+	Algorithms string          `json:"algorithms"`
+	Key        string          `json:"key"`
+	Before     string          `json:"before"`
+	Tries      int             `json:"tries"`
+	Old        bool            `json:"old"`
+	Cause      string          `json:"cause"`
+	Code       int             `json:"code"`
 	Path       string          `json:"path"`
 	Size       int64           `json:"size"`
 	Result     string          `json:"result"`

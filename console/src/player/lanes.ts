@@ -12,7 +12,7 @@ const people = /^(viewer\.|agent\.(joined|fetched|returned)|session\.issued|key\
 /** laneOf sorts a happening. */
 export function laneOf(h: Happening): Lane {
   if (h.track === Track.chat) return "chat";
-  if (h.track === Track.shell || h.code.startsWith("shell.")) return "shell";
+  if (h.track === Track.shell || h.code.startsWith("shell.") || h.code.startsWith("ssh.")) return "shell";
   if (h.track === Track.files || h.code.startsWith("file.")) return "files";
   if (h.track === Track.control || /^(control|annotate)\./.test(h.code)) return "control";
   if (/^(consent|terms|name)\./.test(h.code)) return "consent";

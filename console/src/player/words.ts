@@ -80,6 +80,18 @@ export function tell(h: Happening): string {
       return e(values["script"] ? "shell.script" : h.code);
     case "shell.ended":
       return e(d["stopped"] === true ? "shell.stopped" : h.code);
+    case "ssh.started": {
+      const to = (d["device"] ?? {}) as Record<string, unknown>;
+      return e(h.code, { device: text(`${String(to["host"])}:${String(to["port"])}`), user: text(to["user"]) });
+    }
+    case "ssh.key":
+      return e(values["before"] ? "ssh.key_changed" : h.code);
+    case "ssh.trusted":
+      return e(values["words"] ? "ssh.trusted_words" : h.code);
+    case "ssh.opened":
+      return e(d["old"] === true ? "ssh.opened_old" : h.code);
+    case "ssh.ended":
+      return e(d["stopped"] === true ? "ssh.stopped" : values["cause"] && Number(d["code"]) < 0 ? "ssh.failed" : h.code);
     case "system.requested":
       return e(h.code, { sections: sectionsOf(d["sections"]) });
     case "system.read":
