@@ -23,6 +23,7 @@ var version = "development"
 type commands struct {
 	Serve     serveCommand     `cmd:"" help:"Serve portal, console and media on one port."`
 	Account   accountCommand   `cmd:"" help:"Accounts of the people who work with the broker."`
+	Profile   profileCommand   `cmd:"" help:"Profiles: what technicians may ask customers for."`
 	Token     tokenCommand     `cmd:"" help:"API tokens."`
 	Policy    policyCommand    `cmd:"" help:"Who may read recordings, as the auditors signed it."`
 	Recipient recipientCommand `cmd:"" help:"Auditors' public keys that recordings are encrypted for."`

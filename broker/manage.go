@@ -121,6 +121,29 @@ func (c accountAddCommand) Run(ctx context.Context) error {
 	return nil
 }
 
+type profileCommand struct {
+	SSH profileSSHCommand `cmd:"" name:"ssh" help:"Let a profile's technicians ask for devices of the customers' networks by SSH, and say which."`
+}
+
+type profileSSHCommand struct {
+	dataFlag
+	Profile string   `required:"" help:"Name of the profile."`
+	Off     bool     `help:"Take the permission away."`
+	Hosts   []string `arg:"" optional:"" help:"Networks (10.2.0.0/16), addresses, names, *.names that may be reached. None: private addresses."`
+}
+
+func (c profileSSHCommand) Run(ctx context.Context) error {
+	a, done, err := c.access(ctx)
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(a.SetSSH(ctx, c.Profile, !c.Off, c.Hosts), done()); err != nil {
+		return err
+	}
+	fmt.Printf("profile %s: set\n", c.Profile)
+	return nil
+}
+
 type tokenCommand struct {
 	Add tokenAddCommand `cmd:"" help:"Make an API token and print it, once."`
 }

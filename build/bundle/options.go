@@ -58,6 +58,7 @@ func options(dir string, minify bool) (api.BuildOptions, error) {
 			{InputPath: filepath.Join(src, "style", "files.css"), OutputPath: "files"},
 			{InputPath: filepath.Join(src, "style", "draw.css"), OutputPath: "draw"},
 			{InputPath: filepath.Join(src, "style", "clipboard.css"), OutputPath: "clipboard"},
+			{InputPath: filepath.Join(src, "style", "device.css"), OutputPath: "device"},
 			{InputPath: filepath.Join(src, "style", "base.css"), OutputPath: "base"},
 			{InputPath: filepath.Join(src, "index.html"), OutputPath: "index"},
 			{InputPath: filepath.Join(src, "icon.svg"), OutputPath: "icon"},

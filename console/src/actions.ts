@@ -47,6 +47,12 @@ export function actions({ desk, settings, layout, bell }: Parts): Action[] {
         if (state === "given" && kind === "shell") add("shell-use", t("act.shell_use"), "S", () => desk.shell());
         add(kind, t(word), ask && kind === "shell" ? "S" : "", () => void (ask ? desk.ask(s.id, kind) : desk.giveBack(s.id, kind)));
       }
+      if (shellable(s, desk.welcome.value?.permissions ?? null, "ssh")) {
+        const { state, word, ask } = shellStep(s, "ssh");
+        if (state === "given") add("ssh-use", t("act.shell_use"), "", () => desk.shells.get(s.id)?.focus());
+        const shell = desk.shells.get(s.id);
+        add("ssh", t(word), "", () => (ask ? shell !== undefined && (shell.form.value = true) : void desk.giveBack(s.id, "ssh")));
+      }
       for (const kind of filesTools) {
         if (!fileable(s, desk.welcome.value?.permissions ?? null, kind)) continue;
         const { word, ask } = fileStep(s, kind);

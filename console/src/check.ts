@@ -70,7 +70,7 @@ export function readTerminal(data: string): Terminal | null {
     const m: unknown = JSON.parse(data);
     const count = (v: unknown) => v === undefined || (typeof v === "number" && Number.isSafeInteger(v));
     const ok = object(m) && text(m["kind"]) && typeof m["epoch"] === "number" && ["run", "cols", "rows", "at", "code"].every((k) => count(m[k])) &&
-      (m["text"] === undefined || text(m["text"]));
+      ["text", "program", "cause", "algorithm", "key", "known", "before", "seal", "method"].every((k) => m[k] === undefined || text(m[k])) && ["ask", "left"].every((k) => count(m[k]));
     return ok ? (m as unknown as Terminal) : null;
   } catch {
     return null;

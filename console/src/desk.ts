@@ -12,7 +12,7 @@ import { type Happening, happeningOf } from "./happening";
 import { Library } from "./library";
 import { Note } from "./notes";
 import { Picture } from "./picture";
-import { type Answer, type ChatLine, type Permission, type Session, type SessionIssued, type State, states, type Welcome } from "./protocol";
+import { type Answer, type ChatLine, type Device, type Permission, type Session, type SessionIssued, type State, states, type Welcome } from "./protocol";
 import { Clipboards } from "./clipboard/clipboards";
 import { Files } from "./files/files";
 import { Shell, shellable, shellStep } from "./shell/shell";
@@ -155,8 +155,8 @@ export class Desk {
   }
 
   /** ask has one more permission put to the customer. */
-  ask(id: string, permission: Permission): Promise<void> {
-    return this.#consent("consent_request", id, permission);
+  ask(id: string, permission: Permission, device?: Device): Promise<void> {
+    return this.#consent("consent_request", id, permission, device);
   }
 
   /** giveBack gives a permission back, or takes its question back. */
@@ -182,9 +182,9 @@ export class Desk {
     else if (state === "given") this.shells.get(s.id)?.focus();
   }
 
-  async #consent(type: "consent_request" | "consent_return", session: string, permission: Permission): Promise<void> {
+  async #consent(type: "consent_request" | "consent_return", session: string, permission: Permission, device?: Device): Promise<void> {
     try {
-      await this.wire.request(type, { session, permission });
+      await this.wire.request(type, { session, permission, ...(device === undefined ? {} : { device }) });
       this.trouble.value = "";
     } catch (e) {
       this.#fail(e);

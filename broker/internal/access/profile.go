@@ -40,6 +40,29 @@ func (a *Access) seedProfiles(ctx context.Context) error {
 	return nil
 }
 
+// SetSSH lets a profile's technicians ask for devices that the rules hold, or no more.
+func (a *Access) SetSSH(ctx context.Context, profile string, allowed bool, hosts protocol.HostRules) error {
+	if err := hosts.Validate(); err != nil {
+		return err
+	}
+	return a.db.RunInTx(ctx, nil, func(ctx context.Context, tx bun.Tx) error {
+		var row profileRow
+		if err := tx.NewSelect().Model(&row).Where("name = ?", profile).Scan(ctx); err != nil {
+			return fmt.Errorf("profile %q: %w", profile, err)
+		}
+		p, err := row.profile()
+		if err != nil {
+			return err
+		}
+		if p.Permissions[protocol.SSH] = allowed; !allowed {
+			hosts = nil
+		}
+		row.Permissions, row.SSHHosts = permissionText(p.Permissions), strings.Join(hosts, " ")
+		_, err = tx.NewUpdate().Model(&row).Column("permissions", "ssh_hosts").WherePK().Exec(ctx)
+		return err
+	})
+}
+
 type profileRow struct {
 	bun.BaseModel `bun:"table:profiles,alias:profile"`
 

@@ -30,6 +30,7 @@ type login struct {
 	key     protocol.Terminal // what the agent said of its key, and what the office knows of it
 	trusted bool
 	prompt  protocol.Terminal // that stands
+	ask     uint32            // number of the newest
 	secrets int
 }
 
@@ -66,10 +67,11 @@ func (s *session) asked(m protocol.Terminal) {
 	case isKey:
 		s.askedKey(m)
 	case m == l.prompt:
-	case m.Ask <= l.prompt.Ask:
+	case m.Ask < l.ask:
 		s.brokenTerminal()
 	default:
-		if m.Cause != "" && !s.tell(logged{protocol.EventSSHRefused, map[string]any{"run": m.Run, "method": m.Method, "cause": m.Cause, "tries": m.Left}}) {
+		again := m.Ask == l.ask // its answer was lost
+		if l.ask = m.Ask; m.Cause != "" && !again && !s.tell(logged{protocol.EventSSHRefused, map[string]any{"run": m.Run, "method": m.Method, "cause": m.Cause, "tries": m.Left}}) {
 			return
 		}
 		l.prompt = m
@@ -131,6 +133,7 @@ func (s *session) signIn(m protocol.Terminal) {
 			s.withdraw(t.permission, protocol.CauseMisuse)
 			return
 		}
+		l.prompt = protocol.Terminal{}
 		s.toAgent(m) // sealed to the agent: it is kept nowhere
 		return
 	}

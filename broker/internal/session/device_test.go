@@ -273,6 +273,7 @@ func TestDeviceMisuse(t *testing.T) {
 			d.trust(oneKey, "")
 			d.prompt(1, 3, "")
 			for range maxSecrets + 1 {
+				d.prompt(1, 3, "")
 				d.says(protocol.Terminal{Kind: protocol.TerminalSecret, Ask: 1, Sealed: aSealed})
 			}
 		}, protocol.CauseMisuse},

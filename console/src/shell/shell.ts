@@ -7,6 +7,7 @@ import { consentTo } from "../control/control";
 import type { Picture } from "../picture";
 import { type Consent, type PermissionSet, type Terminal, maxTerminalText } from "../protocol";
 import { hidden } from "../view/sharing";
+import { Login, sealInfo } from "./login";
 import type { SessionView } from "../sessionview";
 import { type TextKey, t } from "../text";
 import type { Screen } from "./terminal";
@@ -21,8 +22,10 @@ const ackAfter = 100;
 /** Where the shell stands: "idle" before the first. */
 export type Phase = "idle" | "starting" | "live" | "over";
 
-/** Scripts are checks of a fixed list that change nothing; the shell takes any command. */
-export type ShellKind = "shell" | "scripts";
+/** Scripts are checks of a fixed list that change nothing; the shell takes any command; ssh is that of a device. */
+export type ShellKind = "shell" | "scripts" | "ssh";
+
+const kinds = ["shell", "scripts", "ssh"] as const;
 
 /** shellable: the profile holds it, and the customer's program can do it. */
 export function shellable(s: SessionView, allowed: PermissionSet | null, kind: ShellKind): boolean {
@@ -38,17 +41,16 @@ export function shellStep(s: SessionView, kind: ShellKind): { state: Consent["st
   return { state, word: `${kind}.ask`, ask: true };
 }
 
-/** shellConsent is the newest of the consents that the terminal serves. */
+/** shellConsent is the newest of the consents that the terminal serves; one that is given or asked for before others. */
 export function shellConsent(s: SessionView): Consent | undefined {
-  const [a, b] = [consentTo(s, "shell"), consentTo(s, "scripts")];
-  if (a === undefined || b === undefined) return a ?? b;
-  if ((a.state === "given") !== (b.state === "given") && a.state !== "asked" && b.state !== "asked") return a.state === "given" ? a : b;
-  return a.epoch > b.epoch ? a : b;
+  const open = (c: Consent) => Number(c.state === "given" || c.state === "asked");
+  const all = kinds.map((kind) => consentTo(s, kind)).filter((c) => c !== undefined);
+  return all.sort((a, b) => open(b) - open(a) || b.epoch - a.epoch)[0];
 }
 
 function given(s: SessionView | undefined): Consent | undefined {
   if (s?.mine !== true || s.state !== "Active") return undefined;
-  return [consentTo(s, "shell"), consentTo(s, "scripts")].find((c) => c?.state === "given");
+  return kinds.map((kind) => consentTo(s, kind)).find((c) => c?.state === "given");
 }
 
 const bytes = new TextEncoder();
@@ -61,6 +63,11 @@ export class Shell {
   readonly phase = signal<Phase>("idle");
   /** How the last one ended. */
   readonly code = signal(0);
+  /** Why there was none, of a device; "" else. */
+  readonly cause = signal("");
+  /** The form in which a device is named is open. */
+  readonly form = signal(false);
+  readonly login: Login;
   /** The program hides what is typed. */
   readonly hidden = signal(false);
   /** Output from before is not shown. */
@@ -92,18 +99,26 @@ export class Shell {
   constructor(picture: Picture, session: () => SessionView | undefined) {
     this.#picture = picture;
     this.#session = session;
+    this.login = new Login(
+      (m) => this.#say({ ...m, run: this.#run }),
+      (ask, key) => {
+        const s = session();
+        const device = s === undefined ? undefined : shellConsent(s)?.device;
+        return device == null || s === undefined ? "" : sealInfo(s.id, this.epoch.peek(), this.#run, ask, device, key);
+      },
+    );
     picture.line = { opened: () => this.#opened(), closed: () => (this.online.value = false), said: (m) => this.#take(m) };
     this.#stop = effect(() => {
       const s = session();
-      if (s !== undefined && consentTo(s, "shell")?.state === "asked") this.#asked = true;
+      if (s !== undefined && (consentTo(s, "shell")?.state === "asked" || consentTo(s, "ssh")?.state === "asked")) this.#asked = true;
       const consent = given(s);
       const epoch = consent?.epoch ?? 0;
       if (epoch === this.epoch.peek()) return;
       this.#clear();
       this.epoch.value = epoch;
       if (consent === undefined) return;
-      this.kind.value = consent.permission === "scripts" ? "scripts" : "shell";
-      this.#begins = this.#asked && this.kind.peek() === "shell";
+      this.kind.value = kinds.find((kind) => kind === consent.permission) ?? "shell";
+      this.#begins = this.#asked && this.kind.peek() !== "scripts";
       this.#asked = false;
       this.#attach();
     });
@@ -136,7 +151,7 @@ export class Shell {
     this.phase.value = "starting";
     this.#answers = true;
     this.#sayStart();
-    if (script === "") screen.focus();
+    if (script === "" && this.kind.peek() === "shell") screen.focus();
   }
 
   focus(): void {
@@ -198,7 +213,8 @@ export class Shell {
     this.#run = run;
     this.#got = this.#shown = this.#acked = 0;
     this.missed.value = this.hidden.value = false;
-    this.trouble.value = "";
+    this.trouble.value = this.cause.value = "";
+    this.login.clear();
     this.#screen?.reset();
     this.#screen?.silent(true);
   }
@@ -247,9 +263,17 @@ export class Shell {
           this.#answers = false; // what it shows now was answered by another screen
         }
         this.phase.value = "live";
+        this.login.clear();
+        if (this.kind.peek() === "ssh") requestAnimationFrame(() => this.#screen?.focus()); // it is seen only now
         this.#screen.silent(this.kind.peek() === "scripts");
         this.#screen.fit();
         if (m.cols !== this.#screen.size.cols || m.rows !== this.#screen.size.rows) this.#say({ kind: "size", run: this.#run, ...this.#screen.size });
+        break;
+      case "hostkey":
+      case "prompt":
+        if (m.run !== this.#run) this.#begin(m.run ?? 0);
+        this.phase.value = "starting";
+        this.login.take(m);
         break;
       case "echo":
         this.hidden.value = m.hidden === true;
@@ -261,6 +285,8 @@ export class Shell {
         if (m.run !== this.#run) this.#begin(m.run ?? 0);
         this.phase.value = "over";
         this.code.value = m.code ?? 0;
+        this.cause.value = m.cause ?? "";
+        this.login.clear();
         this.hidden.value = false;
         this.#screen.silent(true);
         break;

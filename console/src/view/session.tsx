@@ -13,6 +13,7 @@ import { useConsole } from "./context";
 import { DrawButton, DrawStrip } from "./annotate";
 import { ClipButton, clipDocked } from "./clipboard";
 import { ControlButton, ControlStrip } from "./control";
+import { DeviceButton, deviceDocked } from "./device";
 import { Dock } from "./dock";
 import { Drawer } from "./drawer";
 import { Ended } from "./ended";
@@ -59,6 +60,7 @@ export function SessionPanel({ session }: { session: SessionView }) {
               <DrawButton session={session} />
               <ShellButton session={session} kind="scripts" />
               <ShellButton session={session} kind="shell" />
+              <DeviceButton session={session} />
               <FilesButton session={session} kind="send_files" />
               <FilesButton session={session} kind="fetch_files" />
               <ClipButton session={session} kind="send_clipboard" />
@@ -165,7 +167,12 @@ export function SessionPanel({ session }: { session: SessionView }) {
           <Dock
             key={`dock-${session.id}`}
             controls={consentTo(session, "control")?.state === "given"}
-            panels={[shellDocked(session, desk.shells.get(session.id)), filesDocked(session, desk.files.get(session.id)), clipDocked(session, desk.clipboards.get(session.id))]}
+            panels={[
+              shellDocked(session, desk.shells.get(session.id)),
+              deviceDocked(session, desk.shells.get(session.id)),
+              filesDocked(session, desk.files.get(session.id)),
+              clipDocked(session, desk.clipboards.get(session.id)),
+            ]}
           />
         </div>
         <Drawer session={session} />

@@ -5,10 +5,12 @@ import type { ComponentChildren } from "preact";
 import { useLayoutEffect, useRef } from "preact/hooks";
 import scripts from "../../../protocol/scripts.json";
 import type { SessionView } from "../sessionview";
+import { addressOf } from "../shell/login";
 import { type Shell, shellable, shellConsent, type ShellKind, shellStep } from "../shell/shell";
 import { has, t } from "../text";
 import { useConsole } from "./context";
 import type { Docked } from "./dock";
+import { DeviceLogin } from "./device";
 import { Icon } from "./icons";
 import { hidden } from "./sharing";
 
@@ -38,7 +40,7 @@ export function ShellButton({ session, kind }: { session: SessionView; kind: She
 export function shellDocked(session: SessionView, shell: Shell | undefined): Docked | null {
   const consent = shellConsent(session);
   if (session.state !== "Active" || consent === undefined) return null;
-  const name = t(consent.permission === "scripts" ? "scripts.on" : "shell.on");
+  const name = consent.permission === "ssh" ? t("permission.ssh") : t(consent.permission === "scripts" ? "scripts.on" : "shell.on");
   const docked = (on: boolean, body: ComponentChildren) => ({ id: "shell", name, on, body });
   if (consent.state === "given" && shell !== undefined && shell.epoch.value === consent.epoch) return docked(true, <Open key={session.id} session={session} shell={shell} />);
   const cause = `control.cause.${consent.cause ?? ""}`;
@@ -66,22 +68,24 @@ function Open({ session, shell }: { session: SessionView; shell: Shell }) {
   }, [shell]);
   const phase = shell.phase.value;
   const kind = shell.kind.value;
+  const signing = kind === "ssh" && phase === "starting"; // there is no terminal yet
   return (
-    <section class="shell-panel" data-testid="shell-panel" data-state="given" data-phase={phase} data-focused={shell.focused} aria-label={t("shell.label")}>
+    <section class="shell-panel" data-testid="shell-panel" data-state="given" data-phase={phase} data-kind={kind} data-cause={shell.cause} data-focused={shell.focused} aria-label={kind === "ssh" ? t("permission.ssh") : t("shell.label")}>
       <div class="shell-strip">
-        <strong class="controlling">{t(`${kind}.on`)}</strong>
+        <strong class="controlling">{kind === "ssh" ? t("permission.ssh") : t(`${kind}.on`)}</strong>
         <span role="status">{wordOf(session, shell)}</span>
-        <span class="leave">{t("shell.leave")}</span>
-        {phase !== "live" && kind === "shell" && (
+        {!signing && <span class="leave">{t("shell.leave")}</span>}
+        {phase !== "live" && (kind === "shell" || (kind === "ssh" && phase !== "starting")) && (
           <button type="button" class="button small" data-testid="shell-start" onClick={() => shell.start()}>
-            {t("shell.start")}
+            {t(kind === "ssh" ? "ssh.start" : "shell.start")}
           </button>
         )}
-        <button type="button" class="button small" aria-pressed={shell.reader.value} onClick={() => shell.read(!shell.reader.value)}>
+        <button type="button" class="button small" hidden={signing} aria-pressed={shell.reader.value} onClick={() => shell.read(!shell.reader.value)}>
           {t("shell.reader")}
         </button>
         <button
           ref={out}
+          hidden={signing}
           type="button"
           class="button small"
           data-testid="shell-copy"
@@ -91,7 +95,8 @@ function Open({ session, shell }: { session: SessionView; shell: Shell }) {
           {t("shell.copy")}
         </button>
       </div>
-      {(kind === "scripts" || phase === "idle" || phase === "over") && <Scripts shell={shell} />}
+      {(kind === "scripts" || (kind === "shell" && (phase === "idle" || phase === "over"))) && <Scripts shell={shell} />}
+      {kind === "ssh" && phase === "starting" && <DeviceLogin session={session} shell={shell} />}
       {/* Clicks are the terminal's own. */}
       <div ref={place} class="terminal-place" data-testid="terminal" />
     </section>
@@ -132,10 +137,29 @@ function Scripts({ shell }: { shell: Shell }) {
   );
 }
 
+/** deviceWord says how far the connection to a device is. */
+function deviceWord(session: SessionView, shell: Shell): string {
+  const device = shellConsent(session)?.device;
+  const { key, trusted, prompt } = shell.login;
+  switch (shell.phase.value) {
+    case "starting":
+      if (key.value !== null && !trusted.value) return t("ssh.compare");
+      if (key.value !== null) return t(prompt.value === null ? "ssh.signing" : "ssh.asks");
+      return t("ssh.starting", { device: device == null ? "" : addressOf(device) });
+    case "over": {
+      const cause = `ssh.cause.${shell.cause.value}`;
+      return has(cause) ? t(cause) : t("ssh.ended", { code: shell.code.value });
+    }
+    default:
+      return shell.missed.value ? t("shell.missed") : t("ssh.recorded");
+  }
+}
+
 function wordOf(session: SessionView, shell: Shell): string {
   if (shell.trouble.value !== "") return shell.trouble.value;
   if (!shell.online.value || session.away_since !== undefined) return t("shell.gone");
   if (hidden(session) !== null) return t("shell.held");
+  if (shell.kind.value === "ssh") return deviceWord(session, shell);
   if (shell.phase.value === "starting") return t("shell.starting");
   if (shell.phase.value === "over") return t(`${shell.kind.value}.ended`, { code: shell.code.value });
   if (shell.hidden.value) return t("shell.hidden");
