@@ -86,6 +86,8 @@ var rules = []rule{
 		because: "it writes what comes back, and knows neither session nor consent"},
 	{from: []string{"consento/agent/internal/shell"}, never: []string{"consento/..."}, allowed: []string{"consento/protocol"},
 		because: "it runs what one consent allows, and knows neither display nor session"},
+	{from: []string{"consento/agent/internal/device"}, never: []string{"consento/..."}, allowed: []string{"consento/protocol"},
+		because: "it reaches what one consent allows, and knows neither display nor session"},
 	{from: []string{"consento/agent/internal/sysinfo"}, never: []string{"consento/...", "net/http", "crypto/tls", "github.com/coder/..."}, allowed: []string{"consento/protocol"},
 		because: "it reads what it is told, and knows neither consent nor session nor whom it is for"},
 	{from: []string{"consento/agent/internal/trust"}, never: []string{"consento/..."}, allowed: []string{"consento/protocol", "consento/recordings/translog"},

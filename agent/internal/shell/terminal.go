@@ -246,7 +246,7 @@ func (t *Terminal) start(m protocol.Terminal) {
 func (t *Terminal) said(r *run, m protocol.Terminal) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if !t.closed && !r.over {
+	if !t.closed && !r.over && !t.quiet() {
 		m.Run = r.number
 		t.say(m)
 	}
@@ -269,7 +269,7 @@ func (t *Terminal) awaited(r *run) {
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if r.ready = true; !t.closed {
+	if r.ready = true; !t.closed && !t.quiet() {
 		t.tell(r)
 	}
 }

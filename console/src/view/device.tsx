@@ -46,7 +46,7 @@ export function DeviceForm({ session, shell }: { session: SessionView; shell: Sh
   if (!open) return null;
   const close = () => {
     shell.form.value = bad.value = false;
-    document.querySelector<HTMLElement>('[data-testid="ssh"]')?.focus();
+    document.querySelector<HTMLElement>('[aria-controls="tools"]')?.focus(); // the menu that it came from
   };
   return (
     <form
