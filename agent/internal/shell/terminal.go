@@ -204,7 +204,7 @@ func (t *Terminal) start(m protocol.Terminal) {
 		return
 	}
 	script, ok := protocol.ScriptOf(m.Script)
-	if m.Script != "" && !ok || t.config.Only && !ok {
+	if m.Script != "" && !ok || t.config.Only && !ok || t.config.Begin != nil && ok {
 		return
 	}
 	if m.Run <= t.last || t.run != nil && !t.run.over || t.config.Held() {
@@ -216,8 +216,6 @@ func (t *Terminal) start(m protocol.Terminal) {
 	var own *Shell
 	var err error
 	switch {
-	case t.config.Begin != nil && ok:
-		return // devices have no scripts
 	case t.config.Begin != nil:
 		r.shell = t.config.Begin(m, func(said protocol.Terminal) { t.said(r, said) })
 	case ok:
