@@ -2,13 +2,14 @@
 // it. What the device says is text and nothing else.
 
 import { useSignal } from "@preact/signals";
-import { useLayoutEffect, useRef } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
 import { maxPrompt, maxTrustWords, minTrustWords } from "../protocol";
 import type { SessionView } from "../sessionview";
 import { addressOf, deviceOf, type Entered } from "../shell/login";
 import { type Shell, shellable, shellConsent, shellStep } from "../shell/shell";
 import { has, isolate, t } from "../text";
 import { useConsole } from "./context";
+import type { Docked } from "./dock";
 import { Icon } from "./icons";
 import { hidden } from "./sharing";
 
@@ -34,16 +35,21 @@ export function DeviceButton({ session }: { session: SessionView }) {
   );
 }
 
+/** deviceDocked is there while a device is named. */
+export function deviceDocked(session: SessionView, shell: Shell | undefined): Docked | null {
+  if (shell?.form.value !== true || session.state !== "Active") return null;
+  return { id: "device", name: t("ssh.form"), on: false, body: <DeviceForm session={session} shell={shell} /> };
+}
+
 /** DeviceForm names the device that the customer is asked about. */
-export function DeviceForm({ session, shell }: { session: SessionView; shell: Shell | undefined }) {
+function DeviceForm({ session, shell }: { session: SessionView; shell: Shell }) {
   const { desk } = useConsole();
   const bad = useSignal(false);
   const first = useRef<HTMLInputElement>(null);
-  const open = shell?.form.value === true && session.state === "Active";
-  useLayoutEffect(() => {
-    if (open) first.current?.focus();
-  }, [open]);
-  if (!open) return null;
+  useEffect(() => {
+    const frame = requestAnimationFrame(() => first.current?.focus());
+    return () => cancelAnimationFrame(frame);
+  }, []); // its panel comes to the front first
   const close = () => {
     shell.form.value = bad.value = false;
     document.querySelector<HTMLElement>('[aria-controls="tools"]')?.focus(); // the menu that it came from
