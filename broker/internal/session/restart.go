@@ -214,7 +214,7 @@ func (a *Agent) AskAgain(ctx context.Context) error {
 		if c := s.consent(protocol.ViewScreen); c.State != protocol.ConsentWithdrawn {
 			return ErrNotNow
 		}
-		return s.ask(protocol.ViewScreen)
+		return s.ask(protocol.ViewScreen, nil)
 	})
 }
 
