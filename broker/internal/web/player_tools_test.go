@@ -2,8 +2,11 @@ package web_test
 
 import (
 	"bytes"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"image"
+	"image/png"
 	"strings"
 	"testing"
 	"time"
@@ -140,4 +143,50 @@ func TestSystemInThePlayer(t *testing.T) {
 	b.lookAt("player-system", []view{{"light", 1440}, {"dark", 320}})
 	b.click("#lock")
 	b.until(`document.querySelector("#tables").hidden && document.querySelectorAll("#tables td").length === 0`)
+}
+
+// TestClipboardInThePlayer: what went from one clipboard to the other stands there at its
+// time, text as text and images drawn, whichever way one comes to it.
+func TestClipboardInThePlayer(t *testing.T) {
+	h := builtHouse(t, withShelf(newShelf(t)))
+	identity := newIdentity(t)
+	r := h.shelf.record(t, identity.Recipient())
+	r.event(0, protocol.EventIssued, `{"technician":{"name":"Anna Rossi","team":"Service desk","office":"Comune di Esempio"}}`)
+	r.event(9*time.Second, protocol.EventConsentGiven, `{"permission":"send_clipboard"}`)
+	content := func(at time.Duration, clip, part int, last bool, kind string, data []byte) {
+		t.Helper()
+		r.event(at, protocol.EventClipContent, fmt.Sprintf(`{"epoch":2,"clip":%d,"type":%q,"part":%d,"last":%t,"data":%q}`, clip, kind, part, last, base64.StdEncoding.EncodeToString(data)))
+	}
+	content(10*time.Second, 1, 0, false, "text", []byte("<b>perch\xc3"))
+	content(10*time.Second, 1, 1, true, "text", []byte("\xa9</b>\nIBAN"))
+	r.event(10*time.Second, protocol.EventClipWhole, `{"epoch":2,"clip":1,"to":"customer","type":"text","size":20,"sha256":"abcd"}`)
+	r.event(11*time.Second, protocol.EventClipEnded, `{"epoch":2,"clip":1,"to":"customer","type":"text","size":20,"sha256":"abcd","result":"done"}`)
+	var picture bytes.Buffer
+	r.check(png.Encode(&picture, image.NewGray(image.Rect(0, 0, 640, 200))))
+	content(20*time.Second, 2, 0, true, "image", picture.Bytes())
+	r.event(20*time.Second, protocol.EventClipEnded, `{"epoch":2,"clip":2,"to":"technician","type":"image","size":9,"sha256":"abcd","result":"withdrawn"}`)
+	bomb := bytes.Clone(picture.Bytes())
+	copy(bomb[16:], "\x00\x00\xff\xff\x00\x00\xff\xff")
+	content(24*time.Second, 3, 0, true, "image", bomb)
+	content(26*time.Second, 4, 1, true, "text", []byte("without a beginning"))
+	r.event(30*time.Second, protocol.EventEnded, `{"reason":"customer","by":"customer"}`)
+	b := playing(t, h, identity, r.close(30*time.Second))
+
+	b.seek(5 * time.Second)
+	b.until(`document.querySelector("#board").hidden`)
+	b.seek(22 * time.Second)
+	b.until(`document.querySelector("#board:not([hidden]) img")?.naturalWidth === 640`)
+	b.seek(15 * time.Second)
+	b.until(`document.querySelector("#board:not([hidden]) pre")?.textContent === "<b>perch\u00e9</b>\nIBAN"`)
+	b.until(`[...document.querySelectorAll("#events span")].some((e) => e.textContent.includes("Put on the clipboard of the computer: text"))`)
+	b.until(`[...document.querySelectorAll("#events span")].some((e) => e.textContent.includes("the consent ended"))`)
+	b.lookAt("player-clipboard", []view{{"light", 1440}, {"dark", 320}})
+	b.seek(25 * time.Second)
+	b.until(`document.querySelector("#board:not([hidden])")?.textContent.includes("too many pixels")`)
+	b.seek(27 * time.Second)
+	b.until(`document.querySelector("#board").hidden`)
+	b.seek(15 * time.Second)
+	b.until(`document.querySelector("#board pre") !== null`)
+	b.click("#lock")
+	b.until(`document.querySelector("#board").hidden && document.querySelector("#board").textContent === ""`)
 }

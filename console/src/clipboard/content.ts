@@ -60,8 +60,8 @@ export async function ofImage(blob: Blob): Promise<Content> {
 
 const magic = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a];
 
-/** headOf looks how large a PNG says that it is, before anything makes room for it (PNG, section 11.2.2). */
-function headOf(head: Uint8Array<ArrayBuffer>): void {
+/** headOf looks how large a PNG says that it is, before anything makes room for it (PNG, section 11.2.2). It throws Unfit. */
+export function headOf(head: Uint8Array<ArrayBuffer>): void {
   if (head.length < 24 || magic.some((b, i) => head[i] !== b)) throw new Unfit("image");
   const view = new DataView(head.buffer);
   const [width, height] = [view.getUint32(16), view.getUint32(20)];

@@ -1,5 +1,6 @@
 // The player itself: one clock, which the picture follows where there is one.
 
+import { Board } from "./board";
 import { by, make } from "./element";
 import { spansOf, type Span } from "./lanes";
 import { List } from "./list";
@@ -32,6 +33,7 @@ export class Theatre {
   readonly #screen = new Screen(this.#video);
   readonly #replay = new Replay();
   readonly #tables = new Tables();
+  readonly #board = new Board();
   readonly #list = new List((at) => this.seek(at));
   readonly #marks = new Marks((at) => this.seek(at));
   readonly #trouble: (e: unknown) => void;
@@ -78,6 +80,7 @@ export class Theatre {
     this.#list.fill(r);
     this.#replay.open(r.shell);
     this.#tables.open(r.system);
+    this.#board.open(r.segments);
     this.#marks.fill(r, this.#spans);
     const ids = [...r.streams.keys()].sort((a, b) => a - b);
     this.#stream.replaceChildren(...ids.map((id) => make("option", { value: String(id) }, String(id + 1))));
@@ -98,6 +101,7 @@ export class Theatre {
     this.#list.clear();
     this.#replay.close();
     this.#tables.close();
+    this.#board.close();
     this.#marks.clear();
     by<HTMLCanvasElement>("cursor").hidden = true;
     this.root.hidden = true;
@@ -239,6 +243,7 @@ export class Theatre {
     this.#marks.follow(at);
     this.#replay.show(at);
     this.#tables.show(at);
+    this.#board.show(at);
     const span = this.#spans.find((s) => s.from <= at && at < s.to);
     const why = span?.why ?? (this.#screen.pieceAt(at) < 0 ? missing(r, at) : "");
     this.#cover.hidden = why === "";

@@ -48,6 +48,9 @@ function sectionsOf(list: unknown): string {
   return names.length === 0 ? say("log.section.none") : names.join(", ");
 }
 
+/** clipOf names what was on a clipboard. */
+const clipOf = (kind: unknown) => all[`log.clip_of.${String(kind)}`] ?? text(kind);
+
 /** tell puts a happening into words; one without words is shown by its code. */
 export function tell(h: Happening): string {
   const d = h.data;
@@ -112,6 +115,13 @@ export function tell(h: Happening): string {
     case "file.ended":
       if (d["result"] !== "done") return e("file.ended_not", { why: all[`log.file.${String(d["result"])}`] ?? values["result"] ?? "" });
       return e(d["to"] === "technician" ? "file.ended_from" : h.code);
+    case "clipboard.asked":
+      return d["to"] === "technician" ? e("clipboard.asked_from") : e(h.code, { what: clipOf(d["type"]) });
+    case "clipboard.whole":
+      return e(h.code, { what: clipOf(d["type"]) });
+    case "clipboard.ended":
+      if (d["result"] !== "done") return e("clipboard.ended_not", { why: all[`log.clip.${String(d["result"])}`] ?? values["result"] ?? "" });
+      return e(d["to"] === "technician" ? "clipboard.ended_from" : h.code, { what: clipOf(d["type"]) });
     case "screen.shown": {
       const size = d["width"] ? ` (${values["width"]} × ${values["height"]})` : "";
       const what = say(`log.source.${all[`log.source.${String(d["source"])}`] === undefined ? "unknown" : String(d["source"])}`);

@@ -27,7 +27,7 @@ import (
 )
 
 // viewPolicy is the content security policy of the page (W3C CSP level 3).
-const viewPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; font-src 'self'; img-src 'self'; connect-src 'self'; media-src blob:; " +
+const viewPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; font-src 'self'; img-src 'self' blob:; connect-src 'self'; media-src blob:; " +
 	"form-action 'none'; base-uri 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
 
 // maxApart is how much of chosen tracks is served at once, bytes.
