@@ -82,6 +82,18 @@ func troubledPicture(t *testing.T, language string) {
 	p.change(s)
 	b.until("away", `document.querySelector(".stage[data-shown=true]").dataset.grey === "true" && document.querySelector(".stage[data-shown=true] .stage-notice") !== null`)
 	look("away")
+	if language == "de" || language == "ja" { // where room is short
+		s.Restart = &protocol.Restarting{State: protocol.RestartGoing, At: s.AwaySince, Until: s.AwayUntil}
+		s.Consents = append(s.Consents, protocol.Consent{Permission: protocol.Reboot, State: protocol.ConsentGiven, Epoch: 9})
+		p.change(s)
+		b.until("held open", `document.querySelector(".stage[data-shown=true] .stage-notice [role=timer]") !== null`)
+		look("restarting")
+		s.Restart.State, s.AwaySince, s.AwayUntil = protocol.RestartByHand, time.Time{}, time.Time{}
+		p.change(s)
+		b.until("by hand", `document.querySelector("[data-testid=restart-strip]")?.dataset.restart === "by_hand"`)
+		look("restart-by-hand")
+		s.Restart, s.Consents = nil, scene("s1", protocol.StateActive, now).Consents
+	}
 	s.AwaySince, s.AwayUntil = time.Time{}, time.Time{}
 	p.change(s)
 	b.until("there again", `document.querySelector("[data-away=true]") === null`)

@@ -32,8 +32,7 @@ func TestRestart(t *testing.T) {
 	t.Setenv("DBUS_SYSTEM_BUS_ADDRESS", logind.Address)
 	t.Setenv("XDG_CURRENT_DESKTOP", "XFCE")
 	o := newSupport(t)
-	o.act("stopped", func(o *office) { restartStopped(o, logind) })
-	o.act("and back", func(o *office) { restartAndBack(o, logind) })
+	o.act("stopped and back", func(o *office) { restartAndBack(o, logind) })
 	o.customer = o.screen(image.Pt(1280, 800), "customer") // those of the last act went with it
 	o.page = o.browser(o.customer, "it-IT")
 	o.act("by hand and too late", func(o *office) { restartTooLate(o, logind) })
@@ -81,30 +80,6 @@ func (o *office) prepared(before []string) (entry string) {
 	return o.customer.Home + added[1]
 }
 
-func restartStopped(o *office, logind *stage.Logind) {
-	before := o.files()
-	agent := o.share()
-	running := o.files()
-	o.allowRestart()
-	o.prepared(running)
-	o.picture("counting", o.customer)
-	o.picture("counting-console", o.technician)
-	o.must(o.console.Click(byID("reboot"))) // the technician stops it
-	o.becomes(restartStrip, "state", "withdrawn")
-	o.none(running)
-	o.must(o.customer.NoWindow(o.ctx, restartWindow))
-	o.allowRestart()
-	o.must(o.customer.Refuse(o.ctx, restartWindow)) // the customer does
-	o.becomes(restartStrip, "state", "withdrawn")
-	o.none(running)
-	e := o.seesAndEnds(agent, before)
-	e.expect(o.t, protocol.EndTechnician, protocol.EventConsentAsked, protocol.EventConsentGiven, protocol.EventRestartPrepared, protocol.EventRestartCancelled, protocol.EventConsentWithdrawn,
-		protocol.EventConsentGiven, protocol.EventRestartPrepared, protocol.EventRestartCancelled, protocol.EventConsentWithdrawn, protocol.EventEnded, protocol.EventRemoved)
-	if logind.Reboots() != 0 {
-		o.t.Error("the system was asked to restart all the same")
-	}
-}
-
 // down kills everything of the customer's and starts another screen, as a restart does.
 func (o *office) down(agent *stage.Agent) {
 	o.t.Helper()
@@ -143,6 +118,17 @@ func restartAndBack(o *office, logind *stage.Logind) {
 	agent := o.share()
 	running := o.files()
 	o.allowRestart()
+	o.prepared(running)
+	o.picture("counting", o.customer)
+	o.picture("counting-console", o.technician)
+	o.must(o.console.Click(byID("reboot"))) // the technician stops it
+	o.becomes(restartStrip, "state", "withdrawn")
+	o.none(running)
+	o.must(o.customer.NoWindow(o.ctx, restartWindow))
+	if logind.Reboots() != 0 {
+		o.t.Error("the system was asked to restart all the same")
+	}
+	o.allowRestart()
 	o.becomes(restartStrip, "restart", "going")
 	o.must(stage.Until(o.ctx, "the system is asked", func() bool { return logind.Reboots() == 1 }))
 	entry := o.prepared(running)
@@ -163,13 +149,16 @@ func restartAndBack(o *office, logind *stage.Logind) {
 
 	o.must(o.customer.Accept(o.ctx, "Consento – mostrare"))
 	o.must(o.console.Until("the view is allowed", `document.querySelector('[data-permission="view_screen"]')?.dataset.state === "given"`))
-	o.must(o.console.Click(byID("reboot")))
-	o.becomes(restartStrip, "state", "asked")
-	o.must(o.customer.Refuse(o.ctx, toolQuestion))
-	o.becomes(restartStrip, "state", "refused")
+	after := o.files()
+	o.allowRestart()
+	o.prepared(after)
+	o.must(o.customer.Refuse(o.ctx, restartWindow)) // the customer stops it
+	o.becomes(restartStrip, "state", "withdrawn")
+	o.none(after)
 	e := o.seesAndEnds(agent, before)
-	e.expect(o.t, protocol.EndTechnician, protocol.EventConsentGiven, protocol.EventRestartPrepared, protocol.EventRestartBegan, protocol.EventAgentAway, protocol.EventRestartReturned,
-		protocol.EventConsentWithdrawn, protocol.EventConsentAsked, protocol.EventConsentGiven, protocol.EventScreenShown, protocol.EventConsentAsked, protocol.EventConsentRefused,
+	e.expect(o.t, protocol.EndTechnician, protocol.EventConsentGiven, protocol.EventRestartPrepared, protocol.EventRestartCancelled, protocol.EventConsentWithdrawn,
+		protocol.EventRestartPrepared, protocol.EventRestartBegan, protocol.EventAgentAway, protocol.EventRestartReturned, protocol.EventConsentWithdrawn, protocol.EventConsentAsked,
+		protocol.EventConsentGiven, protocol.EventScreenShown, protocol.EventRestartPrepared, protocol.EventRestartCancelled, protocol.EventConsentWithdrawn,
 		protocol.EventEnded, protocol.EventRemoved, protocol.EventClosed)
 	e.seen(o.t)
 }

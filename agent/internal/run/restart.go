@@ -106,7 +106,7 @@ func (t *restartTool) run(ctx context.Context) {
 	defer func() { _ = window.Close() }() // the display may be gone already
 	cause := t.count(ctx, window)
 	if cause == "" {
-		cause = t.restart(ctx, window)
+		cause = t.restart(ctx, &window)
 	}
 	t.say(ctx, restartStep{over: cause})
 }
@@ -164,20 +164,23 @@ func (t *restartTool) count(ctx context.Context, window *ui.Progress) protocol.C
 
 // restart asks the system, once the broker has it on its evidence, and where that does
 // not help the customer. It returns why the computer was not restarted.
-func (t *restartTool) restart(ctx context.Context, window *ui.Progress) protocol.ConsentCause {
+func (t *restartTool) restart(ctx context.Context, window **ui.Progress) protocol.ConsentCause {
 	if !t.say(ctx, restartStep{tell: protocol.RestartGoing}) {
 		return protocol.CauseCustomer
 	}
 	for state := protocol.RestartState(""); state != protocol.RestartGoing; {
 		select {
 		case state = <-t.recorded:
-		case <-window.Cancelled():
+		case <-(*window).Cancelled():
 			return protocol.CauseCustomer
 		case <-ctx.Done():
 			return protocol.CauseCustomer
 		}
 	}
 	t.going.Store(true)
+	if err := t.turn(window, protocol.RestartGoing); err != nil {
+		return protocol.CauseFailed
+	}
 	patience := t.patience
 	asked := make(chan error, 1)
 	asking, stop := context.WithCancel(ctx)
@@ -191,17 +194,27 @@ func (t *restartTool) restart(ctx context.Context, window *ui.Progress) protocol
 				continue
 			}
 			t.log.Warn("the system does not restart", slog.Any("error", err))
-			if !t.say(ctx, restartStep{tell: protocol.RestartByHand}) || window.Update(t.text(protocol.RestartByHand, 0)) != nil {
+			if !t.say(ctx, restartStep{tell: protocol.RestartByHand}) || t.turn(window, protocol.RestartByHand) != nil {
 				return protocol.CauseFailed
 			}
 		case <-timer.C:
 			return protocol.CauseFailed
-		case <-window.Cancelled():
+		case <-(*window).Cancelled():
 			return protocol.CauseCustomer
 		case <-ctx.Done():
 			return protocol.CauseCustomer
 		}
 	}
+}
+
+// turn shows what is to be said now in a window of the size that it needs.
+func (t *restartTool) turn(window **ui.Progress, state protocol.RestartState) error {
+	next, err := t.show(t.text(state, 0))
+	if err == nil {
+		err = (*window).Close()
+		*window = next
+	}
+	return err
 }
 
 // say hands a step to the session's goroutine, unless the consent is over.
