@@ -166,3 +166,17 @@ func TestWhatCannotBeRemovedIsNamed(t *testing.T) {
 		t.Errorf("a program that does not know its file: %v", left)
 	}
 }
+
+// TestAlso: what others have written is asked for each time, and named while it is there.
+func TestAlso(t *testing.T) {
+	r := &Removal{program: filepath.Join(t.TempDir(), "gone")}
+	still := []string{"entry"}
+	r.Also(func() []string { return still })
+	if left := r.Left(); !slices.Equal(left, still) {
+		t.Errorf("left: %q", left)
+	}
+	still = nil
+	if left := r.Left(); len(left) > 0 {
+		t.Errorf("left: %q", left)
+	}
+}

@@ -150,6 +150,8 @@ func TestValidate(t *testing.T) {
 		"unknown format":         {func(c *Config) { c.Log.Format = "xml" }, "log.format"},
 		"session for ever":       {func(c *Config) { c.Session.MaxDuration = 0 }, "session.max_duration"},
 		"session of days":        {func(c *Config) { c.Session.MaxDuration = Duration(48 * time.Hour) }, "session.max_duration"},
+		"a restart of no time":   {func(c *Config) { c.Session.Restart = 0 }, "session.restart"},
+		"a restart of hours":     {func(c *Config) { c.Session.Restart = Duration(2 * time.Hour) }, "session.restart"},
 		"media by name":          {func(c *Config) { c.Media.Addresses = []string{"help.office.example"} }, "media.addresses"},
 		"media everywhere":       {func(c *Config) { c.Media.Addresses = []string{"0.0.0.0"} }, "media.addresses"},
 		"witness lag of seconds": {func(c *Config) { c.Evidence.MaxLag = Duration(time.Second) }, "evidence.max_lag"},
