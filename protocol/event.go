@@ -72,6 +72,7 @@ const (
 	EventScreenStopped    EventCode = "screen.stopped"            // what was shared is gone; nothing is sent until the customer chooses anew
 	EventScreenDenied     EventCode = "screen.denied"             // the system's own question was refused, cancelled or failed
 	EventScreenLocked     EventCode = "screen.locked"             // the screen is locked or another session in front; nothing is sent until the next screen.shown
+	EventScreenCovered    EventCode = "screen.covered"            // programs that the customer hides, fields for passwords: how many are covered in the picture from now on
 	EventViewerJoined     EventCode = "viewer.joined"             // name, team
 	EventViewerLeft       EventCode = "viewer.left"               // name, team
 	EventMalformed        EventCode = "message.refused"           // from, code
@@ -99,7 +100,7 @@ func EventCodes() []EventCode {
 		EventFileFolder, EventFileListed, EventFileAsked, EventFileBegun, EventFileWhole, EventFileEnded,
 		EventClipAsked, EventClipContent, EventClipWhole, EventClipEnded, EventDrawn, EventDrawnUsed,
 		EventRestartPrepared, EventRestartBegan, EventRestartByHand, EventRestartCancelled, EventRestartRefused, EventRestartReturned, EventRestartExpired, EventScreenGap,
-		EventScreenShown, EventScreenPaused, EventScreenMuted, EventScreenStopped, EventScreenDenied, EventScreenLocked,
+		EventScreenShown, EventScreenPaused, EventScreenMuted, EventScreenStopped, EventScreenDenied, EventScreenLocked, EventScreenCovered,
 		EventViewerJoined, EventViewerLeft, EventMalformed, EventEnded, EventRemoved, EventRemovalUnknown, EventClosed, EventRated,
 		EventCursorShape, EventCursorMoved, EventTransportChanged, EventNoteWritten, EventChat, EventStateChanged}
 }

@@ -63,7 +63,15 @@ type Sharing struct {
 	// Name of the program or the monitor, "" else. Never the title of a window
 	// or of a page: that is the customer's own.
 	Name string `json:"name,omitempty"`
+	// Covered is how many programs the customer hides of a desktop or a monitor that is
+	// shared, and Fields how many fields for passwords are covered at present. Which, nobody
+	// is told.
+	Covered int `json:"covered,omitempty"`
+	Fields  int `json:"fields,omitempty"`
 }
+
+// MaxCovered bounds how many programs, and how many fields, are covered.
+const MaxCovered = 64
 
 func (*Sharing) MessageType() string { return "sharing" }
 
@@ -79,6 +87,7 @@ func (m *Sharing) Validate() error {
 	return errors.Join(check(state, "state"), check(source, "source"),
 		check(m.Width >= 0 && m.Width <= maxPixels && m.Height >= 0 && m.Height <= maxPixels, "size"),
 		check(lineOK(m.Name, MaxName), "name"),
+		check(m.Covered >= 0 && m.Covered <= MaxCovered && m.Fields >= 0 && m.Fields <= MaxCovered, "covered"),
 		check(m.Name == "" || m.Source == SourceApplication || m.Source == SourceMonitor, "name of this source"))
 }
 

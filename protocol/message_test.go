@@ -19,7 +19,7 @@ func yes() *bool { b := true; return &b }
 // digest is 32 bytes as they travel.
 var digest = strings.Repeat("A", 43)
 
-var aSharing = protocol.Sharing{State: protocol.SharingShown, Source: protocol.SourceApplication, Width: 1280, Height: 800, Name: "テキスト エディター"}
+var aSharing = protocol.Sharing{State: protocol.SharingShown, Source: protocol.SourceApplication, Width: 1280, Height: 800, Name: "テキスト エディター", Covered: 2, Fields: 1}
 
 var aSession = protocol.Session{ID: strings.Repeat("a", 32), State: protocol.StateActive, Technician: person, Mine: true,
 	IssuedAt: at(1), KeyExpires: at(2), ActiveAt: at(3), EndedAt: at(4), EndReason: protocol.EndCustomer,
@@ -259,6 +259,8 @@ func TestValidateRefuses(t *testing.T) {
 		"sharing, name of a window":  &protocol.Sharing{State: protocol.SharingShown, Source: protocol.SourceWindow, Name: "a title"},
 		"sharing, long name":         &protocol.Sharing{State: protocol.SharingShown, Source: protocol.SourceMonitor, Name: strings.Repeat("é", 101)},
 		"sharing, name of two lines": &protocol.Sharing{State: protocol.SharingShown, Source: protocol.SourceMonitor, Name: "a\nb"},
+		"sharing, covers too much":   &protocol.Sharing{State: protocol.SharingShown, Source: protocol.SourceDesktop, Covered: protocol.MaxCovered + 1},
+		"sharing, fewer than none":   &protocol.Sharing{State: protocol.SharingShown, Source: protocol.SourceDesktop, Fields: -1},
 		"sharing, less than none":    &protocol.Sharing{State: protocol.SharingShown, Source: protocol.SourceTab, Height: -1},
 		"no reason":                  &protocol.Ended{},
 		"unknown reason":             &protocol.Ended{Reason: "boredom"},

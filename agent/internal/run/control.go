@@ -30,7 +30,7 @@ func (s *Session) openControl(epoch uint32) (_ *controlTool, err error) {
 			c.close()
 		}
 	}()
-	if c.reach, err = capture.OpenReach(s.Display, what.what, nil); err != nil {
+	if c.reach, err = capture.OpenReach(s.Display, what.what, s.hiding.covers); err != nil {
 		return nil, err
 	}
 	if c.device, err = input.Open(s.Display); err != nil {

@@ -267,7 +267,7 @@ type turn struct {
 
 // send reads one target and sends it until ctx ends.
 func (p *picture) send(ctx context.Context, display string, shown *screen, now *turn, sending *stream.Stream) error {
-	source, err := capture.Open(display, now.what)
+	source, err := capture.OpenCovered(display, now.what, shown.covers)
 	if errors.Is(err, capture.ErrTarget) {
 		shown.tell(now.what, capture.Gone, image.Point{}) // closed since it was chosen
 		<-ctx.Done()

@@ -70,6 +70,7 @@ type Session struct {
 	chat     *chat    // from joining on
 	sharing  *sharing // from the consent on
 	tools    *tools
+	hiding   hiding
 	bar      *ui.Bar          // while it is shown
 	picture  *picture         // the present connection of the picture, nil while there is none
 	coding   protocol.Picture // how it is to be coded, as the broker wishes
@@ -100,7 +101,7 @@ func New(config Config) (*Session, error) {
 	if config.UI == nil || config.Removal == nil || config.Log == nil || len(config.Languages) == 0 {
 		return nil, errors.New("run: the configuration is not complete")
 	}
-	return &Session{Config: config, Texts: config.Languages[0], tools: newTools()}, nil
+	return &Session{Config: config, Texts: config.Languages[0], tools: newTools(), hiding: newHiding()}, nil
 }
 
 // Run does the whole of it and returns the exit code.
@@ -451,6 +452,7 @@ func (s *Session) consent(ctx context.Context) *ending {
 		text = s.Texts.T("agent.restart.again", "name", name) + "\n\n" + text
 	}
 	answer, choice, over := s.choose(ctx, ui.Question{
+		Aside: s.hideWord(), OnAside: func() { s.hidePrograms(ctx) },
 		Title: s.Texts.T("agent.consent.title"), Heading: s.Texts.T("agent.consent.heading", "name", name), Who: s.who(),
 		Body: text, Choices: s.choices(name, offers, capture.Target{}),
 		Accept: s.Texts.T("agent.consent.allow"), Refuse: s.Texts.T("agent.consent.refuse"),
@@ -459,7 +461,7 @@ func (s *Session) consent(ctx context.Context) *ending {
 	if over != nil {
 		return over
 	}
-	s.sharing = &sharing{screen: newScreen(), what: offers[choice]}
+	s.sharing = &sharing{screen: newScreen(s.hiding.covers), what: offers[choice]}
 	s.said.consent = &protocol.ConsentAnswer{Permission: question.Permission, State: protocol.ConsentRefused, Epoch: question.Epoch}
 	if answer == ui.Accepted {
 		s.said.consent.State = protocol.ConsentGiven

@@ -13,6 +13,7 @@ import (
 // session's goroutine decides it, and the picture's connection, whichever stands
 // at the time, carries it out. Until the first show nothing is read.
 type screen struct {
+	covers  *capture.Covers // what is never to be seen
 	mu      sync.Mutex
 	what    capture.Target
 	on      bool
@@ -30,10 +31,10 @@ type seen struct {
 	size  image.Point // of its picture, zero before the first frame
 }
 
-func newScreen() *screen {
+func newScreen(covers *capture.Covers) *screen {
 	rest := make(chan struct{})
 	close(rest)
-	return &screen{changed: make(chan struct{}), resting: rest, came: make(chan struct{}, 1)}
+	return &screen{covers: covers, changed: make(chan struct{}), resting: rest, came: make(chan struct{}, 1)}
 }
 
 // show has a target read from now on.

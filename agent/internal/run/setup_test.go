@@ -18,6 +18,7 @@ import (
 
 	"github.com/coder/websocket"
 
+	"consento/agent/internal/capture"
 	"consento/agent/internal/link"
 	"consento/agent/internal/ui"
 	"consento/agent/internal/xtest"
@@ -56,7 +57,7 @@ func joined(t testing.TB, width, height int) *attended {
 func attend(t testing.TB) *attended {
 	t.Helper()
 	a := joined(t, 800, 600)
-	a.tools, a.sharing = newTools(), &sharing{screen: newScreen()}
+	a.tools, a.sharing = newTools(), &sharing{screen: newScreen(capture.NewCovers())}
 	a.sharing.what.source, a.sharing.what.size = protocol.SourceDesktop, image.Pt(800, 600)
 	bar, err := a.UI.Bar(a.barText())
 	if err != nil {

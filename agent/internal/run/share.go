@@ -29,6 +29,11 @@ func (s *Session) share(ctx context.Context) ending {
 	defer func() { s.bar = nil }()
 	defer s.tools.stop()
 	s.chat.bar(true)
+	select {
+	case list := <-s.hiding.chosen: // before anything is seen
+		s.hiding.covers.Hide(list)
+	default:
+	}
 	if over := s.begin(ctx, bar, s.sharing.what); over != nil {
 		return *over
 	}
@@ -140,6 +145,8 @@ func (s *Session) during(ctx context.Context, bar *ui.Bar, watch *presence.Watch
 			if ok {
 				over = s.begin(ctx, bar, what)
 			}
+		case list := <-s.hiding.chosen:
+			over = s.hide(ctx, bar, list)
 		case locked := <-watch.Away():
 			over = s.attended(ctx, bar, locked)
 		case a := <-s.tools.answers:

@@ -50,7 +50,11 @@ func (s *sharing) message() protocol.Sharing {
 	if s.seen.what == s.what.what && !s.seen.size.Eq(size) && s.seen.size.X > 0 {
 		size = s.seen.size
 	}
-	return protocol.Sharing{State: s.state(), Source: s.what.source, Name: s.what.name, Width: size.X, Height: size.Y}
+	m := protocol.Sharing{State: s.state(), Source: s.what.source, Name: s.what.name, Width: size.X, Height: size.Y}
+	if s.what.what.Application == 0 {
+		m.Covered = min(len(s.screen.covers.Programs()), protocol.MaxCovered)
+	}
+	return m
 }
 
 // begin shows what was chosen, as soon as the broker has it on its evidence.
@@ -166,6 +170,9 @@ func (s *Session) barText() ui.BarText {
 			words = append(words, s.Texts.T("console.permission."+string(p)))
 		}
 		t.Allowed, t.TakeBack = s.Texts.T("agent.bar.allowed", "what", strings.Join(words, " · ")), s.Texts.T("agent.bar.take_back")
+	}
+	if n := s.sharing.message().Covered; n > 0 {
+		t.Allowed += " · " + s.Texts.T("agent.bar.hidden", "n", number(int64(n)))
 	}
 	if s.sharing.paused {
 		t.Pause = s.Texts.T("agent.bar.resume")

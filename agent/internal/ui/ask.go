@@ -17,14 +17,29 @@ func (u *UI) Ask(ctx context.Context, q Question) (Answer, error) {
 
 // Choose is Ask for a question with choices. With Accepted it returns which one the yes is for.
 func (u *UI) Choose(ctx context.Context, q Question) (Answer, int, error) {
+	answer, e, err := u.put(ctx, q)
+	return answer, e.choice, err
+}
+
+// Mark is Ask for a question with several choices. With Accepted it returns which are marked.
+func (u *UI) Mark(ctx context.Context, q Question) (Answer, []bool, error) {
+	answer, e, err := u.put(ctx, q)
+	marked := make([]bool, len(q.Choices.List))
+	for i := range marked {
+		marked[i] = e.marks>>i&1 == 1
+	}
+	return answer, marked, err
+}
+
+func (u *UI) put(ctx context.Context, q Question) (Answer, event, error) {
 	if err := q.check(); err != nil {
-		return 0, 0, err
+		return 0, event{}, err
 	}
 	if err := ctx.Err(); err != nil {
-		return 0, 0, err
+		return 0, event{}, err
 	}
 	if err := u.enter(); err != nil {
-		return 0, 0, err
+		return 0, event{}, err
 	}
 	defer u.work.Done()
 	d := dialog{title: q.Title, heading: q.Heading, who: q.Who.lines(), body: q.Body, details: q.Details,
@@ -37,7 +52,7 @@ func (u *UI) Choose(ctx context.Context, q Question) (Answer, int, error) {
 	}
 	c, err := u.converse(d)
 	if err != nil {
-		return 0, 0, err
+		return 0, event{}, err
 	}
 	defer c.close()
 	c.aside = q.OnAside
@@ -50,17 +65,17 @@ func (u *UI) Choose(ctx context.Context, q Question) (Answer, int, error) {
 	for {
 		e, err := c.next(ctx, clock.ring())
 		if err != nil {
-			return 0, 0, err
+			return 0, event{}, err
 		}
 		switch e.kind {
 		case accepted:
 			if c.settled(e.at, q.Delay) {
-				return Accepted, e.choice, nil
+				return Accepted, e, nil
 			}
 		case refused:
-			return Refused, 0, nil
+			return Refused, event{}, nil
 		case reporting:
-			return Reported, 0, nil
+			return Reported, event{}, nil
 		case moreTime:
 			clock.restart()
 			c.w.set(partWarning, "")
@@ -71,7 +86,7 @@ func (u *UI) Choose(ctx context.Context, q Question) (Answer, int, error) {
 			}
 			left := clock.left()
 			if left <= 0 {
-				return TimedOut, 0, nil
+				return TimedOut, event{}, nil
 			}
 			c.w.set(partWarning, q.warning(left))
 			clock.next()

@@ -65,6 +65,25 @@ func (c *canvas) cross(r image.Rectangle, stroke float32, ink color.Color) {
 	s.Draw(c.RGBA, r, image.NewUniform(ink), image.Point{})
 }
 
+// tick draws a tick into a square.
+func (c *canvas) tick(r image.Rectangle, stroke float32, ink color.Color) {
+	s := &c.shape
+	s.Reset(r.Dx(), r.Dy())
+	w, h, d := float32(r.Dx()), float32(r.Dy()), stroke*0.7
+	low := [2]float32{w * 0.38, h*0.86 - d}
+	for _, p := range [][8]float32{
+		{d, h*0.5 - d, low[0] + d, low[1], low[0], low[1] + d, 0, h * 0.5},
+		{low[0] - d, low[1], w - d, h * 0.1, w, h*0.1 + d, low[0], low[1] + d},
+	} {
+		s.MoveTo(p[0], p[1])
+		s.LineTo(p[2], p[3])
+		s.LineTo(p[4], p[5])
+		s.LineTo(p[6], p[7])
+		s.ClosePath()
+	}
+	s.Draw(c.RGBA, r, image.NewUniform(ink), image.Point{})
+}
+
 // window returns the part of the canvas inside r, so that nothing is drawn beyond it.
 func (c *canvas) part(r image.Rectangle) draw.Image { return c.SubImage(r).(*image.RGBA) }
 

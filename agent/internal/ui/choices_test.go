@@ -52,6 +52,57 @@ func TestChoicesByKeyboard(t *testing.T) {
 	})
 }
 
+// Of several choices each is marked or not, by space and by mouse.
+func TestSeveralChoices(t *testing.T) {
+	onStage(t, func(s stage) {
+		q := languages["en"].mark
+		for _, c := range []struct {
+			keys   string
+			answer Answer
+			want   []bool
+		}{
+			{"Tab Return", Accepted, []bool{true, false, false}},
+			{"Tab Tab space Down space Up shift+Tab Return", Accepted, []bool{false, true, false}},
+			{"Tab Tab space Down space Down space Up Up shift+Tab Return", Accepted, []bool{false, true, true}},
+			{"Tab Tab Escape", Refused, []bool{false, false, false}},
+		} {
+			keys := strings.Fields(c.keys)
+			var marked []bool
+			done := make(chan result, 1)
+			go func() {
+				a, m, err := s.u.Mark(s.Context(), q)
+				marked = m
+				done <- result{answer: a, err: err}
+			}()
+			s.ready(q.Title)
+			s.keys(keys[:len(keys)-1]...)
+			r := s.insist(done, func() { s.keys(keys[len(keys)-1]) })
+			if r.err != nil || r.answer != c.answer || !slices.Equal(marked, c.want) {
+				s.Errorf("%s: %v %v %v", c.keys, r.answer, marked, r.err)
+			}
+		}
+		if s.u.Toolkit() == GTK {
+			return // it has its own way with the mouse
+		}
+		var marked []bool
+		done := make(chan result, 1)
+		go func() {
+			a, m, err := s.u.Mark(s.Context(), q)
+			marked = m
+			done <- result{answer: a, err: err}
+		}()
+		id := s.ready(q.Title)
+		onScreen(s, s.display, id)
+		settle(s, s.display)
+		r := place(s, s.display, id)
+		s.click(image.Pt(r.Min.X+r.Dx()/2, r.Min.Y+r.Dy()*6/10)) // whatever row that is
+		s.keys("Up", "Up", "shift+Tab")
+		if r := s.insist(done, func() { s.keys("Return") }); r.err != nil || r.answer != Accepted || slices.Equal(marked, q.Choices.Marked) {
+			s.Errorf("by mouse: %+v %v", r, marked)
+		}
+	})
+}
+
 // A click on a row chooses it. It is far down a list that scrolls.
 func TestChoicesByMouse(t *testing.T) {
 	onStage(t, func(s stage) {

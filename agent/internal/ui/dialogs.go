@@ -45,10 +45,13 @@ type Question struct {
 }
 
 // Choices are what a yes can mean, one of which is chosen from the start. At least two, or none.
+// Of several, each can be marked or not, and there may be a single one.
 type Choices struct {
-	Label  string // what is chosen
-	List   []Choice
-	Chosen int // index in List, at first
+	Label   string // what is chosen
+	List    []Choice
+	Chosen  int // index in List, at first
+	Several bool
+	Marked  []bool // of several, those that are marked at first; as many as there are, or none
 }
 
 // Choice is one of several things. Label and Note may come from a stranger: they are one line each.
@@ -61,11 +64,24 @@ type Choice struct {
 // maxChoices is how many things a person can be asked to choose from.
 const maxChoices = 64
 
+// marks has a bit for each choice that is marked at first.
+func (c Choices) marks() (bits uint64) {
+	for i, on := range c.Marked {
+		if on {
+			bits |= 1 << i
+		}
+	}
+	return bits
+}
+
 func (c Choices) check() error {
 	if len(c.List) == 0 {
 		return nil
 	}
-	if len(c.List) < 2 || len(c.List) > maxChoices || c.Chosen < 0 || c.Chosen >= len(c.List) {
+	if c.Several && len(c.Marked) != 0 && len(c.Marked) != len(c.List) {
+		return fmt.Errorf("%w: %d of %d choices marked or not", ErrText, len(c.Marked), len(c.List))
+	}
+	if len(c.List) < 2 && !c.Several || len(c.List) > maxChoices || c.Chosen < 0 || c.Chosen >= len(c.List) {
 		return fmt.Errorf("%w: %d choices, number %d chosen", ErrText, len(c.List), c.Chosen)
 	}
 	if err := checkTexts(text{"label of the choices", c.Label, maxLine, true}); err != nil {

@@ -25,7 +25,8 @@ type drawnDialog struct {
 	lost   string // the address of a link that did not open
 	turn   int    // of the sign of work
 	entry  entry
-	chosen int // of the choices
+	chosen int    // of the choices; of several the one that has the focus
+	marks  uint64 // a bit for each of several choices that is marked
 }
 
 // quietMargin is how far a window that asks nothing stands from the corner, in pixels.
@@ -53,7 +54,7 @@ func (k *drawn) openDialog(d dialog, tell func(event)) (dialogWindow, error) {
 	}
 	w := &drawnDialog{drawnWindow: win, d: d, by: by, lay: lay, hover: none, held: none, keys: readKeyboard(win.conn)}
 	w.tell = tell
-	w.chosen = d.choices.Chosen
+	w.chosen, w.marks = d.choices.Chosen, d.choices.marks()
 	if d.field != nil {
 		w.entry.insert(d.field.value)
 	} else {
@@ -105,13 +106,17 @@ func (w *drawnDialog) handle(e xgb.Event) {
 
 // press tells what a target stands for.
 func (w *drawnDialog) press(k kind, text string) {
+	if k == picked && w.d.choices.Several {
+		w.marks ^= 1 << w.chosen
+		w.paint()
+	}
 	if k == shown || k == picked {
 		return
 	}
 	if k == accepted && w.d.field != nil {
 		text = string(w.entry.text)
 	}
-	w.tell(event{kind: k, text: text, choice: w.chosen, at: time.Now()})
+	w.tell(event{kind: k, text: text, choice: w.chosen, marks: w.marks, at: time.Now()})
 }
 
 func (w *drawnDialog) key(sym uint32, state uint16) {

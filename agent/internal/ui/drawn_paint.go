@@ -91,15 +91,10 @@ func (w *drawnDialog) paintChoices(v image.Rectangle) {
 		if !image.Rect(centre.X, centre.Y-w.px(10), centre.X+1, centre.Y+w.px(10)).In(v) {
 			continue
 		}
-		ink, inner := w.colour.border, w.colour.ground
-		if t.choice == w.chosen {
-			ink, inner = w.colour.accent, w.colour.onAccent
-		}
-		view.disc(centre, w.px(9), ink)
-		if t.choice == w.chosen {
-			view.disc(centre, w.px(4), inner)
+		if w.d.choices.Several {
+			w.paintBox(view, centre, w.marks>>t.choice&1 == 1)
 		} else {
-			view.disc(centre, w.px(7), inner)
+			w.paintDot(view, centre, t.choice == w.chosen)
 		}
 		if icon := w.d.choices.List[t.choice].Icon; icon != nil {
 			side := w.px(choiceIcon)
@@ -107,6 +102,31 @@ func (w *drawnDialog) paintChoices(v image.Rectangle) {
 			draw.Draw(view.RGBA, image.Rectangle{Min: at, Max: at.Add(image.Pt(side, side))}, straight(icon, side), image.Point{}, draw.Over)
 		}
 	}
+}
+
+// paintDot draws the mark before one of the choices.
+func (w *drawnDialog) paintDot(c *canvas, centre image.Point, chosen bool) {
+	if chosen {
+		c.disc(centre, w.px(9), w.colour.accent)
+		c.disc(centre, w.px(4), w.colour.onAccent)
+		return
+	}
+	c.disc(centre, w.px(9), w.colour.border)
+	c.disc(centre, w.px(7), w.colour.ground)
+}
+
+// paintBox draws the box of one of several choices, with a tick if it is marked.
+func (w *drawnDialog) paintBox(c *canvas, centre image.Point, marked bool) {
+	box := func(n int) image.Rectangle {
+		return image.Rectangle{Min: centre.Sub(image.Pt(w.px(n), w.px(n))), Max: centre.Add(image.Pt(w.px(n), w.px(n)))}
+	}
+	if !marked {
+		c.round(box(9), w.px(3), w.colour.border)
+		c.round(box(7), w.px(2), w.colour.ground)
+		return
+	}
+	c.round(box(9), w.px(3), w.colour.accent)
+	c.tick(box(6), float32(w.px(2))+0.5, w.colour.onAccent)
 }
 
 func (w *drawnDialog) paintTarget(t target, focused, lit bool) {

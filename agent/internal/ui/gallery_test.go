@@ -59,6 +59,7 @@ func pictures(t *testing.T, u *UI, display string, words texts) {
 	shoot("name", words.name.Title, func(ctx context.Context) { u.Ask(ctx, words.name) })
 	shoot("question", words.question.Title, func(ctx context.Context) { u.Ask(ctx, words.question) })
 	shoot("choose", words.choose.Title, func(ctx context.Context) { u.Choose(ctx, words.choose) })
+	shoot("mark", words.mark.Title, func(ctx context.Context) { u.Mark(ctx, words.mark) })
 	late := words.question
 	late.Timeout = 20 * time.Second
 	shoot("warning", late.Title, func(ctx context.Context) { u.Ask(ctx, late) })

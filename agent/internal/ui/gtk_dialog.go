@@ -124,8 +124,11 @@ func (w *gtkDialog) choose(box uintptr, d dialog) {
 	w.packStart(list, w.label(d.choices.Label, "fieldlabel"), 0, 0, 4)
 	group := uintptr(0)
 	for i, c := range d.choices.List {
-		radio := w.class(w.newRadio(group), "choose")
-		if group == 0 {
+		var radio uintptr
+		if d.choices.Several {
+			radio = w.class(w.newCheck(), "choose")
+			w.setActive(radio, int32(d.choices.marks()>>i&1))
+		} else if radio = w.class(w.newRadio(group), "choose"); group == 0 {
 			group = radio
 		}
 		row := w.newBox(horizontal, 12)
@@ -152,7 +155,7 @@ func (w *gtkDialog) choose(box uintptr, d dialog) {
 		w.packStart(row, words, 1, 1, 0)
 		w.add(radio, row)
 		w.setName(w.accessible(radio), join(c.Label, c.Note))
-		if i == d.choices.Chosen {
+		if i == d.choices.Chosen && !d.choices.Several {
 			w.setActive(radio, 1)
 		}
 		w.packStart(list, radio, 0, 0, 0)
@@ -180,6 +183,16 @@ func (w *gtkDialog) chosen() int {
 		}
 	}
 	return 0
+}
+
+// marked has a bit for each of several choices that is marked.
+func (w *gtkDialog) marked() (bits uint64) {
+	for i, r := range w.radios {
+		if w.active(r) != 0 {
+			bits |= 1 << i
+		}
+	}
+	return bits
 }
 
 func (w *gtkDialog) field(page uintptr, d dialog) {
@@ -386,7 +399,7 @@ func (w *gtkDialog) scroll(key uint32) bool {
 func (w *gtkDialog) refuse() { w.tell(event{kind: refused, at: time.Now()}) }
 
 func (w *gtkDialog) accept() {
-	e := event{kind: accepted, choice: w.chosen(), at: time.Now()}
+	e := event{kind: accepted, choice: w.chosen(), marks: w.marked(), at: time.Now()}
 	if w.entry != 0 {
 		e.text = w.entryText(w.entry)
 	}

@@ -82,6 +82,7 @@ type gtkSymbols struct {
 	mnemonic    func(label, widget uintptr)                                  `c:"gtk_label_set_mnemonic_widget"`
 	newButton   func() uintptr                                               `c:"gtk_button_new"`
 	newRadio    func(group uintptr) uintptr                                  `c:"gtk_radio_button_new_from_widget"`
+	newCheck    func() uintptr                                               `c:"gtk_check_button_new"`
 	setActive   func(toggle uintptr, yes int32)                              `c:"gtk_toggle_button_set_active"`
 	active      func(toggle uintptr) int32                                   `c:"gtk_toggle_button_get_active"`
 	newImage    func(pixbuf uintptr) uintptr                                 `c:"gtk_image_new_from_pixbuf"`

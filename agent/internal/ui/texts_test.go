@@ -14,6 +14,7 @@ type texts struct {
 	name     Question
 	question Question
 	choose   Question
+	mark     Question
 	terms    Question
 	prompt   Prompt
 	notice   Notice
@@ -77,6 +78,10 @@ func spoken(t lang.Texts, who Person) texts {
 				{Label: t.T("agent.choice.program", "name", "Mousepad"), Note: "*Brief an die Gemeinde – 手紙.txt", Icon: icon()},
 				{Label: t.T("agent.choice.program", "name", "XTerm"), Note: strings.Repeat("a long title ", 12)},
 			}}},
+		mark: Question{Title: t.T("agent.hide.title"), Heading: t.T("agent.hide.heading", "name", who.Name), Body: t.T("agent.hide.body", "name", who.Name),
+			Accept: t.T("agent.hide.accept"), Refuse: t.T("agent.hide.refuse"),
+			Choices: Choices{Label: t.T("agent.hide.label"), Several: true, Marked: []bool{true, false, false}, List: []Choice{
+				{Label: "Firefox", Note: "Online-Banking – 銀行", Icon: icon()}, {Label: "Thunderbird"}, {Label: "XTerm", Note: strings.Repeat("a long title ", 12)}}}},
 		terms: Question{Title: t.T("agent.terms.title"), Heading: t.T("agent.terms.heading"), Who: who,
 			Body:    t.T("agent.terms.intro", "name", who.Name, "team", who.Team),
 			Details: strings.Repeat(t.T("agent.name.heading")+"\n"+t.T("agent.consent.body", "name", who.Name)+"\n\n", 40),
@@ -120,7 +125,7 @@ func (t texts) longer() texts {
 		}
 		return q
 	}
-	t.name, t.question, t.choose, t.terms, t.tool = q(t.name), q(t.question), q(t.choose), q(t.terms), q(t.tool)
+	t.name, t.question, t.choose, t.mark, t.terms, t.tool = q(t.name), q(t.question), q(t.choose), q(t.mark), q(t.terms), q(t.tool)
 	t.prompt.Heading, t.prompt.Body, t.prompt.Label = three(t.prompt.Heading), three(t.prompt.Body), three(t.prompt.Label)
 	t.prompt.Hint, t.prompt.Error = three(t.prompt.Hint), three("Some long error text.")
 	t.prompt.Continue, t.prompt.Cancel = three(t.prompt.Continue), three(t.prompt.Cancel)

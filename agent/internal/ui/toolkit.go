@@ -93,5 +93,6 @@ type event struct {
 	kind   kind
 	text   string // of the field for accepted, the address for followed
 	choice int    // for accepted, where there are choices
+	marks  uint64 // likewise, a bit for each of several that is marked
 	at     time.Time
 }

@@ -103,6 +103,8 @@ func copyFields(code protocol.EventCode) (fields []string, ok bool) {
 		return nil, true
 	case protocol.EventScreenShown:
 		return []string{"source", "width", "height", "name"}, true
+	case protocol.EventScreenCovered:
+		return []string{"programs", "fields"}, true
 	case protocol.EventViewerJoined, protocol.EventViewerLeft:
 		return []string{"name", "team"}, true
 	case protocol.EventTransportChanged:

@@ -15,12 +15,13 @@ const maxSharing = 5000
 // sharing is what the agent said last about what it shares. It belongs to the
 // session's goroutine.
 type sharing struct {
-	now   *protocol.Sharing // nil: nothing yet
-	shown *protocol.Sharing // the last of state shown
-	since time.Time         // of its state
-	count int
-	held  []func() // what the agent said of tools while the customer hides everything
-	size  int      // of that, in bytes
+	now     *protocol.Sharing // nil: nothing yet
+	shown   *protocol.Sharing // the last of state shown
+	since   time.Time         // of its state
+	count   int
+	covered covered
+	held    []func() // what the agent said of tools while the customer hides everything
+	size    int      // of that, in bytes
 }
 
 // Bounds of what is held back: an agent that keeps to the protocol says nothing then, but for
@@ -70,6 +71,22 @@ func joinedStep(hello protocol.Hello) protocol.Step {
 	return protocol.StepAgentStarted
 }
 
+// covered is how much of the screen is covered, as the evidence has it.
+type covered struct {
+	Programs int `json:"programs"`
+	Fields   int `json:"fields"`
+}
+
+// sameButCovers reports whether two words on what is shared differ in what is covered alone.
+func sameButCovers(a protocol.Sharing, b *protocol.Sharing) bool {
+	if b == nil {
+		return false
+	}
+	before := *b
+	before.Covered, before.Fields = a.Covered, a.Fields
+	return a == before
+}
+
 // sharingCode is what a state is called on the evidence.
 func sharingCode(s protocol.SharingState) protocol.EventCode {
 	return protocol.EventCode("screen." + s)
@@ -113,7 +130,15 @@ func (a *Agent) Share(ctx context.Context, m protocol.Sharing) error {
 			}
 			data = what
 		}
-		if err := s.write(logged{sharingCode(m.State), data}); err != nil {
+		var list []logged
+		if denied || !sameButCovers(m, s.sharing.now) {
+			list = append(list, logged{sharingCode(m.State), data})
+		}
+		if covered := (covered{m.Covered, m.Fields}); covered != s.sharing.covered && !denied {
+			s.sharing.covered = covered
+			list = append(list, logged{protocol.EventScreenCovered, covered})
+		}
+		if err := s.write(list...); err != nil {
 			s.must(err)
 			return errors.Join(ErrEvidence, err)
 		}

@@ -2,6 +2,7 @@ package session
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -65,6 +66,41 @@ func TestSharing(t *testing.T) {
 	}
 	if shown := find(list, protocol.EventScreenShown); shown == nil || shown.Data["source"] != "window" || shown.Data["width"] != 640.0 {
 		t.Errorf("%+v", shown)
+	}
+}
+
+// TestCovered: how much is covered is on the evidence and shown at each change, and the
+// picture is not said to be another one for that.
+func TestCovered(t *testing.T) {
+	t.Parallel()
+	e := newEnv(t)
+	p := e.waiting(t)
+	p.terms(t).activate(t)
+	m := sharingOf(protocol.SharingShown)
+	for _, c := range []covered{{}, {2, 0}, {2, 1}, {2, 1}} {
+		m.Covered, m.Fields = c.Programs, c.Fields
+		must(0, p.agent.Share(t.Context(), m))(t)
+		if now := p.state(t).Sharing; now == nil || *now != m {
+			t.Errorf("%+v: %+v", c, now)
+		}
+	}
+	m.State, m.Covered = protocol.SharingPaused, 3
+	must(0, p.agent.Share(t.Context(), m))(t)
+	must(0, p.agent.End(t.Context(), protocol.EndCustomer))(t)
+	must(0, p.agent.Removed(t.Context(), protocol.Removed{Complete: true}))(t)
+	p.closed(t)
+	list, _ := e.events(t, p.id)
+	var said []string
+	for _, x := range list {
+		switch x.Code {
+		case protocol.EventScreenShown, protocol.EventScreenPaused:
+			said = append(said, string(x.Code))
+		case protocol.EventScreenCovered:
+			said = append(said, fmt.Sprint(x.Data["programs"], " ", x.Data["fields"]))
+		}
+	}
+	if want := []string{"screen.shown", "2 0", "2 1", "screen.paused", "3 1"}; !slices.Equal(said, want) {
+		t.Errorf("on the evidence: %q", said)
 	}
 }
 

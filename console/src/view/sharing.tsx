@@ -26,6 +26,8 @@ export function Shared({ session }: { session: SessionView }) {
     <span class="shared" data-testid="shared" data-sharing={sharing.state} title={sharing.width > 0 ? `${number(sharing.width)} × ${number(sharing.height)}` : undefined}>
       <Icon name={icon} />
       <span>{why === null ? named : t(`shared.${why}`)}</span>
+      {why === null && (sharing.covered ?? 0) > 0 && <span data-testid="covered">· {t("shared.covered", { n: number(sharing.covered ?? 0) })}</span>}
+      {why === null && (sharing.fields ?? 0) > 0 && <span data-testid="covered-fields">· {t("shared.fields", { n: number(sharing.fields ?? 0) })}</span>}
     </span>
   );
 }
