@@ -150,7 +150,7 @@ func (w *Watch) login(ctx context.Context) {
 
 // savers follows the screen savers of the person's desktop.
 func (w *Watch) savers(ctx context.Context) {
-	address := sessionBus()
+	address := SessionBus()
 	if address == "" {
 		return
 	}
@@ -190,10 +190,10 @@ func (w *Watch) savers(ctx context.Context) {
 	}
 }
 
-// sessionBus is the address of the desktop's bus, "" if it has none. The library
+// SessionBus is the address of the desktop's bus, "" if it has none. The library
 // would start one where there is none, which would outlive us and leave files in
 // the customer's home.
-func sessionBus() string {
+func SessionBus() string {
 	if a := os.Getenv("DBUS_SESSION_BUS_ADDRESS"); a != "" && !strings.HasPrefix(a, "autolaunch:") {
 		return a
 	}

@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 
 	"consento/agent/internal/capture"
+	"consento/agent/internal/passwords"
 	"consento/agent/internal/ui"
 	"consento/protocol"
 )
@@ -16,10 +17,38 @@ type hiding struct {
 	covers *capture.Covers
 	open   *atomic.Bool           // the question which programs is on the screen
 	chosen chan []capture.Program // of capacity 1: the answer
+	fields chan []capture.Field   // of capacity 1: the fields for passwords that are shown
+	shown  []capture.Field        // the newest of them
 }
 
 func newHiding() hiding {
-	return hiding{capture.NewCovers(), new(atomic.Bool), make(chan []capture.Program, 1)}
+	return hiding{covers: capture.NewCovers(), open: new(atomic.Bool), chosen: make(chan []capture.Program, 1), fields: make(chan []capture.Field, 1)}
+}
+
+// watchPasswords has fields for passwords covered until ctx ends, as soon as they are found,
+// and then told.
+func (s *Session) watchPasswords(ctx context.Context) {
+	passwords.Watch(ctx, func(list []capture.Field) {
+		s.hiding.covers.Mask(list)
+		select {
+		case <-s.hiding.fields: // what nobody has taken yet
+		default:
+		}
+		s.hiding.fields <- list
+	})
+}
+
+// covered is how many programs are hidden of what is shown, and how many fields are covered.
+func (s *Session) covered(what capture.Target) (programs, fields int) {
+	for _, f := range s.hiding.shown {
+		if what.Application == 0 || what.Application == capture.Application(f.PID) {
+			fields++
+		}
+	}
+	if what.Application == 0 {
+		programs = len(s.hiding.covers.Programs())
+	}
+	return min(programs, protocol.MaxCovered), min(fields, protocol.MaxCovered)
 }
 
 // hideWord is what a button says that leads to hidePrograms; "" where nothing can be hidden.

@@ -37,6 +37,11 @@ func (s *Session) share(ctx context.Context) ending {
 	if over := s.begin(ctx, bar, s.sharing.what); over != nil {
 		return *over
 	}
+	looking, enough := context.WithCancel(ctx)
+	var looked sync.WaitGroup
+	defer looked.Wait()
+	defer enough()
+	looked.Go(func() { s.watchPasswords(looking) })
 	watch := presence.Open(ctx, s.Display)
 	defer watch.Close()
 	for {
@@ -147,6 +152,8 @@ func (s *Session) during(ctx context.Context, bar *ui.Bar, watch *presence.Watch
 			}
 		case list := <-s.hiding.chosen:
 			over = s.hide(ctx, bar, list)
+		case s.hiding.shown = <-s.hiding.fields:
+			over = s.tellSharing(ctx, bar, false)
 		case locked := <-watch.Away():
 			over = s.attended(ctx, bar, locked)
 		case a := <-s.tools.answers:

@@ -50,11 +50,7 @@ func (s *sharing) message() protocol.Sharing {
 	if s.seen.what == s.what.what && !s.seen.size.Eq(size) && s.seen.size.X > 0 {
 		size = s.seen.size
 	}
-	m := protocol.Sharing{State: s.state(), Source: s.what.source, Name: s.what.name, Width: size.X, Height: size.Y}
-	if s.what.what.Application == 0 {
-		m.Covered = min(len(s.screen.covers.Programs()), protocol.MaxCovered)
-	}
-	return m
+	return protocol.Sharing{State: s.state(), Source: s.what.source, Name: s.what.name, Width: size.X, Height: size.Y}
 }
 
 // begin shows what was chosen, as soon as the broker has it on its evidence.
@@ -117,6 +113,7 @@ func (s *Session) watched(ctx context.Context, bar *ui.Bar) *ending {
 // anything new. With start the screen is read once the broker has answered.
 func (s *Session) tellSharing(ctx context.Context, bar *ui.Bar, start bool) *ending {
 	m := s.sharing.message()
+	m.Covered, m.Fields = s.covered(s.sharing.what.what)
 	if m == s.sharing.told && !start {
 		return nil
 	}
@@ -171,7 +168,7 @@ func (s *Session) barText() ui.BarText {
 		}
 		t.Allowed, t.TakeBack = s.Texts.T("agent.bar.allowed", "what", strings.Join(words, " · ")), s.Texts.T("agent.bar.take_back")
 	}
-	if n := s.sharing.message().Covered; n > 0 {
+	if n, _ := s.covered(s.sharing.what.what); n > 0 {
 		t.Allowed += " · " + s.Texts.T("agent.bar.hidden", "n", number(int64(n)))
 	}
 	if s.sharing.paused {
