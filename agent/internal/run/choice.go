@@ -101,7 +101,7 @@ func (s *Session) change(ctx context.Context) <-chan offered {
 		Title: s.Texts.T("agent.change.title"), Heading: s.Texts.T("agent.change.heading", "name", name), Who: s.who(),
 		Body: s.Texts.T("agent.change.body"), Choices: s.choices(name, offers, s.sharing.what.what),
 		Accept: s.Texts.T("agent.change.accept"), Refuse: s.Texts.T("agent.change.refuse"),
-		Aside: s.hideWord(), OnAside: func() { s.hidePrograms(ctx) },
+		Also: s.hideWord(), OnAlso: func() { s.hidePrograms(ctx) },
 	}
 	go func() {
 		defer close(answer)

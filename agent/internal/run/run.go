@@ -452,7 +452,7 @@ func (s *Session) consent(ctx context.Context) *ending {
 		text = s.Texts.T("agent.restart.again", "name", name) + "\n\n" + text
 	}
 	answer, choice, over := s.choose(ctx, ui.Question{
-		Aside: s.hideWord(), OnAside: func() { s.hidePrograms(ctx) },
+		Also: s.hideWord(), OnAlso: func() { s.hidePrograms(ctx) },
 		Title: s.Texts.T("agent.consent.title"), Heading: s.Texts.T("agent.consent.heading", "name", name), Who: s.who(),
 		Body: text, Choices: s.choices(name, offers, capture.Target{}),
 		Accept: s.Texts.T("agent.consent.allow"), Refuse: s.Texts.T("agent.consent.refuse"),

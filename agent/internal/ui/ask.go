@@ -43,7 +43,7 @@ func (u *UI) put(ctx context.Context, q Question) (Answer, event, error) {
 	}
 	defer u.work.Done()
 	d := dialog{title: q.Title, heading: q.Heading, who: q.Who.lines(), body: q.Body, details: q.Details,
-		links: q.Links, choices: q.Choices, report: q.Report, aside: q.Aside, refuse: q.Refuse, accept: q.Accept}
+		links: q.Links, choices: q.Choices, report: q.Report, aside: q.Aside, also: q.Also, refuse: q.Refuse, accept: q.Accept}
 	if q.Timeout > 0 {
 		d.warning, d.more = q.warning(warnTime), q.MoreTime
 	}
@@ -55,7 +55,7 @@ func (u *UI) put(ctx context.Context, q Question) (Answer, event, error) {
 		return 0, event{}, err
 	}
 	defer c.close()
-	c.aside = q.OnAside
+	c.aside, c.also = q.OnAside, q.OnAlso
 
 	clock := newCountdown(q.Timeout, q.Delay)
 	defer clock.stop()

@@ -15,6 +15,7 @@ type conversation struct {
 	quiet  bool      // it asks nothing
 	stop   context.CancelFunc
 	aside  func() // may be nil
+	also   func() // likewise
 	helper sync.WaitGroup
 	once   sync.Once
 }
@@ -73,8 +74,12 @@ func (c *conversation) next(ctx context.Context, ring <-chan time.Time) (event, 
 		case followed:
 			c.follow(e.text)
 		case chatting:
-			if c.aside != nil {
-				c.aside()
+			f := c.aside
+			if e.text == alsoText {
+				f = c.also
+			}
+			if f != nil {
+				f()
 			}
 		default:
 			return e, nil

@@ -35,6 +35,8 @@ type Question struct {
 	Report  string  // beside the links: stops everything, because something is wrong; may be empty
 	Aside   string  // the same: opens another window and decides nothing; may be empty
 	OnAside func()  // needed with Aside; it must not block
+	Also    string  // as Aside, before it
+	OnAlso  func()
 
 	Delay time.Duration // a yes counts only this long after the question has come up, so that nobody can be hurried; a no counts at once
 	Wait  string        // shown meanwhile; needed with Delay
@@ -200,10 +202,10 @@ func (q Question) check() error {
 		text{"name", q.Who.Name, maxLine, false}, text{"team", q.Who.Team, maxLine, false}, text{"office", q.Who.Office, maxLine, false},
 		text{"body", q.Body, maxBody, false}, text{"details", q.Details, maxDetails, false},
 		text{"accepting button", q.Accept, maxLine, true}, text{"refusing button", q.Refuse, maxLine, true},
-		text{"reporting button", q.Report, maxLine, false}, text{"button of another window", q.Aside, maxLine, false}, text{"warning", q.warning(warnTime), maxLine, false}, text{"button for more time", q.MoreTime, maxLine, false}, text{"wait", q.Wait, maxLine, q.Delay > 0}); err != nil {
+		text{"reporting button", q.Report, maxLine, false}, text{"button of another window", q.Aside, maxLine, false}, text{"button of one more window", q.Also, maxLine, false}, text{"warning", q.warning(warnTime), maxLine, false}, text{"button for more time", q.MoreTime, maxLine, false}, text{"wait", q.Wait, maxLine, q.Delay > 0}); err != nil {
 		return err
 	}
-	if q.Aside != "" && q.OnAside == nil {
+	if q.Aside != "" && q.OnAside == nil || q.Also != "" && q.OnAlso == nil {
 		return fmt.Errorf("%w: a button that does nothing", ErrText)
 	}
 	return errors.Join(checkLinks(q.Links), q.Choices.check())

@@ -105,7 +105,7 @@ func (k *drawn) arrange(d dialog, s styles, screen image.Rectangle) dialogLayout
 		lines(&below, edge, inner, d.field.hint, s.body, p.quiet)
 		y += gap
 	}
-	if len(d.links) > 0 || d.report != "" || d.aside != "" {
+	if len(d.links) > 0 || d.report != "" || d.aside != "" || d.also != "" {
 		y = k.linkRows(&l, d, s, edge, inner, y)
 		l.address = image.Rect(edge, y, edge+inner, y+s.body.line)
 		y += s.body.line + gap/2
@@ -224,6 +224,9 @@ func (k *drawn) linkRows(l *dialogLayout, d dialog, s styles, edge, inner, y int
 	}
 	for _, link := range d.links {
 		add(followed, link.Label, link.URL)
+	}
+	if d.also != "" {
+		add(chatting, d.also, alsoText)
 	}
 	if d.aside != "" {
 		add(chatting, d.aside, "")

@@ -224,7 +224,7 @@ func (w *gtkDialog) field(page uintptr, d dialog) {
 }
 
 func (w *gtkDialog) links(page uintptr, d dialog) {
-	if len(d.links) == 0 && d.report == "" && d.aside == "" {
+	if len(d.links) == 0 && d.report == "" && d.aside == "" && d.also == "" {
 		return
 	}
 	box := w.newBox(vertical, 4)
@@ -251,6 +251,9 @@ func (w *gtkDialog) links(page uintptr, d dialog) {
 	}
 	for _, l := range d.links {
 		add(l.Label, l.URL, l.URL, event{kind: followed, text: l.URL})
+	}
+	if d.also != "" {
+		add(d.also, "about:blank", d.also, event{kind: chatting, text: alsoText})
 	}
 	if d.aside != "" {
 		add(d.aside, "about:blank", d.aside, event{kind: chatting})

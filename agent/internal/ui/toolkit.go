@@ -46,7 +46,7 @@ type dialog struct {
 	links          []Link
 	choices        Choices
 	report         string // stands with the links
-	aside          string // the same: it opens another window, and decides nothing
+	aside, also    string // the same: each opens another window, and decides nothing
 	fault          string // what was wrong with the last entry
 	field          *field
 	busy           bool   // an indeterminate sign of work
@@ -87,6 +87,9 @@ const (
 	sending                    // a line of chat, text is the line
 	again                      // the same once more, text is its key
 )
+
+// alsoText is the text of a chatting that is not the dialog's aside, but what stands before it.
+const alsoText = "also"
 
 // event is something that a person did in a window, or that it is there now.
 type event struct {
