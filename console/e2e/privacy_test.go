@@ -3,6 +3,9 @@ package console_test
 import (
 	"fmt"
 	"image"
+	"io"
+	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/jezek/xgb"
@@ -18,6 +21,7 @@ const arrowDown = 116
 // held tells whether a key is down on the customer's screen.
 func (o *office) held(key byte) bool {
 	o.t.Helper()
+	xgb.Logger.SetOutput(io.Discard)
 	c, err := xgb.NewConnDisplay(o.customer.Display)
 	o.must(err)
 	defer c.Close()
@@ -53,12 +57,15 @@ func TestPrivacy(t *testing.T) {
 	o.must(o.customer.PressIn(o.ctx, hide, "Tab", "Tab", "Down", "space"))
 	o.picture("hide", o.customer)
 	o.must(o.customer.PressIn(o.ctx, hide, "Up", "shift+Tab", "Return"))
-	o.must(o.customer.Accept(o.ctx, "Consento – mostrare"))
+	o.must(o.customer.PressIn(o.ctx, ask, "Tab", "Tab", "Tab", "Tab", "Return")) // from that link to the yes
 	o.must(o.console.State("Active"))
 	o.words(byID("covered"), "Programs hidden by the customer: 1")
+	for _, title := range []string{"shown", "secret"} { // from below the browser
+		o.must(o.customer.Activate(o.ctx, title))
+	}
 	o.sees("the rest", func(img image.Image) bool { return like(img, green) > 10_000 })
 	o.picture("covered", o.technician)
-	o.picture("covered", o.customer)
+	o.picture("covered-customer", o.customer)
 
 	// The hidden one goes over the other, and opens one more.
 	window, err := o.customer.Window(o.ctx, "secret")
@@ -92,11 +99,16 @@ func TestPrivacy(t *testing.T) {
 	}
 	other.Kill()
 	more.Kill()
-	private := o.coloured("private", secret, "60x30+20+80")
+	// Of another name, so that the pause alone hides it.
+	private, err := o.customer.Start("xterm", "-class", "Private", "-T", "private", "-bg", "#ff00ff", "-fg", "#ff00ff", "-geometry", "60x30+20+80", "-e", "cat")
+	o.must(err)
+	_, err = o.customer.Window(o.ctx, "private")
+	o.must(err)
 	o.words(byID("hidden-since"), "Since ")
 	o.still()
+	o.must(os.Remove(filepath.Join(o.customer.Home, "changes")))
 	o.picture("paused", o.technician)
-	o.picture("paused", o.customer)
+	o.picture("paused-customer", o.customer)
 	if o.held(arrowDown) {
 		t.Error("a key is down while the screen is hidden")
 	}
