@@ -252,6 +252,18 @@ func (b *browser) size(width, height int64) {
 	b.frames()
 }
 
+// narrow looks at half a screen and at a telephone, and has more looked at there.
+func (b *browser) narrow(name string, more func()) {
+	b.t.Helper()
+	for _, width := range []int64{960, 320} {
+		b.size(width, 800)
+		b.axe(fmt.Sprintf("%s at %d", name, width))
+		b.shot(fmt.Sprintf("%s-%d", name, width))
+		more()
+	}
+	b.size(1440, 900)
+}
+
 // focus puts the window in front, or behind others: a browser without a screen has no others.
 func (b *browser) focus(front bool) {
 	b.t.Helper()

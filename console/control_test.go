@@ -147,15 +147,11 @@ func TestControl(t *testing.T) {
 	b.shot("8-control-used")
 	b.scheme(true)
 	b.shot("8-control-used-dark")
-	for _, width := range []int64{960, 320} {
-		b.size(width, 800)
-		b.axe(fmt.Sprintf("control at %d", width))
-		b.shot(fmt.Sprintf("8-control-%d", width))
+	b.narrow("8-control", func() {
 		if !eval[bool](b, `document.querySelector(".control-strip .leave").checkVisibility()`) {
-			t.Errorf("the chord that leaves is not shown at %d", width)
+			t.Error("the chord that leaves is not shown on a narrow page")
 		}
-	}
-	b.size(1440, 900)
+	})
 	b.scheme(false)
 	c.special(b)
 

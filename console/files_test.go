@@ -291,12 +291,7 @@ func TestFiles(t *testing.T) {
 	if got := eval[[]string](b, `saved`); len(got) != 2 || got[0] != "relazione \u6f22.pdf" || got[1] != "Documenti.zip" {
 		t.Errorf("saved %q", got)
 	}
-	for _, width := range []int64{960, 320} {
-		b.size(width, 800)
-		b.axe(fmt.Sprintf("files at %d", width))
-		b.shot(fmt.Sprintf("9-files-%d", width))
-	}
-	b.size(1440, 900)
+	b.narrow("9-files", func() {})
 	b.scheme(true)
 	b.shot("9-files-dark")
 	b.axe("files in the dark")

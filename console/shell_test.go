@@ -106,7 +106,7 @@ func TestShell(t *testing.T) {
 	p.keep(active("", ""))
 	b.open(p.URL + "/console/")
 	connect(p, customer, "s1")
-	b.until("video plays", video+`.videoWidth === 1280`)
+	b.until("video plays, and tools can be asked for", video+`.videoWidth === 1280 && document.querySelector("#tools") !== null`)
 	s := &shellEnd{t: t, customer: customer, epoch: 2, run: 1}
 	panel := func(state, phase string) {
 		t.Helper()
@@ -166,15 +166,11 @@ func TestShell(t *testing.T) {
 	b.click("[data-testid=shell-panel] [aria-pressed=false]")
 	b.until("lines for a screen reader", `document.querySelector("[data-testid=terminal] .xterm-accessibility [role=listitem]")?.textContent.length > 0`)
 	b.axe("shell")
-	for _, width := range []int64{960, 320} {
-		b.size(width, 800)
-		b.axe(fmt.Sprintf("shell at %d", width))
-		b.shot(fmt.Sprintf("9-shell-%d", width))
+	b.narrow("9-shell", func() {
 		if !eval[bool](b, `document.querySelector(".shell-strip .leave").checkVisibility()`) {
-			t.Errorf("the chord that leaves is not shown at %d", width)
+			t.Error("the chord that leaves is not shown on a narrow page")
 		}
-	}
-	b.size(1440, 900)
+	})
 	b.scheme(true)
 	b.shot("9-shell-dark")
 	b.scheme(false)

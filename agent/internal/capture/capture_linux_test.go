@@ -204,16 +204,7 @@ func state(t testing.TB, p *os.Process) string {
 // eventually looks again and again until it is so.
 func eventually(t testing.TB, what string, ok func() bool) {
 	t.Helper()
-	deadline := time.After(patience)
-	tick := time.NewTicker(20 * time.Millisecond)
-	defer tick.Stop()
-	for !ok() {
-		select {
-		case <-tick.C:
-		case <-deadline:
-			t.Fatalf("never: %s", what)
-		}
-	}
+	xtest.Until(t, what, ok)
 }
 
 // pointer waits for a state of the pointer for which ok holds.

@@ -34,16 +34,7 @@ const patience = 60 * time.Second
 // eventually asks again and again until it is so.
 func eventually(t testing.TB, what string, ok func() bool) {
 	t.Helper()
-	tick := time.NewTicker(10 * time.Millisecond)
-	defer tick.Stop()
-	deadline := time.After(patience)
-	for !ok() {
-		select {
-		case <-tick.C:
-		case <-deadline:
-			t.Fatalf("not in time: %s", what)
-		}
-	}
+	xtest.Until(t, what, ok)
 }
 
 // manage starts a window manager and waits until it works.
