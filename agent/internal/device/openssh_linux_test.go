@@ -1,76 +1,32 @@
 package device
 
 import (
-	"bytes"
 	"crypto/ed25519"
 	"crypto/rand"
 	"crypto/rsa"
-	"encoding/pem"
-	"fmt"
-	"net"
-	"os"
-	"os/exec"
 	"os/user"
-	"path/filepath"
-	"strings"
 	"testing"
 
-	"golang.org/x/crypto/ssh"
-
+	"consento/build/sshd"
 	"consento/protocol"
 )
 
-// privateText is a private key as ssh-keygen writes it, and its public half as authorized_keys has it.
 func privateText(t testing.TB, key any, passphrase string) (text, public string) {
 	t.Helper()
-	signer, err := ssh.NewSignerFromKey(key)
+	text, public, err := sshd.KeyText(key, passphrase)
 	must(t, err)
-	var block *pem.Block
-	if passphrase == "" {
-		block, err = ssh.MarshalPrivateKey(key, "")
-	} else {
-		block, err = ssh.MarshalPrivateKeyWithPassphrase(key, "", []byte(passphrase))
-	}
-	must(t, err)
-	return string(pem.EncodeToMemory(block)), string(ssh.MarshalAuthorizedKey(signer.PublicKey()))
+	return text, public
 }
 
-// sshd runs OpenSSH's server as this user, with keys of its own, and returns where.
-func sshd(t testing.TB, host any, authorised, more string) protocol.Device {
+// openSSH is a real server, as this user.
+func openSSH(t testing.TB, host any, authorised, more string) protocol.Device {
 	t.Helper()
-	const program = "/usr/sbin/sshd"
-	if _, err := os.Stat(program); err != nil {
-		t.Fatal("no sshd: run build/setup.sh")
-	}
-	if os.Getuid() == 0 {
-		must(t, os.MkdirAll("/run/sshd", 0o755)) // which it wants where it runs as root
-	}
-	dir := t.TempDir()
-	text, _ := privateText(t, host, "")
-	must(t, os.WriteFile(filepath.Join(dir, "host"), []byte(text), 0o600))
-	must(t, os.WriteFile(filepath.Join(dir, "keys"), []byte(authorised), 0o600))
-	config := fmt.Sprintf("HostKey %[1]s/host\nAuthorizedKeysFile %[1]s/keys\nStrictModes no\nUsePAM no\nPermitRootLogin yes\nPasswordAuthentication yes\nPrintMotd no\n%s\n", dir, more)
-	must(t, os.WriteFile(filepath.Join(dir, "config"), []byte(config), 0o600))
-	// One sshd for each connection, as inetd has it: no port is raced for.
-	at := listen(t, func(conn net.Conn) {
-		file, err := conn.(*net.TCPConn).File()
-		if err != nil {
-			return
-		}
-		var words bytes.Buffer
-		cmd := exec.Command(program, "-i", "-e", "-f", filepath.Join(dir, "config"))
-		cmd.Stdin, cmd.Stdout, cmd.Stderr = file, file, &words
-		err = cmd.Run()
-		_ = file.Close()
-		if err != nil && strings.Contains(words.String(), "onfig") {
-			t.Errorf("sshd: %v: %s", err, words.String())
-		}
-	})
+	s, err := sshd.Serve(t.TempDir(), host, authorised, more)
+	must(t, err)
+	t.Cleanup(func() { must(t, s.Close()) })
 	me, err := user.Current()
 	must(t, err)
-	d := deviceAt(at)
-	d.User = me.Username
-	return d
+	return protocol.Device{Host: "127.0.0.1", Port: s.Port, User: me.Username}
 }
 
 // TestOpenSSH: a private key opens a real terminal of a real server; it has the size, colours
@@ -82,7 +38,7 @@ func TestOpenSSH(t *testing.T) {
 	_, key, err := ed25519.GenerateKey(rand.Reader)
 	must(t, err)
 	text, public := privateText(t, key, "open sesame")
-	at := sshd(t, host, public, "")
+	at := openSSH(t, host, public, "")
 	consent := consentTo(t, at, own)
 	d := consent.begin(t, 1)
 	d.trust(protocol.LoginKey)
@@ -124,7 +80,7 @@ func TestOpenSSHRefuses(t *testing.T) {
 	_, key, err := ed25519.GenerateKey(rand.Reader)
 	must(t, err)
 	text, _ := privateText(t, key, "")
-	d := consentTo(t, sshd(t, host, "", "PasswordAuthentication no"), own).begin(t, 1)
+	d := consentTo(t, openSSH(t, host, "", "PasswordAuthentication no"), own).begin(t, 1)
 	d.trust(protocol.LoginKey)
 	for left := 3; left > 0; left-- {
 		m := d.next(protocol.TerminalPrompt)
@@ -144,7 +100,7 @@ func TestOldOpenSSH(t *testing.T) {
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
 	must(t, err)
 	text, public := privateText(t, key, "")
-	at := sshd(t, host, public, "KexAlgorithms diffie-hellman-group14-sha1\nCiphers aes128-cbc\nMACs hmac-sha1\nHostKeyAlgorithms ssh-rsa")
+	at := openSSH(t, host, public, "KexAlgorithms diffie-hellman-group14-sha1\nCiphers aes128-cbc\nMACs hmac-sha1\nHostKeyAlgorithms ssh-rsa")
 	consentTo(t, at, own).begin(t, 1).ends(protocol.DeviceAlgorithms)
 	at.Old = true
 	d := consentTo(t, at, own).begin(t, 1)
