@@ -81,7 +81,7 @@ func TestListsAreComplete(t *testing.T) {
 		"RestartState": texts(protocol.RestartStates()),
 		"TransferKind": texts(protocol.TransferKinds()), "FileCause": texts(protocol.FileCauses()),
 		"ClipType": texts(protocol.ClipTypes()), "ClipKind": texts(protocol.ClipKinds()), "ClipCause": texts(protocol.ClipCauses()),
-		"AnnotateKind": texts(protocol.AnnotateKinds()), "Ink": texts(protocol.Inks()),
+		"AnnotateKind": texts(protocol.AnnotateKinds()), "Ink": texts(protocol.Inks()), "StillProblem": texts(protocol.StillProblems()),
 	} {
 		want := slices.Sorted(slices.Values(declared[name]))
 		if got := slices.Sorted(slices.Values(list)); !slices.Equal(got, want) || len(got) == 0 {
@@ -141,7 +141,7 @@ func TestDocument(t *testing.T) {
 			"DeviceCause": "Data channel `shell`", "KeyKnown": "Data channel `shell`", "LoginMethod": "Data channel `shell`",
 			"Section": "System information", "ColumnKind": "System information", "SystemProblem": "`system_part`",
 			"SummaryState": "`welcome`", "Platform": "Library", "Interpreter": "Library",
-			"AnnotateKind": "`annotate`", "Ink": "`annotate`",
+			"AnnotateKind": "`annotate`", "Ink": "`annotate`", "StillProblem": "`still_part`",
 			"TransferKind": "Data channel `files`", "FileCause": "Data channel `files`",
 			"ClipType": "Data channel `clipboard`", "ClipKind": "Data channel `clipboard`", "ClipCause": "Data channel `clipboard`"}[name]
 		if !ok {

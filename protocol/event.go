@@ -65,6 +65,10 @@ const (
 	EventRestartRefused   EventCode = "restart.refused"           // somebody came with a ticket that is wrong, used, too old, or of another computer
 	EventRestartReturned  EventCode = "restart.returned"          // epoch, away_ms, software, system: the agent is back after the restart
 	EventRestartExpired   EventCode = "restart.expired"           // epoch: the agent did not come back in time
+	EventStillAsked       EventCode = "still.asked"               // epoch, still, caption: the technician takes a picture for the record
+	EventStillContent     EventCode = "still.content"             // on the track stills: epoch, still, sha256, width, height, data: the PNG in base64
+	EventStillTaken       EventCode = "still.taken"               // still, caption, sha256, size in bytes, width, height: it is on the evidence
+	EventStillFailed      EventCode = "still.failed"              // still, problem: there is none
 	EventScreenGap        EventCode = "screen.gap"                // frames of the picture did not reach the broker
 	EventScreenShown      EventCode = "screen.shown"              // source, width, height, name of a program or monitor: what is shared from now on
 	EventScreenPaused     EventCode = "screen.paused"             // by the customer; nothing is sent until the next screen.shown
@@ -99,6 +103,7 @@ func EventCodes() []EventCode {
 		EventSystemRequested, EventSystemRead, EventSystemFollowed, EventSystemPart, EventSystemChanges,
 		EventFileFolder, EventFileListed, EventFileAsked, EventFileBegun, EventFileWhole, EventFileEnded,
 		EventClipAsked, EventClipContent, EventClipWhole, EventClipEnded, EventDrawn, EventDrawnUsed,
+		EventStillAsked, EventStillContent, EventStillTaken, EventStillFailed,
 		EventRestartPrepared, EventRestartBegan, EventRestartByHand, EventRestartCancelled, EventRestartRefused, EventRestartReturned, EventRestartExpired, EventScreenGap,
 		EventScreenShown, EventScreenPaused, EventScreenMuted, EventScreenStopped, EventScreenDenied, EventScreenLocked, EventScreenCovered,
 		EventViewerJoined, EventViewerLeft, EventMalformed, EventEnded, EventRemoved, EventRemovalUnknown, EventClosed, EventRated,

@@ -109,9 +109,9 @@ func Messages() []Message {
 	return []Message{&Hello{}, &Error{}, &Ping{}, &Pong{},
 		&Join{}, &Joined{}, &Resume{}, &Resumed{}, &NameAnswer{}, &TermsAnswer{}, &ConsentAsk{}, &ConsentAnswer{}, &ConsentRecorded{},
 		&Offer{}, &Answer{}, &Sharing{}, &SharingRecorded{}, &Picture{}, &Network{}, &Slept{}, &Ended{}, &Removed{},
-		&ConsentEnded{}, &ControlState{}, &Restart{}, &RestartRecorded{}, &SystemRead{}, &SystemWatch{}, &SystemPart{}, &SystemChanges{}, &Annotate{},
+		&ConsentEnded{}, &ControlState{}, &Restart{}, &RestartRecorded{}, &SystemRead{}, &SystemWatch{}, &SystemPart{}, &SystemChanges{}, &Annotate{}, &StillTake{}, &StillPart{},
 		&Welcome{}, &SessionChanged{}, &NewSession{}, &SessionIssued{}, &EndSession{}, &StopWatching{}, &Crisp{}, &Note{}, &Reason{}, &ConsentRequest{}, &ConsentReturn{},
-		&SystemRequest{}, &SystemFollow{}, &SystemStarted{},
+		&SystemRequest{}, &SystemFollow{}, &SystemStarted{}, &StillRequest{},
 		&ChatSay{}, &ChatSaid{}, &ChatSince{}, &Chat{}}
 }
 

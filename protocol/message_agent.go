@@ -43,7 +43,7 @@ func (m *Join) Validate() error {
 	return errors.Join(err, check(ways == 1, "ticket, key or return"),
 		check(len(m.Ticket) <= maxKeyInput && len(m.Key) <= maxKeyInput, "length"),
 		check(len(m.Languages) <= maxLanguages && !slices.ContainsFunc(m.Languages, func(tag string) bool { return !tagOK(tag) }), "languages"),
-		check(len(m.Tools) <= len(Permissions()) && !slices.ContainsFunc(m.Tools, func(p Permission) bool { return toolOK(p) != nil }), "tools"))
+		check(len(m.Tools) <= len(Permissions()) && !slices.ContainsFunc(m.Tools, func(p Permission) bool { return p != MayKeep && toolOK(p) != nil }), "tools"))
 }
 
 // Joined answers Join: whose session it is and what the customer has to read.

@@ -60,6 +60,7 @@ type Session struct {
 	LogMonths int          `json:"log_months,omitempty"` // for how many months its log is kept; 0: as the office's notice says
 	Language  string       `json:"language,omitempty"`   // BCP 47 tag that the customer reads, "" if not known yet
 	Stars     int          `json:"stars,omitempty"`      // 1 to 5, how the customer rated it; 0: not rated
+	Stills    []Still      `json:"stills,omitempty"`     // pictures for the record, while it goes on
 }
 
 // Step is something the customer has done on the way to sharing, so that the

@@ -37,7 +37,7 @@ func valid() []protocol.Message {
 		&protocol.Error{Code: protocol.CodeNotNow},
 		&protocol.Ping{},
 		&protocol.Pong{},
-		&protocol.Join{Ticket: string(protocol.TicketFrom([16]byte{})), Languages: []string{"it", "ja"}, Tools: []protocol.Permission{protocol.Control}},
+		&protocol.Join{Ticket: string(protocol.TicketFrom([16]byte{})), Languages: []string{"it", "ja"}, Tools: []protocol.Permission{protocol.Control, protocol.MayKeep}},
 		&protocol.Joined{Session: "s", Technician: person, ConfirmName: true, Terms: protocol.Terms{Version: "1", Language: "it", Text: "Testo\n\nAltro", URL: "https://x/y"}, Resume: "secret", Reason: "התקנת מדפסת", Log: "https://x/log/y", Proof: "{}", Chat: true},
 		&protocol.Resume{Session: "s", Secret: "secret"},
 		&protocol.Resumed{Named: true, Accepted: true, Consents: aSession.Consents, Picture: true, Proof: "{}"},
@@ -66,6 +66,8 @@ func valid() []protocol.Message {
 		&protocol.SystemChanges{Session: "s", Epoch: 7, Watch: 1, N: 4, Gone: []string{"12-99"},
 			Rows: []protocol.SystemRow{{Key: "13-99", Cells: []string{"エディター", "13", "Ødegård", "0.1", "65536", "1700000000", ""}}}},
 		&protocol.Annotate{Session: "s", Epoch: 7, Kind: protocol.AnnotateLine, Mark: 3, Ink: protocol.InkViolet, Width: 1280, Height: 800, Points: []protocol.Spot{{X: 0, Y: 799}, {X: 1279, Y: 0}}},
+		&protocol.StillTake{Epoch: 7, Still: 2},
+		&protocol.StillPart{Epoch: 7, Still: 2, Part: 3, Last: true, Data: []byte("PNG"), Problem: protocol.StillSize},
 		&protocol.Welcome{Account: person, Permissions: protocol.PermissionSet{protocol.ViewScreen: true}, CanIssue: true, Sessions: []protocol.Session{aSession}, Now: at(9)},
 		&protocol.SessionChanged{Session: aSession, Now: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)},
 		&protocol.NewSession{Reason: "プリンターの設定", Test: true},
@@ -80,6 +82,7 @@ func valid() []protocol.Message {
 		&protocol.SystemRequest{Session: "s", Sections: []protocol.Section{protocol.SectionSoftware}},
 		&protocol.SystemFollow{Session: "s", On: true},
 		&protocol.SystemStarted{Session: "s", Snapshot: 2, Watch: 1},
+		&protocol.StillRequest{Session: "s", Caption: "エラー"},
 		&protocol.ChatSay{Session: "s", Key: "k-1_A", Text: strings.Repeat("\U0001f5a8", protocol.MaxChat-4) + "\n\tשל"},
 		&protocol.ChatSaid{Key: "k", N: 3, Code: protocol.CodeThrottled},
 		&protocol.ChatSince{Session: "s", After: 3},
@@ -143,6 +146,9 @@ func init() {
 	decoder[protocol.SystemPart]()
 	decoder[protocol.SystemChanges]()
 	decoder[protocol.Annotate]()
+	decoder[protocol.StillTake]()
+	decoder[protocol.StillPart]()
+	decoder[protocol.StillRequest]()
 	decoder[protocol.SystemRequest]()
 	decoder[protocol.SystemFollow]()
 	decoder[protocol.SystemStarted]()

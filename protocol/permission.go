@@ -6,7 +6,7 @@ import "fmt"
 // stable: they stand on the wire, in profiles and on the evidence.
 type Permission string
 
-// The closed set of permissions. ViewScreen, MayDraw and MayChat are on offer by the built-in
+// The closed set of permissions. ViewScreen, MayDraw, MayKeep and MayChat are on offer by the built-in
 // profiles; each of the others needs a profile that allows it, a technician who asks
 // for it and a customer who consents to it. MayChat, which touches nothing of the
 // customer's, is never asked for.
@@ -24,16 +24,17 @@ const (
 	FetchClipboard Permission = "fetch_clipboard"
 	MayDraw        Permission = "annotate" // on what is shown; it acts on nothing
 	Reboot         Permission = "reboot"   // restart the customer's computer, once
+	MayKeep        Permission = "stills"   // single pictures of what is shown, for the record; the yes to the view says so
 	MayChat        Permission = "chat"
 )
 
 // Permissions lists the closed set in the order in which people are shown it.
 func Permissions() []Permission {
-	return []Permission{ViewScreen, Control, Scripts, Shell, SSH, SendFiles, FetchFiles, SystemInfo, SendClipboard, FetchClipboard, MayDraw, Reboot, MayChat}
+	return []Permission{ViewScreen, Control, Scripts, Shell, SSH, SendFiles, FetchFiles, SystemInfo, SendClipboard, FetchClipboard, MayDraw, MayKeep, Reboot, MayChat}
 }
 
 // Asked reports whether the customer's consent to p is needed.
-func (p Permission) Asked() bool { return p != MayChat }
+func (p Permission) Asked() bool { return p != MayChat && p != MayKeep }
 
 // ParsePermission checks that s is a member of the closed set.
 func ParsePermission(s string) (Permission, error) {
@@ -78,7 +79,7 @@ func BuiltInProfiles() []Profile {
 		full[p] = true
 	}
 	return []Profile{
-		{Name: ProfileViewOnly, Permissions: PermissionSet{ViewScreen: true, MayDraw: true, MayChat: true}, Files: DefaultFileLimits()},
+		{Name: ProfileViewOnly, Permissions: PermissionSet{ViewScreen: true, MayDraw: true, MayKeep: true, MayChat: true}, Files: DefaultFileLimits()},
 		{Name: ProfileFullSupport, Permissions: full, Files: DefaultFileLimits()},
 	}
 }

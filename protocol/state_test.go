@@ -98,7 +98,7 @@ func TestPermissionsAreClosed(t *testing.T) {
 		t.Fatalf("profiles: %+v", profiles)
 	}
 	for _, p := range protocol.Permissions() {
-		if profiles[0].Permissions.Allows(p) != (p == protocol.ViewScreen || p == protocol.MayDraw || p == protocol.MayChat) || !profiles[1].Permissions.Allows(p) {
+		if profiles[0].Permissions.Allows(p) != (p == protocol.ViewScreen || p == protocol.MayDraw || p == protocol.MayKeep || p == protocol.MayChat) || !profiles[1].Permissions.Allows(p) {
 			t.Errorf("%s in the built-in profiles", p)
 		}
 	}

@@ -32,6 +32,8 @@ type Exported struct {
 	Snapshots int `json:"snapshots,omitempty"`
 	// Clipboards is how many things went from a clipboard to another: clipboard-1.txt, or .png, and so on.
 	Clipboards int `json:"clipboards,omitempty"`
+	// Stills is how many pictures for the record: picture-1.png and so on.
+	Stills int `json:"stills,omitempty"`
 }
 
 // ExportedSegment tells how far one segment could be relied on.
@@ -65,6 +67,7 @@ type ExportedVideo struct {
 //   - system-1.json, then system-2.json and so on, each an [ExportedSnapshot] of the
 //     customer's computer;
 //   - clipboard-1.txt or clipboard-1.png and so on: what went from a clipboard to another;
+//   - picture-1.png and so on: the pictures for the record, as they were taken;
 //   - other/, one file a record, for what has no form of its own;
 //   - export.json, an [Exported].
 //
@@ -98,7 +101,7 @@ func freshDir(dir string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
-	for _, name := range []string{videoName, eventsName, shellName, manifestName, otherDir, systemName(1), clipName(1, "text"), clipName(1, "image")} {
+	for _, name := range []string{videoName, eventsName, shellName, manifestName, otherDir, systemName(1), clipName(1, "text"), clipName(1, "image"), stillName(1)} {
 		path := filepath.Join(dir, name)
 		if _, err := os.Lstat(path); !errors.Is(err, os.ErrNotExist) {
 			return errors.Join(err, fmt.Errorf("%w: %s", os.ErrExist, path))
@@ -206,6 +209,8 @@ func (e *exporter) item(i Item) error {
 		return e.event(i)
 	case TrackClipboard:
 		return e.clipContent(i)
+	case TrackStills:
+		return e.still(i)
 	case TrackControl, TrackEvents, TrackChat, TrackFiles, TrackMeta, TrackInput:
 		return e.event(i)
 	case TrackSearch:

@@ -89,10 +89,12 @@ const (
 	TrackInput   Track = 9 // what a technician typed and clicked, JSON objects as on the events
 	// What was transferred from a clipboard to another, JSON objects as on the events.
 	TrackClipboard Track = 10
+	// Pictures for the record, JSON objects as on the events.
+	TrackStills Track = 11
 )
 
 func (t Track) String() string {
-	names := [...]string{"control", "events", "video", "chat", "shell", "files", "meta", "search", "system", "input", "clipboard"}
+	names := [...]string{"control", "events", "video", "chat", "shell", "files", "meta", "search", "system", "input", "clipboard", "stills"}
 	if int(t) < len(names) {
 		return names[t]
 	}

@@ -1,9 +1,15 @@
 package console_test
 
 import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"image"
 	"image/color"
+	"image/png"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -16,7 +22,8 @@ import (
 // TestAnnotate: a technician who may only look asks to draw and is allowed; draws by
 // mouse and by keys; the customer sees it, on the real screen, and
 // clicks through it; it goes by itself, and at once when the customer takes it back;
-// the technician sees it in the picture, and so does who plays the recording.
+// the technician sees it in the picture, and so does who plays the recording. A picture
+// for the record is found again by the verifier.
 func TestAnnotate(t *testing.T) {
 	o := newOffice(t)
 	before := o.files()
@@ -48,6 +55,18 @@ func TestAnnotate(t *testing.T) {
 		return err == nil && strings.TrimSpace(string(out)) == "under"
 	}))
 	o.drawn("the line goes by itself", image.Pt(450, 300), false)
+
+	// A picture for the record, of what is shown now.
+	o.must(o.console.Click(byID("stills")))
+	o.must(o.console.Type("#still-caption", "Errore 17"))
+	o.must(o.console.Click(byID("take-still")))
+	o.must(o.console.Until("a picture is sealed", `document.querySelector('[data-still="1"]')?.dataset.state === "sealed"`))
+	hash, err := o.console.Text(`[data-still="1"] code`)
+	o.must(err)
+	o.picture("still", o.technician)
+	o.picture("still at the customer's", o.customer)
+	o.must(o.console.Key(kb.Escape)) // the drawer closes
+	o.must(o.console.Until("the drawer is closed", `document.querySelector('[data-testid="stills-panel"]') === null`))
 
 	// By keys: from the middle to the right, in steps.
 	o.must(o.console.Click(`[data-tool="box"]`))
@@ -83,7 +102,8 @@ func TestAnnotate(t *testing.T) {
 	o.over(agent, 0, before)
 	e := o.newest(whole)
 	e.expect(o.t, protocol.EndCustomer, protocol.EventConsentAsked, protocol.EventConsentGiven,
-		protocol.EventDrawn, protocol.EventDrawnUsed, protocol.EventConsentWithdrawn, protocol.EventEnded)
+		protocol.EventDrawn, protocol.EventStillAsked, protocol.EventStillContent, protocol.EventStillTaken, protocol.EventConsentWithdrawn, protocol.EventEnded)
+	o.kept(e, hash)
 	lines, boxes, points := 0.0, 0.0, 0
 	for _, entry := range e.events {
 		switch entry.Code {
@@ -99,9 +119,37 @@ func TestAnnotate(t *testing.T) {
 		t.Errorf("on the evidence: %v lines, %v frames, %d points", lines, boxes, points)
 	}
 	recorded := false
-	_, err := stage.EachFrame(o.ctx, e.video, func(frame *image.RGBA) { recorded = recorded || isBlue(frame.RGBAAt(450, 300)) })
+	_, err = stage.EachFrame(o.ctx, e.video, func(frame *image.RGBA) { recorded = recorded || isBlue(frame.RGBAAt(450, 300)) })
 	if o.must(err); !recorded {
 		t.Error("the recording does not show the line")
+	}
+}
+
+// kept checks the picture for the record that the verifier exports: what the log says
+// of it, and pixel for pixel what was shown, without the agent's own bar.
+func (o *office) kept(e evidence, hash string) {
+	o.t.Helper()
+	data, err := os.ReadFile(filepath.Join(e.folder, "picture-1.png"))
+	o.must(err)
+	sum := sha256.Sum256(data)
+	img, err := png.Decode(bytes.NewReader(data))
+	o.must(err)
+	if hex.EncodeToString(sum[:]) != hash || img.Bounds() != image.Rect(0, 0, 1280, 800) {
+		o.t.Errorf("the picture has %x and %v", sum, img.Bounds())
+	}
+	for at, want := range map[image.Point]color.Color{{X: 300, Y: 500}: color.NRGBA{0xf4, 0xf4, 0xe8, 0xff}, {X: 1000, Y: 620}: color.NRGBA{0xe8, 0xf4, 0xf4, 0xff}, {X: 640, Y: 20}: color.NRGBA{0x4a, 0x55, 0x60, 0xff}} {
+		if got := color.NRGBAModel.Convert(img.At(at.X, at.Y)); got != want {
+			o.t.Errorf("at %v the picture has %v instead of %v", at, got, want)
+		}
+	}
+	said := map[string]int{}
+	for _, entry := range e.events {
+		if entry.Data["sha256"] == hash && (entry.Data["caption"] == "Errore 17" || entry.Data["intact"] == true && entry.Data["file"] == "picture-1.png") {
+			said[entry.Code]++
+		}
+	}
+	if said[string(protocol.EventStillTaken)] != 1 || said[string(protocol.EventStillContent)] != 1 {
+		o.t.Errorf("the log says %v", said)
 	}
 }
 

@@ -9,6 +9,7 @@ import { restartable, restartStep } from "./restart/restart";
 import { shellable, shellStep } from "./shell/shell";
 import { crispable, over } from "./sessionview";
 import { queue } from "./queue";
+import { keepable } from "./stills";
 import { readable } from "./system/system";
 import { t } from "./text";
 import { focusFilter } from "./view/focus";
@@ -58,6 +59,7 @@ export function actions({ desk, settings, layout, bell }: Parts): Action[] {
         const { word, ask } = fileStep(s, kind);
         add(kind, t(word), "", () => void (ask ? desk.ask(s.id, kind) : desk.giveBack(s.id, kind)));
       }
+      if (keepable(s, desk.welcome.value?.permissions ?? null)) add("stills", t("stills.heading"), "", () => layout.toggle("stills"));
       if (drawable(s, desk.welcome.value?.permissions ?? null)) {
         const { word, ask } = drawStep(s);
         add("annotate", t(word), "", () => void (ask ? desk.ask(s.id, "annotate") : desk.giveBack(s.id, "annotate")));

@@ -18,13 +18,14 @@ const consent = (v: unknown) => object(v) && text(v["permission"]) && text(v["st
 
 const count = (v: unknown) => typeof v === "number" && v >= 0;
 const row = (v: unknown) => object(v) && text(v["key"]) && list(v["cells"], text);
+const still = (v: unknown) => object(v) && count(v["n"]) && date(v["at"]);
 const chatLine = (v: unknown) => object(v) && typeof v["n"] === "number" && text(v["from"]) && text(v["text"]) && text(v["key"]) && date(v["at"]);
 
 function session(v: unknown): boolean {
   return (
     object(v) && text(v["id"]) && text(v["state"]) && person(v["technician"]) && date(v["issued_at"]) && date(v["key_expires"]) &&
     list(v["consents"], consent) && list(v["steps"], text) && list(v["viewers"], text) &&
-    list(v["tools"], text)
+    list(v["tools"], text) && list(v["stills"], still)
   );
 }
 

@@ -154,6 +154,18 @@ export class Desk {
     this.wire.send("crisp", { session: id, on });
   }
 
+  /** takeStill takes a picture for the record; false if it was not asked for. */
+  async takeStill(session: string, caption: string): Promise<boolean> {
+    try {
+      await this.wire.request("still_request", { session, caption });
+      this.trouble.value = "";
+      return true;
+    } catch (e) {
+      this.#fail(e);
+      return false;
+    }
+  }
+
   /** ask has one more permission put to the customer. */
   ask(id: string, permission: Permission, device?: Device): Promise<void> {
     return this.#consent("consent_request", id, permission, device);

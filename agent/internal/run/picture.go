@@ -56,6 +56,7 @@ type picture struct {
 	mu      sync.Mutex
 	coding  protocol.Picture // as the broker wishes
 	sending *stream.Stream   // nil before show
+	now     *turn            // likewise
 }
 
 // newPicture makes one; onInput is called for each message of a technician's input,
@@ -207,7 +208,7 @@ func (p *picture) show(ctx context.Context, display string, shown *screen) error
 		return errNoAnswer
 	}
 	<-p.uplink.probed
-	var now turn
+	now := turn{changed: make(chan struct{}, 1)}
 	sending, err := stream.New(stream.Config{Source: &now, Sender: p.track, Link: p.uplink, Sequence: p.uplink.sequence,
 		OnFrame: func(f stream.FrameInfo) {
 			p.uplink.made(time.Now(), f)
@@ -217,7 +218,7 @@ func (p *picture) show(ctx context.Context, display string, shown *screen) error
 		return err
 	}
 	p.mu.Lock()
-	p.sending = sending
+	p.sending, p.now = sending, &now
 	p.apply()
 	p.mu.Unlock()
 	for {
@@ -259,12 +260,6 @@ func (p *picture) apply() {
 	p.sending.SetCrisp(p.coding.Crisp)
 }
 
-// turn is the source of a stream while one target is read.
-type turn struct {
-	*capture.Source
-	what capture.Target
-}
-
 // send reads one target and sends it until ctx ends.
 func (p *picture) send(ctx context.Context, display string, shown *screen, now *turn, sending *stream.Stream) error {
 	source, err := capture.OpenCovered(display, now.what, shown.covers)
@@ -279,6 +274,7 @@ func (p *picture) send(ctx context.Context, display string, shown *screen, now *
 	now.Source = source
 	running, stop := context.WithCancel(ctx)
 	var helpers sync.WaitGroup
+	helpers.Go(func() { now.follow(running, source) })
 	helpers.Go(func() { p.forwardKeyFrames(running, sending) })
 	helpers.Go(func() { p.sendCursor(running, source) })
 	helpers.Go(func() {

@@ -214,6 +214,12 @@ func (s *Session) incoming(ctx context.Context, e protocol.Envelope) *ending {
 			return s.broken(e, err)
 		}
 		s.endedTool(s.bar, m)
+	case (*protocol.StillTake)(nil).MessageType():
+		m, err := protocol.DecodeBody[protocol.StillTake](e)
+		if err != nil {
+			return s.broken(e, err)
+		}
+		s.takeStill(ctx, m)
 	case (*protocol.Annotate)(nil).MessageType():
 		m, err := protocol.DecodeBody[protocol.Annotate](e)
 		if err != nil {

@@ -164,6 +164,9 @@ func (s *Session) during(ctx context.Context, bar *ui.Bar, watch *presence.Watch
 			over = s.takenBack(ctx, bar, list)
 		case step := <-s.tools.steps:
 			over = s.restartStepped(ctx, bar, step)
+		case <-s.tools.stills.taken:
+			s.tools.stills.count++
+			s.updateBar(bar, s.barText())
 		case m := <-s.tools.blocks:
 			if err := s.say(ctx, &m); err != nil {
 				over = s.lost()

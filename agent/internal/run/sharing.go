@@ -5,6 +5,7 @@ import (
 	"errors"
 	"image"
 	"log/slog"
+	"strconv"
 	"strings"
 
 	"consento/agent/internal/capture"
@@ -160,6 +161,9 @@ func (s *Session) barText() ui.BarText {
 		Title: s.Texts.T("agent.bar.title"), Who: s.Texts.T("agent.bar.view", "name", name), Allowed: s.Texts.T("agent.bar.view_only"),
 		Recording: s.Texts.T("agent.bar.recording"), End: s.Texts.T("agent.bar.end"), Since: s.since,
 		Pause: s.Texts.T("agent.bar.pause"), Change: s.Texts.T("agent.bar.change"), Chat: s.chat.label(),
+	}
+	if n := s.tools.stills.count; n > 0 {
+		t.Recording = s.Texts.T("agent.bar.stills", "n", strconv.Itoa(n))
 	}
 	if allowed := s.tools.allowed(); len(allowed) > 0 {
 		var words []string

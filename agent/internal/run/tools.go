@@ -53,6 +53,7 @@ type tools struct {
 	lost    atomic.Bool                     // the connection is
 	paused  atomic.Bool                     // the customer has paused, or the screen is locked
 	size    atomic.Pointer[image.Point]     // of the picture
+	stills  stills
 }
 
 // tool is one consent beside the view while it lasts.
@@ -74,6 +75,7 @@ func newTools() *tools {
 	t := &tools{said: map[protocol.Permission]protocol.ConsentAnswer{}, answers: make(chan toolAnswer, 1),
 		away: time.NewTimer(time.Hour), steps: make(chan restartStep), failed: make(chan uint32, 1), blocks: make(chan protocol.ControlState, 64),
 		open: map[protocol.Permission]tool{}, chosen: map[protocol.Permission]chosen{}, taken: make(chan []protocol.Permission, 1)}
+	t.stills.taken = make(chan struct{}, 1)
 	t.away.Stop()
 	t.size.Store(&image.Point{})
 	return t
@@ -103,7 +105,7 @@ func (s *Session) able() (list []protocol.Permission) {
 	} else {
 		list = append(list, protocol.MayDraw)
 	}
-	list = append(list, protocol.SSH, protocol.SystemInfo)
+	list = append(list, protocol.SSH, protocol.SystemInfo, protocol.MayKeep)
 	if s.tools.board = clipboard.Able(s.Display); s.tools.board {
 		list = append(list, protocol.SendClipboard, protocol.FetchClipboard)
 	}

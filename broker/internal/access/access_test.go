@@ -90,7 +90,7 @@ func TestNewSeedsBuiltInProfilesAndKeepsWhatTheOfficeMadeOfThem(t *testing.T) {
 	for _, p := range profiles {
 		got[p.Name] = permissionText(p.Permissions)
 	}
-	if len(got) != 2 || got["View only"] != "view_screen annotate chat" || got["Full support"] != "view_screen send_clipboard" {
+	if len(got) != 2 || got["View only"] != "view_screen annotate stills chat" || got["Full support"] != "view_screen send_clipboard" {
 		t.Fatalf("profiles %v", got)
 	}
 	for _, p := range profiles {

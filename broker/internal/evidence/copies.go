@@ -18,7 +18,7 @@ import (
 // technician's notes and the broker's accounts, and the input, which may hold
 // passwords of the office. What of them is the customer's is in the customer's log.
 var copyTracks = translog.Tracks{int(recordings.TrackControl), int(recordings.TrackVideo), int(recordings.TrackChat), int(recordings.TrackShell),
-	int(recordings.TrackFiles), int(recordings.TrackMeta), int(recordings.TrackSystem), int(recordings.TrackClipboard)}
+	int(recordings.TrackFiles), int(recordings.TrackMeta), int(recordings.TrackSystem), int(recordings.TrackClipboard), int(recordings.TrackStills)}
 
 // longest bounds how much time of a segment the share leaf of a copy speaks of: it
 // is made while the session goes on.

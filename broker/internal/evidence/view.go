@@ -87,7 +87,7 @@ type viewBody struct {
 // allTracks are those that a whole recording has.
 var allTracks = translog.Tracks{int(recordings.TrackControl), int(recordings.TrackEvents), int(recordings.TrackVideo), int(recordings.TrackChat),
 	int(recordings.TrackShell), int(recordings.TrackFiles), int(recordings.TrackMeta), int(recordings.TrackSearch), int(recordings.TrackSystem),
-	int(recordings.TrackInput), int(recordings.TrackClipboard)}
+	int(recordings.TrackInput), int(recordings.TrackClipboard), int(recordings.TrackStills)}
 
 // View states who reads a session, how and why. It is on the log before View
 // returns; only the grant that it returns opens the bytes, to this account.

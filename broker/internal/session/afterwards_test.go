@@ -282,7 +282,7 @@ func TestCopyKnowsEveryCode(t *testing.T) {
 	for _, code := range protocol.EventCodes() {
 		_, ok := copyFields(code)
 		if meta := code == protocol.EventCursorMoved || code == protocol.EventCursorShape || code == protocol.EventControlInput || code == protocol.EventSystemPart || code == protocol.EventSystemChanges ||
-			code == protocol.EventFileBegun || code == protocol.EventFileWhole || code == protocol.EventClipContent || code == protocol.EventClipWhole || code == protocol.EventDrawn; ok == meta {
+			code == protocol.EventFileBegun || code == protocol.EventFileWhole || code == protocol.EventClipContent || code == protocol.EventClipWhole || code == protocol.EventDrawn || code == protocol.EventStillContent; ok == meta {
 			t.Errorf("%s: in the copy %v", code, ok)
 		}
 	}

@@ -93,6 +93,12 @@ func copyFields(code protocol.EventCode) (fields []string, ok bool) {
 		return []string{"file", "to", "path", "size", "sha256", "result"}, true
 	case protocol.EventClipAsked, protocol.EventClipEnded:
 		return []string{"clip", "to", "type", "size", "sha256", "width", "height", "result"}, true
+	case protocol.EventStillAsked:
+		return []string{"still", "caption"}, true
+	case protocol.EventStillTaken:
+		return []string{"still", "caption", "sha256", "size", "width", "height"}, true
+	case protocol.EventStillFailed:
+		return []string{"still", "problem"}, true
 	case protocol.EventDrawnUsed:
 		return []string{"lines", "boxes", "points"}, true
 	case protocol.EventRestartPrepared, protocol.EventRestartBegan:

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -183,6 +184,7 @@ func (s *session) run() {
 					s.noteDrawn()
 				}
 				s.shellSecond(time.Now())
+				s.stillSecond(time.Now())
 				s.ageClips(time.Now())
 				s.must(s.evidence.second())
 			}
@@ -347,6 +349,9 @@ func (s *session) end(reason protocol.EndReason, by string) {
 		events = append(events, logged{protocol.EventControlUsed, u})
 	}
 	s.tools.control.end()
+	if l := s.tools.stills.failed(protocol.StillLate); l != nil {
+		events = append(events, *l)
+	}
 	if u := s.tools.drawing.take(); u != (drawn{}) {
 		events = append(events, logged{protocol.EventDrawnUsed, u})
 	}
@@ -483,6 +488,9 @@ func (s *session) publish() {
 	if s.sharing.now != nil {
 		now := *s.sharing.now
 		shown.Sharing, shown.SharingSince = &now, s.sharing.since.UTC()
+	}
+	if !s.row.State.Over() {
+		shown.Stills = slices.Clone(s.tools.stills.list)
 	}
 	if s.network != nil && s.row.State == protocol.StateActive {
 		now := *s.network

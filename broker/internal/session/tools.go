@@ -33,6 +33,7 @@ type tools struct {
 	files     files
 	clipboard clipboard
 	drawing   drawing
+	stills    stills
 }
 
 // refused is the customer's no to a permission. It outlives a restart of the broker.

@@ -325,6 +325,12 @@ func (h *Agent) handle(ctx context.Context, c *conn, agent *session.Agent, e pro
 		}
 		c.reply(e.ID, &protocol.RestartRecorded{Epoch: m.Epoch, State: m.State})
 		return nil
+	case (*protocol.StillPart)(nil).MessageType():
+		m, err := protocol.DecodeBody[protocol.StillPart](e)
+		if err != nil {
+			return err
+		}
+		return agent.StillPart(ctx, m)
 	case (*protocol.SystemPart)(nil).MessageType():
 		m, err := protocol.DecodeBody[protocol.SystemPart](e)
 		if err != nil {

@@ -373,6 +373,22 @@ func (c *console) handle(ctx context.Context, e protocol.Envelope) error {
 		}
 		c.reply(e.ID, &started)
 		return nil
+	case (*protocol.StillRequest)(nil).MessageType():
+		m, err := protocol.DecodeBody[protocol.StillRequest](e)
+		if err != nil {
+			return err
+		}
+		technician, err := c.technician(ctx, access.ViewSession)
+		if err != nil {
+			return err
+		}
+		asked, err := c.config.Sessions.TakeStill(ctx, technician, m)
+		if err != nil {
+			return err
+		}
+		asked.Mine = true
+		c.reply(e.ID, &protocol.SessionChanged{Session: asked})
+		return nil
 	case (*protocol.Annotate)(nil).MessageType():
 		m, err := protocol.DecodeBody[protocol.Annotate](e)
 		if err != nil {

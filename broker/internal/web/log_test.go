@@ -43,6 +43,9 @@ func everyEvent() []session.LogEntry {
 		protocol.EventFileListed:       `{"path":"Photos/\u202ea"}`,
 		protocol.EventFileAsked:        `{"to":"customer","path":"a.txt","size":12}`,
 		protocol.EventFileEnded:        `{"to":"technician","path":"a.txt","size":12,"sha256":"abcd","result":"done"}`,
+		protocol.EventStillAsked:       `{"still":1,"caption":"Error \u202e"}`,
+		protocol.EventStillTaken:       `{"still":1,"sha256":"abcd","size":12,"width":640,"height":480}`,
+		protocol.EventStillFailed:      `{"still":2,"problem":"size"}`,
 		protocol.EventDrawnUsed:        `{"lines":2,"boxes":1,"points":3}`,
 		protocol.EventScreenShown:      `{"source":"application","name":"LibreOffice","width":800,"height":600}`,
 		protocol.EventViewerJoined:     `{"name":"Carla","team":"Two"}`,
@@ -57,7 +60,7 @@ func everyEvent() []session.LogEntry {
 	var all []session.LogEntry
 	at := time.Date(2026, 3, 28, 23, 30, 0, 0, time.UTC)
 	for i, code := range protocol.EventCodes() {
-		if code == protocol.EventCursorMoved || code == protocol.EventCursorShape || code == protocol.EventControlInput || code == protocol.EventDrawn || code == protocol.EventSystemPart || code == protocol.EventSystemChanges || code == protocol.EventFileBegun || code == protocol.EventFileWhole || code == protocol.EventClipContent || code == protocol.EventClipWhole {
+		if code == protocol.EventCursorMoved || code == protocol.EventCursorShape || code == protocol.EventControlInput || code == protocol.EventDrawn || code == protocol.EventStillContent || code == protocol.EventSystemPart || code == protocol.EventSystemChanges || code == protocol.EventFileBegun || code == protocol.EventFileWhole || code == protocol.EventClipContent || code == protocol.EventClipWhole {
 			continue // on another track
 		}
 		all = append(all, session.LogEntry{At: at.Add(time.Duration(i) * time.Minute), Code: code, Data: json.RawMessage(data[code])})

@@ -128,6 +128,21 @@ func tell(texts lang.Texts, e session.LogEntry) string {
 		return say(string(e.Code), "what", clipThing(texts, d), "size", strconv.FormatInt(d.Size, 10))
 	case protocol.EventClipEnded:
 		return toldClip(texts, d)
+	case protocol.EventStillAsked:
+		if d.Caption == "" {
+			return say("still.asked_plain")
+		}
+		return say(string(e.Code), "caption", isolate(d.Caption))
+	case protocol.EventStillTaken:
+		return say(string(e.Code), "width", strconv.Itoa(d.Width), "height", strconv.Itoa(d.Height), "size", strconv.FormatInt(d.Size, 10), "sha256", isolate(d.SHA256))
+	case protocol.EventStillFailed:
+		why := isolate(d.Problem)
+		for _, p := range protocol.StillProblems() {
+			if string(p) == d.Problem {
+				why = texts.T("log.still." + d.Problem)
+			}
+		}
+		return say(string(e.Code), "why", why)
 	case protocol.EventDrawnUsed:
 		return say(string(e.Code), "lines", strconv.Itoa(d.Lines), "boxes", strconv.Itoa(d.Boxes), "points", strconv.Itoa(d.Points))
 	case protocol.EventRestartPrepared, protocol.EventRestartBegan:
@@ -221,6 +236,8 @@ type entryData struct {
 	Lines      int             `json:"lines"`
 	Output     int             `json:"output"`
 	Boxes      int             `json:"boxes"`
+	Caption    string          `json:"caption"`
+	Problem    string          `json:"problem"`
 	Points     int             `json:"points"`
 	Stopped    bool            `json:"stopped"`
 	Script     string          `json:"script"`

@@ -4,7 +4,7 @@ import { Track } from "./record";
 import type { Happening, Recording } from "./recording";
 import { say, tell } from "./words";
 
-export const lanes = ["consent", "control", "shell", "files", "clipboard", "chat", "people", "gaps"] as const;
+export const lanes = ["consent", "control", "shell", "files", "clipboard", "chat", "stills", "people", "gaps"] as const;
 export type Lane = (typeof lanes)[number] | "other";
 
 const people = /^(viewer\.|agent\.(joined|fetched|returned)|session\.issued|key\.redeemed|ticket\.refused)/;
@@ -15,6 +15,7 @@ export function laneOf(h: Happening): Lane {
   if (h.track === Track.shell || h.code.startsWith("shell.") || h.code.startsWith("ssh.")) return "shell";
   if (h.track === Track.files || h.code.startsWith("file.")) return "files";
   if (h.code.startsWith("clipboard.")) return "clipboard";
+  if (h.code.startsWith("still.")) return "stills";
   if (h.track === Track.control || /^(control|annotate)\./.test(h.code)) return "control";
   if (/^(consent|terms|name)\./.test(h.code)) return "consent";
   if (hides(h) || h.code === "screen.gap" || h.code === "screen.denied" || h.code.startsWith("restart.") || h.code === "session.suspended" || h.code === "session.resumed") return "gaps";

@@ -8,7 +8,7 @@ export const maxOpen = 4096;
 const maxBody = 16 << 20;
 
 export const Kind = { open: 0, data: 1, seal: 2, cosig: 3, recovered: 4 } as const;
-export const Track = { control: 0, events: 1, video: 2, chat: 3, shell: 4, files: 5, meta: 6, search: 7, system: 8, input: 9, clipboard: 10 } as const;
+export const Track = { control: 0, events: 1, video: 2, chat: 3, shell: 4, files: 5, meta: 6, search: 7, system: 8, input: 9, clipboard: 10, stills: 11 } as const;
 export const Flag = { key: 1, init: 2, final: 4 } as const;
 
 export interface Header {

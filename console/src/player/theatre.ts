@@ -9,6 +9,7 @@ import { Pointer } from "./pointer";
 import type { Recording } from "./recording";
 import { Replay } from "./replay";
 import { Screen } from "./screen";
+import { Stills } from "./stills";
 import { Tables } from "./tables";
 import { clock, say } from "./words";
 
@@ -34,6 +35,7 @@ export class Theatre {
   readonly #replay = new Replay();
   readonly #tables = new Tables();
   readonly #board = new Board();
+  readonly #stills = new Stills();
   readonly #list = new List((at) => this.seek(at));
   readonly #marks = new Marks((at) => this.seek(at));
   readonly #trouble: (e: unknown) => void;
@@ -81,6 +83,7 @@ export class Theatre {
     this.#replay.open(r.shell);
     this.#tables.open(r.system);
     this.#board.open(r.segments);
+    this.#stills.open(r);
     this.#marks.fill(r, this.#spans);
     const ids = [...r.streams.keys()].sort((a, b) => a - b);
     this.#stream.replaceChildren(...ids.map((id) => make("option", { value: String(id) }, String(id + 1))));
@@ -102,6 +105,7 @@ export class Theatre {
     this.#replay.close();
     this.#tables.close();
     this.#board.close();
+    this.#stills.close();
     this.#marks.clear();
     by<HTMLCanvasElement>("cursor").hidden = true;
     this.root.hidden = true;

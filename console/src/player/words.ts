@@ -74,6 +74,10 @@ export function tell(h: Happening): string {
       return e(h.code, { permission: all[`audit.permission.${String(d["permission"])}`] ?? values["permission"] ?? "" });
     case "control.state":
       return d["block"] ? e("control.blocked", { why: all[`log.block.${String(d["block"])}`] ?? values["block"] ?? "" }) : e(h.code);
+    case "still.asked":
+      return e(values["caption"] ? h.code : "still.asked_plain");
+    case "still.failed":
+      return e(h.code, { why: all[`log.still.${String(d["problem"])}`] ?? values["problem"] ?? "" });
     case "annotate.drawn": {
       const first = (Array.isArray(d["points"]) ? (d["points"] as unknown[])[0] : undefined) as Record<string, unknown> | undefined;
       const kind = all[`audit.drawn.${String(d["kind"])}`] === undefined ? "clear" : String(d["kind"]);

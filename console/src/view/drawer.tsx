@@ -9,6 +9,7 @@ import { ChatPanel } from "./chat";
 import { FiguresPanel } from "./figures";
 import { Icon } from "./icons";
 import { NotesPanel } from "./notes";
+import { StillsPanel } from "./stills";
 import { SystemPanel } from "./system";
 
 export function Drawer({ session }: { session: SessionView }) {
@@ -52,6 +53,7 @@ export function Drawer({ session }: { session: SessionView }) {
       {which === "notes" && <NotesPanel key={session.id} session={session} />}
       {which === "chat" && <ChatPanel key={session.id} session={session} />}
       {which === "figures" && <FiguresPanel key={session.id} session={session} />}
+      {which === "stills" && <StillsPanel key={session.id} session={session} />}
       {which === "system" && <SystemPanel key={session.id} session={session} />}
     </aside>
   );

@@ -35,6 +35,7 @@ const paths = {
   pointer: "M5 3v12l3-3 2.500 5 2-1-2.500-5H15z",
   pen: "M4 16l1-4L14 3l3 3-9 9zM12 5l3 3",
   wipe: "M4 12l7-8 6 5-6 7H7zM3 17h14M8 8l6 5",
+  camera: "M2.500 6h4l1.500-2h4l1.500 2h4v10h-15zM10 8a3 3 0 1 0 0 6 3 3 0 0 0 0-6",
   box: "M3 5h14v10H3z",
   board: "M6 4H4v13h12V4h-2M7 2.500h6v3H7z",
   put: "M10 12V3M6 7l4-4 4 4M3 16h14",

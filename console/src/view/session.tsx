@@ -27,6 +27,7 @@ import { ShellButton, shellDocked } from "./shell";
 import { Shared } from "./sharing";
 import { Consents, StateMark } from "./state";
 import { Steps } from "./steps";
+import { StillsButton } from "./stills";
 import { SystemButton } from "./system";
 import { hasWhy, Why } from "./why";
 
@@ -58,6 +59,7 @@ export function SessionPanel({ session }: { session: SessionView }) {
           {live && (
             <Menu id="tools" class="tools" label={t("tools.label")} title={t("tools.button")} button={<ToolsWord />}>
               <DrawButton session={session} />
+              <StillsButton session={session} />
               <ShellButton session={session} kind="scripts" />
               <ShellButton session={session} kind="shell" />
               <DeviceButton session={session} />

@@ -38,7 +38,7 @@ const consentIcons: Record<Answer, IconName> = { none: "later", asked: "ask", gi
  */
 export function Consents({ session, allowed }: { session: SessionView; allowed: PermissionSet }) {
   const answers = permissions
-    .filter((p) => p !== "chat" && allowed?.[p] === true) // which nobody is asked for
+    .filter((p) => p !== "chat" && p !== "stills" && allowed?.[p] === true) // which nobody is asked for
     .map((p) => ({ p, answer: answerOf(session, p) }));
   const given = answers.filter((a) => a.answer === "given").map(({ p }) => t(`permission.${p}`));
   const asked = answers.some((a) => a.answer === "asked");

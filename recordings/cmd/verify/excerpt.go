@@ -51,7 +51,7 @@ func (m *excerptMake) Run(out io.Writer) error {
 }
 
 var trackNames = []recordings.Track{recordings.TrackControl, recordings.TrackEvents, recordings.TrackVideo, recordings.TrackChat,
-	recordings.TrackShell, recordings.TrackFiles, recordings.TrackMeta, recordings.TrackSearch, recordings.TrackSystem, recordings.TrackInput, recordings.TrackClipboard}
+	recordings.TrackShell, recordings.TrackFiles, recordings.TrackMeta, recordings.TrackSearch, recordings.TrackSystem, recordings.TrackInput, recordings.TrackClipboard, recordings.TrackStills}
 
 func parseTracks(names []string) ([]recordings.Track, error) {
 	var tracks []recordings.Track

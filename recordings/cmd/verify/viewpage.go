@@ -185,7 +185,7 @@ func giveRecords(rw http.ResponseWriter, r *http.Request, p *part) {
 // page is the page itself: the verdict in words stands in it, without a script.
 func (s *showing) page(rw http.ResponseWriter, t lang.Texts) {
 	data := viewData{ID: s.session, Segments: []int{}, From: s.from(), Identity: s.secret, Texts: map[string]string{}}
-	for _, prefix := range []string{"audit.e.", "audit.js.", "audit.lane.", "audit.permission.", "audit.end.", "log.e.", "log.by.", "log.source.", "log.state.", "log.section.", "log.block.", "log.file.", "log.clip.", "log.clip_of.", "count.", "console.system."} {
+	for _, prefix := range []string{"audit.e.", "audit.js.", "audit.lane.", "audit.permission.", "audit.end.", "log.e.", "log.by.", "log.source.", "log.state.", "log.section.", "log.block.", "log.file.", "log.clip.", "log.clip_of.", "log.still.", "audit.drawn.", "count.", "console.system."} {
 		maps.Copy(data.Texts, t.All(prefix))
 	}
 	data.Texts["audit.js.network"] = t.T("view.ended")

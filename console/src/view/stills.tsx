@@ -1,0 +1,80 @@
+// Pictures for the record in the drawer: what takes one, and what became of each.
+
+import { useSignal } from "@preact/signals";
+import { useConsole } from "./context";
+import type { Still } from "../protocol";
+import type { SessionView } from "../sessionview";
+import { keepable } from "../stills";
+import { bytesOf, has, t, timeOf } from "../text";
+import { Icon } from "./icons";
+import { hidden } from "./sharing";
+
+/** The longest caption, in characters. */
+const longest = 100;
+
+/** StillsButton opens the drawer. */
+export function StillsButton({ session }: { session: SessionView }) {
+  const { desk, layout } = useConsole();
+  if (!keepable(session, desk.welcome.value?.permissions ?? null)) return null;
+  return (
+    <button type="button" class="button small" data-testid="stills" aria-pressed={layout.drawer.value === "stills"} title={t("stills.heading")} onClick={() => layout.toggle("stills")}>
+      <Icon name="camera" />
+      <span class="tool-word">{t("stills.button")}</span>
+    </button>
+  );
+}
+
+export function StillsPanel({ session }: { session: SessionView }) {
+  const { desk } = useConsole();
+  const caption = useSignal("");
+  const asking = useSignal(false);
+  const stills = session.stills ?? [];
+  const last = stills[stills.length - 1];
+  const coming = last !== undefined && wordOf(last) === t("stills.coming");
+  const able = keepable(session, desk.welcome.value?.permissions ?? null) && hidden(session) === null && desk.online.value && session.away_since === undefined;
+  const take = async () => {
+    if (asking.value || coming || !able) return;
+    asking.value = true;
+    if (await desk.takeStill(session.id, caption.value.trim())) caption.value = "";
+    asking.value = false;
+  };
+  return (
+    <div class="stills" data-testid="stills-panel">
+      <p>{t("stills.hint")}</p>
+      <form
+        onSubmit={(e) => {
+          e.preventDefault();
+          void take();
+        }}
+      >
+        <label for="still-caption">{t("stills.caption")}</label>
+        <input id="still-caption" type="text" autocomplete="off" maxLength={longest} value={caption} onInput={(e) => (caption.value = e.currentTarget.value)} />
+        <button type="submit" class="button" data-testid="take-still" aria-disabled={!able || coming || asking.value}>
+          <Icon name="camera" />
+          {t("stills.take")}
+        </button>
+      </form>
+      <ol class="stills-list" aria-live="polite" aria-label={t("stills.heading")}>
+        {stills.length === 0 && <li class="soft">{t("stills.none")}</li>}
+        {[...stills].reverse().map((s) => (
+          <li key={s.n} data-still={s.n} data-state={s.sha256 !== undefined ? "sealed" : s.problem !== undefined ? "problem" : "coming"}>
+            <strong>
+              {timeOf(s.at, desk.clock.read())}
+              {s.caption !== undefined && ` · ${s.caption}`}
+            </strong>
+            <span>{wordOf(s)}</span>
+            {s.sha256 !== undefined && <code title="SHA-256">{s.sha256}</code>}
+          </li>
+        ))}
+      </ol>
+    </div>
+  );
+}
+
+/** wordOf says what became of one. */
+function wordOf(s: Still): string {
+  if (s.sha256 !== undefined) return t("stills.sealed", { width: s.width ?? 0, height: s.height ?? 0, size: bytesOf(s.size ?? 0) });
+  if (s.problem === undefined) return t("stills.coming");
+  const word = `stills.problem.${s.problem}`;
+  return has(word) ? t(word) : s.problem;
+}
