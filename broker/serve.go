@@ -212,7 +212,9 @@ func (b *broker) compose(ctx context.Context, secrets *ops.Secrets) error {
 	}
 	b.sessions, err = session.New(ctx, session.Config{
 		Database: b.db, Media: b.media, Evidence: b.folder.Evidence(), Bags: b.folder.Bags(), Origin: b.url,
-		Recipients: b.recipients, Kept: b.kept, Summary: func(ctx context.Context, technician session.Technician) (bool, error) {
+		Recipients: b.recipients, Kept: b.kept, Script: func(ctx context.Context, technician session.Technician, id string, version uint32) (protocol.OwnScript, error) {
+			return b.access.Script(ctx, technician.Team, id, version)
+		}, Summary: func(ctx context.Context, technician session.Technician) (bool, error) {
 			return b.access.SummaryWanted(ctx, technician.Team)
 		}, Technician: b.technician, Space: space, Reserve: b.reserve, Office: b.person,
 		Terms: func(ctx context.Context, language string) (protocol.Terms, error) {

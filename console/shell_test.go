@@ -69,6 +69,11 @@ func (s *shellEnd) got(want string) {
 				}
 			case protocol.TerminalStart:
 				said = append(said, strings.TrimSpace(fmt.Sprintf("<start %d %s", m.Run, m.Script))+">")
+			case protocol.TerminalScript:
+				if !m.Own.Named() {
+					s.t.Errorf("the console says what the script does: %+v", m.Own)
+				}
+				said = append(said, fmt.Sprintf("<script %d %s %d>", m.Run, m.Own.ID, m.Own.Version))
 			default:
 				said = append(said, fmt.Sprintf("<%s %d>", m.Kind, m.Run))
 			}
@@ -103,6 +108,9 @@ func TestShell(t *testing.T) {
 		}
 		return s
 	}
+	p.library.Scripts = []protocol.OwnScript{
+		{ID: "s1", Version: 2, Name: "Spooler <b>", Description: "Starts the print service again", Platform: protocol.Linux, Interpreter: protocol.Sh, ReadOnly: true, Text: "systemctl restart cups\necho done", SHA256: protocol.ScriptHash("systemctl restart cups\necho done")},
+		{ID: "s2", Version: 1, Name: "Windows only", Platform: protocol.Windows, Interpreter: protocol.PowerShell, Text: "ls", SHA256: protocol.ScriptHash("ls")}}
 	p.keep(active("", ""))
 	b.open(p.URL + "/console/")
 	connect(p, customer, "s1")
@@ -180,9 +188,23 @@ func TestShell(t *testing.T) {
 	panel("given", "over")
 	b.shot("9-shell-over")
 	eval[bool](customer, `(typed.splice(0), true)`)
-	b.click("[data-testid=shell-start]")
-	s.got("<start 2>")
+	// A script of the office's: all of it is seen before it runs, and only its name is said.
+	b.until("what it does", `document.querySelector("[data-testid=script-text]")?.textContent === "systemctl restart cups\necho done"`)
+	b.until("the list", `[...document.querySelectorAll("[data-testid=shell-scripts] optgroup:first-of-type option")].map((e) => e.textContent).join() === "Spooler <b>"`)
+	b.axe("own script")
+	b.shot("9-shell-own")
+	b.size(320, 800)
+	b.shot("9-shell-own-320")
+	b.size(1440, 900)
+	eval[bool](customer, `(typed.splice(0), true)`)
+	b.click("[data-testid=shell-scripts] button")
+	s.got("<script 2 s1 2>")
 	s.run, s.at = 2, 0
+	s.says(protocol.Terminal{Kind: protocol.TerminalExited, Code: -1})
+	b.until("said that it was not run", `document.querySelector("[data-testid=shell-panel] [role=status]").textContent.startsWith("The script was not run")`)
+	b.click("[data-testid=shell-start]")
+	s.got("<start 3>")
+	s.run, s.at = 3, 0
 	s.says(protocol.Terminal{Kind: protocol.TerminalStarted, Cols: 80, Rows: 24, Program: "/bin/bash"})
 	panel("given", "live")
 	s.puts("second$ ")

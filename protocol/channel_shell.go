@@ -31,6 +31,7 @@ type TerminalKind string
 const (
 	TerminalAttach  TerminalKind = "attach"  // this console shows the terminal, and knows Run up to At
 	TerminalStart   TerminalKind = "start"   // begin shell Run, Cols by Rows
+	TerminalScript  TerminalKind = "script"  // begin the office's own script Own as Run, Cols by Rows; under a consent to the shell alone
 	TerminalInput   TerminalKind = "input"   // Text is typed
 	TerminalSize    TerminalKind = "size"    // Cols by Rows from now on
 	TerminalAck     TerminalKind = "ack"     // output up to At was shown
@@ -48,7 +49,7 @@ const (
 
 // TerminalKinds lists the kinds.
 func TerminalKinds() []TerminalKind {
-	return []TerminalKind{TerminalAttach, TerminalStart, TerminalInput, TerminalSize, TerminalAck,
+	return []TerminalKind{TerminalAttach, TerminalStart, TerminalScript, TerminalInput, TerminalSize, TerminalAck,
 		TerminalStarted, TerminalOutput, TerminalEcho, TerminalExited, TerminalTrust, TerminalSecret, TerminalHostKey, TerminalPrompt}
 }
 
@@ -65,6 +66,7 @@ type Terminal struct {
 	Hidden  bool         `json:"hidden,omitempty"`  // with echo
 	Program string       `json:"program,omitempty"` // its path, at most 256 bytes
 	Script  string       `json:"script,omitempty"`  // with start: id of the script to run, a login shell without
+	Own     RunScript    `json:"own,omitzero"`      // with script
 	Code    int          `json:"code,omitempty"`    // exit code; 128 and more: ended by signal Code-128; -1: not known
 
 	// Of a device, see Login.
@@ -83,7 +85,7 @@ type Terminal struct {
 // FromConsole reports whether it is for a console to say; else it is for an agent.
 func (m Terminal) FromConsole() bool {
 	switch m.Kind {
-	case TerminalAttach, TerminalStart, TerminalInput, TerminalSize, TerminalAck, TerminalTrust, TerminalSecret:
+	case TerminalAttach, TerminalStart, TerminalScript, TerminalInput, TerminalSize, TerminalAck, TerminalTrust, TerminalSecret:
 		return true
 	}
 	return false
@@ -130,6 +132,9 @@ func (m Terminal) validate() error {
 			_, known := ScriptOf(m.Script)
 			only.Script, ok = m.Script, ok && known
 		}
+	case TerminalScript:
+		only.Cols, only.Rows, only.Own = m.Cols, m.Rows, m.Own
+		ok = ok && sideOK(m.Cols) && sideOK(m.Rows) && m.Own.validate() == nil
 	case TerminalInput:
 		only.Text = m.Text
 		ok = ok && terminalTextOK(m.Text)

@@ -1,6 +1,7 @@
 package protocol_test
 
 import (
+	"encoding/json"
 	"errors"
 	"strings"
 	"testing"
@@ -21,6 +22,8 @@ func someTerminal() []protocol.Terminal {
 		{Kind: protocol.TerminalAttach, Epoch: 2, Run: 3, At: 1 << 40},
 		{Kind: protocol.TerminalStart, Epoch: 2, Run: 1, Cols: 80, Rows: 24},
 		{Kind: protocol.TerminalStart, Epoch: 2, Run: 1, Cols: 80, Rows: 24, Script: "disks"},
+		{Kind: protocol.TerminalScript, Epoch: 2, Run: 1, Cols: 80, Rows: 24, Own: protocol.RunScript{ID: "a-b", Version: 3}},
+		{Kind: protocol.TerminalScript, Epoch: 2, Run: 1, Cols: 80, Rows: 24, Own: ownScript(strings.Repeat("<", protocol.MaxScript))},
 		{Kind: protocol.TerminalInput, Epoch: 2, Run: 1, Text: "ls -l però 漢\r\x1b[A\x00"},
 		{Kind: protocol.TerminalSize, Epoch: 2, Run: 1, Cols: 500, Rows: 1},
 		{Kind: protocol.TerminalAck, Epoch: 2, Run: 1, At: 77},
@@ -36,6 +39,20 @@ func someTerminal() []protocol.Terminal {
 		{Kind: protocol.TerminalPrompt, Epoch: 2, Run: 1, Ask: 3, Method: protocol.LoginQuestion, Text: "Sala server\nCodice \U0001f511: ", Left: 2, Cause: protocol.DeviceWrong},
 		{Kind: protocol.TerminalSecret, Epoch: 2, Run: 1, Ask: 3, Sealed: strings.Repeat("AAAA", protocol.MaxSealed/4)},
 	}
+}
+
+func ownScript(text string) protocol.RunScript {
+	return protocol.RunScript{ID: "a-b", Version: 3, Name: "Spooler", Interpreter: protocol.Sh, Text: text, SHA256: protocol.ScriptHash(text)}
+}
+
+// changed is a script's message with one field that is not as it was.
+func changed(field, value string) string {
+	own := map[string]any{"id": "a-b", "version": 3, "name": "Spooler", "interpreter": "sh", "text": "ls", "sha256": protocol.ScriptHash("ls")}
+	if own[field] = value; field == "text" && value != "rm -rf /" {
+		own["sha256"] = protocol.ScriptHash(value) // it is the text that is wrong
+	}
+	data, _ := json.Marshal(map[string]any{"kind": "script", "epoch": 1, "run": 1, "cols": 80, "rows": 24, "own": own})
+	return string(data)
 }
 
 func TestTerminalRoundTrips(t *testing.T) {
@@ -74,6 +91,16 @@ func TestTerminalRefuses(t *testing.T) {
 		"a program by console": `{"kind":"start","epoch":1,"run":1,"cols":80,"rows":24,"program":"/bin/sh"}`,
 		"a script of its own":  `{"kind":"start","epoch":1,"run":1,"cols":80,"rows":24,"script":"rm -rf /"}`,
 		"a script elsewhere":   `{"kind":"size","epoch":1,"run":1,"cols":80,"rows":24,"script":"disks"}`,
+		"no script of ours":    `{"kind":"script","epoch":1,"run":1,"cols":80,"rows":24}`,
+		"no version":           `{"kind":"script","epoch":1,"run":1,"cols":80,"rows":24,"own":{"id":"x"}}`,
+		"half of a script":     `{"kind":"script","epoch":1,"run":1,"cols":80,"rows":24,"own":{"id":"x","version":1,"text":"ls"}}`,
+		"another one's hash":   changed("sha256", protocol.ScriptHash("other")),
+		"another text":         changed("text", "rm -rf /"),
+		"a hidden text":        changed("text", "ls\u200b"),
+		"a script too long":    changed("text", strings.Repeat("x", protocol.MaxScript+1)),
+		"another interpreter":  changed("interpreter", "perl"),
+		"a name of two lines":  changed("name", "a\nb"),
+		"own in a start":       `{"kind":"start","epoch":1,"run":1,"cols":80,"rows":24,"own":{"id":"x","version":1}}`,
 		"at beyond counting":   `{"kind":"ack","epoch":1,"run":1,"at":9007199254740993}`,
 		"at below nothing":     `{"kind":"ack","epoch":1,"run":1,"at":-1}`,
 		"a place in no run":    `{"kind":"attach","epoch":1,"at":5}`,

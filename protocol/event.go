@@ -33,6 +33,7 @@ const (
 	EventControlUsed      EventCode = "control.used"              // clicks, wheel, keys, characters: how often since the last one
 	EventControlState     EventCode = "control.state"             // block: why the agent lets no input through, "" if it does
 	EventShellStarted     EventCode = "shell.started"             // epoch, run, script: a login shell, or a script of the list, runs
+	EventShellOwn         EventCode = "shell.own"                 // epoch, run, id, version, name, interpreter, sha256, text: a script of the office's runs
 	EventShellUsed        EventCode = "shell.used"                // lines, characters that were typed, output in bytes: since the last one
 	EventShellEnded       EventCode = "shell.ended"               // run; code it ended with, or stopped: true with the consent
 	EventSSHStarted       EventCode = "ssh.started"               // epoch, run, device: the agent is told to connect to it
@@ -98,7 +99,7 @@ func EventCodes() []EventCode {
 	return []EventCode{EventIssued, EventRedeemed, EventKeyRefused, EventNameConfirmed, EventNameRefused, EventReason, EventReported,
 		EventAgentFetched, EventAgentJoined, EventAgentAway, EventAgentReturned, EventAgentSlept, EventClockJumped, EventSuspended, EventResumed, EventTermsShown, EventTermsAccepted, EventTermsDeclined,
 		EventConsentAsked, EventConsentGiven, EventConsentRefused, EventConsentWithdrawn, EventControlInput, EventControlUsed, EventControlState,
-		EventShellStarted, EventShellUsed, EventShellEnded,
+		EventShellStarted, EventShellOwn, EventShellUsed, EventShellEnded,
 		EventSSHStarted, EventSSHKey, EventSSHTrusted, EventSSHRefused, EventSSHOpened, EventSSHEnded,
 		EventSystemRequested, EventSystemRead, EventSystemFollowed, EventSystemPart, EventSystemChanges,
 		EventFileFolder, EventFileListed, EventFileAsked, EventFileBegun, EventFileWhole, EventFileEnded,

@@ -1,11 +1,17 @@
 package console_test
 
 import (
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
+	"net/http/cookiejar"
+	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -22,6 +28,8 @@ import (
 // it is found again in the verifier's export.
 func TestShell(t *testing.T) {
 	o := newSupport(t)
+	const script = "# of the office\necho \"office sum $((40+2)) è漢\"\n"
+	o.writesScript("Somma", script)
 	before := o.files()
 	agent := o.share()
 	panel := byID("shell-panel")
@@ -36,6 +44,22 @@ func TestShell(t *testing.T) {
 	o.must(o.customer.Accept(o.ctx, toolQuestion))
 	o.becomes(panel, "phase", "live")
 	o.picture("given", o.customer)
+	o.must(o.console.Until("it has the keyboard", `document.activeElement?.closest('[data-testid="terminal"]') !== null`))
+
+	// One of the office's scripts: seen before it runs, told to the customer, and it runs as it was written.
+	o.must(o.console.Key("exit" + kb.Enter))
+	o.becomes(panel, "phase", "over")
+	o.must(o.console.Until("the script is seen", fmt.Sprintf(`document.querySelector('[data-testid="script-text"]')?.textContent === %q`, script)))
+	o.picture("script", o.technician)
+	o.must(o.console.Click(byID("shell-scripts") + " button"))
+	shows("office sum 42 è漢")
+	_, err := o.customer.Window(o.ctx, "esecuzione uno script")
+	o.must(err)
+	o.picture("script", o.customer)
+	o.must(o.customer.Accept(o.ctx, "esecuzione uno script"))
+	o.becomes(panel, "phase", "over")
+	o.must(o.console.Click(byID("shell-start")))
+	o.becomes(panel, "phase", "live")
 	o.must(o.console.Until("it has the keyboard", `document.activeElement?.closest('[data-testid="terminal"]') !== null`))
 
 	o.must(o.console.Key(`exec bash --norc --noprofile` + kb.Enter))
@@ -81,16 +105,46 @@ func TestShell(t *testing.T) {
 	}
 	e := o.newest(whole)
 	e.expect(o.t, protocol.EndCustomer, protocol.EventConsentAsked, protocol.EventConsentRefused, protocol.EventConsentAsked, protocol.EventConsentGiven,
-		protocol.EventShellStarted, protocol.EventShellUsed, protocol.EventShellEnded, protocol.EventConsentWithdrawn, protocol.EventEnded)
+		protocol.EventShellStarted, protocol.EventShellEnded, protocol.EventShellOwn, protocol.EventShellEnded, protocol.EventShellStarted, protocol.EventShellUsed, protocol.EventShellEnded, protocol.EventConsentWithdrawn, protocol.EventEnded)
 	data, err := os.ReadFile(filepath.Join(e.folder, "shell.cast"))
 	o.must(err)
 	typed, shown, hidden := replay(t, string(data))
-	if !strings.Contains(shown, "sum 42 è漢") || !strings.Contains(typed, "6*7") || !hidden {
+	own := slices.IndexFunc(e.events, func(x logged) bool { return x.Code == string(protocol.EventShellOwn) })
+	if own < 0 || e.events[own].Data["text"] != script || e.events[own].Data["sha256"] != protocol.ScriptHash(script) || e.events[own].Data["name"] != "Somma" {
+		t.Errorf("the export has no script: %d", own)
+	}
+	if !strings.Contains(shown, "office sum 42 è漢") || strings.Count(shown, "sum 42 è漢") < 2 || !strings.Contains(typed, "6*7") || !hidden {
 		t.Errorf("the export shows %q, typed %q", shown, typed)
 	}
 	if strings.Contains(string(data), "geheim77") || strings.Contains(typed, "geheim77") {
 		t.Error("the password is on the evidence")
 	}
+}
+
+// writesScript has an administrator write a script for the customers' computers.
+func (o *office) writesScript(name, text string) {
+	o.t.Helper()
+	const email = "carla.neri@comune.example"
+	o.must(o.broker.AddReader(o.ctx, email, "Carla Neri", "administrator"))
+	ca, err := os.ReadFile(filepath.Join(o.broker.Data, "tls", "ca.pem"))
+	o.must(err)
+	pool := x509.NewCertPool()
+	pool.AppendCertsFromPEM(ca)
+	jar, err := cookiejar.New(nil)
+	o.must(err)
+	client := &http.Client{Jar: jar, Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}}}
+	defer client.CloseIdleConnections()
+	post := func(path string, form url.Values) {
+		o.t.Helper()
+		answer, err := client.PostForm(o.broker.URL+path, form)
+		o.must(err)
+		o.must(answer.Body.Close())
+		if answer.StatusCode != http.StatusOK {
+			o.t.Fatalf("%s: %s", path, answer.Status)
+		}
+	}
+	post("/signin?next=/settings", url.Values{"email": {email}, "password": {stage.TechnicianPassword}})
+	post("/settings/library/script/new", url.Values{"version": {"0"}, "name": {name}, "language": {""}, "team": {""}, "platform": {"linux"}, "interpreter": {"sh"}, "text": {text}})
 }
 
 // replay reads a terminal's recording (asciicast v3): all that was typed, all that was

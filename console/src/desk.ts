@@ -391,6 +391,7 @@ export class Desk {
 
   #welcomed(welcome: Welcome): void {
     const first = this.welcome.value === null;
+    void this.library.load();
     const before = this.sessions.value;
     batch(() => {
       this.clock.set(welcome.now);

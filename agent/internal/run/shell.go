@@ -1,6 +1,7 @@
 package run
 
 import (
+	"context"
 	"errors"
 	"log/slog"
 	"sync"
@@ -10,6 +11,7 @@ import (
 
 	"consento/agent/internal/device"
 	"consento/agent/internal/shell"
+	"consento/agent/internal/ui"
 	"consento/protocol"
 )
 
@@ -71,7 +73,45 @@ func (s *Session) openDevice(epoch uint32) (*shellTool, error) {
 type shellTool struct {
 	line     *line
 	terminal *shell.Terminal
+	notices  *notices
 	log      *slog.Logger
+}
+
+// notices tell the customer which script of the office's runs, one at a time.
+type notices struct {
+	name string          // of the technician
+	ctx  context.Context // ends with the consent
+	stop context.CancelFunc
+
+	mu   sync.Mutex
+	last context.CancelFunc // takes the window of the one before away
+}
+
+// next returns what the next window lives by; false once the consent is over.
+func (n *notices) next() (context.Context, bool) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.last != nil {
+		n.last()
+	}
+	ctx, cancel := context.WithCancel(n.ctx)
+	n.last = cancel
+	return ctx, ctx.Err() == nil
+}
+
+// runs shows the customer the name of a script that begins, and its text.
+func (s *Session) runs(n *notices, script protocol.RunScript) {
+	ctx, ok := n.next()
+	if !ok {
+		return
+	}
+	notice := ui.Notice{Title: s.Texts.T("agent.script.title"), Heading: s.Texts.T("agent.script.heading", "name", n.name, "script", isolate(script.Name)),
+		Body: s.Texts.T("agent.script.body"), Details: script.Text, OK: s.Texts.T("agent.ok")}
+	s.tools.windows.Go(func() {
+		if err := s.UI.Notice(ctx, notice); err != nil && ctx.Err() == nil {
+			s.Log.Error("not shown which script runs", slog.Any("error", err))
+		}
+	})
 }
 
 // openShell lets the technician start a shell under one consent, or scripts alone.
@@ -84,16 +124,21 @@ func (s *Session) openTerminal(config shell.Config) (*shellTool, error) {
 	if t.line.terminal.Load() != nil {
 		return nil, errors.New("run: two terminals at once")
 	}
+	n := &notices{name: isolate(s.joined.Technician.Name)}
+	n.ctx, n.stop = context.WithCancel(context.Background())
+	config.Runs = func(script protocol.RunScript) { s.runs(n, script) }
 	config.Send, config.Log, config.Held, config.Quiet = t.line.send, s.Log, func() bool { return t.hidden.Load() || t.lost.Load() }, t.paused.Load
 	terminal, err := shell.Open(config)
 	if err != nil {
+		n.stop()
 		return nil, err
 	}
 	t.line.terminal.Store(terminal)
-	return &shellTool{&t.line, terminal, s.Log}, nil
+	return &shellTool{&t.line, terminal, n, s.Log}, nil
 }
 
 func (t *shellTool) close() {
+	t.notices.stop()
 	t.line.terminal.CompareAndSwap(t.terminal, nil)
 	if !t.terminal.Close() {
 		t.log.Warn("programs of the shell are still being ended")

@@ -70,6 +70,7 @@ func TestShellByConsent(t *testing.T) {
 
 // FuzzTerminal: whatever comes on the channel, nothing opens and nothing falls over.
 func FuzzTerminal(f *testing.F) {
+	f.Add([]byte(`{"kind":"script","epoch":2,"run":1,"cols":80,"rows":24,"own":{"id":"a","version":1,"name":"n","interpreter":"sh","text":"ls","sha256":"` + protocol.ScriptHash("ls") + `"}}`))
 	f.Add([]byte(`{"kind":"start","epoch":2,"run":1,"cols":80,"rows":24}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		tools := newTools()

@@ -2,6 +2,7 @@ package shell
 
 import (
 	"errors"
+	"fmt"
 	"log/slog"
 	"sync"
 	"time"
@@ -28,7 +29,10 @@ type Config struct {
 	Send  func(protocol.Terminal) // to the broker; lost while there is no connection: see Again
 	Held  func() bool             // nothing may be typed now
 	Quiet func() bool             // nothing may be told now: the customer hides everything
-	Log   *slog.Logger
+	// Runs is told of each script of the office's that begins, on a goroutine that it must
+	// not hold up. May be nil.
+	Runs func(protocol.RunScript)
+	Log  *slog.Logger
 	// Begin starts another program in the place of the customer's shell: a device's. It says
 	// itself what is to be said before it is ready. Nil: the customer's shell, and scripts.
 	Begin func(start protocol.Terminal, say func(protocol.Terminal)) Program
@@ -105,7 +109,7 @@ func (t *Terminal) Take(m protocol.Terminal) {
 	if t.closed || m.Epoch != t.config.Epoch {
 		return
 	}
-	if m.Kind == protocol.TerminalStart {
+	if m.Kind == protocol.TerminalStart || m.Kind == protocol.TerminalScript {
 		t.start(m)
 		return
 	}
@@ -207,6 +211,10 @@ func (t *Terminal) start(m protocol.Terminal) {
 	if m.Script != "" && !ok || t.config.Only && !ok || t.config.Begin != nil && ok {
 		return
 	}
+	office := m.Kind == protocol.TerminalScript // its hash is that of its text: the protocol has checked it
+	if office && (m.Own.Named() || t.config.Begin != nil) {
+		return
+	}
 	if m.Run <= t.last || t.run != nil && !t.run.over || t.config.Held() {
 		return
 	}
@@ -220,6 +228,13 @@ func (t *Terminal) start(m protocol.Terminal) {
 		r.shell = t.config.Begin(m, func(said protocol.Terminal) { t.said(r, said) })
 	case ok:
 		own, err = Run(m.Cols, m.Rows, script.Command)
+	case office && m.Own.Interpreter != protocol.Sh:
+		err = fmt.Errorf("shell: no %s here", m.Own.Interpreter)
+	case office:
+		if t.config.Runs != nil {
+			t.config.Runs(m.Own) // the customer is told first
+		}
+		own, err = Run(m.Cols, m.Rows, m.Own.Text)
 	default:
 		own, err = Start(m.Cols, m.Rows)
 	}

@@ -331,3 +331,49 @@ func TestScripts(t *testing.T) {
 		t.Error("something was typed")
 	}
 }
+
+// TestOwnScript: a script of the office's runs as it came, the customer is told first, and
+// what this computer cannot run, or names no text, does not.
+func TestOwnScript(t *testing.T) {
+	d := openDesk(t)
+	var told []string
+	d.config.Runs = func(s protocol.RunScript) {
+		if d.run.shell != nil {
+			t.Error("told too late")
+		}
+		told = append(told, s.Name)
+	}
+	script := func(text string, interpreter protocol.Interpreter) protocol.RunScript {
+		return protocol.RunScript{ID: "s", Version: 1, Name: "Sum", Interpreter: interpreter, Text: text, SHA256: protocol.ScriptHash(text)}
+	}
+	over := func(run uint32, own protocol.RunScript) int {
+		t.Helper()
+		d.say(protocol.Terminal{Kind: protocol.TerminalScript, Run: run, Cols: 80, Rows: 24, Own: own})
+		var code int
+		xtest.Until(t, "it is over", func() bool {
+			d.mu.Lock()
+			defer d.mu.Unlock()
+			if d.exited == nil || d.exited.Run != run {
+				return false
+			}
+			code = d.exited.Code
+			return true
+		})
+		return code
+	}
+	d.held.Store(true)
+	d.say(protocol.Terminal{Kind: protocol.TerminalScript, Run: 1, Cols: 80, Rows: 24, Own: script("exit 9", protocol.Sh)})
+	d.held.Store(false)
+	d.say(protocol.Terminal{Kind: protocol.TerminalScript, Run: 1, Cols: 80, Rows: 24, Own: protocol.RunScript{ID: "s", Version: 1}})
+	if code := over(1, script("for i in 1 2; do\n\techo \"sum $((i*21)) $0\"\ndone\nexit 3\n", protocol.Sh)); code != 3 {
+		t.Errorf("code %d", code)
+	}
+	if code := over(2, script("ls", protocol.PowerShell)); code != -1 {
+		t.Errorf("powershell: %d", code)
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if got := d.output.String(); !strings.Contains(got, "sum 21 sh") || !strings.Contains(got, "sum 42 sh") || strings.Join(told, " ") != "Sum" {
+		t.Errorf("put out %q, told %v", got, told)
+	}
+}

@@ -63,6 +63,8 @@ func copyFields(code protocol.EventCode) (fields []string, ok bool) {
 		return []string{"block"}, true
 	case protocol.EventShellStarted:
 		return []string{"run", "script"}, true
+	case protocol.EventShellOwn:
+		return []string{"run", "name", "version", "interpreter", "sha256"}, true
 	case protocol.EventShellUsed:
 		return []string{"lines", "characters", "output"}, true
 	case protocol.EventShellEnded:

@@ -53,6 +53,9 @@ type Config struct {
 	// Summary says whether this technician's team wants a summary of each session. May be
 	// nil: none does.
 	Summary func(context.Context, Technician) (bool, error)
+	// Script returns a script of the office's that this technician may run, in the version
+	// that is in force; an error for any other. May be nil: there are none.
+	Script func(ctx context.Context, by Technician, id string, version uint32) (protocol.OwnScript, error)
 	// Technician returns an account as it is now, for a session that goes on
 	// after a restart; with ErrNotAllowed one that may not open sessions any more.
 	Technician func(ctx context.Context, id string) (Technician, error)

@@ -1,7 +1,11 @@
 package session
 
 import (
+	"cmp"
+	"context"
 	"fmt"
+	"log/slog"
+	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -53,6 +57,8 @@ func (s *session) fromConsole(v *View, m protocol.Terminal, malformed error, at 
 	switch {
 	case m.Kind == protocol.TerminalStart:
 		s.startShell(m)
+	case m.Kind == protocol.TerminalScript:
+		s.startOwn(m)
 	case m.Run != t.run || !t.live:
 	case m.Kind == protocol.TerminalAck:
 		s.acked(m.At, at)
@@ -106,7 +112,9 @@ func (s *session) attach(v *View, m protocol.Terminal) {
 func (s *session) startShell(m protocol.Terminal) {
 	t := &s.tools.terminal
 	if t.live && m.Run == t.run && t.started.Kind == "" {
-		s.toAgent(m) // the agent did not hear it
+		if m.Script == t.script && t.own == (protocol.RunScript{}) {
+			s.toAgent(m) // the agent did not hear it
+		}
 		return
 	}
 	if (m.Script == "") == (t.permission == protocol.Scripts) && t.permission != protocol.Shell {
@@ -117,7 +125,7 @@ func (s *session) startShell(m protocol.Terminal) {
 	}
 	data := map[string]any{"epoch": m.Epoch, "run": m.Run}
 	code := protocol.EventShellStarted
-	if t.script = m.Script; m.Script != "" {
+	if m.Script != "" {
 		data["script"] = m.Script
 	}
 	if t.device != nil {
@@ -127,11 +135,56 @@ func (s *session) startShell(m protocol.Terminal) {
 		s.must(err)
 		return
 	}
+	t.began(m)
+	s.toAgent(m)
+}
+
+// startOwn begins a script of the office's: looked up, so that a console cannot have a
+// text of its own run, then on the evidence with its text, then at the agent.
+func (s *session) startOwn(m protocol.Terminal) {
+	t := &s.tools.terminal
+	if t.permission != protocol.Shell || !m.Own.Named() {
+		return
+	}
+	if t.live && m.Run == t.run && t.started.Kind == "" {
+		if m.Own.ID == t.own.ID && m.Own.Version == t.own.Version {
+			m.Own = t.own
+			s.toAgent(m) // the agent did not hear it
+		}
+		return
+	}
+	if t.live || m.Run != t.run+1 || s.agent == nil || !s.isShown() || t.runs >= maxRuns {
+		return
+	}
+	script, err := protocol.OwnScript{}, error(ErrNotAllowed)
+	if s.manager.config.Script != nil {
+		script, err = s.manager.config.Script(context.Background(), s.technician, m.Own.ID, m.Own.Version)
+	}
+	if err != nil {
+		s.manager.config.Log.Info("script not run", slog.String("session", s.id), slog.Any("error", err))
+		t.began(m)
+		t.live, t.exited = false, protocol.Terminal{Kind: protocol.TerminalExited, Epoch: m.Epoch, Run: m.Run, Code: -1}
+		s.toConsole(t.exited)
+		return
+	}
+	m.Own = protocol.RunScript{ID: script.ID, Version: script.Version, Name: script.Name, Interpreter: script.Interpreter, Text: script.Text, SHA256: script.SHA256}
+	err = s.write(logged{protocol.EventShellOwn, map[string]any{"epoch": m.Epoch, "run": m.Run, "id": script.ID, "version": strconv.FormatUint(uint64(script.Version), 10),
+		"name": script.Name, "interpreter": script.Interpreter, "sha256": script.SHA256, "text": script.Text}})
+	if err != nil {
+		s.must(err)
+		return
+	}
+	t.began(m)
+	s.toAgent(m)
+}
+
+// began makes ready for the next shell.
+func (t *terminal) began(m protocol.Terminal) {
 	t.runs++
 	t.run, t.live, t.hidden, t.masked, t.cast = m.Run, true, false, false, nil
+	t.script, t.own = m.Script, m.Own
 	t.started, t.exited, t.login = protocol.Terminal{}, protocol.Terminal{}, login{}
 	t.got, t.seen, t.told, t.tail = 0, 0, 0, nil
-	s.toAgent(m)
 }
 
 // noteTyped has what is typed on the evidence, but not a line that the terminal does
@@ -221,7 +274,7 @@ func (s *session) fromAgent(data []byte) {
 // startedShell takes the word that a program is there.
 func (s *session) startedShell(m protocol.Terminal) {
 	t := &s.tools.terminal
-	title := strings.TrimSpace(fmt.Sprintf("Shell %d %s", t.runs, t.script))
+	title := strings.TrimSpace(fmt.Sprintf("Shell %d %s", t.runs, cmp.Or(t.script, t.own.Name)))
 	if t.device != nil {
 		if !s.opened(m) {
 			return

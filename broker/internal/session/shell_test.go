@@ -1,6 +1,7 @@
 package session
 
 import (
+	"context"
 	"crypto/ed25519"
 	"encoding/json"
 	"errors"
@@ -457,4 +458,74 @@ func TestHeldBack(t *testing.T) {
 		t.Errorf("an agent that says too much: %+v", c)
 	}
 	p.finish(t)
+}
+
+// TestOwnScript: a script of the office's runs under a consent to the shell alone, by the
+// text that the broker looked up, which is on the evidence before the agent has it.
+func TestOwnScript(t *testing.T) {
+	t.Parallel()
+	text := "systemctl restart cups\n"
+	script := protocol.OwnScript{ID: "s1", Version: 2, Name: "Spooler", Platform: protocol.Linux, Interpreter: protocol.Sh, Text: text, SHA256: protocol.ScriptHash(text)}
+	e := newEnv(t, allowAll, func(c *Config) {
+		c.Script = func(_ context.Context, by Technician, id string, version uint32) (protocol.OwnScript, error) {
+			if by.Team != anna.Team || id != script.ID || version != script.Version {
+				return protocol.OwnScript{}, errors.New("no such script")
+			}
+			return script, nil
+		}
+	})
+	p := e.showing(t, full, protocol.Shell, protocol.Scripts)
+	w := p.window(t)
+	run := func(epoch, run uint32, own protocol.RunScript) {
+		w.say(t, protocol.Terminal{Kind: protocol.TerminalScript, Epoch: epoch, Run: run, Cols: 80, Rows: 24, Own: own})
+	}
+	named := protocol.RunScript{ID: "s1", Version: 2}
+	live := func() (now terminal) {
+		p.on(t, func(s *session) { now = s.tools.terminal })
+		return now
+	}
+	epoch := p.allow(t, protocol.Scripts)
+	w.say(t, protocol.Terminal{Kind: protocol.TerminalAttach, Epoch: epoch})
+	run(epoch, 1, named)
+	if live().run != 0 {
+		t.Error("it runs under a consent to checks")
+	}
+	epoch = p.allow(t, protocol.Shell)
+	w.say(t, protocol.Terminal{Kind: protocol.TerminalAttach, Epoch: epoch})
+	run(epoch-1, 1, named)
+	own := named
+	own.Name, own.Interpreter, own.Text, own.SHA256 = "Mine", protocol.Sh, "rm -rf /", protocol.ScriptHash("rm -rf /")
+	run(epoch, 1, own)
+	if live().run != 0 {
+		t.Error("it runs by an old consent, or by the console's own text")
+	}
+	run(epoch, 1, protocol.RunScript{ID: "s1", Version: 1})
+	if last := w.list[len(w.list)-1]; last.Kind != protocol.TerminalExited || last.Code != -1 || last.Run != 1 || live().live {
+		t.Errorf("another version: %+v", last)
+	}
+	run(epoch, 2, named)
+	if now := live(); !now.live || now.run != 2 || now.own.Text != text || now.own.SHA256 != script.SHA256 {
+		t.Errorf("begun %+v", now.own)
+	}
+	p.tell(t, protocol.Terminal{Kind: protocol.TerminalStarted, Epoch: epoch, Run: 2, Cols: 80, Rows: 24, Program: "/bin/sh"})
+	p.tell(t, protocol.Terminal{Kind: protocol.TerminalOutput, Epoch: epoch, Run: 2, Text: "done\r\n"})
+	p.tell(t, protocol.Terminal{Kind: protocol.TerminalExited, Epoch: epoch, Run: 2})
+	p.finish(t)
+	list, _ := e.events(t, p.id)
+	began, ended := find(list, protocol.EventShellOwn), find(list, protocol.EventShellEnded)
+	if began == nil || ended == nil || began.index > ended.index || began.Data["text"] != text || began.Data["name"] != "Spooler" || began.Data["version"] != "2" || began.Data["sha256"] != script.SHA256 {
+		t.Errorf("on the log %+v, %+v", began, ended)
+	}
+	if find(list, protocol.EventShellStarted) != nil {
+		t.Error("a command line is on the log")
+	}
+	header, events := e.cast(t, p)
+	if !strings.Contains(header, "Shell 2 Spooler") || fmt.Sprint(events) != fmt.Sprint([][2]string{{"o", "done\r\n"}, {"x", "0"}}) {
+		t.Errorf("header %s, %q", header, events)
+	}
+	for _, entry := range must(e.m.Log(t.Context(), p.id))(t).Entries {
+		if entry.Code == protocol.EventShellOwn && (!strings.Contains(string(entry.Data), script.SHA256) || strings.Contains(string(entry.Data), "cups")) {
+			t.Errorf("the customer's copy has %s", entry.Data)
+		}
+	}
 }

@@ -39,9 +39,10 @@ type terminal struct {
 	view       *View               // the console that shows it; nil while none does
 	runs       int                 // of the session
 
-	run     uint32 // the newest shell, 0 before the first
-	script  string // of the list, "" for a login shell
-	live    bool   // it was begun and is not over
+	run     uint32             // the newest shell, 0 before the first
+	script  string             // of the list, "" for a login shell
+	own     protocol.RunScript // of the office's; zero: none
+	live    bool               // it was begun and is not over
 	started protocol.Terminal
 	exited  protocol.Terminal
 	hidden  bool // the program does not show what is typed

@@ -60,6 +60,8 @@ func tell(texts lang.Texts, e session.LogEntry) string {
 		if d.Script != "" {
 			return say("shell.script", "script", isolate(d.Script))
 		}
+	case protocol.EventShellOwn:
+		return say(string(e.Code), "script", isolate(d.Name), "version", isolate(d.Version), "hash", isolate(d.SHA256))
 	case protocol.EventShellUsed:
 		return say(string(e.Code), "lines", strconv.Itoa(d.Lines), "characters", strconv.Itoa(d.Characters), "output", strconv.Itoa(d.Output))
 	case protocol.EventShellEnded:

@@ -85,6 +85,8 @@ export function tell(h: Happening): string {
     }
     case "shell.started":
       return e(values["script"] ? "shell.script" : h.code);
+    case "shell.own":
+      return e(h.code, { script: values["name"] ?? "", hash: values["sha256"] ?? "" });
     case "shell.ended":
       return e(d["stopped"] === true ? "shell.stopped" : h.code);
     case "ssh.started": {

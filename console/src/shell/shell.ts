@@ -5,7 +5,7 @@
 import { effect, signal } from "@preact/signals";
 import { consentTo } from "../control/control";
 import type { Picture } from "../picture";
-import { type Consent, type PermissionSet, type Terminal, maxTerminalText } from "../protocol";
+import { type Consent, type PermissionSet, type RunScript, type Terminal, maxTerminalText } from "../protocol";
 import { hidden } from "../view/sharing";
 import { Login, sealInfo } from "./login";
 import type { SessionView } from "../sessionview";
@@ -63,6 +63,8 @@ export class Shell {
   readonly phase = signal<Phase>("idle");
   /** How the last one ended. */
   readonly code = signal(0);
+  /** It was a script that did not run at all. */
+  readonly refused = signal(false);
   /** Why there was none, of a device; "" else. */
   readonly cause = signal("");
   /** The form in which a device is named is open. */
@@ -90,6 +92,7 @@ export class Shell {
   #begins = false;
   #run = 0;
   #script = "";
+  #own: RunScript | null = null; // of the office's, in place of one of the list
   #got = 0;
   #shown = 0;
   #acked = 0;
@@ -139,19 +142,20 @@ export class Shell {
     };
   }
 
-  /** start begins a shell, or the next one; with an id, a script. */
-  start(script = ""): void {
+  /** start begins a shell, or the next one; with an id, a check of the list, or a script of the office's. */
+  start(script = "", own: RunScript | null = null): void {
     const screen = this.#screen;
     if (screen === null || this.epoch.peek() === 0 || this.phase.peek() === "live") return;
     const run = this.phase.peek() === "starting" ? this.#run : this.#run + 1;
     if (this.phase.peek() !== "starting") {
       this.#begin(run);
       this.#script = script;
+      this.#own = own;
     }
     this.phase.value = "starting";
     this.#answers = true;
     this.#sayStart();
-    if (script === "" && this.kind.peek() === "shell") screen.focus();
+    if (script === "" && own === null && this.kind.peek() === "shell") screen.focus();
   }
 
   focus(): void {
@@ -225,7 +229,9 @@ export class Shell {
   }
 
   #sayStart(): void {
-    if (this.#screen !== null) this.#say({ kind: "start", run: this.#run, ...this.#screen.size, ...(this.#script === "" ? {} : { script: this.#script }) });
+    if (this.#screen === null) return;
+    if (this.#own !== null) this.#say({ kind: "script", run: this.#run, ...this.#screen.size, own: this.#own });
+    else this.#say({ kind: "start", run: this.#run, ...this.#screen.size, ...(this.#script === "" ? {} : { script: this.#script }) });
   }
 
   #attach(): void {
@@ -285,6 +291,7 @@ export class Shell {
         if (m.run !== this.#run) this.#begin(m.run ?? 0);
         this.phase.value = "over";
         this.code.value = m.code ?? 0;
+        this.refused.value = m.code === -1 && this.#own !== null;
         this.cause.value = m.cause ?? "";
         this.login.clear();
         this.hidden.value = false;

@@ -2,12 +2,13 @@
 
 import { useSignal } from "@preact/signals";
 import type { ComponentChildren } from "preact";
-import { useLayoutEffect, useRef } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
 import scripts from "../../../protocol/scripts.json";
+import type { OwnScript } from "../protocol";
 import type { SessionView } from "../sessionview";
 import { addressOf } from "../shell/login";
 import { type Shell, shellable, shellConsent, type ShellKind, shellStep } from "../shell/shell";
-import { has, t } from "../text";
+import { has, language, t } from "../text";
 import { useConsole } from "./context";
 import type { Docked } from "./dock";
 import { DeviceLogin } from "./device";
@@ -95,7 +96,8 @@ function Open({ session, shell }: { session: SessionView; shell: Shell }) {
           {t("shell.copy")}
         </button>
       </div>
-      {(kind === "scripts" || (kind === "shell" && (phase === "idle" || phase === "over"))) && <Scripts shell={shell} />}
+      {kind === "scripts" && <Scripts session={session} shell={shell} />}
+      {kind === "shell" && (phase !== "live" && phase !== "starting" ? <Scripts session={session} shell={shell} /> : <Later session={session} />)}
       {kind === "ssh" && phase === "starting" && <DeviceLogin session={session} shell={shell} />}
       {/* Clicks are the terminal's own. */}
       <div ref={place} class="terminal-place" data-testid="terminal" />
@@ -103,36 +105,90 @@ function Open({ session, shell }: { session: SessionView; shell: Shell }) {
   );
 }
 
-/** Scripts chooses a check, shows what it does, and has it run. */
-function Scripts({ shell }: { shell: Shell }) {
+/** ownScripts are those of the office for the customer's system. */
+function ownScripts(all: readonly OwnScript[], session: SessionView): readonly OwnScript[] {
+  const platform = /windows/i.test(session.system) ? "windows" : "linux";
+  return all.filter((s) => s.platform === platform && (s.language === undefined || s.language === language));
+}
+
+/** Later says when the office's scripts can be run. */
+function Later({ session }: { session: SessionView }) {
+  const { desk } = useConsole();
+  useEffect(() => void desk.library.load(), []);
+  if (ownScripts(desk.library.texts.value.scripts, session).length === 0) return null;
+  return (
+    <p class="shell-later small-text">
+      {t("scripts.own")}. {t("scripts.first")}
+    </p>
+  );
+}
+
+/** Scripts chooses a check, or one of the office's scripts, shows all that it does, and has it run. */
+function Scripts({ session, shell }: { session: SessionView; shell: Shell }) {
+  const { desk } = useConsole();
+  const kind = shell.kind.value;
+  useEffect(() => void (kind === "shell" && desk.library.load()), []);
+  const own = kind === "shell" ? ownScripts(desk.library.texts.value.scripts, session) : [];
   const chosen = useSignal(scripts[0]?.id ?? "");
   const phase = shell.phase.value;
+  const mine = own.find((s) => `own:${s.id}` === chosen.value);
+  const first = (own[0] && `own:${own[0].id}`) ?? scripts[0]?.id ?? "";
+  const missing = chosen.value.startsWith("own:") && mine === undefined; // it was removed meanwhile
+  useEffect(() => {
+    if (missing) chosen.value = first;
+  }, [missing]);
+  useEffect(() => {
+    if (own.length > 0 && !chosen.value.startsWith("own:")) chosen.value = first;
+  }, [own.length > 0]);
+  const checks = scripts.map(({ id }) => {
+    const key = `script.${id}`;
+    return (
+      <option key={id} value={id}>
+        {has(key) ? t(key) : id}
+      </option>
+    );
+  });
   return (
     <form
       class="shell-scripts"
       data-testid="shell-scripts"
       onSubmit={(e) => {
         e.preventDefault();
-        if (phase !== "live") shell.start(chosen.value);
+        if (phase === "live") return;
+        if (mine !== undefined) shell.start("", { id: mine.id, version: mine.version });
+        else shell.start(chosen.value);
       }}
     >
       <label>
-        {t("scripts.choose")}{" "}
+        {t(own.length > 0 ? "scripts.which" : "scripts.choose")}{" "}
         <select value={chosen.value} onChange={(e) => (chosen.value = e.currentTarget.value)}>
-          {scripts.map(({ id }) => {
-            const key = `script.${id}`;
-            return (
-              <option key={id} value={id}>
-                {has(key) ? t(key) : id}
-              </option>
-            );
-          })}
+          {own.length > 0 && (
+            <optgroup label={t("scripts.own")}>
+              {own.map((s) => (
+                <option key={s.id} value={`own:${s.id}`}>
+                  {s.name}
+                </option>
+              ))}
+            </optgroup>
+          )}
+          {own.length > 0 ? <optgroup label={t("scripts.checks")}>{checks}</optgroup> : checks}
         </select>
       </label>
-      <code aria-label={t("scripts.preview")}>{scripts.find((s) => s.id === chosen.value)?.command}</code>
       <button type="submit" class="button small" aria-disabled={phase === "live"}>
         {t("scripts.run")}
       </button>
+      {mine !== undefined ? (
+        <div class="script-preview">
+          {mine.description !== undefined && <p dir="auto">{mine.description}</p>}
+          {mine.read_only && <p class="soft">{t("scripts.claimed")}</p>}
+          <pre tabIndex={0} role="region" aria-label={t("scripts.preview")} data-testid="script-text">
+            {mine.text}
+          </pre>
+          <p class="soft script-hash">{t("scripts.version", { version: mine.version, hash: mine.sha256 })}</p>
+        </div>
+      ) : (
+        <code aria-label={t("scripts.preview")}>{scripts.find((s) => s.id === chosen.value)?.command}</code>
+      )}
     </form>
   );
 }
@@ -161,6 +217,7 @@ function wordOf(session: SessionView, shell: Shell): string {
   if (hidden(session) !== null) return t("shell.held");
   if (shell.kind.value === "ssh") return deviceWord(session, shell);
   if (shell.phase.value === "starting") return t("shell.starting");
+  if (shell.phase.value === "over" && shell.refused.value) return t("scripts.refused");
   if (shell.phase.value === "over") return t(`${shell.kind.value}.ended`, { code: shell.code.value });
   if (shell.hidden.value) return t("shell.hidden");
   return shell.missed.value ? t("shell.missed") : t("shell.recorded");
