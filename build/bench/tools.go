@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/chromedp/chromedp/kb"
-
 	"consento/build/stage"
 )
 
@@ -105,7 +103,7 @@ const watchEcho = `(() => {
 func (b *bench) playShell(ctx context.Context, s *session) error {
 	err := errors.Join(s.allowTool(ctx, `[data-testid="shell"]`),
 		s.console.Until("a shell", `document.querySelector('[data-testid="shell-panel"]')?.dataset.phase === "live" && document.activeElement?.closest('[data-testid="terminal"]') !== null`),
-		s.console.Key("exec bash --norc --noprofile"+kb.Enter), s.console.Key("PS1='$ '; clear"+kb.Enter),
+		s.console.Key("exec bash --norc --noprofile"+stage.Enter), s.console.Key("PS1='$ '; clear"+stage.Enter),
 		s.console.Until("a clear screen", `document.querySelector('[data-testid="terminal"] .xterm-rows').textContent.trim() === "$"`))
 	if err != nil {
 		return err
@@ -127,7 +125,7 @@ func (b *bench) playShell(ctx context.Context, s *session) error {
 		b.shell.echo = append(b.shell.echo, time.Duration(t*float64(time.Millisecond)))
 	}
 	flood := fmt.Sprintf(`head -c %d /dev/zero | tr '\0' 'y' | fold -w 79; echo; echo 'all-is''-out'`, floodBytes)
-	if err := errors.Join(s.console.Key(kb.Enter), s.console.Key(flood+kb.Enter)); err != nil {
+	if err := errors.Join(s.console.Key(stage.Enter), s.console.Key(flood+stage.Enter)); err != nil {
 		return err
 	}
 	began := time.Now()

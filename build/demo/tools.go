@@ -7,7 +7,7 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/chromedp/chromedp/kb"
+	"consento/build/stage"
 )
 
 func byID(id string) string { return fmt.Sprintf(`[data-testid=%q]`, id) }
@@ -93,7 +93,7 @@ func (d *demo) shell() error {
 		func() error {
 			return d.console.Until("it has the keyboard", `document.activeElement?.closest('[data-testid="terminal"]') !== null`)
 		},
-		func() error { return d.console.Key("ls --color=always /; uname -a; echo do''ne" + kb.Enter) },
+		func() error { return d.console.Key("ls --color=always /; uname -a; echo do''ne" + stage.Enter) },
 		func() error {
 			return d.console.Until("the terminal shows it", `document.querySelector('[data-testid="terminal"] .xterm-rows').textContent.includes("done")`)
 		},
@@ -124,7 +124,7 @@ func (d *demo) control() error {
 		func() error {
 			return d.console.Until("the remote side has the keyboard", `document.activeElement?.dataset.testid === "remote-keys"`)
 		},
-		func() error { return d.console.Key("Dear office, it prints again." + kb.Enter) },
+		func() error { return d.console.Key("Dear office, it prints again." + stage.Enter) },
 		func() error { return d.both("control", "mouse and keyboard are used") },
 		func() error { return d.customer.Move(d.ctx, image.Pt(60, 500)) },
 	)

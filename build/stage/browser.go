@@ -230,6 +230,9 @@ func (b *Browser) rest(selector string) (at []float64, err error) {
 	return last.At, nil
 }
 
+// Enter is that key for [Browser.Key].
+const Enter = "\r"
+
 // Click presses the button or link that a CSS selector finds, once it can be
 // pressed.
 func (b *Browser) Click(selector string) error {

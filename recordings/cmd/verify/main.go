@@ -19,11 +19,11 @@ import (
 // Exit codes; when several apply, tampered goes before incomplete goes before
 // unverifiable.
 const (
-	exitOK           = cmdline.OK
+	exitOK           = 0
 	exitTampered     = 1
 	exitIncomplete   = 2
 	exitUnverifiable = 3
-	exitUsage        = cmdline.Usage
+	exitUsage        = 4
 )
 
 type commands struct {

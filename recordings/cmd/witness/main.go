@@ -18,11 +18,11 @@ import (
 )
 
 const (
-	exitOK           = cmdline.OK
+	exitOK           = 0
 	exitTampered     = 1
 	exitIncomplete   = 2
 	exitUnverifiable = 3
-	exitUsage        = cmdline.Usage
+	exitUsage        = 4
 	exitFailed       = 5
 )
 
