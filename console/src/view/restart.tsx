@@ -53,9 +53,9 @@ function Progress({ restart }: { restart: Restarting }) {
   const left = useComputed(() => duration(Math.max(0, Date.parse(restart.at) - desk.clock.now.value)));
   if (restart.state === "counting") return <span role="timer" class="figures">{t("restart.counting", { time: left.value })}</span>;
   return (
-    <>
+    <div>
       <span role="status">{t(restart.state === "going" ? "restart.going" : "restart.by_hand")}</span> <Until restart={restart} />
-    </>
+    </div>
   );
 }
 
