@@ -76,7 +76,7 @@ func judge(file string, data []byte) []string {
 	if bytes.IndexByte(data, 0) >= 0 && !strings.Contains(file, "/testdata/") {
 		wrong = append(wrong, "is binary: nobody can review it")
 	}
-	if lines := bytes.Count(data, []byte("\n")); lines > maxLines && !catalogue {
+	if lines := bytes.Count(data, []byte("\n")); lines > maxLines && !catalogue && file != "protocol/PROTOCOL.md" { // the wire is one list, and a test reads it as one
 		wrong = append(wrong, "has more than 800 lines: it is more than one thing")
 	}
 	for _, host := range registries {
