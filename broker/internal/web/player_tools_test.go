@@ -178,7 +178,7 @@ func TestClipboardInThePlayer(t *testing.T) {
 	b.until(`document.querySelector("#board:not([hidden]) img")?.naturalWidth === 640`)
 	b.seek(15 * time.Second)
 	b.until(`document.querySelector("#board:not([hidden]) pre")?.textContent === "<b>perch\u00e9</b>\nIBAN"`)
-	b.until(`[...document.querySelectorAll("#events span")].some((e) => e.textContent.includes("Put on the clipboard of the computer: text"))`)
+	b.until(`[...document.querySelectorAll("#events span")].some((e) => e.textContent.includes("Put on the clipboard of the computer: text") && e.textContent.includes("abcd"))`)
 	b.until(`[...document.querySelectorAll("#events span")].some((e) => e.textContent.includes("the consent ended"))`)
 	b.lookAt("player-clipboard", []view{{"light", 1440}, {"dark", 320}})
 	b.seek(25 * time.Second)

@@ -15,7 +15,7 @@ export function speak(with_: Record<string, string>): void {
 
 type Values = Record<string, string | number>;
 
-const fill = (text: string, values: Values) => text.replace(/\{([a-z_]+)\}/g, (whole, name: string) => String(values[name] ?? whole));
+const fill = (text: string, values: Values) => text.replace(/\{([a-z0-9_]+)\}/g, (whole, name: string) => String(values[name] ?? whole));
 
 /** say returns a text of the page with its {placeholders} filled. */
 export const say = (key: string, values: Values = {}): string => fill(all[key] ?? `⟨${key}⟩`, values);
