@@ -436,6 +436,13 @@ func FuzzClips(f *testing.F) {
 	f.Add(false, false, []byte("\x00\x00\x00\x02\x00\x00\x00\x01\x00\x00\x00\x00\x00\x00\x00\x00a"))
 	_, c := clipping(f, full, protocol.FetchClipboard)
 	f.Fuzz(func(t *testing.T, console, text bool, data []byte) {
+		c.p.on(t, func(s *session) { // nonsense has ended it: given again, as if the customer had said so
+			now := s.consent(c.permission)
+			if now.State = protocol.ConsentGiven; s.consent(c.permission).State != now.State {
+				s.setConsent(now)
+				s.tools.clipboard.fetch.begin()
+			}
+		})
 		if console {
 			c.clip(text, data)
 		} else {
@@ -449,6 +456,9 @@ func FuzzClips(f *testing.F) {
 				t.Error("content passed before it was sealed")
 			}
 			c.to.data = nil
+			if s.row.State != protocol.StateActive {
+				t.Errorf("the session is %s", s.row.State)
+			}
 		})
 	})
 }
