@@ -142,6 +142,7 @@ type troupe struct {
 	mu      sync.Mutex
 	colours map[xproto.Window]uint32
 	others  []*troupe
+	owed    sync.Mutex                        // of due, never held while something is sent
 	due     map[xproto.Window]image.Rectangle // what is to be painted
 	exposed chan struct{}                     // of capacity 1: something is
 	rest    func()                            // ends a race
@@ -170,9 +171,9 @@ func newTroupe() (*troupe, error) {
 			}
 			if e, ok := e.(xproto.ExposeEvent); ok {
 				r := image.Rect(int(e.X), int(e.Y), int(e.X)+int(e.Width), int(e.Y)+int(e.Height))
-				p.mu.Lock()
+				p.owed.Lock()
 				p.due[e.Window] = p.due[e.Window].Union(r)
-				p.mu.Unlock()
+				p.owed.Unlock()
 				select {
 				case p.exposed <- struct{}{}:
 				default:
@@ -182,10 +183,10 @@ func newTroupe() (*troupe, error) {
 	}()
 	go func() { // apart, so that events never wait for requests: xgb would stop
 		for range p.exposed {
-			p.mu.Lock()
+			p.owed.Lock()
 			due := p.due
 			p.due = map[xproto.Window]image.Rectangle{}
-			p.mu.Unlock()
+			p.owed.Unlock()
 			for w, r := range due {
 				p.paint(w, r)
 			}

@@ -30,7 +30,11 @@ func (s *Session) openControl(epoch uint32) (_ *controlTool, err error) {
 			c.close()
 		}
 	}()
-	if c.reach, err = capture.OpenReach(s.Display, what.what, s.hiding.covers); err != nil {
+	covers := s.hiding.covers
+	if what.what.Application != 0 {
+		covers = nil // what is shown alone was chosen later than what is hidden of the screen
+	}
+	if c.reach, err = capture.OpenReach(s.Display, what.what, covers); err != nil {
 		return nil, err
 	}
 	if c.device, err = input.Open(s.Display); err != nil {

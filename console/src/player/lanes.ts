@@ -17,7 +17,7 @@ export function laneOf(h: Happening): Lane {
   if (h.code.startsWith("clipboard.")) return "clipboard";
   if (h.code.startsWith("still.")) return "stills";
   if (h.track === Track.control || /^(control|annotate)\./.test(h.code)) return "control";
-  if (/^(consent|terms|name)\./.test(h.code)) return "consent";
+  if (/^(consent\.|terms\.|name\.|screen\.covered$)/.test(h.code)) return "consent";
   if (hides(h) || h.code === "screen.gap" || h.code === "screen.denied" || h.code.startsWith("restart.") || h.code === "session.suspended" || h.code === "session.resumed") return "gaps";
   return people.test(h.code) ? "people" : "other";
 }
