@@ -47,6 +47,7 @@ func everyEvent() []session.LogEntry {
 		protocol.EventStillTaken:       `{"still":1,"sha256":"abcd","size":12,"width":640,"height":480}`,
 		protocol.EventStillFailed:      `{"still":2,"problem":"size"}`,
 		protocol.EventDrawnUsed:        `{"lines":2,"boxes":1,"points":3}`,
+		protocol.EventScreenCovered:    `{"programs":2,"fields":1}`,
 		protocol.EventScreenShown:      `{"source":"application","name":"LibreOffice","width":800,"height":600}`,
 		protocol.EventViewerJoined:     `{"name":"Carla","team":"Two"}`,
 		protocol.EventViewerLeft:       `{"name":"Carla","team":"Two"}`,

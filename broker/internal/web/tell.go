@@ -151,6 +151,8 @@ func tell(texts lang.Texts, e session.LogEntry) string {
 		return say(string(e.Code), "seconds", texts.Count("seconds", d.Seconds))
 	case protocol.EventRestartReturned:
 		return say(string(e.Code), "seconds", texts.Count("seconds", seconds(d.AwayMS)))
+	case protocol.EventScreenCovered:
+		return say(string(e.Code), "programs", strconv.Itoa(d.Programs), "fields", strconv.Itoa(d.Fields))
 	case protocol.EventScreenShown:
 		return say(string(e.Code), "what", shownThing(texts, d))
 	case protocol.EventAgentReturned:
@@ -240,6 +242,8 @@ type entryData struct {
 	Boxes      int             `json:"boxes"`
 	Caption    string          `json:"caption"`
 	Problem    string          `json:"problem"`
+	Programs   int             `json:"programs"`
+	Fields     int             `json:"fields"`
 	Points     int             `json:"points"`
 	Stopped    bool            `json:"stopped"`
 	Script     string          `json:"script"`
