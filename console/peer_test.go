@@ -199,6 +199,10 @@ func decode(e protocol.Envelope) error {
 		_, err = protocol.DecodeBody[protocol.SystemRequest](e)
 	case "system_follow":
 		_, err = protocol.DecodeBody[protocol.SystemFollow](e)
+	case "annotate":
+		_, err = protocol.DecodeBody[protocol.Annotate](e)
+	case "still_request":
+		_, err = protocol.DecodeBody[protocol.StillRequest](e)
 	case "chat_say":
 		_, err = protocol.DecodeBody[protocol.ChatSay](e)
 	case "chat_since":

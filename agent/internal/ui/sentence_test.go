@@ -202,15 +202,18 @@ func TestNarrowBar(t *testing.T) {
 				words := catalog.Match(tag)
 				bar := spoken(words, Person{Name: "A"}).bar
 				bar.Title = text.Title
-				for _, key := range []string{"view", "program", "paused", "muted", "control"} {
+				for _, key := range []string{"view", "program", "paused", "muted", "control", "stills"} {
 					if bar.Pause = words.T("agent.bar.pause"); key == "paused" {
 						bar.Pause = words.T("agent.bar.resume")
 					}
 					sentence := key
-					if key == "control" {
+					if key == "control" || key == "stills" {
 						bar = spoken(words, Person{Name: "A"}).controlled
 						bar.Title = text.Title
 						sentence = "view"
+					}
+					if key == "stills" {
+						bar.Recording = words.T("agent.bar.stills", "n", "12")
 					}
 					bar.Who = words.T("agent.bar."+sentence, "name", isolate("Hannelore Schwarzenberger-Wiśniewska"), "program", isolate("Mousepad"))
 					if err := b.Update(bar); err != nil {

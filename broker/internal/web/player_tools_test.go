@@ -2,7 +2,9 @@ package web_test
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"encoding/base64"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"image"
@@ -189,4 +191,42 @@ func TestClipboardInThePlayer(t *testing.T) {
 	b.until(`document.querySelector("#board pre") !== null`)
 	b.click("#lock")
 	b.until(`document.querySelector("#board").hidden && document.querySelector("#board").textContent === ""`)
+}
+
+// TestStillsInThePlayer: a picture for the record is a mark, listed, and opened if it has
+// its hash.
+func TestStillsInThePlayer(t *testing.T) {
+	h := builtHouse(t, withShelf(newShelf(t)))
+	identity := newIdentity(t)
+	r := h.shelf.record(t, identity.Recipient())
+	r.event(0, protocol.EventIssued, `{"technician":{"name":"Anna Rossi","team":"Service desk","office":"Comune di Esempio"}}`)
+	picture := image.NewRGBA(image.Rect(0, 0, 64, 48))
+	for i := range picture.Pix {
+		picture.Pix[i] = []byte{0x10, 0x80, 0x80, 0xff}[i%4]
+	}
+	var file bytes.Buffer
+	r.check(png.Encode(&file, picture))
+	sum := sha256.Sum256(file.Bytes())
+	for n, hash := range []string{hex.EncodeToString(sum[:]), strings.Repeat("0", 64)} {
+		at := time.Duration(10*(n+1)) * time.Second
+		content, err := json.Marshal(map[string]any{"code": "still.content", "at_ms": at.Milliseconds(), "data": map[string]any{"epoch": 1, "still": n + 1, "sha256": hash, "width": 64, "height": 48, "data": file.Bytes()}})
+		r.check(err)
+		r.check(r.writer.Append(recordings.TrackStills, 0, at, 0, content))
+		r.event(at, protocol.EventStillAsked, fmt.Sprintf(`{"epoch":1,"still":%d,"caption":"Error <b>17</b>"}`, n+1))
+		r.event(at, protocol.EventStillTaken, fmt.Sprintf(`{"still":%d,"caption":"Error <b>17</b>","sha256":%q,"size":%d,"width":64,"height":48}`, n+1, hash, file.Len()))
+	}
+	r.event(30*time.Second, protocol.EventEnded, `{"reason":"customer","by":"customer"}`)
+	b := playing(t, h, identity, r.close(30*time.Second))
+	b.until(`document.querySelectorAll('[data-lane="stills"] button').length === 2 && document.querySelectorAll("#stills:not([hidden]) button").length === 2`)
+	b.until(`[...document.querySelectorAll("#events span")].some(e => e.textContent.includes("0".repeat(64)))`)
+	b.click(`#stills [data-still="1"]`)
+	b.until(`document.querySelector("dialog.still[open] [role=status]")?.textContent.includes("64 × 48")`)
+	if got := evaluate[string](b, `[...document.querySelector("dialog.still canvas").getContext("2d").getImageData(20, 20, 1, 1).data].join()`); got != "16,128,128,255" {
+		t.Errorf("it shows %s", got)
+	}
+	b.lookAt("player-still", []view{{"light", 1440}, {"dark", 320}})
+	b.click(`dialog.still button`)
+	b.until(`document.querySelector("dialog.still[open]") === null && document.querySelector("dialog.still canvas").width === 0`)
+	b.click(`#stills [data-still="2"]`)
+	b.until(`document.querySelector("dialog.still[open] [role=status]")?.textContent.includes("not what was recorded")`)
 }
