@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"testing"
 
 	"consento/broker/internal/ops"
@@ -97,6 +98,30 @@ func TestNewSeedsBuiltInProfilesAndKeepsWhatTheOfficeMadeOfThem(t *testing.T) {
 		if p.Files != protocol.DefaultFileLimits() {
 			t.Errorf("%s: files %+v", p.Name, p.Files)
 		}
+	}
+	for _, p := range profiles {
+		if p.Permissions[protocol.SSH] || len(p.Hosts) > 0 {
+			t.Errorf("%s: ssh to %v", p.Name, p.Hosts)
+		}
+	}
+	// A profile that was made before is given devices, and loses them.
+	full := func() protocol.Profile {
+		t.Helper()
+		list, err := a.Profiles(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return list[slices.IndexFunc(list, func(p protocol.Profile) bool { return p.Name == "Full support" })]
+	}
+	hosts := protocol.HostRules{"10.0.0.0/8", "*.lan.example"}
+	if err := a.SetSSH(t.Context(), "Full support", true, hosts); err != nil || !full().Permissions[protocol.SSH] || !slices.Equal(full().Hosts, hosts) {
+		t.Errorf("%+v, %v", full(), err)
+	}
+	if a.SetSSH(t.Context(), "Full support", true, protocol.HostRules{"10.0.0.0/33"}) == nil || a.SetSSH(t.Context(), "Nobody's", true, nil) == nil || !slices.Equal(full().Hosts, hosts) {
+		t.Error("a rule that is none, or a profile that is none, is taken")
+	}
+	if err := a.SetSSH(t.Context(), "Full support", false, hosts); err != nil || full().Permissions[protocol.SSH] || len(full().Hosts) > 0 {
+		t.Errorf("%+v, %v", full(), err)
 	}
 	if _, err := db.NewUpdate().Model((*profileRow)(nil)).Set("permissions = ?", "view_screen everything").
 		Where("name = ?", "Full support").Exec(t.Context()); err != nil {
