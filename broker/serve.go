@@ -236,7 +236,7 @@ func (b *broker) compose(ctx context.Context, secrets *ops.Secrets) error {
 		return b.sessions.Close(ctx)
 	})
 	pages := web.Config{
-		Sessions: b.sessions, Accounts: b.access, Setup: b.access, Settings: b.access, Evidence: b.evidence, AuditorKeys: b.access, Policies: b.evidence, Custody: b.access, Rewraps: b.evidence, Decisions: b.evidence, People: b.access.Accounts, Receipts: b.evidence.Receipt, Shares: b.evidence, Sharing: b.evidence, Copies: b.evidence, Searching: b.evidence, Office: b.office, Texts: texts, Legal: legal,
+		Sessions: b.sessions, Accounts: b.access, Setup: b.access, Settings: b.access, Evidence: b.evidence, AuditorKeys: b.access, Policies: b.evidence, Custody: b.access, Rewraps: b.evidence, Decisions: b.evidence, People: b.access.Accounts, Receipts: b.evidence.Receipt, Shares: b.evidence, Sharing: b.evidence, Copies: b.evidence, Searching: b.evidence, Roster: b.access, Office: b.office, Texts: texts, Legal: legal,
 		PublicURL: b.url, CookieKey: secrets.Derive("customer cookie"), Agents: os.DirFS(b.folder.Agents()), Logger: b.log,
 	}
 	if console.Built() {

@@ -70,6 +70,7 @@ type Account struct {
 	Profile   protocol.Profile // zero only for roles that open no sessions
 	Created   time.Time
 	Disabled  bool
+	Joined    bool // has chosen a password
 
 	epoch int64
 }
@@ -105,6 +106,7 @@ func (a *Access) Add(ctx context.Context, n NewAccount) (Account, error) {
 type preparedAccount struct {
 	row       accountRow
 	territory string
+	by        string // account; "" the command line, or the first set-up
 }
 
 func (a *Access) prepare(ctx context.Context, n NewAccount) (*preparedAccount, error) {
@@ -126,7 +128,7 @@ func (a *Access) prepare(ctx context.Context, n NewAccount) (*preparedAccount, e
 	}
 	return &preparedAccount{territory: n.Territory, row: accountRow{
 		ID: uuid.NewString(), Email: n.Email, Name: n.Name, Role: n.Role, Team: n.Team, Territory: n.Territory,
-		Level: n.Level, Profile: n.Profile, PasswordHash: hash, CreatedAt: time.Now(),
+		Level: n.Level, Profile: n.Profile, PasswordHash: hash, CreatedAt: time.Now(), Joined: true,
 	}}, nil
 }
 
@@ -185,7 +187,7 @@ func (p *preparedAccount) insert(ctx context.Context, tx bun.Tx) error {
 	if err := affect(ctx, tx.NewInsert().Model(&p.row).On("CONFLICT (email) DO NOTHING"), invalid("email", "taken", "%s has an account already", p.row.Email)); err != nil {
 		return err
 	}
-	return ops.NoteAct(ctx, tx, "account.added", ops.ByCommand, map[string]any{"account": p.row.ID, "email": p.row.Email, "name": p.row.Name,
+	return ops.NoteAct(ctx, tx, "account.added", p.by, map[string]any{"account": p.row.ID, "email": p.row.Email, "name": p.row.Name,
 		"role": p.row.Role, "team": p.row.Team, "territory": p.territory, "profile": p.row.Profile})
 }
 

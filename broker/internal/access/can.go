@@ -15,14 +15,15 @@ const (
 	ReadShared       Action = "read_shared"       // what an auditor shared with oneself or one's team
 	DecideErasure    Action = "decide_erasure"    // ask for and decide on legal holds and erasures
 	SeeMetrics       Action = "see_metrics"       // health and figures of the service
-	ManageAccounts   Action = "manage_accounts"   // accounts, teams, profiles
+	ManageAccounts   Action = "manage_accounts"   // accounts but those of the evidence, teams, profiles
+	ManageAuditors   Action = "manage_auditors"   // accounts of auditors and data-protection officers
 	ManageOffice     Action = "manage_office"     // terms, texts, settings
 	ManageRecipients Action = "manage_recipients" // whom evidence is encrypted for
 )
 
 // Actions lists the closed set.
 func Actions() []Action {
-	return []Action{IssueKey, ListSessions, ViewSession, EndSession, ReadEvidence, ReadTrail, ReadShared, DecideErasure, SeeMetrics, ManageAccounts, ManageOffice, ManageRecipients}
+	return []Action{IssueKey, ListSessions, ViewSession, EndSession, ReadEvidence, ReadTrail, ReadShared, DecideErasure, SeeMetrics, ManageAccounts, ManageAuditors, ManageOffice, ManageRecipients}
 }
 
 // Scope is the session that an action is about: whose it is. It is the zero Scope
@@ -76,7 +77,7 @@ func Can(a Account, action Action, s Scope) bool {
 		return a.Role == Maintainer || a.Role == Administrator
 	case ManageAccounts, ManageOffice:
 		return a.Role == Administrator
-	case ManageRecipients:
+	case ManageRecipients, ManageAuditors:
 		return a.Role == Auditor
 	}
 	return false

@@ -14,7 +14,7 @@ func TestCan(t *testing.T) {
 	want := map[Role]map[Action]int{
 		Technician:    {IssueKey: all, ListSessions: own, ViewSession: own, EndSession: own, ReadShared: all},
 		Lead:          {IssueKey: all, ListSessions: own | team, ViewSession: own | team, EndSession: own | team, ReadShared: all},
-		Auditor:       {ListSessions: own | team, ReadEvidence: own | team, ReadTrail: all, DecideErasure: own | team, ManageRecipients: all},
+		Auditor:       {ListSessions: own | team, ReadEvidence: own | team, ReadTrail: all, DecideErasure: own | team, ManageRecipients: all, ManageAuditors: all},
 		Administrator: {ListSessions: all, SeeMetrics: all, ManageAccounts: all, ManageOffice: all},
 		Maintainer:    {SeeMetrics: all},
 		DPO:           {ReadTrail: all, DecideErasure: all},

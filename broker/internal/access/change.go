@@ -14,20 +14,29 @@ import (
 // Disable ends the account with this id: its sign-ins and tokens are worth nothing
 // from now on. The last administrator is refused with ErrLastAdministrator.
 func (a *Access) Disable(ctx context.Context, id string) error {
+	return a.disable(ctx, ops.ByCommand, id)
+}
+
+func (a *Access) disable(ctx context.Context, by, id string) error {
 	err := a.db.RunInTx(ctx, nil, func(ctx context.Context, tx bun.Tx) error {
 		row, err := selectAccount(ctx, tx, "account.id = ?", id)
 		if err != nil {
 			return err
 		}
-		if row.Role == Administrator && row.DisabledAt.IsZero() {
-			others, err := tx.NewSelect().Model((*accountRow)(nil)).
-				Where("role = ?", Administrator).Where("disabled_at IS NULL").Where("id <> ?", id).Exists(ctx)
+		if row.DisabledAt.IsZero() {
+			err = nil
+			switch {
+			case row.Role == Administrator:
+				err = another(ctx, tx, Administrator, id, ErrLastAdministrator)
+			case row.Role == Auditor && by != ops.ByCommand:
+				err = another(ctx, tx, Auditor, id, ErrLastAuditor)
+			}
 			if err != nil {
 				return err
 			}
-			if !others {
-				return ErrLastAdministrator
-			}
+		}
+		if _, err := tx.NewDelete().Model((*invitationRow)(nil)).Where("account_id = ?", id).Exec(ctx); err != nil {
+			return err
 		}
 		if _, err := tx.NewDelete().Model((*tokenRow)(nil)).Where("account_id = ?", id).Exec(ctx); err != nil {
 			return err
@@ -37,7 +46,7 @@ func (a *Access) Disable(ctx context.Context, id string) error {
 		if err != nil {
 			return err
 		}
-		return ops.NoteAct(ctx, tx, "account.disabled", ops.ByCommand, map[string]any{"account": id})
+		return ops.NoteAct(ctx, tx, "account.disabled", by, map[string]any{"account": id})
 	})
 	if err != nil {
 		return fmt.Errorf("disable account: %w", err)

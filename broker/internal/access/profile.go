@@ -3,9 +3,11 @@ package access
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
+	"consento/broker/internal/ops"
 	"consento/protocol"
 
 	"github.com/uptrace/bun"
@@ -25,6 +27,89 @@ func (a *Access) Profiles(ctx context.Context) ([]protocol.Profile, error) {
 		}
 	}
 	return profiles, nil
+}
+
+// maxProfiles bounds the profiles of an office.
+const maxProfiles = 50
+
+// SaveProfile makes a profile, or changes the one of that name as it was at before; nil:
+// there is none yet. It holds at once, also for who is in a session. The screen may be
+// seen with every profile: without it there is no session. Errors: ErrForbidden,
+// ErrStale, *Invalid.
+func (a *Access) SaveProfile(ctx context.Context, by Account, before *protocol.Profile, p protocol.Profile) error {
+	if !Can(by, ManageAccounts, Scope{}) {
+		return ErrForbidden
+	}
+	name, err := ops.CleanLine(p.Name, maxName)
+	switch {
+	case err != nil:
+		return invalid("name", "malformed", "%s", err)
+	case before != nil && before.Name != name:
+		return invalid("name", "fixed", "the name stands on the trail, and stays")
+	case !p.Permissions[protocol.ViewScreen]:
+		return invalid("permissions", "no_view", "without the screen there is no session")
+	case p.Files.File < 1 || p.Files.File > protocol.MaxTransferSize:
+		return invalid("file", "range", "1 byte to %d", int64(protocol.MaxTransferSize))
+	case p.Files.Total < p.Files.File || p.Files.Total > protocol.MaxTransferSize:
+		return invalid("total", "range", "at least one file, at most %d bytes", int64(protocol.MaxTransferSize))
+	}
+	p.Name = name
+	row := profileRow{Name: p.Name, Permissions: permissionText(p.Permissions), CreatedAt: time.Now(), FileBytes: p.Files.File, TotalBytes: p.Files.Total, Folders: p.Files.Folders}
+	err = a.db.RunInTx(ctx, nil, func(ctx context.Context, tx bun.Tx) error {
+		was := ""
+		if before == nil {
+			n, err := tx.NewSelect().Model((*profileRow)(nil)).Count(ctx)
+			if err != nil {
+				return err
+			}
+			if n >= maxProfiles {
+				return invalid("name", "too_many", "more than %d profiles", maxProfiles)
+			}
+			if err := affect(ctx, tx.NewInsert().Model(&row).On("CONFLICT (name) DO NOTHING"), invalid("name", "taken", "there is a profile %q", name)); err != nil {
+				return err
+			}
+		} else {
+			was = permissionText(before.Permissions)
+			update := tx.NewUpdate().Model(&row).Column("permissions", "file_bytes", "total_bytes", "folders").WherePK().Where("permissions = ?", was).
+				Where("file_bytes = ?", before.Files.File).Where("total_bytes = ?", before.Files.Total).Where("folders = ?", before.Files.Folders)
+			if err := affect(ctx, update, ErrStale); err != nil {
+				return err
+			}
+		}
+		return ops.NoteAct(ctx, tx, "profile.saved", by.ID, map[string]any{"profile": name, "before": was, "after": row.Permissions, "files": p.Files})
+	})
+	if err != nil {
+		return fmt.Errorf("save profile: %w", err)
+	}
+	return nil
+}
+
+// DeleteProfile takes away a profile that no account has; those that came with the
+// program stay. Errors: ErrForbidden, ErrNotFound, ErrInUse.
+func (a *Access) DeleteProfile(ctx context.Context, by Account, name string) error {
+	if !Can(by, ManageAccounts, Scope{}) {
+		return ErrForbidden
+	}
+	if slices.ContainsFunc(protocol.BuiltInProfiles(), func(p protocol.Profile) bool { return p.Name == name }) {
+		return ErrInUse
+	}
+	err := a.db.RunInTx(ctx, nil, func(ctx context.Context, tx bun.Tx) error {
+		used, err := tx.NewSelect().Model((*accountRow)(nil)).Where("profile = ?", name).Exists(ctx)
+		if err != nil {
+			return err
+		}
+		if used {
+			return ErrInUse
+		}
+		if err := affect(ctx, tx.NewDelete().Model((*profileRow)(nil)).Where("name = ?", name), ErrNotFound); err != nil {
+			return err
+		}
+		return ops.NoteAct(ctx, tx, "profile.deleted", by.ID, map[string]any{"profile": name})
+	})
+	if err != nil {
+		return fmt.Errorf("delete profile: %w", err)
+	}
+	return nil
 }
 
 // seedProfiles makes the built-in profiles where they are missing, and leaves what

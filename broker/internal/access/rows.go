@@ -23,6 +23,7 @@ type accountRow struct {
 	Epoch        int64
 	CreatedAt    time.Time
 	DisabledAt   time.Time `bun:",nullzero"`
+	Joined       bool
 
 	TeamTerritory string `bun:",scanonly"`
 	Permissions   string `bun:",scanonly"`
@@ -48,7 +49,7 @@ func accountQuery(q *bun.SelectQuery) *bun.SelectQuery {
 func (row *accountRow) account() (Account, error) {
 	a := Account{
 		ID: row.ID, Email: row.Email, Name: row.Name, Role: row.Role, Team: row.Team, Territory: row.Territory,
-		Level: row.Level, Created: row.CreatedAt, Disabled: !row.DisabledAt.IsZero(), epoch: row.Epoch,
+		Level: row.Level, Created: row.CreatedAt, Disabled: !row.DisabledAt.IsZero(), Joined: row.Joined, epoch: row.Epoch,
 	}
 	if row.Role.assists() {
 		a.Territory = row.TeamTerritory

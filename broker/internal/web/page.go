@@ -73,6 +73,10 @@ func languageURL(r *http.Request, tag string) string {
 		switch {
 		case strings.HasPrefix(r.URL.Path, "/settings"):
 			to.Path = "/settings"
+		case strings.HasPrefix(r.URL.Path, "/admin/"):
+			to.Path = strings.TrimSuffix(strings.TrimSuffix(r.URL.Path, "/link"), "/gone")
+		case r.URL.Path == "/invitation":
+			to.Path = "/invitation"
 		case strings.HasPrefix(r.URL.Path, "/audit/"):
 			to.Path = strings.TrimSuffix(strings.TrimSuffix(r.URL.Path, "/view"), "/hold")
 		case to.Path == "":

@@ -135,7 +135,7 @@ func OfficeOf(s access.Settings) Office {
 		CopyDays: s.CustomerDays, CopyWithheld: s.WithholdRecording}
 }
 
-// Config is what New needs. Every field but Evidence, AuditorKeys, Policies, Custody, Rewraps, Decisions, People, Receipts, Shares, Sharing, Copies, Searching, Console, Style, Agents and Logger is required.
+// Config is what New needs. Every field but Evidence, AuditorKeys, Policies, Custody, Rewraps, Decisions, People, Receipts, Shares, Sharing, Copies, Searching, Roster, Console, Style, Agents and Logger is required.
 type Config struct {
 	Sessions Sessions
 	Accounts Accounts
@@ -160,6 +160,7 @@ type Config struct {
 	Copies   Copies  // behind customers' private links; nil: there are none
 	// Searching is behind the search in what is encrypted; nil: there is none.
 	Searching Searching
+	Roster    Roster // behind the pages of people, teams and profiles; nil: there are none
 	// Office is asked for each page, because set-up fills it in.
 	Office func(context.Context) (Office, error)
 	Legal  *Legal
@@ -197,6 +198,7 @@ type Web struct {
 	sharing     Sharing // nil: nothing is shared with technicians
 	copies      Copies  // nil: there are no private links
 	searching   Searching
+	roster      Roster // nil: there are no pages of people
 	office      func(context.Context) (Office, error)
 	texts       *lang.Catalog
 	publicURL   string
@@ -236,7 +238,7 @@ func New(c Config) (*Web, error) {
 	mac := hmac.New(sha256.New, c.CookieKey)
 	mac.Write([]byte("consento customer cookie v1"))
 	w := &Web{
-		sessions: c.Sessions, accounts: c.Accounts, setup: c.Setup, settings: c.Settings, evidence: c.Evidence, auditorKeys: c.AuditorKeys, policies: c.Policies, custody: c.Custody, rewraps: c.Rewraps, decisions: c.Decisions, people: c.People, receipts: c.Receipts, shares: c.Shares, sharing: c.Sharing, copies: c.Copies, searching: c.Searching, office: c.Office, texts: c.Texts,
+		sessions: c.Sessions, accounts: c.Accounts, setup: c.Setup, settings: c.Settings, evidence: c.Evidence, auditorKeys: c.AuditorKeys, policies: c.Policies, custody: c.Custody, rewraps: c.Rewraps, decisions: c.Decisions, people: c.People, receipts: c.Receipts, shares: c.Shares, sharing: c.Sharing, copies: c.Copies, searching: c.Searching, roster: c.Roster, office: c.Office, texts: c.Texts,
 		publicURL: base,
 		legal:     c.Legal,
 		cookies:   customerCookies{key: mac.Sum(nil), now: time.Now},
@@ -336,6 +338,11 @@ func (w *Web) routes() http.Handler {
 			for path, h := range w.searchRoutes() {
 				mux.Handle(path, h)
 			}
+		}
+	}
+	if w.roster != nil {
+		for path, h := range w.adminRoutes() {
+			mux.Handle(path, h)
 		}
 	}
 	if w.copies != nil {

@@ -1,0 +1,116 @@
+package web
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"consento/broker/internal/access"
+	"consento/protocol"
+)
+
+// Roster is what the pages of administration ask and change. Changing returns
+// access.ErrForbidden to who may not, whatever the pages let through.
+type Roster interface {
+	Accounts(ctx context.Context) ([]access.Account, error)
+	ByID(ctx context.Context, id string) (access.Account, error)
+	Teams(ctx context.Context) ([]access.Team, error)
+	Profiles(ctx context.Context) ([]protocol.Profile, error)
+	Invite(ctx context.Context, by access.Account, n access.NewAccount) (access.Account, string, error)
+	InviteAgain(ctx context.Context, by access.Account, id string) (string, error)
+	Invited(ctx context.Context, token string) (access.Account, error)
+	AcceptInvitation(ctx context.Context, token, password string) error
+	ChangeAccount(ctx context.Context, by access.Account, id string, n access.NewAccount) (access.Account, error)
+	EndAccount(ctx context.Context, by access.Account, id string) error
+	AddTeam(ctx context.Context, by access.Account, t access.Team) error
+	ChangeTeam(ctx context.Context, by access.Account, name string, level access.Level) error
+	DeleteTeam(ctx context.Context, by access.Account, name string) error
+	SaveProfile(ctx context.Context, by access.Account, before *protocol.Profile, p protocol.Profile) error
+	DeleteProfile(ctx context.Context, by access.Account, name string) error
+}
+
+// adminPage is the data of every page of administration; Data is what its own template
+// needs.
+type adminPage struct {
+	Account access.Account
+	Tabs    []adminTab
+	Saved   string
+	Data    any
+}
+
+type adminTab struct {
+	Path, Name string
+	Current    bool
+}
+
+// adminRoutes are the pages of people, teams and profiles.
+func (w *Web) adminRoutes() map[string]http.Handler {
+	people := func(do func(http.ResponseWriter, *http.Request, access.Account) error) action {
+		return w.adminAction(access.ManageAccounts, access.ManageAuditors, do)
+	}
+	rights := func(do func(http.ResponseWriter, *http.Request, access.Account) error) action {
+		return w.adminAction(access.ManageAccounts, access.ManageAccounts, do)
+	}
+	return map[string]http.Handler{
+		"/admin":                      w.brief(redirectTo("/admin/people"), nil),
+		"/admin/{$}":                  w.brief(redirectTo("/admin/people"), nil),
+		"/admin/people":               w.staff(people(w.showPeople), nil),
+		"/admin/people/{id}":          w.staff(people(w.showPerson), people(w.changePerson)),
+		"/admin/people/{id}/link":     w.staff(redirectTo("/admin/people"), people(w.newLink)),
+		"/admin/people/{id}/end":      w.staff(people(w.askEnd), people(w.endPerson)),
+		"/admin/teams":                w.staff(rights(w.showTeams), rights(w.changeTeams)),
+		"/admin/profiles":             w.staff(rights(w.showProfiles), nil),
+		"/admin/profiles/{name}":      w.staff(rights(w.showProfile), rights(w.changeProfile)),
+		"/admin/profiles/{name}/gone": w.staff(redirectTo("/admin/profiles"), rights(w.deleteProfile)),
+		"/invitation":                 w.staff(w.showInvitation, w.acceptInvitation),
+	}
+}
+
+// adminAction is action for who may do one of two things; others are told who may.
+func (w *Web) adminAction(one, other access.Action, do func(http.ResponseWriter, *http.Request, access.Account) error) action {
+	return func(rw http.ResponseWriter, r *http.Request) error {
+		account, ok := access.Current(r)
+		if ok && (access.Can(account, one, access.Scope{}) || access.Can(account, other, access.Scope{})) {
+			return do(rw, r, account)
+		}
+		p := w.newPage(r, "settings.forbidden.title")
+		data := forbiddenPage{SignedIn: ok, SignIn: "/signin?next=" + url.QueryEscape("/admin/people"), Body: p.T("settings.forbidden.nobody")}
+		if ok {
+			data.Body = p.T("settings.forbidden.other", "name", isolate(account.Name), "role", p.T("signin.role."+string(account.Role)))
+		}
+		p.Data = data
+		return w.show(rw, http.StatusForbidden, "settings-forbidden", p)
+	}
+}
+
+// admin shows a page of administration.
+func (w *Web) admin(rw http.ResponseWriter, r *http.Request, by access.Account, status int, template string, p *page, data any) error {
+	a := adminPage{Account: by, Data: data}
+	tabs := []string{"people"}
+	if access.Can(by, access.ManageAccounts, access.Scope{}) {
+		tabs = append(tabs, "teams", "profiles")
+	}
+	for _, tab := range tabs {
+		path := "/admin/" + tab
+		a.Tabs = append(a.Tabs, adminTab{path, p.T("admin." + tab + ".title"), r.URL.Path == path || strings.HasPrefix(r.URL.Path, path+"/")})
+	}
+	if said := "admin.saved." + limited(r.URL.Query().Get("saved"), 20); status == http.StatusOK && p.Has(said) {
+		a.Saved = p.T(said)
+	}
+	p.Data = a
+	return w.show(rw, status, template, p)
+}
+
+// formField is a field of text on a page of administration; problem is a key of the
+// language files, "" if it is right.
+func formField(p *page, key, name, value string, most int, problem string) input {
+	f := input{Name: name, Label: p.T("admin." + key), Type: "text", Value: value, Max: most, Required: true, ErrorWord: p.T("page.error")}
+	if hint := "admin." + key + ".hint"; p.Has(hint) {
+		f.Hint = p.T(hint)
+	}
+	if problem != "" {
+		f.Error = p.T(problem)
+	}
+	return f
+}

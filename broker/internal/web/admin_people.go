@@ -1,0 +1,383 @@
+package web
+
+import (
+	"errors"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"consento/broker/internal/access"
+)
+
+// peoplePage is the data of the template "admin-people".
+type peoplePage struct {
+	Search  string
+	Ended   bool // those who ended are listed too
+	New     bool // somebody can be invited
+	People  []personLine
+	Nobody  bool // the search finds none
+	Missing int  // who ended and is not listed
+}
+
+type personLine struct {
+	ID, Name, Email, Role, Place, State string
+	Link                                bool
+}
+
+// personPage is the data of the templates "admin-person", "admin-end" and "admin-link".
+type personPage struct {
+	ID     string // "new" for somebody who is not there yet
+	Person access.Account
+	Role   string
+	Form   *personForm
+	Own    bool
+	Link   string // to be handed over
+	Until  string // when the link is too old
+}
+
+type personForm struct {
+	Texts   []input
+	Pickers []picker
+}
+
+func (w *Web) showPeople(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+	p := w.newPage(r, "admin.people.title")
+	accounts, err := w.roster.Accounts(r.Context())
+	if err != nil {
+		return err
+	}
+	data := peoplePage{Search: limited(r.URL.Query().Get("id"), 100), Ended: r.URL.Query().Get("ended") != "", New: len(rolesFor(by)) > 0}
+	for _, a := range accounts {
+		if a.Disabled && !data.Ended {
+			data.Missing++
+			continue
+		}
+		line := personLine{ID: a.ID, Name: a.Name, Email: a.Email, Role: p.T("signin.role." + string(a.Role)), Link: mayManage(by, a.Role)}
+		line.Place = a.Team
+		if a.Team != "" {
+			line.Place += " · " + string(a.Level) + " · " + a.Profile.Name
+		} else if a.Territory != "" {
+			line.Place = a.Territory
+		}
+		switch {
+		case a.Disabled:
+			line.State = p.T("admin.state.ended")
+		case !a.Joined:
+			line.State = p.T("admin.state.invited")
+		}
+		if !matches(data.Search, a.Name, a.Email, line.Role, line.Place) {
+			continue
+		}
+		data.People = append(data.People, line)
+	}
+	data.Nobody = len(data.People) == 0
+	return w.admin(rw, r, by, http.StatusOK, "admin-people", p, data)
+}
+
+// matches reports whether every word stands in one of some texts.
+func matches(search string, texts ...string) bool {
+	all := strings.ToLower(strings.Join(texts, "\n"))
+	for word := range strings.FieldsSeq(strings.ToLower(search)) {
+		if !strings.Contains(all, word) {
+			return false
+		}
+	}
+	return true
+}
+
+// rolesFor are the roles of which an account makes accounts.
+func rolesFor(by access.Account) (list []access.Role) {
+	for _, role := range access.Roles() {
+		if mayManage(by, role) {
+			list = append(list, role)
+		}
+	}
+	return list
+}
+
+func mayManage(by access.Account, role access.Role) bool {
+	action := access.ManageAccounts
+	if role == access.Auditor || role == access.DPO {
+		action = access.ManageAuditors
+	}
+	return access.Can(by, action, access.Scope{})
+}
+
+// personOf finds the account of an address; a new one for "new".
+func (w *Web) personOf(r *http.Request, by access.Account) (access.Account, error) {
+	id := limited(r.PathValue("id"), 64)
+	if id == "new" {
+		return access.Account{Role: rolesFor(by)[0], Level: access.L1}, nil
+	}
+	a, err := w.roster.ByID(r.Context(), id)
+	if err == nil && !mayManage(by, a.Role) {
+		err = access.ErrNotFound
+	}
+	return a, err
+}
+
+func (w *Web) showPerson(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+	a, err := w.personOf(r, by)
+	if errors.Is(err, access.ErrNotFound) {
+		return w.notFound(rw, r)
+	}
+	if err != nil {
+		return err
+	}
+	n := access.NewAccount{Email: a.Email, Name: a.Name, Role: a.Role, Team: a.Team, Territory: a.Territory, Level: a.Level, Profile: a.Profile.Name}
+	return w.personForm(rw, r, by, http.StatusOK, a, n, nil)
+}
+
+// personForm shows an account with what a form says of it; wrong says what is not
+// accepted.
+func (w *Web) personForm(rw http.ResponseWriter, r *http.Request, by access.Account, status int, a access.Account, n access.NewAccount, wrong *access.Invalid) error {
+	p := w.newPage(r, "admin.person.new")
+	data := personPage{ID: a.ID, Person: a, Own: a.ID == by.ID}
+	if a.ID == "" {
+		data.ID = "new"
+	} else {
+		p.Title, data.Role = a.Name, p.T("signin.role."+string(a.Role))
+	}
+	if a.Disabled {
+		return w.admin(rw, r, by, status, "admin-person", p, data)
+	}
+	problem := func(field string) string {
+		if wrong == nil || wrong.Field != field {
+			return ""
+		}
+		p.Error = p.T("setup.error.some")
+		for _, key := range []string{"admin.error." + field + "." + wrong.Code, "admin.error." + field} {
+			if p.Has(key) {
+				return key
+			}
+		}
+		return "admin.error.other"
+	}
+	form := &personForm{Texts: []input{formField(p, "person.name", "name", n.Name, 100, problem("name"))}}
+	if a.ID == "" {
+		form.Texts = append(form.Texts, formField(p, "person.email", "email", n.Email, 254, problem("email")))
+	}
+	role := picker{Name: "role", Label: p.T("admin.person.role"), Hint: p.T("admin.person.role.hint")}
+	assists := false
+	for _, o := range rolesFor(by) {
+		role.Options = append(role.Options, option{string(o), p.T("signin.role." + string(o)), o == n.Role})
+		assists = assists || o == access.Technician
+	}
+	if a.ID != by.ID {
+		form.Pickers = append(form.Pickers, role)
+	}
+	if assists {
+		more, err := w.placePickers(r, p, n, problem)
+		if err != nil {
+			return err
+		}
+		form.Pickers = append(form.Pickers, more...)
+	} else {
+		territory := formField(p, "person.territory", "territory", n.Territory, 100, problem("territory"))
+		territory.Required = false
+		form.Texts = append(form.Texts, territory)
+	}
+	data.Form = form
+	return w.admin(rw, r, by, status, "admin-person", p, data)
+}
+
+// placePickers are team, level and profile, of who opens sessions.
+func (w *Web) placePickers(r *http.Request, p *page, n access.NewAccount, problem func(string) string) ([]picker, error) {
+	teams, err := w.roster.Teams(r.Context())
+	if err != nil {
+		return nil, err
+	}
+	profiles, err := w.roster.Profiles(r.Context())
+	if err != nil {
+		return nil, err
+	}
+	pick := func(name string) picker {
+		f := picker{Name: name, Label: p.T("admin.person." + name), ErrorWord: p.T("page.error"), Options: []option{{"", "–", false}}}
+		if hint := "admin.person." + name + ".hint"; p.Has(hint) {
+			f.Hint = p.T(hint)
+		}
+		if key := problem(name); key != "" {
+			f.Error = p.T(key)
+		}
+		return f
+	}
+	team, level, profile := pick("team"), pick("level"), pick("profile")
+	for _, t := range teams {
+		team.Options = append(team.Options, option{t.Name, t.Name, t.Name == n.Team})
+	}
+	for _, l := range access.Levels() {
+		level.Options = append(level.Options, option{string(l), p.T("admin.level." + string(l)), l == n.Level})
+	}
+	for _, o := range profiles {
+		profile.Options = append(profile.Options, option{o.Name, o.Name, o.Name == n.Profile})
+	}
+	return []picker{team, level, profile}, nil
+}
+
+func (w *Web) changePerson(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+	values, err := form(r)
+	if err != nil {
+		return err
+	}
+	a, err := w.personOf(r, by)
+	if errors.Is(err, access.ErrNotFound) {
+		return w.notFound(rw, r)
+	}
+	if err != nil {
+		return err
+	}
+	n := accountFrom(values)
+	if a.ID == by.ID {
+		n.Role = a.Role
+	}
+	token := ""
+	if a.ID == "" {
+		a, token, err = w.roster.Invite(r.Context(), by, n)
+	} else {
+		_, err = w.roster.ChangeAccount(r.Context(), by, a.ID, n)
+	}
+	var wrong *access.Invalid
+	switch {
+	case errors.As(err, &wrong):
+		return w.personForm(rw, r, by, http.StatusUnprocessableEntity, a, n, wrong)
+	case errors.Is(err, access.ErrLastAdministrator):
+		return w.personForm(rw, r, by, http.StatusConflict, a, n, &access.Invalid{Field: "role", Code: "last"})
+	case errors.Is(err, access.ErrForbidden), errors.Is(err, access.ErrEnded):
+		return errForm // no page offers it
+	case err != nil:
+		return err
+	case token != "":
+		return w.showLink(rw, r, by, a, token)
+	}
+	http.Redirect(rw, r, "/admin/people?saved=person", http.StatusSeeOther)
+	return nil
+}
+
+// accountFrom is what a form says. A role that opens no sessions has no place in a team.
+func accountFrom(values url.Values) access.NewAccount {
+	n := access.NewAccount{Email: values.Get("email"), Name: values.Get("name"), Role: access.Role(values.Get("role"))}
+	if n.Role == access.Technician || n.Role == access.Lead {
+		n.Team, n.Level, n.Profile = values.Get("team"), access.Level(values.Get("level")), values.Get("profile")
+	} else {
+		n.Territory = values.Get("territory")
+	}
+	return n
+}
+
+func (w *Web) newLink(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+	a, err := w.personOf(r, by)
+	if errors.Is(err, access.ErrNotFound) || err == nil && a.ID == "" {
+		return w.notFound(rw, r)
+	}
+	if err != nil {
+		return err
+	}
+	token, err := w.roster.InviteAgain(r.Context(), by, a.ID)
+	if errors.Is(err, access.ErrEnded) {
+		return errForm
+	}
+	if err != nil {
+		return err
+	}
+	return w.showLink(rw, r, by, a, token)
+}
+
+// showLink shows the link by which somebody chooses a password, this once.
+func (w *Web) showLink(rw http.ResponseWriter, r *http.Request, by access.Account, a access.Account, token string) error {
+	p := w.newPage(r, "admin.link.title")
+	data := personPage{ID: a.ID, Person: a, Link: w.publicURL + "/invitation?token=" + url.QueryEscape(token)}
+	return w.admin(rw, r, by, http.StatusOK, "admin-link", p, data)
+}
+
+func (w *Web) askEnd(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+	return w.endForm(rw, r, by, http.StatusOK, "")
+}
+
+func (w *Web) endForm(rw http.ResponseWriter, r *http.Request, by access.Account, status int, problem string) error {
+	a, err := w.personOf(r, by)
+	if errors.Is(err, access.ErrNotFound) || err == nil && (a.ID == "" || a.Disabled) {
+		return w.notFound(rw, r)
+	}
+	if err != nil {
+		return err
+	}
+	p := w.newPage(r, "admin.end.title")
+	p.Title = p.T("admin.end.title", "name", isolate(plain(a.Name)))
+	if problem != "" {
+		p.Error = p.T(problem)
+	}
+	return w.admin(rw, r, by, status, "admin-end", p, personPage{ID: a.ID, Person: a, Role: p.T("signin.role." + string(a.Role))})
+}
+
+func (w *Web) endPerson(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+	if _, err := form(r); err != nil {
+		return err
+	}
+	err := w.roster.EndAccount(r.Context(), by, limited(r.PathValue("id"), 64))
+	switch {
+	case errors.Is(err, access.ErrLastAdministrator), errors.Is(err, access.ErrLastAuditor):
+		return w.endForm(rw, r, by, http.StatusConflict, "admin.error.role.last")
+	case errors.Is(err, access.ErrOwnAccount):
+		return w.endForm(rw, r, by, http.StatusConflict, "admin.error.own")
+	case errors.Is(err, access.ErrNotFound), errors.Is(err, access.ErrForbidden):
+		return w.notFound(rw, r)
+	case err != nil:
+		return err
+	}
+	http.Redirect(rw, r, "/admin/people?saved=ended", http.StatusSeeOther)
+	return nil
+}
+
+// invitationPage is the data of the template "invitation".
+type invitationPage struct {
+	Token, Name, Email string
+	Password           input
+}
+
+func (w *Web) showInvitation(rw http.ResponseWriter, r *http.Request) error {
+	return w.invitation(rw, r, http.StatusOK, r.URL.Query().Get("token"), "")
+}
+
+func (w *Web) invitation(rw http.ResponseWriter, r *http.Request, status int, token, problem string) error {
+	a, err := w.roster.Invited(r.Context(), limited(token, 100))
+	if errors.Is(err, access.ErrInvitation) {
+		p := w.newPage(r, "admin.invitation.over")
+		return w.show(rw, http.StatusNotFound, "invitation-over", p)
+	}
+	if err != nil {
+		return err
+	}
+	p := w.newPage(r, "admin.invitation.title")
+	password := input{Name: "password", Label: p.T("setup.password"), Hint: p.T("setup.password.hint"), Type: "password", Max: 256, Required: true, ErrorWord: p.T("page.error")}
+	if problem != "" {
+		p.Error = p.T("setup.error.some")
+		password.Error = p.T(problem)
+	}
+	p.Data = invitationPage{token, a.Name, a.Email, password}
+	return w.show(rw, status, "invitation", p)
+}
+
+func (w *Web) acceptInvitation(rw http.ResponseWriter, r *http.Request) error {
+	values, err := form(r)
+	if err != nil {
+		return err
+	}
+	token := limited(values.Get("token"), 100)
+	err = w.roster.AcceptInvitation(r.Context(), token, values.Get("password"))
+	var wrong *access.Invalid
+	switch {
+	case errors.As(err, &wrong):
+		p := w.newPage(r, "admin.invitation.title")
+		problem := "setup.error.password." + wrong.Code
+		if !p.Has(problem) {
+			problem = "admin.error.other"
+		}
+		return w.invitation(rw, r, http.StatusUnprocessableEntity, token, problem)
+	case errors.Is(err, access.ErrInvitation):
+		return w.invitation(rw, r, http.StatusNotFound, token, "")
+	case err != nil:
+		return err
+	}
+	p := w.newPage(r, "admin.invitation.done")
+	return w.show(rw, http.StatusOK, "invitation-done", p)
+}

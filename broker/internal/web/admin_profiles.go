@@ -1,0 +1,240 @@
+package web
+
+import (
+	"errors"
+	"net/http"
+	"net/url"
+	"strconv"
+
+	"consento/broker/internal/access"
+	"consento/protocol"
+)
+
+// profilesPage is the data of the template "admin-profiles": permissions by profiles.
+type profilesPage struct {
+	Names  []string // of the profiles
+	Links  []string
+	People []string // how many have it, in words
+	Rows   []profileRow
+}
+
+type profileRow struct {
+	Name   string
+	Cells  []bool
+	Differ bool // the profiles do not agree
+}
+
+// profilePage is the data of the template "admin-profile".
+type profilePage struct {
+	Path     string // of the form
+	New      bool
+	Name     input
+	Allowed  []choice
+	Files    []input
+	Folders  choice
+	Before   string // as it is edited, for the form
+	Affected string // whom it changes, in words; "" nobody
+	Delete   bool
+	Builtin  bool
+}
+
+func (w *Web) showProfiles(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+	p := w.newPage(r, "admin.profiles.title")
+	profiles, err := w.roster.Profiles(r.Context())
+	if err != nil {
+		return err
+	}
+	having, err := w.having(r)
+	if err != nil {
+		return err
+	}
+	var data profilesPage
+	for _, o := range profiles {
+		data.Names = append(data.Names, o.Name)
+		data.Links = append(data.Links, "/admin/profiles/"+url.PathEscape(o.Name))
+		data.People = append(data.People, p.Count("people", having[o.Name]))
+	}
+	for _, permission := range protocol.Permissions() {
+		row := profileRow{Name: p.T("console.permission." + string(permission))}
+		for _, o := range profiles {
+			row.Cells = append(row.Cells, o.Permissions.Allows(permission))
+			row.Differ = row.Differ || row.Cells[0] != o.Permissions.Allows(permission)
+		}
+		data.Rows = append(data.Rows, row)
+	}
+	return w.admin(rw, r, by, http.StatusOK, "admin-profiles", p, data)
+}
+
+// having counts the people of each profile.
+func (w *Web) having(r *http.Request) (map[string]int, error) {
+	accounts, err := w.roster.Accounts(r.Context())
+	counts := map[string]int{}
+	for _, a := range accounts {
+		if !a.Disabled {
+			counts[a.Profile.Name]++
+		}
+	}
+	return counts, err
+}
+
+// profileOf finds the profile of an address, nil for "new".
+func (w *Web) profileOf(r *http.Request) (*protocol.Profile, error) {
+	name := limited(r.PathValue("name"), 400)
+	if name == "new" {
+		return nil, nil
+	}
+	profiles, err := w.roster.Profiles(r.Context())
+	if err != nil {
+		return nil, err
+	}
+	for _, o := range profiles {
+		if o.Name == name {
+			return &o, nil
+		}
+	}
+	return nil, access.ErrNotFound
+}
+
+func (w *Web) showProfile(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+	before, err := w.profileOf(r)
+	if errors.Is(err, access.ErrNotFound) {
+		return w.notFound(rw, r)
+	}
+	if err != nil {
+		return err
+	}
+	now := protocol.Profile{Permissions: protocol.BuiltInProfiles()[0].Permissions, Files: protocol.DefaultFileLimits()}
+	if before != nil {
+		now = *before
+	}
+	return w.profileForm(rw, r, by, http.StatusOK, before, now, nil, "")
+}
+
+// megabyte is the unit in which limits of files are typed.
+const megabyte = 1 << 20
+
+func (w *Web) profileForm(rw http.ResponseWriter, r *http.Request, by access.Account, status int, before *protocol.Profile, now protocol.Profile, wrong *access.Invalid, problem string) error {
+	p := w.newPage(r, "admin.profile.new")
+	of := func(field string) string {
+		if wrong == nil || wrong.Field != field {
+			return ""
+		}
+		p.Error = p.T("setup.error.some")
+		if key := "admin.error." + field + "." + wrong.Code; p.Has(key) {
+			return key
+		}
+		return "admin.error." + field
+	}
+	data := profilePage{Path: "/admin/profiles/new", New: before == nil, Before: shapeOf(now)}
+	data.Name = formField(p, "profile.name", "name", now.Name, 100, of("name"))
+	if before != nil {
+		p.Title, data.Path, data.Before = before.Name, "/admin/profiles/"+url.PathEscape(before.Name), shapeOf(*before)
+		for _, b := range protocol.BuiltInProfiles() {
+			data.Builtin = data.Builtin || b.Name == before.Name
+		}
+		having, err := w.having(r)
+		if err != nil {
+			return err
+		}
+		if n := having[before.Name]; n > 0 {
+			data.Affected = p.Count("people", n)
+		}
+		data.Delete = data.Affected == "" && !data.Builtin
+	}
+	if problem != "" {
+		p.Error = p.T(problem)
+	}
+	for _, permission := range protocol.Permissions() {
+		data.Allowed = append(data.Allowed, choice{Name: string(permission), Label: p.T("console.permission." + string(permission)), On: now.Permissions[permission]})
+	}
+	for _, f := range []struct {
+		name  string
+		bytes int64
+	}{{"file", now.Files.File}, {"total", now.Files.Total}} {
+		field := formField(p, "profile."+f.name, f.name, strconv.FormatInt(f.bytes/megabyte, 10), 12, of(f.name))
+		field.Type = "number"
+		data.Files = append(data.Files, field)
+	}
+	data.Folders = choice{Name: "folders", Label: p.T("admin.profile.folders"), On: now.Files.Folders}
+	return w.admin(rw, r, by, status, "admin-profile", p, data)
+}
+
+// shapeOf is a profile in a word, so that what somebody else changed meanwhile is seen.
+func shapeOf(o protocol.Profile) string {
+	shape := ""
+	for _, permission := range protocol.Permissions() {
+		shape += strconv.FormatBool(o.Permissions[permission])[:1]
+	}
+	return shape + " " + strconv.FormatInt(o.Files.File, 10) + " " + strconv.FormatInt(o.Files.Total, 10) + " " + strconv.FormatBool(o.Files.Folders)
+}
+
+func (w *Web) changeProfile(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+	values, err := form(r)
+	if err != nil {
+		return err
+	}
+	before, err := w.profileOf(r)
+	if errors.Is(err, access.ErrNotFound) {
+		return w.notFound(rw, r)
+	}
+	if err != nil {
+		return err
+	}
+	now := profileFrom(values)
+	if before != nil {
+		now.Name = before.Name
+		if values.Get("before") != shapeOf(*before) {
+			return w.profileForm(rw, r, by, http.StatusConflict, before, now, nil, "admin.error.stale")
+		}
+	}
+	err = w.roster.SaveProfile(r.Context(), by, before, now)
+	var wrong *access.Invalid
+	switch {
+	case errors.As(err, &wrong):
+		return w.profileForm(rw, r, by, http.StatusUnprocessableEntity, before, now, wrong, "")
+	case errors.Is(err, access.ErrStale):
+		return w.profileForm(rw, r, by, http.StatusConflict, before, now, nil, "admin.error.stale")
+	case err != nil:
+		return err
+	}
+	http.Redirect(rw, r, "/admin/profiles?saved=profile", http.StatusSeeOther)
+	return nil
+}
+
+// profileFrom is what a form says. The screen is seen with every profile.
+func profileFrom(values url.Values) protocol.Profile {
+	o := protocol.Profile{Name: values.Get("name"), Permissions: protocol.PermissionSet{protocol.ViewScreen: true}}
+	for _, permission := range protocol.Permissions() {
+		if values.Get(string(permission)) != "" {
+			o.Permissions[permission] = true
+		}
+	}
+	size := func(name string) int64 {
+		n, err := strconv.ParseInt(values.Get(name), 10, 64)
+		if err != nil || n < 0 || n > protocol.MaxTransferSize/megabyte {
+			return 0 // not accepted
+		}
+		return n * megabyte
+	}
+	o.Files = protocol.FileLimits{File: size("file"), Total: size("total"), Folders: values.Get("folders") != ""}
+	return o
+}
+
+func (w *Web) deleteProfile(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+	if _, err := form(r); err != nil {
+		return err
+	}
+	err := w.roster.DeleteProfile(r.Context(), by, limited(r.PathValue("name"), 400))
+	if errors.Is(err, access.ErrInUse) {
+		before, err := w.profileOf(r)
+		if err != nil || before == nil {
+			return errForm
+		}
+		return w.profileForm(rw, r, by, http.StatusConflict, before, *before, nil, "admin.error.profile_in_use")
+	}
+	if err != nil && !errors.Is(err, access.ErrNotFound) { // somebody else was quicker
+		return err
+	}
+	http.Redirect(rw, r, "/admin/profiles?saved=profile_gone", http.StatusSeeOther)
+	return nil
+}

@@ -1,0 +1,95 @@
+package web
+
+import (
+	"errors"
+	"net/http"
+
+	"consento/broker/internal/access"
+)
+
+// teamsPage is the data of the template "admin-teams".
+type teamsPage struct {
+	Teams []teamLine
+	Form  personForm
+	Error string // of what was to be done with one in the list
+}
+
+type teamLine struct {
+	access.Team
+	People string // in words
+	Gone   bool   // it can be deleted
+	Levels []option
+	Delete string // in words, with the name
+}
+
+func (w *Web) showTeams(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+	return w.teamsForm(rw, r, by, http.StatusOK, access.Team{Level: access.L1}, nil, "")
+}
+
+func (w *Web) teamsForm(rw http.ResponseWriter, r *http.Request, by access.Account, status int, t access.Team, wrong *access.Invalid, problem string) error {
+	p := w.newPage(r, "admin.teams.title")
+	teams, err := w.roster.Teams(r.Context())
+	if err != nil {
+		return err
+	}
+	of := func(field string) string {
+		if wrong == nil || wrong.Field != field {
+			return ""
+		}
+		p.Error = p.T("setup.error.some")
+		if key := "admin.error." + field + "." + wrong.Code; p.Has(key) {
+			return key
+		}
+		return "admin.error." + field
+	}
+	levels := func(now access.Level) (list []option) {
+		for _, l := range access.Levels() {
+			list = append(list, option{string(l), p.T("admin.level." + string(l)), l == now})
+		}
+		return list
+	}
+	territory := formField(p, "team.territory", "territory", t.Territory, 100, of("territory"))
+	territory.Required = false
+	data := teamsPage{Form: personForm{Texts: []input{formField(p, "team.name", "name", t.Name, 100, of("name")), territory},
+		Pickers: []picker{{Name: "level", Label: p.T("admin.person.level"), Options: levels(t.Level)}}}}
+	if problem != "" {
+		p.Error = p.T(problem)
+	}
+	for _, t := range teams {
+		data.Teams = append(data.Teams, teamLine{Team: t, People: p.Count("people", t.People), Gone: t.People == 0, Levels: levels(t.Level), Delete: p.T("admin.team.delete", "name", isolate(plain(t.Name)))})
+	}
+	return w.admin(rw, r, by, status, "admin-teams", p, data)
+}
+
+func (w *Web) changeTeams(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+	values, err := form(r)
+	if err != nil {
+		return err
+	}
+	t := access.Team{Name: values.Get("name"), Territory: values.Get("territory"), Level: access.Level(values.Get("level"))}
+	saved := "team"
+	switch values.Get("step") {
+	case "add":
+		err = w.roster.AddTeam(r.Context(), by, t)
+	case "level":
+		err = w.roster.ChangeTeam(r.Context(), by, t.Name, t.Level)
+	case "delete":
+		saved = "team_gone"
+		err = w.roster.DeleteTeam(r.Context(), by, t.Name)
+	default:
+		return errForm
+	}
+	var wrong *access.Invalid
+	switch {
+	case errors.As(err, &wrong) && values.Get("step") == "add":
+		return w.teamsForm(rw, r, by, http.StatusUnprocessableEntity, t, wrong, "")
+	case errors.Is(err, access.ErrInvalid):
+		return errForm // no page offers it
+	case errors.Is(err, access.ErrInUse):
+		return w.teamsForm(rw, r, by, http.StatusConflict, access.Team{Level: access.L1}, nil, "admin.error.team_in_use")
+	case err != nil && !errors.Is(err, access.ErrNotFound): // somebody else was quicker
+		return err
+	}
+	http.Redirect(rw, r, "/admin/teams?saved="+saved, http.StatusSeeOther)
+	return nil
+}
