@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"consento/broker/internal/access"
@@ -157,7 +158,10 @@ func (w *Web) personForm(rw http.ResponseWriter, r *http.Request, by access.Acco
 	if a.ID == "" {
 		form.Texts = append(form.Texts, formField(p, "person.email", "email", n.Email, 254, problem("email")))
 	}
-	role := picker{Name: "role", Label: p.T("admin.person.role"), Hint: p.T("admin.person.role.hint")}
+	role := picker{Name: "role", Label: p.T("admin.person.role"), Hint: p.T("admin.person.role.hint"), ErrorWord: p.T("page.error")}
+	if key := problem("role"); key != "" {
+		role.Error = p.T(key)
+	}
 	assists := false
 	for _, o := range rolesFor(by) {
 		role.Options = append(role.Options, option{string(o), p.T("signin.role." + string(o)), o == n.Role})
@@ -229,6 +233,9 @@ func (w *Web) changePerson(rw http.ResponseWriter, r *http.Request, by access.Ac
 	n := accountFrom(values)
 	if a.ID == by.ID {
 		n.Role = a.Role
+	}
+	if !slices.Contains(rolesFor(by), n.Role) {
+		return w.personForm(rw, r, by, http.StatusUnprocessableEntity, a, n, &access.Invalid{Field: "role", Code: "unknown"})
 	}
 	token := ""
 	if a.ID == "" {
@@ -368,7 +375,7 @@ func (w *Web) acceptInvitation(rw http.ResponseWriter, r *http.Request) error {
 	switch {
 	case errors.As(err, &wrong):
 		p := w.newPage(r, "admin.invitation.title")
-		problem := "setup.error.password." + wrong.Code
+		problem := "setup.error." + wrong.Code
 		if !p.Has(problem) {
 			problem = "admin.error.other"
 		}

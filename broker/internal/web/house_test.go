@@ -360,7 +360,7 @@ func newHouse(t testing.TB, options ...option) *house {
 	if c.Legal, err = web.NewLegal(texts, c.PublicURL, h.access); err != nil {
 		t.Fatal(err)
 	}
-	c.Accounts, c.Setup, c.Settings = h.access, h.access, h.access
+	c.Accounts, c.Setup, c.Settings, c.Roster = h.access, h.access, h.access, h.access
 	if c.Evidence != nil {
 		c.AuditorKeys = h.access
 	}
