@@ -50,11 +50,13 @@ func (a *Access) SaveProfile(ctx context.Context, by Account, before *protocol.P
 		return invalid("permissions", "no_view", "without the screen there is no session")
 	case p.Files.File < 1 || p.Files.File > protocol.MaxTransferSize:
 		return invalid("file", "range", "1 byte to %d", int64(protocol.MaxTransferSize))
+	case p.Hosts.Validate() != nil:
+		return invalid("hosts", "malformed", "networks and names of devices, separated by spaces")
 	case p.Files.Total < p.Files.File || p.Files.Total > protocol.MaxTransferSize:
 		return invalid("total", "range", "at least one file, at most %d bytes", int64(protocol.MaxTransferSize))
 	}
 	p.Name = name
-	row := profileRow{Name: p.Name, Permissions: permissionText(p.Permissions), CreatedAt: time.Now(), FileBytes: p.Files.File, TotalBytes: p.Files.Total, Folders: p.Files.Folders}
+	row := profileRow{Name: p.Name, Permissions: permissionText(p.Permissions), CreatedAt: time.Now(), FileBytes: p.Files.File, TotalBytes: p.Files.Total, Folders: p.Files.Folders, SSHHosts: strings.Join(p.Hosts, " ")}
 	err = a.db.RunInTx(ctx, nil, func(ctx context.Context, tx bun.Tx) error {
 		was := ""
 		if before == nil {
@@ -70,13 +72,13 @@ func (a *Access) SaveProfile(ctx context.Context, by Account, before *protocol.P
 			}
 		} else {
 			was = permissionText(before.Permissions)
-			update := tx.NewUpdate().Model(&row).Column("permissions", "file_bytes", "total_bytes", "folders").WherePK().Where("permissions = ?", was).
-				Where("file_bytes = ?", before.Files.File).Where("total_bytes = ?", before.Files.Total).Where("folders = ?", before.Files.Folders)
+			update := tx.NewUpdate().Model(&row).Column("permissions", "file_bytes", "total_bytes", "folders", "ssh_hosts").WherePK().Where("permissions = ?", was).
+				Where("file_bytes = ?", before.Files.File).Where("total_bytes = ?", before.Files.Total).Where("folders = ?", before.Files.Folders).Where("ssh_hosts = ?", strings.Join(before.Hosts, " "))
 			if err := affect(ctx, update, ErrStale); err != nil {
 				return err
 			}
 		}
-		return ops.NoteAct(ctx, tx, "profile.saved", by.ID, map[string]any{"profile": name, "before": was, "after": row.Permissions, "files": p.Files})
+		return ops.NoteAct(ctx, tx, "profile.saved", by.ID, map[string]any{"profile": name, "before": was, "after": row.Permissions, "files": p.Files, "hosts": p.Hosts})
 	})
 	if err != nil {
 		return fmt.Errorf("save profile: %w", err)

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 
 	"consento/broker/internal/access"
 	"consento/protocol"
@@ -32,6 +33,7 @@ type profilePage struct {
 	Allowed  []choice
 	Files    []input
 	Folders  choice
+	Hosts    input  // devices that may be reached by SSH
 	Before   string // as it is edited, for the form
 	Affected string // whom it changes, in words; "" nobody
 	Delete   bool
@@ -155,6 +157,8 @@ func (w *Web) profileForm(rw http.ResponseWriter, r *http.Request, by access.Acc
 		field.Type = "number"
 		data.Files = append(data.Files, field)
 	}
+	data.Hosts = formField(p, "profile.hosts", "hosts", strings.Join(now.Hosts, " "), 4000, of("hosts"))
+	data.Hosts.Required = false
 	data.Folders = choice{Name: "folders", Label: p.T("admin.profile.folders"), On: now.Files.Folders}
 	return w.admin(rw, r, by, status, "admin-profile", p, data)
 }
@@ -165,7 +169,7 @@ func shapeOf(o protocol.Profile) string {
 	for _, permission := range protocol.Permissions() {
 		shape += strconv.FormatBool(o.Permissions[permission])[:1]
 	}
-	return shape + " " + strconv.FormatInt(o.Files.File, 10) + " " + strconv.FormatInt(o.Files.Total, 10) + " " + strconv.FormatBool(o.Files.Folders)
+	return shape + " " + strconv.FormatInt(o.Files.File, 10) + " " + strconv.FormatInt(o.Files.Total, 10) + " " + strconv.FormatBool(o.Files.Folders) + " " + strings.Join(o.Hosts, " ")
 }
 
 func (w *Web) changeProfile(rw http.ResponseWriter, r *http.Request, by access.Account) error {
@@ -217,6 +221,7 @@ func profileFrom(values url.Values) protocol.Profile {
 		return n * megabyte
 	}
 	o.Files = protocol.FileLimits{File: size("file"), Total: size("total"), Folders: values.Get("folders") != ""}
+	o.Hosts = strings.Fields(values.Get("hosts"))
 	return o
 }
 

@@ -48,5 +48,8 @@ func dutiesOf(a access.Account) []dutyLink {
 		links = append(links, dutyLink{"/audit/retention", "audit.nav.retention"}, dutyLink{"/audit/storage", "audit.nav.storage"}, dutyLink{"/audit/trail", "audit.nav.trail"},
 			dutyLink{"/audit/keys", "audit.nav.keys"})
 	}
+	if access.Can(a, access.ManageAuditors, access.Scope{}) {
+		links = append(links, dutyLink{"/admin/people", "audit.nav.people"})
+	}
 	return links
 }
