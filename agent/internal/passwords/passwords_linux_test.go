@@ -54,11 +54,12 @@ func program() {
 		load        func(provider uintptr, css string, length int, err uintptr) int32
 		screen      func() uintptr
 		addProvider func(screen, provider uintptr, priority uint32)
+		pending     func() int32
 		iterate     func(block int32) int32
 	)
 	for c, to := range map[string]any{"gtk_init": &start, "gtk_window_new": &window, "gtk_box_new": &box, "gtk_entry_new": &entry, "gtk_entry_set_text": &set,
 		"gtk_entry_set_visibility": &visible, "gtk_widget_set_name": &name, "gtk_container_add": &add, "gtk_widget_show_all": &show, "gtk_css_provider_new": &provider,
-		"gtk_css_provider_load_from_data": &load, "gdk_screen_get_default": &screen, "gtk_style_context_add_provider_for_screen": &addProvider, "gtk_main_iteration_do": &iterate} {
+		"gtk_css_provider_load_from_data": &load, "gdk_screen_get_default": &screen, "gtk_style_context_add_provider_for_screen": &addProvider, "gtk_events_pending": &pending, "gtk_main_iteration_do": &iterate} {
 		purego.RegisterLibFunc(to, gtk, c)
 	}
 	start(0, 0)
@@ -82,6 +83,8 @@ func program() {
 		}
 	}()
 	clear := int32(0)
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
 	for {
 		select {
 		case _, ok := <-lines:
@@ -90,10 +93,10 @@ func program() {
 			}
 			clear = 1 - clear
 			visible(secret, clear)
-		default:
+		case <-tick.C:
 		}
-		if iterate(0) == 0 {
-			time.Sleep(5 * time.Millisecond)
+		for pending() != 0 {
+			iterate(0)
 		}
 	}
 }
