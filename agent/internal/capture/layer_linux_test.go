@@ -111,6 +111,16 @@ func TestLayer(t *testing.T) {
 	w.until("another one in its place", func(f capture.Frame) bool { return count(f)[ink] == 400 && pixel(f, 89, 89) == ink })
 	show(t, l, nil)
 	w.until("gone", func(f capture.Frame) bool { return count(f)[ink] == 0 })
+	hidden := capture.NewCovers() // a program that is not shown is not drawn on
+	hidden.Hide([]capture.Program{{Application: theirs.app().Application}})
+	covered, err := capture.OpenLayer(display, capture.Target{}, hidden, func() {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer covered.Close()
+	if s := look(t, covered); len(s.Clip) != 0 {
+		t.Errorf("what is hidden may be drawn on: %v", s.Clip)
+	}
 	show(t, l, ofInk(image.Rect(70, 70, 90, 90), image.Rect(70, 70, 90, 90)))
 	w.until("once more", func(f capture.Frame) bool { return count(f)[ink] == 400 })
 	l.Close()

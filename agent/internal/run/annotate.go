@@ -24,8 +24,12 @@ func (s *Session) openDrawing(epoch uint32) (tool, error) {
 	if err != nil {
 		s.Log.Warn("no name beside the pointer", slog.Any("error", err))
 	}
+	covers := s.hiding.covers
+	if s.sharing.what.what.Application != 0 {
+		covers = nil // as for control
+	}
 	d, err := annotate.Open(annotate.Config{
-		Display: s.Display, What: s.sharing.what.what, Name: name,
+		Display: s.Display, What: s.sharing.what.what, Covers: covers, Name: name,
 		Size: func() image.Point { return *t.size.Load() }, Hidden: t.hidden.Load,
 		Failed: func(err error) {
 			s.Log.Error("drawing failed", slog.Any("error", err))
