@@ -46,7 +46,7 @@ func (d *demo) useTools() error {
 			_, err := d.customer.Start("xterm", "-T", "Letter", "-fa", "DejaVu Sans Mono", "-fs", "11", "-geometry", "80x20+300+260", "-e", "sh", "-c", "cat > "+filepath.Join(d.customer.Home, "letter"))
 			return err
 		},
-		d.talk, d.read, d.shell, d.files, d.control,
+		d.talk, d.read, d.shell, d.files, d.clipboard, d.picture, d.draw, d.summary, d.control,
 	)
 }
 
@@ -127,5 +127,69 @@ func (d *demo) control() error {
 		func() error { return d.console.Key("Dear office, it prints again." + stage.Enter) },
 		func() error { return d.both("control", "mouse and keyboard are used") },
 		func() error { return d.customer.Move(d.ctx, image.Pt(60, 500)) },
+	)
+}
+
+func (d *demo) clipboard() error {
+	consent := `[data-testid="clip-panel"] [data-permission="send_clipboard"]`
+	return first(
+		func() error { return d.console.Allow("clipboard-read") },
+		func() error { return d.ask("send_clipboard", consent) },
+		func() error {
+			_, err := stage.Eval[bool](d.console, `navigator.clipboard.writeText("lpadmin -p floor2 -E").then(() => true)`)
+			return err
+		},
+		func() error { return d.console.Click(byID("clip-send")) },
+		func() error {
+			return d.console.Until("it is shown first", `document.querySelector('[data-testid="clip-look"]') !== null`)
+		},
+		func() error {
+			return d.show(d.technician, "clipboard-look", "what goes to the clipboard is shown first")
+		},
+		func() error { return d.console.Click(byID("clip-confirm")) },
+		func() error {
+			return d.console.Until("it was sent", `document.querySelector('[data-testid="clip-look"]') === null`)
+		},
+		func() error { return d.both("clipboard", "it is on the customer's clipboard") },
+	)
+}
+
+func (d *demo) picture() error {
+	return first(
+		func() error { return d.console.Click(byID("stills")) },
+		func() error { return d.console.Type("#still-caption", "E17") },
+		func() error { return d.console.Click(byID("take-still")) },
+		func() error {
+			return d.console.Until("a picture is sealed", `document.querySelector('[data-still="1"]')?.dataset.state === "sealed"`)
+		},
+		func() error { return d.both("still", "a picture for the record") },
+		func() error { return d.console.Key(stage.Escape) },
+	)
+}
+
+func (d *demo) draw() error {
+	return first(
+		func() error { return d.ask("annotate", byID("draw-strip")) },
+		func() error { return d.console.Click(`[data-tool="box"]`) },
+		func() error {
+			return d.console.Until("the surface has the keyboard", `document.activeElement?.dataset.testid === "draw-surface"`)
+		},
+		func() error {
+			for _, key := range []string{" ", stage.Right, stage.Right, stage.Right, stage.Right, stage.Down, stage.Down, stage.Down, " "} {
+				if err := d.console.Key(key); err != nil {
+					return err
+				}
+			}
+			return nil
+		},
+		func() error { return d.both("draw", "the technician marks something, by keys") },
+	)
+}
+
+func (d *demo) summary() error {
+	return first(
+		func() error { return d.console.Click(`[aria-keyshortcuts="W"]`) },
+		func() error { return d.show(d.technician, "summary", "and writes the summary") },
+		func() error { return d.console.Click(`[aria-keyshortcuts="W"]`) },
 	)
 }

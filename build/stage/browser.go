@@ -21,6 +21,7 @@ import (
 	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/cdproto/target"
 	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
 )
 
 // patience is how long a page has for what is expected of it: machines are slow,
@@ -230,8 +231,13 @@ func (b *Browser) rest(selector string) (at []float64, err error) {
 	return last.At, nil
 }
 
-// Enter is that key for [Browser.Key].
-const Enter = "\r"
+// Keys for [Browser.Key].
+const (
+	Enter  = "\r"
+	Escape = kb.Escape
+	Right  = kb.ArrowRight
+	Down   = kb.ArrowDown
+)
 
 // Click presses the button or link that a CSS selector finds, once it can be
 // pressed.

@@ -38,6 +38,10 @@ export function DrawButton({ session }: { session: SessionView }) {
 /** DrawStrip stands over the picture while drawing is asked for or allowed, and for its end. */
 export function DrawStrip({ session, drawing }: { session: SessionView; drawing: Drawing | undefined }) {
   const consent = consentTo(session, "annotate");
+  const controls = consentTo(session, "control")?.state === "given";
+  useEffect(() => {
+    if (controls) drawing?.choose(null); // who gets control presses on the picture for that
+  }, [controls, drawing]);
   if (session.state !== "Active" || consent === undefined) return null;
   if (consent.state === "given" && drawing !== undefined && drawing.epoch.value !== 0) {
     const tool = drawing.tool.value;
