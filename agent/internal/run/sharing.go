@@ -171,9 +171,15 @@ func (s *Session) barText() ui.BarText {
 			words = append(words, s.Texts.T("console.permission."+string(p)))
 		}
 		t.Allowed, t.TakeBack = s.Texts.T("agent.bar.allowed", "what", strings.Join(words, " · ")), s.Texts.T("agent.bar.take_back")
+		if more := len(words) - 1; more > 0 { // the first of them is what can do most
+			t.Short = s.Texts.T("agent.bar.allowed_more", "what", words[0], "n", number(int64(more)))
+		}
 	}
 	if n, _ := s.covered(s.sharing.what.what); n > 0 {
-		t.Allowed += " · " + s.Texts.T("agent.bar.hidden", "n", number(int64(n)))
+		hidden := " · " + s.Texts.T("agent.bar.hidden", "n", number(int64(n)))
+		if t.Allowed += hidden; t.Short != "" {
+			t.Short += hidden
+		}
 	}
 	if s.sharing.paused {
 		t.Pause = s.Texts.T("agent.bar.resume")

@@ -162,6 +162,7 @@ type BarText struct {
 	Title     string
 	Who       string    // "NAME SURNAME sees your screen"; names between isolates (FSI, PDI) may be shortened
 	Allowed   string    // what is allowed now
+	Short     string    // the same in fewer words, for where that has no room; empty: there are none
 	Recording string    // word beside the dot; empty means not recorded
 	Pause     string    // button that pauses, or goes on; empty means none
 	Change    string    // button that changes what is shown; empty means none
@@ -234,7 +235,7 @@ func (p ProgressText) check() error {
 
 func (b BarText) check() error {
 	return checkTexts(text{"title", b.Title, maxLine, false}, text{"who", b.Who, maxLine, true},
-		text{"allowed", b.Allowed, maxLine, false}, text{"recording", b.Recording, maxLine, false},
+		text{"allowed", b.Allowed, maxBody, false}, text{"allowed, in short", b.Short, maxLine, false}, text{"recording", b.Recording, maxLine, false},
 		text{"end", b.End, maxLine, true}, text{"pause button", b.Pause, maxLine, false}, text{"change button", b.Change, maxLine, false},
 		text{"button to take back", b.TakeBack, maxLine, false}, text{"chat button", b.Chat, maxLine, false})
 }

@@ -28,10 +28,11 @@ type drawnBar struct {
 	at  image.Rectangle // on the root window
 	end image.Rectangle // the red X, in the window
 
-	others []barButton
-	two    bool   // rows: the words above, the buttons below
-	signed bool   // there is room for the word beside the dot
-	said   string // of the sentence
+	others  []barButton
+	two     bool   // rows: the words above, the buttons below
+	signed  bool   // there is room for the word beside the dot
+	said    string // of the sentence
+	permits string // what of Allowed or Short is shown
 }
 
 // barButton is a button beside the red X.
@@ -311,12 +312,18 @@ func (b *drawnBar) paint() {
 	}
 	room := b.sentenceRoom()
 	who := parse(b.text.Who)
+	b.permits = ""
 	// Who sees what comes first: the rest is there if it fits. Names give way to what is allowed beside seeing.
 	sentence := b.bold.width(who.String())
 	if b.text.TakeBack != "" {
 		sentence = min(sentence, b.leastOfSentence())
 	}
-	if allowed := b.text.Allowed; allowed != "" && sentence+b.px(18)+b.body.width(allowed) <= room {
+	allowed := b.text.Allowed
+	if b.text.Short != "" && sentence+b.px(18)+b.body.width(allowed) > room {
+		allowed = b.text.Short
+	}
+	if allowed != "" && sentence+b.px(18)+b.body.width(allowed) <= room {
+		b.permits = allowed
 		w := b.body.width(allowed)
 		b.body.put(c, image.Pt(right-w, y), allowed, barQuiet)
 		room -= w + b.px(18)

@@ -19,6 +19,7 @@ type gtkBar struct {
 	two     bool // rows
 	text    BarText
 	said    string // of the sentence
+	permits string // what of Allowed or Short is shown
 	time    string
 
 	mu sync.Mutex
@@ -241,7 +242,6 @@ func (b *gtkBar) bounds() image.Rectangle {
 func (b *gtkBar) fill(t BarText) {
 	b.text = t
 	b.setTitle(b.window, t.Title)
-	b.setText(b.allowed, t.Allowed)
 	b.setText(b.word, t.Recording)
 	b.setName(b.accessible(b.sign), t.Recording) // where there is no room for the word
 	if t.Recording == "" {
@@ -265,10 +265,12 @@ func (b *gtkBar) fill(t BarText) {
 	b.setName(b.accessible(b.end), t.End)
 	b.say()
 	b.setName(b.accessible(b.who), t.Who) // all of it
+	b.setName(b.accessible(b.allowed), t.Allowed)
 }
 
-// say gives the sentence the room that the rest leaves. Where that is too small, first what is
-// allowed goes, then names are shortened, and then the sentence gets a row of its own.
+// say gives the sentence the room that the rest leaves. Where that is too small, first that it may
+// be seen only goes, then names are shortened, and then the sentence gets a row of its own. What is
+// allowed beside seeing stays to be read, in fewer words where there is no room for all.
 func (b *gtkBar) say() {
 	was := b.two
 	if b.stack(false); !b.sayBeside() {
@@ -288,6 +290,7 @@ func (b *gtkBar) say() {
 // stack puts the buttons below the words, or beside them, with all that can be shown.
 func (b *gtkBar) stack(two bool) {
 	b.two = two
+	b.permit(b.text.Allowed)
 	b.gtk.show(b.allowed)
 	b.gtk.show(b.word)
 	if two {
@@ -312,6 +315,7 @@ func (b *gtkBar) sayBeside() bool {
 		return false // more than seeing is allowed: that stays to be read
 	}
 	b.hide(b.allowed)
+	b.permits = ""
 	rest := b.natural(b.rows) - b.natural(b.who)
 	fits := who.fit(b.breadth-rest, leastOfName, b.write)
 	b.write(who.String())
@@ -323,10 +327,14 @@ func (b *gtkBar) sayAbove() {
 	who := parse(b.text.Who)
 	b.write(who.String())
 	edges := b.natural(b.rows) - max(b.natural(b.words), b.natural(b.row))
+	if b.natural(b.words)+edges > b.breadth && b.text.Short != "" {
+		b.permit(b.text.Short)
+	}
 	if b.natural(b.words)+edges > b.breadth {
 		short := parse(b.text.Who) // names give way to what is allowed beside seeing
 		if b.text.TakeBack == "" || !short.fit(b.breadth-edges-(b.natural(b.words)-b.natural(b.who)), leastOfName, b.write) {
 			b.hide(b.allowed)
+			b.permits = ""
 		}
 		b.write(who.String())
 	}
@@ -336,6 +344,12 @@ func (b *gtkBar) sayAbove() {
 	rest := b.natural(b.words) - b.natural(b.who)
 	who.fit(b.breadth-edges-rest, 1, b.write)
 	b.write(who.String())
+}
+
+// permit puts what is allowed on the bar.
+func (b *gtkBar) permit(text string) {
+	b.permits = text
+	b.setText(b.allowed, text)
 }
 
 // write puts the sentence on the bar and returns how wide it is.
