@@ -19,7 +19,7 @@ import (
 	"consento/protocol"
 )
 
-// TestAnnotate: a technician who may only look asks to draw and is allowed; draws by
+// TestAnnotate: a technician who may only look asks to draw, is refused, asks again and is allowed; draws by
 // mouse and by keys; the customer sees it, on the real screen, and
 // clicks through it; it goes by itself, and at once when the customer takes it back;
 // the technician sees it in the picture, and so does who plays the recording. A picture
@@ -34,8 +34,21 @@ func TestAnnotate(t *testing.T) {
 	defer above.Kill()
 	strip := byID("draw-strip")
 
-	o.asks("annotate", strip)
-	o.picture("asked", o.customer)
+	o.isRefused("annotate", strip)
+
+	// A picture for the record, of what is shown now.
+	o.must(o.console.Click(byID("stills")))
+	o.must(o.console.Type("#still-caption", "Errore 17"))
+	o.must(o.console.Click(byID("take-still")))
+	o.must(o.console.Until("a picture is sealed", `document.querySelector('[data-still="1"]')?.dataset.state === "sealed"`))
+	hash, err := o.console.Text(`[data-still="1"] code`)
+	o.must(err)
+	o.picture("still", o.technician)
+	o.picture("still at the customer's", o.customer)
+	o.must(o.console.Key(kb.Escape)) // the drawer closes
+	o.must(o.console.Until("the drawer is closed", `document.querySelector('[data-testid="stills-panel"]') === null`))
+
+	o.asksAgain("annotate", strip)
 	o.must(o.customer.Accept(o.ctx, toolQuestion))
 	o.becomes(strip, "state", "given")
 
@@ -55,18 +68,6 @@ func TestAnnotate(t *testing.T) {
 		return err == nil && strings.TrimSpace(string(out)) == "under"
 	}))
 	o.drawn("the line goes by itself", image.Pt(450, 300), false)
-
-	// A picture for the record, of what is shown now.
-	o.must(o.console.Click(byID("stills")))
-	o.must(o.console.Type("#still-caption", "Errore 17"))
-	o.must(o.console.Click(byID("take-still")))
-	o.must(o.console.Until("a picture is sealed", `document.querySelector('[data-still="1"]')?.dataset.state === "sealed"`))
-	hash, err := o.console.Text(`[data-still="1"] code`)
-	o.must(err)
-	o.picture("still", o.technician)
-	o.picture("still at the customer's", o.customer)
-	o.must(o.console.Key(kb.Escape)) // the drawer closes
-	o.must(o.console.Until("the drawer is closed", `document.querySelector('[data-testid="stills-panel"]') === null`))
 
 	// By keys: from the middle to the right, in steps.
 	o.must(o.console.Click(`[data-tool="box"]`))
@@ -101,8 +102,8 @@ func TestAnnotate(t *testing.T) {
 	o.bar("end")
 	o.over(agent, 0, before)
 	e := o.newest(whole)
-	e.expect(o.t, protocol.EndCustomer, protocol.EventConsentAsked, protocol.EventConsentGiven,
-		protocol.EventDrawn, protocol.EventStillAsked, protocol.EventStillContent, protocol.EventStillTaken, protocol.EventConsentWithdrawn, protocol.EventEnded)
+	e.expect(o.t, protocol.EndCustomer, protocol.EventConsentAsked, protocol.EventConsentRefused, protocol.EventStillAsked, protocol.EventStillContent, protocol.EventStillTaken,
+		protocol.EventConsentAsked, protocol.EventConsentGiven, protocol.EventDrawn, protocol.EventConsentWithdrawn, protocol.EventEnded)
 	o.kept(e, hash)
 	lines, boxes, points := 0.0, 0.0, 0
 	for _, entry := range e.events {
