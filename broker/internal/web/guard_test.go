@@ -89,7 +89,7 @@ func TestBadRequestsGetAPage(t *testing.T) {
 		status             int
 		text               string
 	}{
-		{"GET", "/admin/", "", nil, 404, "Page not found"},
+		{"GET", "/nothing/", "", nil, 404, "Page not found"},
 		{"GET", "/audit/", "", nil, 404, "Page not found"},
 		{"GET", "/session/nothing", "", nil, 404, "Page not found"},
 		{"POST", "/nothing", "", nil, 404, "Page not found"},
