@@ -1,6 +1,6 @@
 // The whole page: rail, tabs, the session in the middle, status bar.
 
-import { useEffect } from "preact/hooks";
+import { useEffect, useLayoutEffect } from "preact/hooks";
 import { actOf, opensPalette } from "../keys";
 import { readable } from "../system/system";
 import { duration, t } from "../text";
@@ -20,7 +20,7 @@ import { Teach } from "./teach";
 export function App() {
   const parts = useConsole();
   const { desk, settings } = parts;
-  useEffect(() => {
+  useLayoutEffect(() => { // what is pressed before the first paint counts
     const onKey = (e: KeyboardEvent) => press(parts, e);
     addEventListener("keydown", onKey);
     return () => removeEventListener("keydown", onKey);
