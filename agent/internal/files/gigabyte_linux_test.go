@@ -18,11 +18,11 @@ import (
 // SHA-256 on both ends says that it is whole.
 func TestGigabyte(t *testing.T) {
 	if testing.Short() {
-		t.Skip("it takes a disk and half a minute")
+		t.Skip("1 GB twice over a disk: without the race detector, in what test-long runs")
 	}
 	const size = 1 << 30
 	if free, known := freeSpace(t.TempDir()); known && free < size+2*spare {
-		t.Skipf("%d MB are free", free>>20)
+		t.Fatalf("%d MB are free: this needs %d", free>>20, (size+2*spare)>>20)
 	}
 	d := openDesk(t, true)
 	part := content(protocol.MaxChunk)

@@ -170,7 +170,7 @@ func (t *clipTool) run(ctx context.Context, w *clipWork) {
 		t.failed(w.id, protocol.ClipBroken)
 		return
 	}
-	defer window.Close() //nolint:errcheck // it goes with the display
+	defer func() { _ = window.Close() }() // the display may be gone already
 	over := make(chan struct{})
 	defer close(over)
 	t.work.Go(func() {

@@ -67,6 +67,7 @@ type Guest interface {
 type Terminal struct {
 	config Config
 	pumps  sync.WaitGroup
+	end    chan struct{} // closed by Close
 
 	mu     sync.Mutex
 	moved  sync.Cond // output was acknowledged, or it is closed
@@ -96,7 +97,7 @@ func Open(config Config) (*Terminal, error) {
 	if config.Epoch == 0 || config.Send == nil || config.Held == nil || config.Quiet == nil || config.Log == nil {
 		return nil, errors.New("shell: the configuration is not complete")
 	}
-	t := &Terminal{config: config}
+	t := &Terminal{config: config, end: make(chan struct{})}
 	t.moved.L = &t.mu
 	return t, nil
 }
@@ -173,12 +174,12 @@ func (t *Terminal) quiet() bool {
 
 // shown waits while nothing may be told. It returns false when nobody listens any more.
 func (t *Terminal) shown() bool {
+	look := time.NewTicker(quietInterval)
+	defer look.Stop()
 	for t.config.Quiet() {
-		time.Sleep(quietInterval)
-		t.mu.Lock()
-		closed := t.closed
-		t.mu.Unlock()
-		if closed {
+		select {
+		case <-look.C:
+		case <-t.end:
 			return false
 		}
 	}
@@ -189,6 +190,9 @@ func (t *Terminal) shown() bool {
 // everything was ended when it returned.
 func (t *Terminal) Close() bool {
 	t.mu.Lock()
+	if !t.closed {
+		close(t.end)
+	}
 	t.closed = true
 	r := t.run
 	t.moved.Broadcast()

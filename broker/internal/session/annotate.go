@@ -78,8 +78,7 @@ func (m *Manager) Annotate(ctx context.Context, by Technician, a protocol.Annota
 		case s.row.State != protocol.StateActive || now.State != protocol.ConsentGiven || now.Epoch != a.Epoch:
 			return nil // of a yes that was taken back
 		case !d.mayCome(at):
-			s.note(protocol.EventMalformed, map[string]any{"from": "console", "code": protocol.CodeThrottled})
-			s.withdraw(protocol.MayDraw, protocol.CauseMisuse)
+			s.misused(protocol.MayDraw, protocol.CodeThrottled)
 			return nil
 		case s.agent == nil || !s.isShown():
 			return nil

@@ -38,7 +38,7 @@ func (s *session) clipFromConsole(v *View, text bool, data []byte, at time.Time)
 	m, c, err := readClip(text, data)
 	if err != nil {
 		for _, w := range s.clipWays() {
-			s.misusedClip(w, protocol.CodeMalformed)
+			s.misused(w.permission, protocol.CodeMalformed)
 		}
 		return
 	}
@@ -53,9 +53,9 @@ func (s *session) clipFromConsole(v *View, text bool, data []byte, at time.Time)
 	t := w.live
 	switch {
 	case !w.mayCome(cost, at):
-		s.misusedClip(w, protocol.CodeThrottled)
+		s.misused(w.permission, protocol.CodeThrottled)
 	case text && !m.FromConsole(w.permission), !text && w.permission != protocol.SendClipboard:
-		s.misusedClip(w, protocol.CodeMalformed)
+		s.misused(w.permission, protocol.CodeMalformed)
 	case m.Kind == protocol.ClipOffer || m.Kind == protocol.ClipGet:
 		s.askClip(w, v, m)
 	case t == nil || t.id != m.ID || w.view != v:
@@ -80,7 +80,7 @@ func (s *session) clipFromAgent(text bool, data []byte) {
 	m, c, err := readClip(text, data)
 	if err != nil {
 		for _, w := range s.clipWays() {
-			s.brokenClip(w)
+			s.brokenTool(w.permission)
 		}
 		return
 	}
@@ -91,7 +91,7 @@ func (s *session) clipFromAgent(text bool, data []byte) {
 	t := w.live
 	switch {
 	case text && !m.FromAgent(w.permission), !text && w.permission != protocol.FetchClipboard, m.ID > w.last:
-		s.brokenClip(w)
+		s.brokenTool(w.permission)
 	case t == nil || t.id != m.ID:
 		// it is over already
 	case !text:
@@ -127,24 +127,12 @@ func (s *session) clipWayOf(epoch uint32) *clipWay {
 	return nil
 }
 
-// misusedClip ends the consent of a console that does not keep to the protocol.
-func (s *session) misusedClip(w *clipWay, code protocol.ErrorCode) {
-	s.note(protocol.EventMalformed, map[string]any{"from": "console", "code": code})
-	s.withdraw(w.permission, protocol.CauseMisuse)
-}
-
-// brokenClip ends the consent of an agent that does not.
-func (s *session) brokenClip(w *clipWay) {
-	s.note(protocol.EventMalformed, map[string]any{"from": "agent", "code": protocol.CodeMalformed})
-	s.withdraw(w.permission, protocol.CauseFailed)
-}
-
 // wrongClip ends the consent of the side that sends, or else of the one that receives.
 func (s *session) wrongClip(w *clipWay, sender bool) {
 	if sender == (w.permission == protocol.SendClipboard) {
-		s.misusedClip(w, protocol.CodeMalformed)
+		s.misused(w.permission, protocol.CodeMalformed)
 	} else {
-		s.brokenClip(w)
+		s.brokenTool(w.permission)
 	}
 }
 
@@ -187,7 +175,7 @@ func (s *session) askClip(w *clipWay, v *View, m protocol.Clip) {
 // offeredClip takes the agent's word what is on the customer's clipboard.
 func (s *session) offeredClip(w *clipWay, t *clip, m protocol.Clip) {
 	if !t.offered(m) {
-		s.brokenClip(w)
+		s.brokenTool(w.permission)
 		return
 	}
 	t.heard = time.Now()

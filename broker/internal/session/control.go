@@ -101,8 +101,7 @@ func (s *session) takeInput(v *View, m protocol.Input, malformed error, at time.
 		if malformed == nil {
 			code = protocol.CodeThrottled
 		}
-		s.note(protocol.EventMalformed, map[string]any{"from": "console", "code": code})
-		s.withdraw(protocol.Control, protocol.CauseMisuse)
+		s.misused(protocol.Control, code)
 		return
 	}
 	if m.Epoch != now.Epoch || !s.tools.rights.Allows(protocol.Control) {

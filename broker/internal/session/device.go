@@ -59,16 +59,16 @@ func (s *session) asked(m protocol.Terminal) {
 	isKey := m.Kind == protocol.TerminalHostKey
 	switch {
 	case t.device == nil || t.started.Kind != "" || !isKey && !l.trusted || m.Known != "":
-		s.brokenTerminal()
+		s.brokenTool(s.tools.terminal.permission)
 	case isKey && l.key.Kind != "":
 		if l.key.Key != m.Key || l.key.Seal != m.Seal { // told again it is the same
-			s.brokenTerminal()
+			s.brokenTool(s.tools.terminal.permission)
 		}
 	case isKey:
 		s.askedKey(m)
 	case m == l.prompt:
 	case m.Ask < l.ask:
-		s.brokenTerminal()
+		s.brokenTool(s.tools.terminal.permission)
 	default:
 		again := m.Ask == l.ask // its answer was lost
 		if l.ask = m.Ask; m.Cause != "" && !again && !s.tell(logged{protocol.EventSSHRefused, map[string]any{"run": m.Run, "method": m.Method, "cause": m.Cause, "tries": m.Left}}) {
@@ -166,7 +166,7 @@ func inWords(text string) bool {
 func (s *session) opened(m protocol.Terminal) bool {
 	t := &s.tools.terminal
 	if !t.login.trusted {
-		s.brokenTerminal()
+		s.brokenTool(s.tools.terminal.permission)
 		return false
 	}
 	data := map[string]any{"run": m.Run, "address": t.login.key.Program, "key": t.login.key.Key, "algorithms": m.Algorithm, "old": t.device.Old}

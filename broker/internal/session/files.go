@@ -37,7 +37,7 @@ func (s *session) parcelFromConsole(v *View, text bool, data []byte, at time.Tim
 	x := s.exchangeOf(m.Epoch)
 	if err != nil {
 		for _, x := range s.exchanges() {
-			s.misused(x, protocol.CodeMalformed)
+			s.misused(x.permission, protocol.CodeMalformed)
 		}
 		return
 	}
@@ -50,9 +50,9 @@ func (s *session) parcelFromConsole(v *View, text bool, data []byte, at time.Tim
 	}
 	switch {
 	case !x.mayCome(cost, at):
-		s.misused(x, protocol.CodeThrottled)
+		s.misused(x.permission, protocol.CodeThrottled)
 	case text && !m.FromConsole(x.permission):
-		s.misused(x, protocol.CodeMalformed)
+		s.misused(x.permission, protocol.CodeMalformed)
 	case m.Kind == protocol.TransferAttach:
 		s.attachFiles(x, v)
 	case x.view != v:
@@ -95,18 +95,6 @@ func (s *session) exchanges() (list []*exchange) {
 		}
 	}
 	return list
-}
-
-// misused ends the consent of a console that does not keep to the protocol.
-func (s *session) misused(x *exchange, code protocol.ErrorCode) {
-	s.note(protocol.EventMalformed, map[string]any{"from": "console", "code": code})
-	s.withdraw(x.permission, protocol.CauseMisuse)
-}
-
-// brokenFiles ends the consent of an agent that does not.
-func (s *session) brokenFiles(x *exchange) {
-	s.note(protocol.EventMalformed, map[string]any{"from": "agent", "code": protocol.CodeMalformed})
-	s.withdraw(x.permission, protocol.CauseFailed)
 }
 
 // attachFiles has a console exchange files: what another one did, or the same one on
@@ -205,11 +193,11 @@ func (s *session) partFromConsole(x *exchange, c protocol.Chunk, data []byte) {
 	t := x.live[c.ID]
 	switch {
 	case x.permission != protocol.SendFiles:
-		s.misused(x, protocol.CodeMalformed)
+		s.misused(x.permission, protocol.CodeMalformed)
 	case t == nil:
 		// it is over already
 	case !t.passed(c):
-		s.misused(x, protocol.CodeMalformed)
+		s.misused(x.permission, protocol.CodeMalformed)
 	case !s.countFile(x, t, c):
 		// no more of it
 	case !s.tools.files.agent.SendParcel(false, data):
@@ -224,7 +212,7 @@ func (s *session) partFromAgent(x *exchange, c protocol.Chunk, data []byte) {
 	case t == nil && c.ID <= x.last:
 		// it is over already
 	case t == nil || x.permission != protocol.FetchFiles || !t.passed(c):
-		s.brokenFiles(x)
+		s.brokenTool(x.permission)
 	case !s.countFile(x, t, c):
 		// no more of it
 	case x.view == nil || x.view.parcels == nil || !x.view.parcels.SendParcel(false, data):
@@ -261,7 +249,7 @@ func (s *session) parcelFromAgent(text bool, data []byte) {
 	}
 	if err != nil {
 		for _, x := range s.exchanges() {
-			s.brokenFiles(x)
+			s.brokenTool(x.permission)
 		}
 		return
 	}
@@ -274,7 +262,7 @@ func (s *session) parcelFromAgent(text bool, data []byte) {
 	case !text:
 		s.partFromAgent(x, c, data)
 	case !m.FromAgent(x.permission) || m.ID > x.last:
-		s.brokenFiles(x)
+		s.brokenTool(x.permission)
 	case m.Kind == protocol.TransferOpened:
 		s.openedFiles(x, m)
 	case t == nil:
@@ -283,7 +271,7 @@ func (s *session) parcelFromAgent(text bool, data []byte) {
 		s.endFile(x, t, m.Cause)
 	case m.Kind == protocol.TransferListing:
 		if !t.list || m.Path != t.path {
-			s.brokenFiles(x)
+			s.brokenTool(x.permission)
 			return
 		}
 		delete(x.live, t.id)
@@ -306,7 +294,7 @@ func (s *session) parcelFromAgent(text bool, data []byte) {
 func (s *session) openedFiles(x *exchange, m protocol.Transfer) {
 	first := x.opened.Kind == ""
 	if !first && m.Path != x.opened.Path {
-		s.brokenFiles(x) // the yes was for another one
+		s.brokenTool(x.permission) // the yes was for another one
 		return
 	}
 	if first && !s.noted(protocol.EventFileFolder, map[string]any{"epoch": m.Epoch, "permission": x.permission, "folder": m.Path}) {
@@ -328,7 +316,7 @@ func (s *session) readyFile(x *exchange, t *transfer, m protocol.Transfer) {
 		fits = fits && m.Path == t.path && (m.At == 0 || m.At == t.may)
 	}
 	if !fits {
-		s.brokenFiles(x)
+		s.brokenTool(x.permission)
 		return
 	}
 	if m.Size > limits.File || s.tools.files.total+m.Size-m.At > limits.Total {
@@ -362,9 +350,9 @@ func (s *session) wholeFile(x *exchange, t *transfer, m protocol.Transfer, pass 
 // wrongFile ends the consent of whoever sends, and does not say what passed.
 func (s *session) wrongFile(x *exchange) {
 	if x.permission == protocol.SendFiles {
-		s.misused(x, protocol.CodeMalformed)
+		s.misused(x.permission, protocol.CodeMalformed)
 	} else {
-		s.brokenFiles(x)
+		s.brokenTool(x.permission)
 	}
 }
 
@@ -372,9 +360,9 @@ func (s *session) wrongFile(x *exchange) {
 func (s *session) ackFile(x *exchange, t *transfer, m protocol.Transfer) bool {
 	if m.At > t.at {
 		if x.permission == protocol.SendFiles {
-			s.brokenFiles(x)
+			s.brokenTool(x.permission)
 		} else {
-			s.misused(x, protocol.CodeMalformed)
+			s.misused(x.permission, protocol.CodeMalformed)
 		}
 		return false
 	}
@@ -389,9 +377,9 @@ func (s *session) ackFile(x *exchange, t *transfer, m protocol.Transfer) bool {
 func (s *session) doneFile(x *exchange, t *transfer, m protocol.Transfer, pass func(protocol.Transfer) bool) {
 	if t.whole == "" || m.Hash != t.whole {
 		if x.permission == protocol.SendFiles {
-			s.brokenFiles(x)
+			s.brokenTool(x.permission)
 		} else {
-			s.misused(x, protocol.CodeMalformed)
+			s.misused(x.permission, protocol.CodeMalformed)
 		}
 		return
 	}

@@ -40,8 +40,7 @@ func (s *session) fromConsole(v *View, m protocol.Terminal, malformed error, at 
 		if malformed == nil {
 			code = protocol.CodeThrottled
 		}
-		s.note(protocol.EventMalformed, map[string]any{"from": "console", "code": code})
-		s.withdraw(t.permission, protocol.CauseMisuse)
+		s.misused(t.permission, code)
 		return
 	}
 	if m.Epoch != now.Epoch || !s.tools.rights.Allows(t.permission) {
@@ -252,7 +251,7 @@ func (s *session) fromAgent(data []byte) {
 	known := t.started.Kind != ""
 	switch {
 	case err != nil || m.FromConsole():
-		s.brokenTerminal()
+		s.brokenTool(s.tools.terminal.permission)
 	case m.Kind == protocol.TerminalHostKey || m.Kind == protocol.TerminalPrompt:
 		s.asked(m)
 	case m.Kind == protocol.TerminalStarted:
@@ -262,7 +261,7 @@ func (s *session) fromAgent(data []byte) {
 	case m.Kind == protocol.TerminalExited:
 		s.exitedShell(m)
 	case !known:
-		s.brokenTerminal()
+		s.brokenTool(s.tools.terminal.permission)
 	case m.Kind == protocol.TerminalEcho:
 		t.hidden, t.masked = m.Hidden, false
 		s.toConsole(m)
@@ -302,11 +301,11 @@ func (s *session) output(m protocol.Terminal) {
 	case end <= t.got:
 		return // told again after a lost connection
 	case m.At > t.got || end > t.told+protocol.TerminalWindow:
-		s.brokenTerminal()
+		s.brokenTool(s.tools.terminal.permission)
 		return
 	}
 	if m.Text = m.Text[t.got-m.At:]; !utf8.ValidString(m.Text) {
-		s.brokenTerminal()
+		s.brokenTool(s.tools.terminal.permission)
 		return
 	}
 	m.At = t.got
@@ -316,13 +315,6 @@ func (s *session) output(m protocol.Terminal) {
 	t.keep(m.Text)
 	t.used.Output += len(m.Text)
 	s.toConsole(m)
-}
-
-// brokenTerminal ends the shell of an agent that does not keep to the protocol.
-func (s *session) brokenTerminal() {
-	t := &s.tools.terminal
-	s.note(protocol.EventMalformed, map[string]any{"from": "agent", "code": protocol.CodeMalformed})
-	s.withdraw(t.permission, protocol.CauseFailed)
 }
 
 func (s *session) exitedShell(m protocol.Terminal) {
@@ -342,8 +334,7 @@ func (s *session) exitedShell(m protocol.Terminal) {
 func (s *session) acked(at uint64, now time.Time) {
 	t := &s.tools.terminal
 	if at > t.got {
-		s.note(protocol.EventMalformed, map[string]any{"from": "console", "code": protocol.CodeMalformed})
-		s.withdraw(t.permission, protocol.CauseMisuse)
+		s.misused(t.permission, protocol.CodeMalformed)
 		return
 	}
 	t.seen = max(t.seen, at)

@@ -225,6 +225,18 @@ func (s *session) withdraw(p protocol.Permission, cause protocol.ConsentCause) {
 	s.publish()
 }
 
+// misused ends the consent of a console that does not keep to the protocol.
+func (s *session) misused(p protocol.Permission, code protocol.ErrorCode) {
+	s.note(protocol.EventMalformed, map[string]any{"from": "console", "code": code})
+	s.withdraw(p, protocol.CauseMisuse)
+}
+
+// brokenTool ends the consent of an agent that does not.
+func (s *session) brokenTool(p protocol.Permission) {
+	s.note(protocol.EventMalformed, map[string]any{"from": "agent", "code": protocol.CodeMalformed})
+	s.withdraw(p, protocol.CauseFailed)
+}
+
 // withdrawTools is withdraw for everything but the view.
 func (s *session) withdrawTools(cause protocol.ConsentCause) {
 	for _, p := range protocol.Permissions() {

@@ -6,7 +6,8 @@ import { clippable, clipStep, type ClipTool, clipTools } from "../clipboard/cons
 import type { Content } from "../clipboard/content";
 import { consentTo } from "../control/control";
 import type { SessionView } from "../sessionview";
-import { bytesOf, has, t } from "../text";
+import { bytesOf, t } from "../text";
+import { Answers } from "./answers";
 import { useConsole } from "./context";
 import type { Docked } from "./dock";
 import { Icon } from "./icons";
@@ -43,22 +44,13 @@ export function clipDocked(session: SessionView, boards: Clipboards | undefined)
 }
 
 function ClipPanel({ session, boards }: { session: SessionView; boards: Clipboards }) {
-  const consents = clipTools.map((kind) => consentTo(session, kind)).filter((c) => c !== undefined);
   const given = (kind: ClipTool) => consentTo(session, kind)?.state === "given";
   const still = !boards.online.value || session.away_since !== undefined || hidden(session) !== null || boards.progress.value !== null;
   const trouble = boards.trouble.value;
   return (
     <section class="files-panel clip-panel" data-testid="clip-panel" aria-label={t("clipboard.label")}>
       <div class="files-strip">
-        {consents.map((c) => {
-          const cause = `control.cause.${c.cause ?? ""}`;
-          const word = c.state === "asked" ? t("files.asking") : c.state === "given" ? t("consent.given") : has(cause) ? t(cause) : t(`consent.${c.state}`);
-          return (
-            <span key={c.permission} data-permission={c.permission} data-state={c.state}>
-              <strong>{t(`permission.${c.permission}`)}</strong> <span role="status">{word}</span>
-            </span>
-          );
-        })}
+        <Answers session={session} tools={clipTools} />
         {(given("send_clipboard") || given("fetch_clipboard")) && <span class="files-word">{wordOf(session, boards)}</span>}
       </div>
       <div class="clip-body">

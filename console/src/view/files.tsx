@@ -8,7 +8,8 @@ import type { Files, Job } from "../files/files";
 import { ofDrop, ofInput } from "../files/folder";
 import type { FileEntry } from "../protocol";
 import type { SessionView } from "../sessionview";
-import { bytesOf, has, isolate, t, timeOf } from "../text";
+import { bytesOf, isolate, t, timeOf } from "../text";
+import { Answers } from "./answers";
 import { useConsole } from "./context";
 import type { Docked } from "./dock";
 import { Icon } from "./icons";
@@ -42,20 +43,11 @@ export function filesDocked(session: SessionView, files: Files | undefined): Doc
 }
 
 function FilesPanel({ session, files }: { session: SessionView; files: Files }) {
-  const consents = filesTools.map((kind) => consentTo(session, kind)).filter((c) => c !== undefined);
   const given = (kind: FilesTool) => consentTo(session, kind)?.state === "given" && files.of(kind).epoch.value !== 0;
   return (
     <section class="files-panel" data-testid="files-panel" aria-label={t("files.label")}>
       <div class="files-strip">
-        {consents.map((c) => {
-          const cause = `control.cause.${c.cause ?? ""}`;
-          const word = c.state === "asked" ? t("files.asking") : c.state === "given" ? t("consent.given") : has(cause) ? t(cause) : t(`consent.${c.state}`);
-          return (
-            <span key={c.permission} data-permission={c.permission} data-state={c.state}>
-              <strong>{t(`permission.${c.permission}`)}</strong> <span role="status">{word}</span>
-            </span>
-          );
-        })}
+        <Answers session={session} tools={filesTools} />
         {(given("send_files") || given("fetch_files")) && <span class="files-word">{wordOf(session, files)}</span>}
       </div>
       <div class="files-body">
