@@ -64,7 +64,8 @@ func Serve(dir string, host any, authorised, more string) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{config: filepath.Join(dir, "config")}
-	config := fmt.Sprintf("HostKey %[1]s/host\nAuthorizedKeysFile %[1]s/keys\nStrictModes no\nUsePAM no\nPermitRootLogin yes\nPrintMotd no\n%[2]s\n", dir, more)
+	config := fmt.Sprintf("HostKey %[1]s/host\nAuthorizedKeysFile %[1]s/keys\nStrictModes no\nUsePAM no\nPermitRootLogin yes\nPrintMotd no\n"+
+		"SetEnv LANG=C.UTF-8 HISTFILE=/dev/null\n%[2]s\n", dir, more) // nothing of a test stays in this user's history
 	for name, data := range map[string]string{"host": text, "keys": authorised, "config": config} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(data), 0o600); err != nil {
 			return nil, err

@@ -110,7 +110,9 @@ func TestDevice(t *testing.T) {
 		o.t.Helper()
 		o.must(o.console.Until("the terminal shows "+text, fmt.Sprintf(`document.querySelector('[data-testid="terminal"] .xterm-rows').textContent.replaceAll("\u00a0", " ").includes(%q)`, text)))
 	}
+	o.prompted(`[#$]`) // what is typed while a shell begins may be lost
 	o.must(o.console.Key(`exec bash --norc --noprofile` + kb.Enter))
+	o.prompted(`bash-[^ ]*[#$]`)
 	o.must(o.console.Key(`PS1='re''ady> '; echo "sum $((6*7)) è漢 ${SSH_CONNECTION:+by}ssh"` + kb.Enter))
 	shows("sum 42 è漢 byssh")
 	shows("ready>")

@@ -62,7 +62,9 @@ func TestShell(t *testing.T) {
 	o.becomes(panel, "phase", "live")
 	o.must(o.console.Until("it has the keyboard", `document.activeElement?.closest('[data-testid="terminal"]') !== null`))
 
+	o.prompted(`[#$]`) // what is typed while a shell begins may be lost
 	o.must(o.console.Key(`exec bash --norc --noprofile` + kb.Enter))
+	o.prompted(`bash-[^ ]*[#$]`)
 	o.must(o.console.Key(`PS1='re''ady> '; echo "sum $((6*7)) è漢"; stty size` + kb.Enter))
 	shows("sum 42 è漢")
 	shows("ready>")

@@ -63,3 +63,9 @@ func (o *office) asksAgain(button, selector string) {
 		return err == nil && asked
 	}))
 }
+
+// prompted waits until the terminal ends with a prompt.
+func (o *office) prompted(like string) {
+	o.t.Helper()
+	o.must(o.console.Until("a prompt like "+like, fmt.Sprintf(`new RegExp(%q).test(document.querySelector('[data-testid="terminal"] .xterm-rows').textContent.replaceAll("\u00a0", " ").trimEnd())`, like+"$")))
+}

@@ -199,7 +199,8 @@ export class Desk {
       await this.wire.request(type, { session, permission, ...(device === undefined ? {} : { device }) });
       this.trouble.value = "";
     } catch (e) {
-      this.#fail(e);
+      if (type === "consent_request" && e instanceof Refused && e.code === "not_now") this.trouble.value = t("error.ask_later");
+      else this.#fail(e);
     }
   }
 
