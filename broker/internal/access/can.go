@@ -19,17 +19,21 @@ const (
 	ManageAuditors   Action = "manage_auditors"   // accounts of auditors and data-protection officers
 	ManageOffice     Action = "manage_office"     // terms, texts, settings
 	ManageRecipients Action = "manage_recipients" // whom evidence is encrypted for
+	ReadTickets      Action = "read_tickets"      // a ticket with its history
+	WorkTickets      Action = "work_tickets"      // do anything with one
+	ManageDesk       Action = "manage_desk"       // categories, escalation matrix, service levels
 )
 
 // Actions lists the closed set.
 func Actions() []Action {
-	return []Action{IssueKey, ListSessions, ViewSession, EndSession, ReadEvidence, ReadTrail, ReadShared, DecideErasure, SeeMetrics, ManageAccounts, ManageAuditors, ManageOffice, ManageRecipients}
+	return []Action{IssueKey, ListSessions, ViewSession, EndSession, ReadEvidence, ReadTrail, ReadShared, DecideErasure, SeeMetrics, ManageAccounts, ManageAuditors, ManageOffice, ManageRecipients,
+		ReadTickets, WorkTickets, ManageDesk}
 }
 
-// Scope is the session that an action is about: whose it is. It is the zero Scope
+// Scope is the session, or the ticket, that an action is about: whose it is. It is the zero Scope
 // for actions that are about no session.
 type Scope struct {
-	Owner     string // account id of the technician
+	Owner     string // account id of the technician; of a ticket whom it is assigned to
 	Team      string
 	Territory string
 }
@@ -75,7 +79,11 @@ func Can(a Account, action Action, s Scope) bool {
 		return a.Role == Auditor && inTerritory(a, s) || a.Role == DPO
 	case SeeMetrics:
 		return a.Role == Maintainer || a.Role == Administrator
-	case ManageAccounts, ManageOffice:
+	case ReadTickets:
+		return a.Role.assists() && (own || team) || a.Role == Administrator
+	case WorkTickets:
+		return a.Role.assists() && (own || team)
+	case ManageAccounts, ManageOffice, ManageDesk:
 		return a.Role == Administrator
 	case ManageRecipients, ManageAuditors:
 		return a.Role == Auditor

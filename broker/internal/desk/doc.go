@@ -1,3 +1,121 @@
-// Package desk knows the work around the sessions: when the service desk is open, what
-// service levels it promised, and whether they are kept.
+// Package desk knows the work around the sessions: tickets and their life, who has
+// them, when the service desk is open, what service levels it promised, and whether they
+// are kept.
+//
+// Promises:
+//   - What may happen to a ticket is decided by a pure function ([Next] for its state)
+//     and held by the database as well.
+//   - Each act is in the ticket's history together with what it changed, or neither is;
+//     history is only added to.
+//   - Two people who change the same ticket do not overwrite each other: the second is
+//     told so, and loses nothing.
+//   - Nothing from within a session comes here by itself: a ticket knows that a session
+//     was, no more.
+//   - Who may read and do what is asked of [access.Can] for each call.
+//
+// It draws no pages, sends no mail and knows no live sessions.
 package desk
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"consento/broker/internal/access"
+
+	"github.com/uptrace/bun"
+)
+
+var (
+	// ErrNoTicket says that there is no such ticket, or none that the account may read:
+	// whether there is one is nobody else's to know.
+	ErrNoTicket = errors.New("desk: no such ticket")
+	// ErrForbidden says that the account may read it, and not do this.
+	ErrForbidden = errors.New("desk: not this account's to do")
+	// ErrStale says that somebody else changed the ticket meanwhile.
+	ErrStale = errors.New("desk: changed by somebody else meanwhile")
+)
+
+// Config is what New needs.
+type Config struct {
+	Database *bun.DB // migrated by ops.OpenDatabase
+	Now      func() time.Time
+	Log      *slog.Logger
+}
+
+// Desk is safe for concurrent use.
+type Desk struct {
+	db  *bun.DB
+	now func() time.Time
+	log *slog.Logger
+}
+
+// New makes a Desk.
+func New(c Config) (*Desk, error) {
+	if c.Database == nil || c.Log == nil {
+		return nil, errors.New("desk: Database and Log are required")
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	return &Desk{db: c.Database, now: c.Now, log: c.Log}, nil
+}
+
+// NewTicket is what a ticket begins with. Team has it at first.
+type NewTicket struct {
+	Type        Type
+	Title, Text string
+	Language    string // BCP 47
+	Requester   Requester
+	Channel     Channel
+	Area        string
+	Team        Team
+}
+
+func (n NewTicket) clean() (NewTicket, error) {
+	a, err := Act{Kind: ActEdit, Type: n.Type, Title: n.Title, Area: n.Area, Text: n.Text, Requester: &n.Requester}.Clean()
+	switch {
+	case err != nil:
+		return n, err
+	case n.Type == "":
+		return n, wrong("type", "missing")
+	case n.Title == "":
+		return n, wrong("title", "missing")
+	case !n.Channel.known():
+		return n, wrong("channel", "unknown")
+	case len(n.Language) > 35:
+		return n, wrong("language", "malformed")
+	case n.Team.Name == "":
+		return n, wrong("team", "missing")
+	}
+	n.Title, n.Area, n.Text, n.Requester = a.Title, a.Area, a.Text, *a.Requester
+	return n, nil
+}
+
+func (c Channel) known() bool {
+	for _, k := range Channels() {
+		if k == c {
+			return true
+		}
+	}
+	return false
+}
+
+// Receive takes in what a customer asks for on the portal: it waits until somebody takes
+// it in hand.
+func (d *Desk) Receive(ctx context.Context, n NewTicket) (Ticket, error) {
+	n.Channel = ByPortal
+	return d.open(ctx, Person{}, n, Identified)
+}
+
+// Open makes a ticket for somebody who called, wrote or came. It returns ErrForbidden to
+// who may not, and an *access.Invalid.
+func (d *Desk) Open(ctx context.Context, by access.Account, n NewTicket) (Ticket, error) {
+	if !access.Can(by, access.WorkTickets, access.Scope{Team: by.Team}) {
+		return Ticket{}, ErrForbidden
+	}
+	return d.open(ctx, personOf(by), n, Logged)
+}
+
+func personOf(a access.Account) Person { return Person{a.ID, a.Name} }

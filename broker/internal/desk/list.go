@@ -1,0 +1,106 @@
+package desk
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"consento/broker/internal/access"
+
+	"github.com/uptrace/bun"
+)
+
+// Filter is what a list is narrowed to. Zero fields narrow nothing.
+type Filter struct {
+	Text     string // words, all of which it has
+	Open     bool   // work is not done
+	States   []State
+	Types    []Type
+	Team     string
+	Assignee string // account
+	Category string
+	Priority Priority
+	Parent   string
+	Session  string
+	From, To time.Time // when it came in
+
+	Before Mark // the last of the page before; zero: the first page
+	Limit  int  // 1 to 200
+}
+
+// Mark is a place in a list.
+type Mark struct {
+	Created time.Time
+	ID      string
+}
+
+const maxListed = 200
+
+// List returns the tickets that the account may read and that the filter leaves, the
+// newest first, without their Teams and Pauses.
+func (d *Desk) List(ctx context.Context, by access.Account, f Filter) ([]Ticket, error) {
+	var rows []ticketRow
+	q := selected(d.db.NewSelect().Model(&rows)).Order("ticket.created DESC", "ticket.id DESC").Limit(int64(min(max(f.Limit, 1), maxListed)))
+	q, any := readable(q, by)
+	if !any {
+		return nil, nil
+	}
+	if err := f.narrow(q).Scan(ctx); err != nil {
+		return nil, fmt.Errorf("desk: list: %w", err)
+	}
+	list := make([]Ticket, len(rows))
+	for i := range rows {
+		list[i] = rows[i].ticket()
+	}
+	return list, nil
+}
+
+// readable narrows to what the account may read, as mayRead does; false if nothing.
+func readable(q *bun.SelectQuery, by access.Account) (*bun.SelectQuery, bool) {
+	switch {
+	case access.Can(by, access.ReadTickets, access.Scope{}):
+		return q, true // all
+	case access.Can(by, access.ReadTickets, access.Scope{Team: by.Team}):
+		return q.Where("(ticket.assignee_id = ? OR ticket.id IN (SELECT ticket FROM ticket_teams WHERE team = ?))", by.ID, by.Team), true
+	case access.Can(by, access.ReadTickets, access.Scope{Owner: by.ID}):
+		return q.Where("ticket.assignee_id = ?", by.ID), true
+	}
+	return q, false
+}
+
+func (f Filter) narrow(q *bun.SelectQuery) *bun.SelectQuery {
+	for word := range strings.FieldsSeq(fold(f.Text)) {
+		q = q.Where(`ticket.search LIKE ? ESCAPE '\'`, "%"+strings.NewReplacer(`\`, `\\`, "%", `\%`, "_", `\_`).Replace(word)+"%")
+	}
+	if f.Open {
+		q = q.Where("ticket.resolved = 0")
+	}
+	if len(f.States) > 0 {
+		q = q.Where("ticket.state IN (?)", bun.List(f.States))
+	}
+	if len(f.Types) > 0 {
+		q = q.Where("ticket.type IN (?)", bun.List(f.Types))
+	}
+	for _, is := range []struct{ column, value string }{{"team", f.Team}, {"assignee_id", f.Assignee}, {"category", f.Category}, {"parent", f.Parent}} {
+		if is.value != "" {
+			q = q.Where("ticket."+is.column+" = ?", is.value)
+		}
+	}
+	if f.Priority != 0 {
+		q = q.Where("ticket.priority = ?", f.Priority)
+	}
+	if f.Session != "" {
+		q = q.Where("ticket.id IN (SELECT ticket FROM ticket_sessions WHERE session = ?)", f.Session)
+	}
+	if !f.From.IsZero() {
+		q = q.Where("ticket.created >= ?", millis(f.From))
+	}
+	if !f.To.IsZero() {
+		q = q.Where("ticket.created < ?", millis(f.To))
+	}
+	if f.Before.ID != "" {
+		q = q.Where("(ticket.created, ticket.id) < (?, ?)", millis(f.Before.Created), f.Before.ID)
+	}
+	return q
+}

@@ -1,0 +1,341 @@
+package desk
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"consento/broker/internal/access"
+
+	"github.com/google/uuid"
+	"github.com/uptrace/bun"
+)
+
+// ticketRow is a ticket in its table. Times are Unix milliseconds, 0 if not yet.
+type ticketRow struct {
+	bun.BaseModel `bun:"table:tickets,alias:ticket"`
+
+	ID          string `bun:",pk"`
+	Ref         string
+	Version     int64
+	Type        Type
+	State       State
+	Title       string
+	Text        string
+	Language    string
+	Requester   string
+	Email       string
+	Phone       string
+	Office      bool
+	Channel     Channel
+	Category    string
+	Area        string
+	Impact      Impact
+	Urgency     Urgency
+	Priority    Priority
+	Team        string
+	Level       access.Level
+	AssigneeID  string `bun:",nullzero"`
+	Parent      string `bun:",nullzero"`
+	Waiting     Waiting
+	Appointment int64
+	Resolution  Resolution
+	Solution    string
+	Reopened    int
+	Created     int64
+	Responded   int64
+	Resolved    int64
+	Closed      int64
+	Search      string
+
+	Assignee  string `bun:",scanonly"`
+	Territory string `bun:",scanonly"`
+}
+
+type teamRow struct {
+	bun.BaseModel `bun:"table:ticket_teams,alias:ticket_team"`
+
+	Ticket string `bun:",pk"`
+	Team   string `bun:",pk"`
+}
+
+type pauseRow struct {
+	bun.BaseModel `bun:"table:ticket_pauses,alias:ticket_pause"`
+
+	Ticket string `bun:",pk"`
+	Since  int64  `bun:",pk"`
+	Until  int64
+}
+
+type historyRow struct {
+	bun.BaseModel `bun:"table:ticket_history,alias:ticket_history"`
+
+	Ticket string `bun:",pk"`
+	Number int64  `bun:",pk"`
+	At     int64
+	ByID   string
+	By     string
+	Kind   ActKind
+	Data   string
+}
+
+type sessionRow struct {
+	bun.BaseModel `bun:"table:ticket_sessions,alias:ticket_session"`
+
+	Ticket  string `bun:",pk"`
+	Session string `bun:",pk"`
+}
+
+func millis(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixMilli()
+}
+
+func timeOf(ms int64) time.Time {
+	if ms == 0 {
+		return time.Time{}
+	}
+	return time.UnixMilli(ms).UTC()
+}
+
+func rowOf(t Ticket) *ticketRow {
+	return &ticketRow{ID: t.ID, Ref: t.Ref, Version: t.Version, Type: t.Type, State: t.State, Title: t.Title, Text: t.Text, Language: t.Language,
+		Requester: t.Requester.Name, Email: t.Requester.Email, Phone: t.Requester.Phone, Office: t.Requester.Office, Channel: t.Channel,
+		Category: t.Category, Area: t.Area, Impact: t.Impact, Urgency: t.Urgency, Priority: t.Priority, Team: t.Team, Level: t.Level,
+		AssigneeID: t.Assignee.ID, Parent: t.Parent, Waiting: t.Waiting, Appointment: millis(t.Appointment), Resolution: t.Resolution, Solution: t.Solution,
+		Reopened: t.Reopened, Created: millis(t.Created), Responded: millis(t.Responded), Resolved: millis(t.Resolved), Closed: millis(t.Closed),
+		Search: fold(strings.Join([]string{t.Ref, t.Title, t.Requester.Name, t.Requester.Email, t.Requester.Phone, t.Area, t.Text}, "\n"))}
+}
+
+// ticket is what the row says; without Teams and Pauses.
+func (r *ticketRow) ticket() Ticket {
+	return Ticket{ID: r.ID, Ref: r.Ref, Version: r.Version, Type: r.Type, State: r.State, Title: r.Title, Text: r.Text, Language: r.Language,
+		Requester: Requester{r.Requester, r.Email, r.Phone, r.Office}, Channel: r.Channel, Category: r.Category, Area: r.Area,
+		Impact: r.Impact, Urgency: r.Urgency, Priority: r.Priority, Team: r.Team, Territory: r.Territory, Level: r.Level,
+		Assignee: Person{r.AssigneeID, r.Assignee}, Parent: r.Parent, Waiting: r.Waiting, Appointment: timeOf(r.Appointment),
+		Resolution: r.Resolution, Solution: r.Solution, Reopened: r.Reopened, Created: timeOf(r.Created), Responded: timeOf(r.Responded),
+		Resolved: timeOf(r.Resolved), Closed: timeOf(r.Closed)}
+}
+
+// selected adds what stands in other tables.
+func selected(q *bun.SelectQuery) *bun.SelectQuery {
+	return q.ColumnExpr("ticket.*").ColumnExpr("COALESCE(account.name, '') AS assignee").ColumnExpr("team.territory AS territory").
+		Join("JOIN teams AS team ON team.name = ticket.team").Join("LEFT JOIN accounts AS account ON account.id = ticket.assignee_id")
+}
+
+// read reads one ticket whole.
+func read(ctx context.Context, db bun.IDB, id string) (Ticket, error) {
+	var row ticketRow
+	err := selected(db.NewSelect().Model(&row)).Where("ticket.id = ?", id).Scan(ctx)
+	if errors.Is(err, sql.ErrNoRows) {
+		return Ticket{}, ErrNoTicket
+	}
+	if err != nil {
+		return Ticket{}, fmt.Errorf("desk: %w", err)
+	}
+	t := row.ticket()
+	var teams []teamRow
+	if err := db.NewSelect().Model(&teams).Where("ticket = ?", id).Order("team").Scan(ctx); err != nil {
+		return Ticket{}, fmt.Errorf("desk: %w", err)
+	}
+	for _, r := range teams {
+		t.Teams = append(t.Teams, r.Team)
+	}
+	var pauses []pauseRow
+	if err := db.NewSelect().Model(&pauses).Where("ticket = ?", id).Order("since").Scan(ctx); err != nil {
+		return Ticket{}, fmt.Errorf("desk: %w", err)
+	}
+	for _, p := range pauses {
+		t.Pauses = append(t.Pauses, Pause{timeOf(p.Since), timeOf(p.Until)})
+	}
+	return t, nil
+}
+
+// open makes a ticket, in the state in which it comes.
+func (d *Desk) open(ctx context.Context, by Person, n NewTicket, state State) (Ticket, error) {
+	n, err := n.clean()
+	if err != nil {
+		return Ticket{}, err
+	}
+	now := d.now()
+	t := Ticket{ID: uuid.NewString(), Ref: newRef(), Version: 1, Type: n.Type, State: state, Title: n.Title, Text: n.Text, Language: n.Language,
+		Requester: n.Requester, Channel: n.Channel, Area: n.Area, Created: now}
+	t.hand(n.Team)
+	if state == Logged {
+		t.Assignee, t.Responded = by, now
+	}
+	err = d.db.RunInTx(ctx, nil, func(ctx context.Context, tx bun.Tx) error {
+		if _, err := tx.NewInsert().Model(rowOf(t)).Exec(ctx); err != nil {
+			return err
+		}
+		return note(ctx, tx, t, by, now, "open", map[string]any{"channel": t.Channel, "type": t.Type, "title": t.Title, "team": t.Team})
+	})
+	if err != nil {
+		return Ticket{}, fmt.Errorf("desk: %w", err)
+	}
+	return t, nil
+}
+
+// note writes what belongs to a ticket's new version beside its row.
+func note(ctx context.Context, tx bun.Tx, t Ticket, by Person, now time.Time, kind ActKind, data any) error {
+	for _, team := range t.Teams {
+		if _, err := tx.NewInsert().Model(&teamRow{Ticket: t.ID, Team: team}).On("CONFLICT DO NOTHING").Exec(ctx); err != nil {
+			return err
+		}
+	}
+	for _, p := range t.Pauses {
+		row := pauseRow{Ticket: t.ID, Since: millis(p.From), Until: millis(p.To)}
+		if _, err := tx.NewInsert().Model(&row).On("CONFLICT (ticket, since) DO UPDATE").Set("until = EXCLUDED.until").Exec(ctx); err != nil {
+			return err
+		}
+	}
+	raw, err := json.Marshal(data)
+	if err != nil {
+		return err
+	}
+	row := historyRow{Ticket: t.ID, Number: t.Version, At: millis(now), ByID: by.ID, By: by.Name, Kind: kind, Data: string(raw)}
+	_, err = tx.NewInsert().Model(&row).Exec(ctx)
+	return err
+}
+
+// Ticket returns one that the account may read, or ErrNoTicket.
+func (d *Desk) Ticket(ctx context.Context, by access.Account, id string) (Ticket, error) {
+	t, err := read(ctx, d.db, id)
+	if err == nil && !mayRead(by, t) {
+		err = ErrNoTicket
+	}
+	if err != nil {
+		return Ticket{}, err
+	}
+	return t, nil
+}
+
+func mayRead(by access.Account, t Ticket) bool {
+	if access.Can(by, access.ReadTickets, access.Scope{Owner: t.Assignee.ID, Team: t.Team, Territory: t.Territory}) {
+		return true
+	}
+	for _, team := range t.Teams { // it has been with them
+		if access.Can(by, access.ReadTickets, access.Scope{Team: team}) {
+			return true
+		}
+	}
+	return false
+}
+
+// Do does an act with a ticket as it was at version. It returns ErrStale when somebody
+// else was faster, ErrForbidden, ErrStep, a *Missing or an *access.Invalid.
+func (d *Desk) Do(ctx context.Context, by access.Account, id string, version int64, a Act) (Ticket, error) {
+	a, err := a.Clean()
+	if err != nil {
+		return Ticket{}, err
+	}
+	var after Ticket
+	err = d.db.RunInTx(ctx, nil, func(ctx context.Context, tx bun.Tx) error {
+		t, err := read(ctx, tx, id)
+		if err == nil && !mayRead(by, t) {
+			err = ErrNoTicket
+		}
+		if err != nil {
+			return err
+		}
+		owner := access.Scope{Owner: t.Assignee.ID, Team: t.Team, Territory: t.Territory}
+		if a.Kind != ActComment && !access.Can(by, access.WorkTickets, owner) {
+			return ErrForbidden
+		}
+		if t.Version != version {
+			return ErrStale
+		}
+		after, err = d.change(ctx, tx, personOf(by), t, a)
+		return err
+	})
+	if err != nil {
+		return Ticket{}, err
+	}
+	return after, nil
+}
+
+// change does a clean act, in a transaction.
+func (d *Desk) change(ctx context.Context, tx bun.Tx, by Person, t Ticket, a Act) (Ticket, error) {
+	now := d.now()
+	after, err := t.apply(by, a, now)
+	if err != nil {
+		return t, err
+	}
+	if err := d.refers(ctx, tx, after, a); err != nil {
+		return t, err
+	}
+	after.Version++
+	result, err := tx.NewUpdate().Model(rowOf(after)).WherePK().Where("version = ?", t.Version).Exec(ctx)
+	if err != nil {
+		return t, fmt.Errorf("desk: %w", err)
+	}
+	if n, err := result.RowsAffected(); err != nil || n != 1 {
+		return t, errors.Join(ErrStale, err)
+	}
+	if err := note(ctx, tx, after, by, now, a.Kind, a); err != nil {
+		return t, fmt.Errorf("desk: %w", err)
+	}
+	if a.Kind == ActSession {
+		if _, err := tx.NewInsert().Model(&sessionRow{Ticket: t.ID, Session: a.Session}).On("CONFLICT DO NOTHING").Exec(ctx); err != nil {
+			return t, fmt.Errorf("desk: %w", err)
+		}
+	}
+	return after, nil
+}
+
+// maxHang is how deep tickets may hang on each other.
+const maxHang = 8
+
+// refers checks that what an act names is there, and that no ticket hangs on itself.
+func (d *Desk) refers(ctx context.Context, tx bun.Tx, t Ticket, a Act) error {
+	if a.Kind != ActHang || a.Parent == "" {
+		return nil
+	}
+	for at, n := a.Parent, 0; at != ""; n++ {
+		if at == t.ID || n == maxHang {
+			return wrong("parent", "cycle")
+		}
+		var parent sql.NullString
+		err := tx.NewSelect().Model((*ticketRow)(nil)).Column("parent").Where("id = ?", at).Scan(ctx, &parent)
+		if errors.Is(err, sql.ErrNoRows) {
+			return wrong("parent", "unknown")
+		}
+		if err != nil {
+			return fmt.Errorf("desk: %w", err)
+		}
+		at = parent.String
+	}
+	return nil
+}
+
+// Entry is one thing that was done with a ticket.
+type Entry struct {
+	Number int64
+	At     time.Time
+	By     Person
+	Kind   ActKind
+	Data   json.RawMessage
+}
+
+// History lists everything that was done with a ticket that the account may read, the
+// oldest first.
+func (d *Desk) History(ctx context.Context, by access.Account, id string) ([]Entry, error) {
+	if _, err := d.Ticket(ctx, by, id); err != nil {
+		return nil, err
+	}
+	var rows []historyRow
+	if err := d.db.NewSelect().Model(&rows).Where("ticket = ?", id).Order("number").Scan(ctx); err != nil {
+		return nil, fmt.Errorf("desk: %w", err)
+	}
+	list := make([]Entry, len(rows))
+	for i, r := range rows {
+		list[i] = Entry{r.Number, timeOf(r.At), Person{r.ByID, r.By}, r.Kind, json.RawMessage(r.Data)}
+	}
+	return list, nil
+}
