@@ -40,26 +40,33 @@ var (
 // Config is what New needs.
 type Config struct {
 	Database *bun.DB // migrated by ops.OpenDatabase
+	LinkKey  []byte  // of requesters' private links: at least 32 random bytes that outlive a restart
 	Now      func() time.Time
 	Log      *slog.Logger
 }
 
 // Desk is safe for concurrent use.
 type Desk struct {
-	db  *bun.DB
-	now func() time.Time
-	log *slog.Logger
+	db      *bun.DB
+	linkKey []byte
+	now     func() time.Time
+	log     *slog.Logger
 }
 
-// New makes a Desk.
-func New(c Config) (*Desk, error) {
-	if c.Database == nil || c.Log == nil {
-		return nil, errors.New("desk: Database and Log are required")
+// New makes a Desk, with the starting matrix and hours where there are none.
+func New(ctx context.Context, c Config) (*Desk, error) {
+	if c.Database == nil || c.Log == nil || len(c.LinkKey) < 32 {
+		return nil, errors.New("desk: Database, Log and a LinkKey of 32 bytes are required")
 	}
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	return &Desk{db: c.Database, now: c.Now, log: c.Log}, nil
+	d := &Desk{db: c.Database, linkKey: c.LinkKey, now: c.Now, log: c.Log}
+	matrix, err := StartingMatrix()
+	if err != nil {
+		return nil, err
+	}
+	return d, errors.Join(d.begin(ctx, ofMatrix, matrix), d.begin(ctx, ofHours, StartingHours()))
 }
 
 // NewTicket is what a ticket begins with. Team has it at first.

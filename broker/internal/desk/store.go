@@ -174,7 +174,10 @@ func (d *Desk) open(ctx context.Context, by Person, n NewTicket, state State) (T
 		if _, err := tx.NewInsert().Model(rowOf(t)).Exec(ctx); err != nil {
 			return err
 		}
-		return note(ctx, tx, t, by, now, "open", map[string]any{"channel": t.Channel, "type": t.Type, "title": t.Title, "team": t.Team})
+		if err := note(ctx, tx, t, by, now, "open", map[string]any{"channel": t.Channel, "type": t.Type, "title": t.Title, "from_team": t.Team}); err != nil {
+			return err
+		}
+		return d.tell(ctx, tx, t, by, "open")
 	})
 	if err != nil {
 		return Ticket{}, fmt.Errorf("desk: %w", err)
@@ -263,11 +266,12 @@ func (d *Desk) Do(ctx context.Context, by access.Account, id string, version int
 // change does a clean act, in a transaction.
 func (d *Desk) change(ctx context.Context, tx bun.Tx, by Person, t Ticket, a Act) (Ticket, error) {
 	now := d.now()
-	after, err := t.apply(by, a, now)
+	a, err := d.resolved(ctx, tx, t, a)
 	if err != nil {
 		return t, err
 	}
-	if err := d.refers(ctx, tx, after, a); err != nil {
+	after, err := t.apply(by, a, now)
+	if err != nil {
 		return t, err
 	}
 	after.Version++
@@ -286,30 +290,68 @@ func (d *Desk) change(ctx context.Context, tx bun.Tx, by Person, t Ticket, a Act
 			return t, fmt.Errorf("desk: %w", err)
 		}
 	}
+	if err := d.tell(ctx, tx, after, by, a.Kind); err != nil {
+		return t, fmt.Errorf("desk: %w", err)
+	}
 	return after, nil
 }
 
 // maxHang is how deep tickets may hang on each other.
 const maxHang = 8
 
-// refers checks that what an act names is there, and that no ticket hangs on itself.
-func (d *Desk) refers(ctx context.Context, tx bun.Tx, t Ticket, a Act) error {
-	if a.Kind != ActHang || a.Parent == "" {
-		return nil
+// resolved checks that what an act names is there, and fills in what it is.
+func (d *Desk) resolved(ctx context.Context, tx bun.Tx, t Ticket, a Act) (Act, error) {
+	switch a.Kind {
+	case ActCategory:
+		var m Matrix
+		if _, err := newest(ctx, tx, ofMatrix, &m); err != nil {
+			return a, err
+		}
+		if c, known := m.Find(a.Category); !known || c.Retired {
+			return a, wrong("category", "unknown")
+		}
+	case ActEscalate:
+		team := Team{}
+		err := tx.NewSelect().Table("teams").Column("name", "territory", "level").Where("name = ?", a.Team.Name).Scan(ctx, &team.Name, &team.Territory, &team.Level)
+		if errors.Is(err, sql.ErrNoRows) || err == nil && team.Name == t.Team {
+			return a, wrong("team", "unknown")
+		}
+		if err != nil {
+			return a, fmt.Errorf("desk: %w", err)
+		}
+		a.Team = &team
+	case ActAssign:
+		if a.Assignee.ID == "" {
+			return a, nil // nobody's
+		}
+		err := tx.NewSelect().Table("accounts").Column("name").Where("id = ?", a.Assignee.ID).Where("team = ?", t.Team).Where("disabled_at IS NULL").Scan(ctx, &a.Assignee.Name)
+		if errors.Is(err, sql.ErrNoRows) {
+			return a, wrong("assignee", "unknown")
+		}
+		if err != nil {
+			return a, fmt.Errorf("desk: %w", err)
+		}
+	case ActHang:
+		return a, noCircle(ctx, tx, t, a.Parent)
 	}
-	for at, n := a.Parent, 0; at != ""; n++ {
-		if at == t.ID || n == maxHang {
+	return a, nil
+}
+
+// noCircle checks that a ticket that hangs on another does not hang on itself.
+func noCircle(ctx context.Context, tx bun.Tx, t Ticket, on string) error {
+	for n := 0; on != ""; n++ {
+		if on == t.ID || n == maxHang {
 			return wrong("parent", "cycle")
 		}
 		var parent sql.NullString
-		err := tx.NewSelect().Model((*ticketRow)(nil)).Column("parent").Where("id = ?", at).Scan(ctx, &parent)
+		err := tx.NewSelect().Model((*ticketRow)(nil)).Column("parent").Where("id = ?", on).Scan(ctx, &parent)
 		if errors.Is(err, sql.ErrNoRows) {
 			return wrong("parent", "unknown")
 		}
 		if err != nil {
 			return fmt.Errorf("desk: %w", err)
 		}
-		at = parent.String
+		on = parent.String
 	}
 	return nil
 }

@@ -98,3 +98,29 @@ CREATE TABLE ticket_sessions (
     PRIMARY KEY (session, ticket)
 );
 CREATE INDEX ticket_sessions_by_ticket ON ticket_sessions (ticket);
+
+-- What the office decides about its desk, each version whole. They are only added to.
+CREATE TABLE desk_versions (
+    what    TEXT NOT NULL CHECK (what IN ('matrix', 'hours')),
+    number  BIGINT NOT NULL, -- from 1, in order
+    at      BIGINT NOT NULL,
+    by_id   TEXT NOT NULL,   -- account; '' the program itself
+    by      TEXT NOT NULL,   -- name at that time
+    data    TEXT NOT NULL,   -- JSON
+    PRIMARY KEY (what, number)
+);
+
+-- What requesters are to be told by mail. It is written with what it tells of.
+CREATE TABLE desk_notices (
+    id      TEXT PRIMARY KEY,
+    ticket  TEXT NOT NULL REFERENCES tickets (id),
+    kind    TEXT NOT NULL,
+    version BIGINT NOT NULL, -- of the ticket
+    made    BIGINT NOT NULL,
+    tries   BIGINT NOT NULL,
+    next    BIGINT NOT NULL, -- when it is tried; 0: not any more
+    sent    BIGINT NOT NULL,
+    error   TEXT NOT NULL    -- of the last try
+);
+CREATE INDEX desk_notices_by_next ON desk_notices (next) WHERE next > 0;
+CREATE INDEX desk_notices_by_ticket ON desk_notices (ticket);

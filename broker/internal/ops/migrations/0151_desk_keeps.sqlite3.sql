@@ -21,3 +21,15 @@ BEGIN
     SELECT RAISE(ABORT, 'ticket_history is only added to');
 END;
 -- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER desk_versions_no_update BEFORE UPDATE ON desk_versions
+BEGIN
+    SELECT RAISE(ABORT, 'desk_versions is only added to');
+END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER desk_versions_no_delete BEFORE DELETE ON desk_versions
+BEGIN
+    SELECT RAISE(ABORT, 'desk_versions is only added to');
+END;
+-- +goose StatementEnd
