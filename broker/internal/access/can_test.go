@@ -12,10 +12,10 @@ func TestCan(t *testing.T) {
 	const own, team, other = 1, 2, 4
 	const all = own | team | other
 	want := map[Role]map[Action]int{
-		Technician:    {IssueKey: all, ListSessions: own, ViewSession: own, EndSession: own, ReadShared: all},
-		Lead:          {IssueKey: all, ListSessions: own | team, ViewSession: own | team, EndSession: own | team, ReadShared: all},
+		Technician:    {IssueKey: all, ListSessions: own, ViewSession: own, EndSession: own, ReadShared: all, ReadTickets: own | team, WorkTickets: own | team},
+		Lead:          {IssueKey: all, ListSessions: own | team, ViewSession: own | team, EndSession: own | team, ReadShared: all, ReadTickets: own | team, WorkTickets: own | team},
 		Auditor:       {ListSessions: own | team, ReadEvidence: own | team, ReadTrail: all, DecideErasure: own | team, ManageRecipients: all, ManageAuditors: all},
-		Administrator: {ListSessions: all, SeeMetrics: all, ManageAccounts: all, ManageOffice: all},
+		Administrator: {ListSessions: all, SeeMetrics: all, ManageAccounts: all, ManageOffice: all, ReadTickets: all, ManageDesk: all},
 		Maintainer:    {SeeMetrics: all},
 		DPO:           {ReadTrail: all, DecideErasure: all},
 	}
