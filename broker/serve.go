@@ -19,6 +19,7 @@ import (
 	"github.com/uptrace/bun"
 
 	"consento/broker/internal/access"
+	"consento/broker/internal/desk"
 	"consento/broker/internal/evidence"
 	"consento/broker/internal/ops"
 	"consento/broker/internal/session"
@@ -235,8 +236,12 @@ func (b *broker) compose(ctx context.Context, secrets *ops.Secrets) error {
 		defer cancel()
 		return b.sessions.Close(ctx)
 	})
+	tickets, err := desk.New(ctx, desk.Config{Database: b.db, LinkKey: secrets.Derive("ticket link"), Log: b.log})
+	if err != nil {
+		return err
+	}
 	pages := web.Config{
-		Sessions: b.sessions, Accounts: b.access, Setup: b.access, Settings: b.access, Evidence: b.evidence, AuditorKeys: b.access, Policies: b.evidence, Custody: b.access, Rewraps: b.evidence, Decisions: b.evidence, People: b.access.Accounts, Receipts: b.evidence.Receipt, Shares: b.evidence, Sharing: b.evidence, Copies: b.evidence, Searching: b.evidence, Roster: b.access, Office: b.office, Texts: texts, Legal: legal,
+		Sessions: b.sessions, Accounts: b.access, Setup: b.access, Settings: b.access, Evidence: b.evidence, AuditorKeys: b.access, Policies: b.evidence, Custody: b.access, Rewraps: b.evidence, Decisions: b.evidence, People: b.access.Accounts, Receipts: b.evidence.Receipt, Shares: b.evidence, Sharing: b.evidence, Copies: b.evidence, Searching: b.evidence, Roster: b.access, Desk: tickets, Office: b.office, Texts: texts, Legal: legal,
 		PublicURL: b.url, CookieKey: secrets.Derive("customer cookie"), Agents: os.DirFS(b.folder.Agents()), Logger: b.log,
 	}
 	if console.Built() {

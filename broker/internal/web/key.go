@@ -17,6 +17,8 @@ type keyPage struct {
 	Key   string // as it stands in the field
 	Ready bool   // the office is set up
 	First bool   // this browser was in no session yet
+
+	Requests bool // help can be asked for in writing
 }
 
 func (w *Web) showKey(rw http.ResponseWriter, r *http.Request) error {
@@ -69,7 +71,7 @@ func (w *Web) redeem(rw http.ResponseWriter, r *http.Request) error {
 func (w *Web) keyForm(rw http.ResponseWriter, r *http.Request, status int, key, problem string) error {
 	p := w.newPage(r, "portal.key.title")
 	p.Error = problem
-	p.Data = keyPage{Key: key, Ready: p.Office.Name != "", First: firstTime(r)}
+	p.Data = keyPage{Key: key, Ready: p.Office.Name != "", First: firstTime(r), Requests: w.desk != nil}
 	if p.Office.Name == "" {
 		p.Title, p.Error = p.T("portal.key.not_ready.title"), ""
 	}

@@ -75,8 +75,8 @@ func languageURL(r *http.Request, tag string) string {
 			to.Path = "/settings"
 		case strings.HasPrefix(r.URL.Path, "/admin/"):
 			to.Path = strings.TrimSuffix(strings.TrimSuffix(r.URL.Path, "/link"), "/gone")
-		case r.URL.Path == "/invitation":
-			to.Path = "/invitation"
+		case r.URL.Path == "/invitation" || r.URL.Path == "/request" || strings.HasPrefix(r.URL.Path, "/desk/") || strings.HasPrefix(r.URL.Path, "/request/"):
+			to.Path = r.URL.Path
 		case strings.HasPrefix(r.URL.Path, "/audit/"):
 			to.Path = strings.TrimSuffix(strings.TrimSuffix(r.URL.Path, "/view"), "/hold")
 		case to.Path == "":

@@ -135,7 +135,7 @@ func OfficeOf(s access.Settings) Office {
 		CopyDays: s.CustomerDays, CopyWithheld: s.WithholdRecording}
 }
 
-// Config is what New needs. Every field but Evidence, AuditorKeys, Policies, Custody, Rewraps, Decisions, People, Receipts, Shares, Sharing, Copies, Searching, Roster, Console, Style, Agents and Logger is required.
+// Config is what New needs. Every field but Evidence, AuditorKeys, Policies, Custody, Rewraps, Decisions, People, Receipts, Shares, Sharing, Copies, Searching, Roster, Desk, Console, Style, Agents and Logger is required.
 type Config struct {
 	Sessions Sessions
 	Accounts Accounts
@@ -161,6 +161,7 @@ type Config struct {
 	// Searching is behind the search in what is encrypted; nil: there is none.
 	Searching Searching
 	Roster    Roster // behind the pages of people, teams and profiles; nil: there are none
+	Desk      Desk   // behind the pages of tickets, and what customers ask for; needs Roster; nil: there are none
 	// Office is asked for each page, because set-up fills it in.
 	Office func(context.Context) (Office, error)
 	Legal  *Legal
@@ -199,6 +200,7 @@ type Web struct {
 	copies      Copies  // nil: there are no private links
 	searching   Searching
 	roster      Roster // nil: there are no pages of people
+	desk        Desk   // nil: there are no tickets
 	office      func(context.Context) (Office, error)
 	texts       *lang.Catalog
 	publicURL   string
@@ -225,6 +227,8 @@ func New(c Config) (*Web, error) {
 		return nil, errors.New("web: Decisions and People go together")
 	case (c.Custody != nil || c.Rewraps != nil) && c.Policies == nil:
 		return nil, errors.New("web: Custody and Rewraps need Policies")
+	case c.Desk != nil && c.Roster == nil:
+		return nil, errors.New("web: Desk needs Roster")
 	case len(c.CookieKey) < 32:
 		return nil, errors.New("web: CookieKey needs 32 bytes")
 	}
@@ -238,7 +242,7 @@ func New(c Config) (*Web, error) {
 	mac := hmac.New(sha256.New, c.CookieKey)
 	mac.Write([]byte("consento customer cookie v1"))
 	w := &Web{
-		sessions: c.Sessions, accounts: c.Accounts, setup: c.Setup, settings: c.Settings, evidence: c.Evidence, auditorKeys: c.AuditorKeys, policies: c.Policies, custody: c.Custody, rewraps: c.Rewraps, decisions: c.Decisions, people: c.People, receipts: c.Receipts, shares: c.Shares, sharing: c.Sharing, copies: c.Copies, searching: c.Searching, roster: c.Roster, office: c.Office, texts: c.Texts,
+		sessions: c.Sessions, accounts: c.Accounts, setup: c.Setup, settings: c.Settings, evidence: c.Evidence, auditorKeys: c.AuditorKeys, policies: c.Policies, custody: c.Custody, rewraps: c.Rewraps, decisions: c.Decisions, people: c.People, receipts: c.Receipts, shares: c.Shares, sharing: c.Sharing, copies: c.Copies, searching: c.Searching, roster: c.Roster, desk: c.Desk, office: c.Office, texts: c.Texts,
 		publicURL: base,
 		legal:     c.Legal,
 		cookies:   customerCookies{key: mac.Sum(nil), now: time.Now},
@@ -338,6 +342,11 @@ func (w *Web) routes() http.Handler {
 			for path, h := range w.searchRoutes() {
 				mux.Handle(path, h)
 			}
+		}
+	}
+	if w.desk != nil {
+		for path, h := range w.deskRoutes() {
+			mux.Handle(path, h)
 		}
 	}
 	if w.roster != nil {

@@ -1,0 +1,213 @@
+package web
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"consento/broker/internal/access"
+	"consento/broker/internal/desk"
+)
+
+// Desk is the work around the sessions: tickets, and what the office decided about them.
+type Desk interface {
+	Open(ctx context.Context, by access.Account, n desk.NewTicket) (desk.Ticket, error)
+	Ticket(ctx context.Context, by access.Account, id string) (desk.Ticket, error)
+	History(ctx context.Context, by access.Account, id string) ([]desk.Entry, error)
+	List(ctx context.Context, by access.Account, f desk.Filter) ([]desk.Ticket, error)
+	Do(ctx context.Context, by access.Account, id string, version int64, a desk.Act) (desk.Ticket, error)
+	Matrix(ctx context.Context) (desk.Matrix, desk.Version, error)
+	Hours(ctx context.Context) (desk.ServiceHours, desk.Version, error)
+	Receive(ctx context.Context, n desk.NewTicket) (desk.Ticket, error)
+	Link(t desk.Ticket) string
+	ByLink(ctx context.Context, link string) (desk.Followed, error)
+	Say(ctx context.Context, link, text string) (desk.Followed, error)
+}
+
+func (w *Web) deskRoutes() map[string]http.Handler {
+	may := func(do func(http.ResponseWriter, *http.Request, access.Account) error) action {
+		return w.deskAction(do)
+	}
+	return map[string]http.Handler{
+		"/desk":           w.brief(redirectTo("/desk/"), nil),
+		"/desk/{$}":       w.staff(may(w.showTickets), nil),
+		"/desk/{id}":      w.staff(may(w.showTicket), may(w.doTicket)),
+		"/request":        w.brief(w.showRequest, w.receive),
+		"/request/{link}": w.brief(w.followRequest, w.sayRequest),
+	}
+}
+
+// deskAction is action for who may read any ticket at all.
+func (w *Web) deskAction(do func(http.ResponseWriter, *http.Request, access.Account) error) action {
+	return func(rw http.ResponseWriter, r *http.Request) error {
+		account, ok := access.Current(r)
+		if ok && (access.Can(account, access.ReadTickets, access.Scope{Owner: account.ID, Team: account.Team})) {
+			return do(rw, r, account)
+		}
+		p := w.newPage(r, "settings.forbidden.title")
+		data := forbiddenPage{SignedIn: ok, SignIn: "/signin?next=" + url.QueryEscape("/desk/"), Body: p.T("settings.forbidden.nobody")}
+		if ok {
+			data.Body = p.T("settings.forbidden.other", "name", isolate(account.Name), "role", p.T("signin.role."+string(account.Role)))
+		}
+		p.Data = data
+		return w.show(rw, http.StatusForbidden, "settings-forbidden", p)
+	}
+}
+
+// ticketsPage is the data of the template "desk-list".
+type ticketsPage struct {
+	Account access.Account
+	Search  string
+	State   picker
+	Works   bool // new ones can be made
+	Tickets []ticketLine
+	Older   string // address of the next page, "" if there is none
+	Said    string
+}
+
+// ticketLine is one ticket in a list, in words.
+type ticketLine struct {
+	ID, Ref, Title, State, Priority, Who, Place, Age string
+	Left                                             string // until it is due
+	Standing                                         desk.Standing
+	Pressing                                         bool
+}
+
+// pageOfTickets is how many are listed at once.
+const pageOfTickets = 50
+
+func (w *Web) showTickets(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+	p := w.newPage(r, "desk.title")
+	q := r.URL.Query()
+	filter := desk.Filter{Text: limited(q.Get("id"), 200), Open: q.Get("ended") == "", Limit: pageOfTickets + 1, Before: markOf(q.Get("page"))}
+	list, err := w.desk.List(r.Context(), by, filter)
+	if err != nil {
+		return err
+	}
+	hours, _, err := w.desk.Hours(r.Context())
+	if err != nil {
+		return err
+	}
+	data := ticketsPage{Account: by, Search: filter.Text, Works: access.Can(by, access.WorkTickets, access.Scope{Team: by.Team})}
+	data.State = picker{Name: "ended", Label: p.T("desk.list.which"), Options: []option{{"", p.T("desk.list.open"), filter.Open}, {"all", p.T("desk.list.all"), !filter.Open}}}
+	if len(list) > pageOfTickets {
+		list = list[:pageOfTickets]
+		last := list[pageOfTickets-1]
+		q.Set("page", strconv.FormatInt(last.Created.UnixMilli(), 10)+"-"+last.ID)
+		data.Older = "/desk/?" + q.Encode()
+	}
+	now := time.Now()
+	type dated struct {
+		line ticketLine
+		due  time.Time
+	}
+	var lines []dated
+	for _, t := range list {
+		line, due := w.ticketLine(p, t, hours, now)
+		lines = append(lines, dated{line, due})
+	}
+	if filter.Open && filter.Before.ID == "" && data.Older == "" { // all of them: by the time that is left
+		slices.SortStableFunc(lines, func(a, b dated) int {
+			switch {
+			case a.due.IsZero() != b.due.IsZero():
+				if a.due.IsZero() {
+					return 1
+				}
+				return -1
+			default:
+				return a.due.Compare(b.due)
+			}
+		})
+	}
+	for _, l := range lines {
+		data.Tickets = append(data.Tickets, l.line)
+	}
+	p.Data = data
+	return w.show(rw, http.StatusOK, "desk-list", p)
+}
+
+// markOf reads a place in the list; none if it is no such.
+func markOf(s string) desk.Mark {
+	at, id, ok := strings.Cut(s, "-")
+	ms, err := strconv.ParseInt(at, 10, 64)
+	if !ok || err != nil || len(id) > 64 {
+		return desk.Mark{}
+	}
+	return desk.Mark{Created: time.UnixMilli(ms), ID: id}
+}
+
+// ticketLine puts a ticket into words; due is zero while its clocks stand still, or
+// before it has a priority.
+func (w *Web) ticketLine(p *page, t desk.Ticket, hours desk.ServiceHours, now time.Time) (ticketLine, time.Time) {
+	l := ticketLine{ID: t.ID, Ref: t.Ref, Title: t.Title, State: p.T("desk.state." + string(t.State)), Who: t.Requester.Name, Place: t.Team, Age: minute(p, t.Created)}
+	if t.Assignee.ID != "" {
+		l.Place += " \u00b7 " + t.Assignee.Name
+	}
+	if t.Priority != 0 {
+		l.Priority = p.T("desk.priority." + strconv.Itoa(int(t.Priority)))
+	}
+	clock, ok := runningClock(t, hours)
+	if !ok || !t.State.Open() {
+		return l, time.Time{}
+	}
+	if t.Waiting != desk.WaitingForNobody {
+		l.Left = p.T("desk.waiting." + string(t.Waiting))
+		return l, time.Time{}
+	}
+	due, err := clock.Due(now)
+	if err != nil {
+		return l, time.Time{}
+	}
+	l.Standing = clock.Standing(now)
+	l.Pressing = l.Standing == desk.Warned || l.Standing == desk.Breached
+	key := "desk.due"
+	if l.Standing == desk.Breached {
+		key = "desk.overdue"
+	}
+	l.Left = p.T(key, "when", minute(p, due))
+	return l, due
+}
+
+// runningClock is the clock that runs: of the first answer, then of the solution.
+func runningClock(t desk.Ticket, hours desk.ServiceHours) (desk.Clock, bool) {
+	if t.Responded.IsZero() {
+		priority := t.Priority
+		if priority == 0 {
+			priority = desk.Medium // nobody has looked at it
+		}
+		return t.Response(hours.Calendar, hours.Targets[priority]), true
+	}
+	if t.Priority == 0 {
+		return desk.Clock{}, false
+	}
+	return t.Resolving(hours.Calendar, hours.Targets[t.Priority]), true
+}
+
+// deskProblem is the sentence for an error that is the person's to mend, "" for others.
+func deskProblem(p *page, err error) string {
+	var wrong *access.Invalid
+	var missing *desk.Missing
+	switch {
+	case errors.As(err, &wrong):
+		for _, key := range []string{"desk.error." + wrong.Field + "." + wrong.Code, "desk.error." + wrong.Field} {
+			if p.Has(key) {
+				return p.T(key)
+			}
+		}
+		return p.T("admin.error.other")
+	case errors.As(err, &missing):
+		return p.T("desk.error.needs." + missing.Field)
+	case errors.Is(err, desk.ErrStep):
+		return p.T("desk.error.step")
+	case errors.Is(err, desk.ErrForbidden):
+		return p.T("desk.error.forbidden")
+	case errors.Is(err, desk.ErrStale):
+		return p.T("desk.error.stale")
+	}
+	return ""
+}

@@ -1,0 +1,163 @@
+package web
+
+import (
+	"errors"
+	"net/http"
+	"net/url"
+	"strconv"
+
+	"consento/broker/internal/access"
+	"consento/broker/internal/desk"
+	"consento/broker/internal/session"
+)
+
+// requestPage is the data of the template "request".
+type requestPage struct {
+	Ready  bool // the office is set up, and somebody takes requests
+	Fields []deskField
+	Office bool
+}
+
+// followedPage is the data of the template "request-followed".
+type followedPage struct {
+	Link   string
+	Ref    string
+	Title  string
+	State  string
+	Place  string // in the queue, in words
+	Lines  []historyLine
+	Open   bool // something can be written
+	New    bool // it was just sent
+	Typed  string
+	Office Office
+}
+
+func (w *Web) showRequest(rw http.ResponseWriter, r *http.Request) error {
+	return w.requestForm(rw, r, http.StatusOK, url.Values{}, "")
+}
+
+func (w *Web) requestForm(rw http.ResponseWriter, r *http.Request, status int, values url.Values, problem string) error {
+	p := w.newPage(r, "request.title")
+	p.Error = problem
+	team, err := w.deskTeam(r)
+	if err != nil {
+		return err
+	}
+	data := requestPage{Ready: team.Name != "" && p.Office.Name != "", Office: values.Get("office") != ""}
+	data.Fields = []deskField{
+		{Name: "name", Label: p.T("request.name"), Max: 100, Required: true},
+		{Name: "phone", Label: p.T("request.phone"), Hint: p.T("request.phone.hint"), Max: 60},
+		{Name: "email", Label: p.T("request.email"), Hint: p.T("request.email.hint"), Max: 254},
+		{Name: "title", Label: p.T("request.what"), Hint: p.T("request.what.hint"), Max: 200, Required: true},
+		{Name: "text", Label: p.T("request.more"), Hint: p.T("request.more.hint"), Lines: 5, Max: 8000},
+	}
+	for i := range data.Fields {
+		data.Fields[i].ID, data.Fields[i].Value = data.Fields[i].Name, values.Get(data.Fields[i].Name)
+	}
+	p.Data = data
+	return w.show(rw, status, "request", p)
+}
+
+// deskTeam is who gets what customers ask for: the first team of the first level.
+func (w *Web) deskTeam(r *http.Request) (desk.Team, error) {
+	teams, err := w.roster.Teams(r.Context())
+	for _, t := range teams {
+		if t.Level == access.L1 {
+			return desk.Team{Name: t.Name, Territory: t.Territory, Level: t.Level}, err
+		}
+	}
+	return desk.Team{}, err
+}
+
+// receive takes a request in. It counts like a try at a key: an address that sends many
+// has to wait.
+func (w *Web) receive(rw http.ResponseWriter, r *http.Request) error {
+	values, err := form(r)
+	if err != nil {
+		return err
+	}
+	team, err := w.deskTeam(r)
+	if err != nil {
+		return err
+	}
+	if team.Name == "" {
+		return w.requestForm(rw, r, http.StatusServiceUnavailable, values, "")
+	}
+	p := w.newPage(r, "request.title")
+	var t desk.Ticket
+	var refused error
+	err = w.sessions.Guess(r.Context(), clientAddress(r), func() error {
+		t, refused = w.desk.Receive(r.Context(), desk.NewTicket{Type: desk.Incident, Title: values.Get("title"), Text: values.Get("text"), Language: p.Tag,
+			Requester: desk.Requester{Name: values.Get("name"), Email: values.Get("email"), Phone: values.Get("phone"), Office: values.Get("office") != ""}, Team: team})
+		return session.ErrKey // each one counts
+	})
+	var throttled *session.ThrottledError
+	switch {
+	case errors.As(err, &throttled):
+		seconds := wholeSeconds(throttled.RetryAfter)
+		rw.Header().Set("Retry-After", strconv.Itoa(seconds))
+		return w.requestForm(rw, r, http.StatusTooManyRequests, values, p.T("portal.key.throttled", "seconds", p.Count("seconds", seconds)))
+	case refused != nil:
+		if problem := deskProblem(p, refused); problem != "" {
+			return w.requestForm(rw, r, http.StatusUnprocessableEntity, values, problem)
+		}
+		return refused
+	case err != nil && !errors.Is(err, session.ErrKey):
+		return err
+	}
+	http.Redirect(rw, r, "/request/"+w.desk.Link(t)+"?saved=new", http.StatusSeeOther)
+	return nil
+}
+
+func (w *Web) followRequest(rw http.ResponseWriter, r *http.Request) error {
+	return w.followed(rw, r, http.StatusOK, "", "")
+}
+
+func (w *Web) followed(rw http.ResponseWriter, r *http.Request, status int, typed, problem string) error {
+	link := limited(r.PathValue("link"), 100)
+	f, err := w.desk.ByLink(r.Context(), link)
+	if errors.Is(err, desk.ErrNoTicket) {
+		p := w.newPage(r, "request.over.title")
+		return w.show(rw, http.StatusNotFound, "request-over", p)
+	}
+	if err != nil {
+		return err
+	}
+	p := w.newPage(r, "request.title")
+	p.Title, p.Error = p.T("request.state."+string(f.Ticket.State)), problem
+	data := followedPage{Link: link, Ref: f.Ticket.Ref, Title: f.Ticket.Title, State: p.Title, Open: f.Ticket.State != desk.Closed, New: r.URL.Query().Get("saved") == "new", Typed: typed, Office: p.Office}
+	if f.Place > 0 {
+		data.Place = p.T("request.place", "n", strconv.Itoa(f.Place))
+	}
+	for i := len(f.Lines) - 1; i >= 0; i-- {
+		l := f.Lines[i]
+		line := historyLine{When: minute(p, l.At), By: l.By, What: p.T("request.did." + string(l.Kind)), Text: l.Text}
+		if l.By == "" {
+			line.By = p.T("request.you")
+		}
+		data.Lines = append(data.Lines, line)
+	}
+	p.Data = data
+	return w.show(rw, status, "request-followed", p)
+}
+
+func (w *Web) sayRequest(rw http.ResponseWriter, r *http.Request) error {
+	values, err := form(r)
+	if err != nil {
+		return err
+	}
+	link := limited(r.PathValue("link"), 100)
+	_, err = w.desk.Say(r.Context(), link, values.Get("text"))
+	if errors.Is(err, desk.ErrNoTicket) {
+		return w.followed(rw, r, http.StatusNotFound, "", "")
+	}
+	if err != nil {
+		problem := deskProblem(w.newPage(r, "request.title"), err)
+		if problem == "" {
+			return err
+		}
+		return w.followed(rw, r, http.StatusUnprocessableEntity, values.Get("text"), problem)
+	}
+	http.Redirect(rw, r, "/request/"+link, http.StatusSeeOther)
+	return nil
+}

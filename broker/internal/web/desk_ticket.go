@@ -1,0 +1,421 @@
+package web
+
+import (
+	"encoding/json"
+	"errors"
+	"net/http"
+	"net/url"
+	"strconv"
+	"time"
+
+	"consento/broker/internal/access"
+	"consento/broker/internal/desk"
+)
+
+// ticketPage is the data of the template "desk-ticket".
+type ticketPage struct {
+	Account  access.Account
+	Ticket   desk.Ticket
+	Line     ticketLine
+	Facts    []ticketFact
+	Category string // its name
+	Level    string
+	Work     desk.Work // what this level does for this category
+	Next     []actForm // what comes next
+	Other    []actForm
+	History  []historyLine
+	Said     string
+}
+
+type ticketFact struct{ Name, Value string }
+
+type historyLine struct{ When, By, What, Text string }
+
+// actForm is one act as a form.
+type actForm struct {
+	Ticket  string // id
+	Version int64
+	Kind    desk.ActKind
+	Title   string
+	Fields  []deskField
+	Open    bool
+	Primary bool
+}
+
+// deskField is one field of a form of which a page has several: its id is the form's and
+// the field's name.
+type deskField struct {
+	ID, Name, Label, Hint, Value string
+	Lines                        int // of a field of several lines
+	Max                          int
+	Options                      []option
+	Required                     bool
+}
+
+// newTicketPage is the data of the template "desk-new".
+type newTicketPage struct {
+	Account access.Account
+	Fields  []deskField
+}
+
+func (w *Web) showTicket(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+	if r.PathValue("id") == "new" {
+		return w.newTicket(rw, r, by, http.StatusOK, url.Values{}, nil)
+	}
+	return w.ticket(rw, r, by, http.StatusOK, url.Values{}, nil)
+}
+
+// ticket shows a ticket; what was typed comes back in form when it was not accepted.
+func (w *Web) ticket(rw http.ResponseWriter, r *http.Request, by access.Account, status int, form url.Values, problem error) error {
+	id := limited(r.PathValue("id"), 64)
+	t, err := w.desk.Ticket(r.Context(), by, id)
+	if errors.Is(err, desk.ErrNoTicket) {
+		return w.notFound(rw, r)
+	}
+	if err != nil {
+		return err
+	}
+	p := w.newPage(r, "desk.title")
+	p.Title = t.Ref + " " + isolate(plain(t.Title))
+	if problem != nil {
+		p.Error = deskProblem(p, problem)
+	}
+	hours, _, err := w.desk.Hours(r.Context())
+	if err != nil {
+		return err
+	}
+	matrix, _, err := w.desk.Matrix(r.Context())
+	if err != nil {
+		return err
+	}
+	data := ticketPage{Account: by, Ticket: t, Level: p.T("admin.level." + string(t.Level))}
+	data.Line, _ = w.ticketLine(p, t, hours, time.Now())
+	if said := "desk.said." + limited(r.URL.Query().Get("saved"), 20); p.Has(said) {
+		data.Said = p.T(said)
+	}
+	if c, known := matrix.Find(t.Category); known {
+		data.Category, data.Work = c.Name(p.Tag), c.Cells[t.Level].Work(p.Tag)
+	}
+	data.Facts = ticketFacts(p, t, data.Category)
+	if access.Can(by, access.WorkTickets, access.Scope{Owner: t.Assignee.ID, Team: t.Team, Territory: t.Territory}) {
+		if err := w.acts(r, p, &data, matrix, form); err != nil {
+			return err
+		}
+	} else {
+		data.Other = []actForm{w.act(p, t, desk.ActComment, form, area2("text", p.T("desk.comment"), 4))}
+	}
+	if data.History, err = w.ticketHistory(r, p, by, t, matrix); err != nil {
+		return err
+	}
+	p.Data = data
+	return w.show(rw, status, "desk-ticket", p)
+}
+
+func ticketFacts(p *page, t desk.Ticket, category string) (facts []ticketFact) {
+	add := func(key, value string) {
+		if value != "" {
+			facts = append(facts, ticketFact{p.T("desk.fact." + key), value})
+		}
+	}
+	add("requester", t.Requester.Name)
+	add("email", t.Requester.Email)
+	add("phone", t.Requester.Phone)
+	if t.Requester.Office {
+		add("office", p.T("desk.fact.office.yes"))
+	}
+	add("type", p.T("desk.type."+string(t.Type)))
+	add("channel", p.T("desk.channel."+string(t.Channel)))
+	add("category", category)
+	add("area", t.Area)
+	if t.Priority != 0 {
+		add("impact", p.T("desk.impact."+strconv.Itoa(int(t.Impact))))
+		add("urgency", p.T("desk.urgency."+strconv.Itoa(int(t.Urgency))))
+	}
+	add("created", minute(p, t.Created))
+	if !t.Resolved.IsZero() {
+		add("resolved", minute(p, t.Resolved)+" \u00b7 "+p.T("desk.resolution."+string(t.Resolution)))
+		add("solution", t.Solution)
+	}
+	return facts
+}
+
+// act is one act as a form, with what was typed into it.
+func (w *Web) act(p *page, t desk.Ticket, kind desk.ActKind, form url.Values, fields ...deskField) actForm {
+	f := actForm{Ticket: t.ID, Version: t.Version, Kind: kind, Title: p.T("desk.act." + string(kind))}
+	typed := form.Get("kind") == string(kind)
+	f.Open = typed
+	for _, field := range fields {
+		field.ID = string(kind) + "-" + field.Name
+		if typed {
+			field.Value = form.Get(field.Name)
+			for i := range field.Options {
+				field.Options[i].Chosen = field.Options[i].Value == field.Value
+			}
+		}
+		f.Fields = append(f.Fields, field)
+	}
+	return f
+}
+
+func area2(name, label string, lines int) deskField {
+	return deskField{Name: name, Label: label, Lines: lines, Max: 8000, Required: true}
+}
+
+// acts are what can be done with a ticket: first what comes next.
+func (w *Web) acts(r *http.Request, p *page, data *ticketPage, matrix desk.Matrix, form url.Values) error {
+	t := data.Ticket
+	pick := func(name, label string, options ...option) deskField {
+		return deskField{Name: name, Label: label, Options: options, Required: true}
+	}
+	categories := []option{{"", "\u2013", t.Category == ""}}
+	for _, c := range matrix.Categories {
+		if !c.Retired {
+			categories = append(categories, option{c.ID, c.Name(p.Tag), c.ID == t.Category})
+		}
+	}
+	grades := func(what string, now int) (list []option) {
+		for n := 1; n <= 3; n++ {
+			list = append(list, option{strconv.Itoa(n), p.T("desk." + what + "." + strconv.Itoa(n)), n == max(now, 1)})
+		}
+		return list
+	}
+	teams, err := w.roster.Teams(r.Context())
+	if err != nil {
+		return err
+	}
+	var others []option
+	for _, o := range teams {
+		if o.Name != t.Team {
+			others = append(others, option{o.Name, o.Name + " \u00b7 " + p.T("admin.level."+string(o.Level)), matrixTeam(matrix, t) == o.Name})
+		}
+	}
+	colleagues, err := w.colleagues(r, t)
+	if err != nil {
+		return err
+	}
+	var resolutions, waitings []option
+	for _, o := range desk.Resolutions() {
+		resolutions = append(resolutions, option{string(o), p.T("desk.resolution." + string(o)), o == desk.Solved})
+	}
+	for _, o := range desk.Waitings() {
+		waitings = append(waitings, option{string(o), p.T("desk.waiting." + string(o)), false})
+	}
+	forms := map[desk.ActKind]actForm{}
+	add := func(kind desk.ActKind, fields ...deskField) { forms[kind] = w.act(p, t, kind, form, fields...) }
+	add(desk.ActTake)
+	add(desk.ActCategory, pick("category", p.T("desk.fact.category"), categories...), deskField{Name: "area", Label: p.T("desk.fact.area"), Value: t.Area, Max: 200})
+	add(desk.ActPriority, pick("impact", p.T("desk.fact.impact"), grades("impact", int(t.Impact))...), pick("urgency", p.T("desk.fact.urgency"), grades("urgency", int(t.Urgency))...))
+	add(desk.ActDiagnose)
+	add(desk.ActEscalate, pick("team", p.T("desk.team"), others...), area2("text", p.T("desk.why"), 3))
+	add(desk.ActInquire)
+	add(desk.ActResolve, pick("resolution", p.T("desk.resolution"), resolutions...), deskField{Name: "text", Label: p.T("desk.solution"), Hint: p.T("desk.solution.hint"), Lines: 4, Max: 8000})
+	add(desk.ActClose)
+	add(desk.ActReopen, area2("text", p.T("desk.why"), 3))
+	add(desk.ActAnswer, area2("text", p.T("desk.answer"), 4))
+	add(desk.ActComment, area2("text", p.T("desk.comment"), 4))
+	add(desk.ActWait, pick("waiting", p.T("desk.whom"), waitings...))
+	add(desk.ActGoOn)
+	add(desk.ActAssign, pick("assignee", p.T("desk.whom"), colleagues...))
+	next, other := nextActs(t)
+	for i, kind := range next {
+		f := forms[kind]
+		f.Open, f.Primary = f.Open || i == 0, i == 0
+		data.Next = append(data.Next, f)
+	}
+	for _, kind := range other {
+		data.Other = append(data.Other, forms[kind])
+	}
+	return nil
+}
+
+// matrixTeam is who gets it from this level for this category, "" if that is not said.
+func matrixTeam(m desk.Matrix, t desk.Ticket) string {
+	c, _ := m.Find(t.Category)
+	return c.Cells[t.Level].Team
+}
+
+// nextActs are the acts that a state asks for, and the others that it allows.
+func nextActs(t desk.Ticket) (next, other []desk.ActKind) {
+	talk := []desk.ActKind{desk.ActAnswer, desk.ActComment}
+	wait := desk.ActWait
+	if t.Waiting != desk.WaitingForNobody {
+		wait = desk.ActGoOn
+	}
+	switch t.State {
+	case desk.Identified:
+		return []desk.ActKind{desk.ActTake}, append(talk, desk.ActAssign)
+	case desk.Logged:
+		return []desk.ActKind{desk.ActCategory}, append(talk, wait, desk.ActAssign, desk.ActResolve)
+	case desk.Categorised:
+		return []desk.ActKind{desk.ActPriority}, append(talk, desk.ActCategory, wait, desk.ActAssign, desk.ActResolve)
+	case desk.Prioritised:
+		return []desk.ActKind{desk.ActDiagnose}, append(talk, desk.ActCategory, desk.ActPriority, wait, desk.ActAssign, desk.ActResolve)
+	case desk.Diagnosis:
+		return []desk.ActKind{desk.ActResolve, desk.ActEscalate}, append(talk, wait, desk.ActInquire, desk.ActCategory, desk.ActPriority, desk.ActAssign)
+	case desk.Escalated:
+		return []desk.ActKind{desk.ActTake}, append(talk, desk.ActEscalate, desk.ActAssign, desk.ActCategory, desk.ActPriority)
+	case desk.Investigation:
+		return []desk.ActKind{desk.ActResolve, desk.ActEscalate}, append(talk, wait, desk.ActCategory, desk.ActPriority, desk.ActAssign)
+	case desk.Resolved:
+		return []desk.ActKind{desk.ActClose, desk.ActReopen}, []desk.ActKind{desk.ActComment}
+	case desk.Closed:
+		return nil, []desk.ActKind{desk.ActReopen, desk.ActComment}
+	}
+	return nil, nil
+}
+
+// colleagues are whom a ticket may be assigned to.
+func (w *Web) colleagues(r *http.Request, t desk.Ticket) ([]option, error) {
+	accounts, err := w.roster.Accounts(r.Context())
+	list := []option{{"", "\u2013", t.Assignee.ID == ""}}
+	for _, a := range accounts {
+		if a.Team == t.Team && !a.Disabled {
+			list = append(list, option{a.ID, a.Name, a.ID == t.Assignee.ID})
+		}
+	}
+	return list, err
+}
+
+// ticketHistory puts what was done into words, the newest first.
+func (w *Web) ticketHistory(r *http.Request, p *page, by access.Account, t desk.Ticket, matrix desk.Matrix) (lines []historyLine, err error) {
+	entries, err := w.desk.History(r.Context(), by, t.ID)
+	if err != nil {
+		return nil, err
+	}
+	for i := len(entries) - 1; i >= 0; i-- {
+		e := entries[i]
+		var a desk.Act
+		if err := json.Unmarshal(e.Data, &a); err != nil {
+			return nil, err
+		}
+		line := historyLine{When: minute(p, e.At), By: e.By.Name, What: p.T("desk.did." + string(e.Kind)), Text: a.Text}
+		if line.By == "" {
+			line.By = t.Requester.Name
+		}
+		detail := ""
+		switch e.Kind {
+		case desk.ActCategory:
+			c, _ := matrix.Find(a.Category)
+			detail = c.Name(p.Tag)
+		case desk.ActPriority:
+			detail = p.T("desk.priority." + strconv.Itoa(int(desk.PriorityOf(a.Impact, a.Urgency))))
+		case desk.ActEscalate:
+			if a.Team != nil {
+				detail = a.Team.Name
+			}
+		case desk.ActAssign:
+			detail = a.Assignee.Name
+		case desk.ActWait:
+			detail = p.T("desk.waiting." + string(a.Waiting))
+		case desk.ActResolve:
+			detail = p.T("desk.resolution." + string(a.Resolution))
+		}
+		if detail != "" {
+			line.What += ": " + isolate(plain(detail))
+		}
+		lines = append(lines, line)
+	}
+	return lines, nil
+}
+
+// doTicket does an act, or makes a ticket.
+func (w *Web) doTicket(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+	values, err := form(r)
+	if err != nil {
+		return err
+	}
+	if r.PathValue("id") == "new" {
+		return w.makeTicket(rw, r, by, values)
+	}
+	version, err := strconv.ParseInt(values.Get("version"), 10, 64)
+	if err != nil {
+		return errForm
+	}
+	a := actOf(values)
+	t, err := w.desk.Do(r.Context(), by, limited(r.PathValue("id"), 64), version, a)
+	if errors.Is(err, desk.ErrNoTicket) {
+		return w.notFound(rw, r)
+	}
+	if err != nil {
+		if deskProblem(w.newPage(r, "desk.title"), err) == "" {
+			return err
+		}
+		status := http.StatusUnprocessableEntity
+		if errors.Is(err, desk.ErrStale) || errors.Is(err, desk.ErrStep) {
+			status = http.StatusConflict
+		}
+		return w.ticket(rw, r, by, status, values, err)
+	}
+	if _, err := w.desk.Ticket(r.Context(), by, t.ID); errors.Is(err, desk.ErrNoTicket) {
+		http.Redirect(rw, r, "/desk/", http.StatusSeeOther)
+		return nil
+	}
+	http.Redirect(rw, r, "/desk/"+t.ID+"?saved="+string(a.Kind), http.StatusSeeOther)
+	return nil
+}
+
+// actOf is the act that a form says: only the fields of its kind.
+func actOf(values url.Values) desk.Act {
+	number := func(name string) int {
+		n, _ := strconv.Atoi(values.Get(name)) // what is no number is none that is known
+		return n
+	}
+	a := desk.Act{Kind: desk.ActKind(values.Get("kind")), Text: values.Get("text")}
+	switch a.Kind {
+	case desk.ActCategory:
+		a.Category, a.Area = values.Get("category"), values.Get("area")
+	case desk.ActPriority:
+		a.Impact, a.Urgency = desk.Impact(number("impact")), desk.Urgency(number("urgency"))
+	case desk.ActEscalate:
+		a.Team = &desk.Team{Name: values.Get("team")}
+	case desk.ActResolve:
+		a.Resolution = desk.Resolution(values.Get("resolution"))
+	case desk.ActWait:
+		a.Waiting = desk.Waiting(values.Get("waiting"))
+	case desk.ActAssign:
+		a.Assignee = desk.Person{ID: values.Get("assignee")}
+	}
+	return a
+}
+
+func (w *Web) newTicket(rw http.ResponseWriter, r *http.Request, by access.Account, status int, values url.Values, problem error) error {
+	p := w.newPage(r, "desk.new")
+	if problem != nil {
+		p.Error = deskProblem(p, problem)
+	}
+	var types, channels []option
+	for _, o := range desk.Types() {
+		types = append(types, option{string(o), p.T("desk.type." + string(o)), string(o) == values.Get("type")})
+	}
+	for _, o := range []desk.Channel{desk.ByPhone, desk.ByMail, desk.InPerson, desk.ByStaff} {
+		channels = append(channels, option{string(o), p.T("desk.channel." + string(o)), string(o) == values.Get("channel")})
+	}
+	fields := []deskField{
+		{Name: "title", Label: p.T("desk.new.title"), Hint: p.T("desk.new.title.hint"), Max: 200, Required: true},
+		{Name: "text", Label: p.T("desk.new.text"), Hint: p.T("desk.new.text.hint"), Lines: 5, Max: 8000},
+		{Name: "name", Label: p.T("desk.fact.requester"), Max: 100, Required: true},
+		{Name: "email", Label: p.T("desk.fact.email"), Max: 254},
+		{Name: "phone", Label: p.T("desk.fact.phone"), Max: 60},
+		{Name: "type", Label: p.T("desk.fact.type"), Options: types},
+		{Name: "channel", Label: p.T("desk.fact.channel"), Options: channels},
+	}
+	for i := range fields {
+		fields[i].ID, fields[i].Value = fields[i].Name, values.Get(fields[i].Name)
+	}
+	p.Data = newTicketPage{by, fields}
+	return w.show(rw, status, "desk-new", p)
+}
+
+func (w *Web) makeTicket(rw http.ResponseWriter, r *http.Request, by access.Account, values url.Values) error {
+	n := desk.NewTicket{Type: desk.Type(values.Get("type")), Title: values.Get("title"), Text: values.Get("text"), Language: textsOf(r).Tag, Channel: desk.Channel(values.Get("channel")),
+		Requester: desk.Requester{Name: values.Get("name"), Email: values.Get("email"), Phone: values.Get("phone")}, Team: desk.Team{Name: by.Team, Territory: by.Territory, Level: by.Level}}
+	t, err := w.desk.Open(r.Context(), by, n)
+	if err != nil {
+		if deskProblem(w.newPage(r, "desk.new"), err) == "" {
+			return err
+		}
+		return w.newTicket(rw, r, by, http.StatusUnprocessableEntity, values, err)
+	}
+	http.Redirect(rw, r, "/desk/"+t.ID+"?saved=open", http.StatusSeeOther)
+	return nil
+}
