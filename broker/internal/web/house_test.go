@@ -20,6 +20,7 @@ import (
 	"github.com/uptrace/bun"
 
 	"consento/broker/internal/access"
+	tickets "consento/broker/internal/desk"
 	"consento/broker/internal/ops"
 	"consento/broker/internal/session"
 	"consento/broker/internal/web"
@@ -361,6 +362,9 @@ func newHouse(t testing.TB, options ...option) *house {
 		t.Fatal(err)
 	}
 	c.Accounts, c.Setup, c.Settings, c.Roster = h.access, h.access, h.access, h.access
+	if c.Desk, err = tickets.New(t.Context(), tickets.Config{Database: db, LinkKey: []byte(strings.Repeat("d", 32)), Log: log}); err != nil {
+		t.Fatal(err)
+	}
 	if c.Evidence != nil {
 		c.AuditorKeys = h.access
 	}
