@@ -339,7 +339,7 @@ func (b *broker) technician(ctx context.Context, id string) (session.Technician,
 		return session.Technician{}, err
 	}
 	technician := session.Technician{ID: a.ID, Name: a.Name, Team: a.Team, Territory: a.Territory, Profile: a.Profile}
-	if !access.Can(a, access.IssueKey, access.Scope{Owner: a.ID, Team: a.Team, Territory: a.Territory}) {
+	if !access.Can(a, access.Assist, access.Scope{Owner: a.ID, Team: a.Team, Territory: a.Territory}) {
 		return technician, session.ErrNotAllowed
 	}
 	return technician, nil

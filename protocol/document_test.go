@@ -135,7 +135,7 @@ func TestDocument(t *testing.T) {
 	}
 	for name, values := range constants(source(t)) {
 		section, ok := map[string]string{"State": "States", "Command": "States", "ConsentState": "States", "Step": "States",
-			"Permission": "Permissions", "EndReason": "End reasons", "ErrorCode": "Error codes", "EventCode": "Event codes on the evidence",
+			"Permission": "Permissions", "Right": "Rights", "EndReason": "End reasons", "ErrorCode": "Error codes", "EventCode": "Event codes on the evidence",
 			"SharingState": "`sharing`", "ChatSide": "`chat`", "NetworkLimit": "`network`", "Codec": "`picture`", "Source": "`sharing`",
 			"ConsentCause": "`consent_answer`", "RestartState": "`restart`", "Block": "`control_state`", "InputKind": "Data channel `input`", "TerminalKind": "Data channel `shell`",
 			"DeviceCause": "Data channel `shell`", "KeyKnown": "Data channel `shell`", "LoginMethod": "Data channel `shell`",

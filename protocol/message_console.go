@@ -10,6 +10,7 @@ import (
 type Welcome struct {
 	Account     Person        `json:"account"`
 	Permissions PermissionSet `json:"permissions"` // of the account's profile
+	Rights      RightSet      `json:"rights,omitempty"`
 	CanIssue    bool          `json:"can_issue"`
 	Sessions    []Session     `json:"sessions"`
 	Now         time.Time     `json:"now"` // the broker's clock, for countdowns

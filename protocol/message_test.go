@@ -68,7 +68,7 @@ func valid() []protocol.Message {
 		&protocol.Annotate{Session: "s", Epoch: 7, Kind: protocol.AnnotateLine, Mark: 3, Ink: protocol.InkViolet, Width: 1280, Height: 800, Points: []protocol.Spot{{X: 0, Y: 799}, {X: 1279, Y: 0}}},
 		&protocol.StillTake{Epoch: 7, Still: 2},
 		&protocol.StillPart{Epoch: 7, Still: 2, Part: 3, Last: true, Data: []byte("PNG"), Problem: protocol.StillSize},
-		&protocol.Welcome{Account: person, Permissions: protocol.PermissionSet{protocol.ViewScreen: true}, CanIssue: true, Sessions: []protocol.Session{aSession}, Now: at(9)},
+		&protocol.Welcome{Account: person, Permissions: protocol.PermissionSet{protocol.ViewScreen: true}, Rights: protocol.RightSet{protocol.MayIssueKeys: true}, CanIssue: true, Sessions: []protocol.Session{aSession}, Now: at(9)},
 		&protocol.SessionChanged{Session: aSession, Now: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)},
 		&protocol.NewSession{Reason: "プリンターの設定", Test: true},
 		&protocol.SessionIssued{Session: aSession, Key: "ACD3EFG", URL: "https://x/k/ACD3EFG", Address: "x"},

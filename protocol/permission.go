@@ -54,10 +54,11 @@ type PermissionSet map[Permission]bool
 // those of the list run.
 func (s PermissionSet) Allows(p Permission) bool { return s[p] || p == Scripts && s[Shell] }
 
-// Profile is a named permission set. A technician has one per team.
+// Profile is a named set of permissions and rights. A technician has one.
 type Profile struct {
 	Name        string        `json:"name"`
 	Permissions PermissionSet `json:"permissions"`
+	Rights      RightSet      `json:"rights,omitempty"`
 	Files       FileLimits    `json:"files"`           // of send_files and fetch_files
 	Hosts       HostRules     `json:"hosts,omitempty"` // of ssh: which devices; none: private addresses
 }
@@ -74,12 +75,16 @@ const (
 // BuiltInProfiles returns the two profiles that exist on first start. The first
 // is the default.
 func BuiltInProfiles() []Profile {
-	full := PermissionSet{}
+	full, every := PermissionSet{}, RightSet{}
 	for _, p := range Permissions() {
 		full[p] = true
 	}
+	for _, r := range Rights() {
+		every[r] = true
+	}
 	return []Profile{
-		{Name: ProfileViewOnly, Permissions: PermissionSet{ViewScreen: true, MayDraw: true, MayKeep: true, MayChat: true}, Files: DefaultFileLimits()},
-		{Name: ProfileFullSupport, Permissions: full, Files: DefaultFileLimits()},
+		{Name: ProfileViewOnly, Permissions: PermissionSet{ViewScreen: true, MayDraw: true, MayKeep: true, MayChat: true},
+			Rights: RightSet{MayIssueKeys: true, MayQueue: true, MayTransfer: true, MayEscalate: true}, Files: DefaultFileLimits()},
+		{Name: ProfileFullSupport, Permissions: full, Rights: every, Files: DefaultFileLimits()},
 	}
 }

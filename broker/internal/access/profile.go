@@ -56,7 +56,7 @@ func (a *Access) SaveProfile(ctx context.Context, by Account, before *protocol.P
 		return invalid("total", "range", "at least one file, at most %d bytes", int64(protocol.MaxTransferSize))
 	}
 	p.Name = name
-	row := profileRow{Name: p.Name, Permissions: permissionText(p.Permissions), CreatedAt: time.Now(), FileBytes: p.Files.File, TotalBytes: p.Files.Total, Folders: p.Files.Folders, SSHHosts: strings.Join(p.Hosts, " ")}
+	row := rowOfProfile(p)
 	err = a.db.RunInTx(ctx, nil, func(ctx context.Context, tx bun.Tx) error {
 		was := ""
 		if before == nil {
@@ -71,14 +71,16 @@ func (a *Access) SaveProfile(ctx context.Context, by Account, before *protocol.P
 				return err
 			}
 		} else {
-			was = permissionText(before.Permissions)
-			update := tx.NewUpdate().Model(&row).Column("permissions", "file_bytes", "total_bytes", "folders", "ssh_hosts").WherePK().Where("permissions = ?", was).
-				Where("file_bytes = ?", before.Files.File).Where("total_bytes = ?", before.Files.Total).Where("folders = ?", before.Files.Folders).Where("ssh_hosts = ?", strings.Join(before.Hosts, " "))
+			old := rowOfProfile(*before)
+			was = old.Permissions + " " + old.Rights
+			update := tx.NewUpdate().Model(&row).Column("permissions", "rights", "file_bytes", "total_bytes", "folders", "ssh_hosts").WherePK().
+				Where("permissions = ?", old.Permissions).Where("rights = ?", old.Rights).
+				Where("file_bytes = ?", old.FileBytes).Where("total_bytes = ?", old.TotalBytes).Where("folders = ?", old.Folders).Where("ssh_hosts = ?", old.SSHHosts)
 			if err := affect(ctx, update, ErrStale); err != nil {
 				return err
 			}
 		}
-		return ops.NoteAct(ctx, tx, "profile.saved", by.ID, map[string]any{"profile": name, "before": was, "after": row.Permissions, "files": p.Files, "hosts": p.Hosts})
+		return ops.NoteAct(ctx, tx, "profile.saved", by.ID, map[string]any{"profile": name, "before": was, "after": row.Permissions + " " + row.Rights, "files": p.Files, "hosts": p.Hosts})
 	})
 	if err != nil {
 		return fmt.Errorf("save profile: %w", err)
@@ -118,8 +120,7 @@ func (a *Access) DeleteProfile(ctx context.Context, by Account, name string) err
 // an office has made of them.
 func (a *Access) seedProfiles(ctx context.Context) error {
 	for _, p := range protocol.BuiltInProfiles() {
-		row := profileRow{Name: p.Name, Permissions: permissionText(p.Permissions), CreatedAt: time.Now(),
-			FileBytes: p.Files.File, TotalBytes: p.Files.Total, Folders: p.Files.Folders, SSHHosts: strings.Join(p.Hosts, " ")}
+		row := rowOfProfile(p)
 		if _, err := a.db.NewInsert().Model(&row).On("CONFLICT (name) DO NOTHING").Exec(ctx); err != nil {
 			return err
 		}
@@ -160,12 +161,18 @@ type profileRow struct {
 	TotalBytes  int64
 	Folders     bool
 	SSHHosts    string `bun:"ssh_hosts"`
+	Rights      string
 }
 
-// profile refuses a permission that it does not know: to guess what it allows
+func rowOfProfile(p protocol.Profile) profileRow {
+	return profileRow{Name: p.Name, Permissions: permissionText(p.Permissions), CreatedAt: time.Now(), FileBytes: p.Files.File, TotalBytes: p.Files.Total,
+		Folders: p.Files.Folders, SSHHosts: strings.Join(p.Hosts, " "), Rights: rightText(p.Rights)}
+}
+
+// profile refuses a permission or right that it does not know: to guess what it allows
 // would be worse.
 func (row profileRow) profile() (protocol.Profile, error) {
-	p := protocol.Profile{Name: row.Name, Permissions: protocol.PermissionSet{},
+	p := protocol.Profile{Name: row.Name, Permissions: protocol.PermissionSet{}, Rights: protocol.RightSet{},
 		Files: protocol.FileLimits{File: row.FileBytes, Total: row.TotalBytes, Folders: row.Folders}, Hosts: strings.Fields(row.SSHHosts)}
 	for name := range strings.FieldsSeq(row.Permissions) {
 		permission, err := protocol.ParsePermission(name)
@@ -173,6 +180,13 @@ func (row profileRow) profile() (protocol.Profile, error) {
 			return protocol.Profile{}, fmt.Errorf("profile %q: %w", row.Name, err)
 		}
 		p.Permissions[permission] = true
+	}
+	for name := range strings.FieldsSeq(row.Rights) {
+		right, err := protocol.ParseRight(name)
+		if err != nil {
+			return protocol.Profile{}, fmt.Errorf("profile %q: %w", row.Name, err)
+		}
+		p.Rights[right] = true
 	}
 	if err := p.Hosts.Validate(); err != nil {
 		return protocol.Profile{}, fmt.Errorf("profile %q: %w", row.Name, err)
@@ -185,6 +199,16 @@ func permissionText(set protocol.PermissionSet) string {
 	for _, p := range protocol.Permissions() {
 		if set.Allows(p) {
 			names = append(names, string(p))
+		}
+	}
+	return strings.Join(names, " ")
+}
+
+func rightText(set protocol.RightSet) string {
+	var names []string
+	for _, r := range protocol.Rights() {
+		if set[r] {
+			names = append(names, string(r))
 		}
 	}
 	return strings.Join(names, " ")

@@ -31,6 +31,7 @@ type accountRow struct {
 	TotalBytes    int64  `bun:",scanonly"`
 	Folders       bool   `bun:",scanonly"`
 	SSHHosts      string `bun:"ssh_hosts,scanonly"`
+	Rights        string `bun:",scanonly"`
 }
 
 // accountQuery adds what stands in other tables.
@@ -42,6 +43,7 @@ func accountQuery(q *bun.SelectQuery) *bun.SelectQuery {
 		ColumnExpr("COALESCE(profile.total_bytes, 0) AS total_bytes").
 		ColumnExpr("COALESCE(profile.folders, FALSE) AS folders").
 		ColumnExpr("COALESCE(profile.ssh_hosts, '') AS ssh_hosts").
+		ColumnExpr("COALESCE(profile.rights, '') AS rights").
 		Join("LEFT JOIN teams AS team ON team.name = account.team").
 		Join("LEFT JOIN profiles AS profile ON profile.name = account.profile")
 }
@@ -56,7 +58,7 @@ func (row *accountRow) account() (Account, error) {
 	}
 	if row.Profile != "" {
 		var err error
-		if a.Profile, err = (profileRow{Name: row.Profile, Permissions: row.Permissions, FileBytes: row.FileBytes, TotalBytes: row.TotalBytes, Folders: row.Folders, SSHHosts: row.SSHHosts}).profile(); err != nil {
+		if a.Profile, err = (profileRow{Name: row.Profile, Permissions: row.Permissions, FileBytes: row.FileBytes, TotalBytes: row.TotalBytes, Folders: row.Folders, SSHHosts: row.SSHHosts, Rights: row.Rights}).profile(); err != nil {
 			return Account{}, err
 		}
 	}

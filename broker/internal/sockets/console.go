@@ -5,7 +5,6 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
-	"strings"
 	"sync"
 	"time"
 
@@ -33,6 +32,8 @@ type ConsoleConfig struct {
 	PublicURL string                                         // without a path or a final slash
 	Software  string
 	Log       *slog.Logger
+
+	requests map[string]Request
 }
 
 // Console serves /ws/console.
@@ -46,6 +47,10 @@ func NewConsole(config ConsoleConfig) (*Console, error) {
 	if config.Sessions == nil || config.Accounts == nil || config.Office == nil || config.PublicURL == "" || config.Log == nil {
 		return nil, errors.New("sockets: the configuration is not complete")
 	}
+	config.requests = map[string]Request{}
+	for _, r := range Requests() {
+		config.requests[r.Type] = r
+	}
 	return &Console{config: config}, nil
 }
 
@@ -56,7 +61,7 @@ func (h *Console) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "sign in first", http.StatusUnauthorized)
 		return
 	}
-	if !access.Can(account, access.IssueKey, own(account)) {
+	if !access.Can(account, access.Assist, own(account)) {
 		http.Error(w, "this account cannot give support", http.StatusForbidden)
 		return
 	}
@@ -127,7 +132,7 @@ func (c *console) recheck(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		}
-		technician, err := c.technician(ctx, access.IssueKey)
+		technician, err := c.technician(ctx, access.Assist)
 		if err == nil && technician.Profile.Permissions.Allows(protocol.ViewScreen) {
 			if err := c.config.Sessions.Limit(ctx, technician); err != nil && ctx.Err() == nil {
 				c.log.Error("sessions not told of the profile", slog.Any("error", err))
@@ -153,7 +158,7 @@ func (c *console) serve(ctx context.Context, workers *sync.WaitGroup) error {
 	if _, err := c.hello(ctx, c.config.Software); err != nil {
 		return err
 	}
-	technician, err := c.technician(ctx, access.IssueKey)
+	technician, err := c.technician(ctx, access.Assist)
 	if err != nil {
 		return err
 	}
@@ -190,7 +195,7 @@ func (c *console) welcome(ctx context.Context, technician session.Technician, wo
 	}
 	welcome := &protocol.Welcome{
 		Account:     protocol.Person{Name: technician.Name, Team: technician.Team, Office: office.Office, Phone: office.Phone},
-		Permissions: technician.Profile.Permissions, CanIssue: technician.Profile.Permissions.Allows(protocol.ViewScreen),
+		Permissions: technician.Profile.Permissions, Rights: technician.Profile.Rights, CanIssue: technician.Profile.Permissions.Allows(protocol.ViewScreen) && technician.Profile.Rights[protocol.MayIssueKeys],
 		Sessions: sessions, Now: time.Now().UTC(),
 	}
 	// Where one message does not hold all, the oldest, at the end, come without
@@ -217,228 +222,6 @@ func (c *console) welcome(ctx context.Context, technician session.Technician, wo
 func tooLong(m protocol.Message) bool {
 	_, err := protocol.Encode(1, 0, m)
 	return err != nil
-}
-
-func (c *console) handle(ctx context.Context, e protocol.Envelope) error {
-	switch e.Type {
-	case (*protocol.Ping)(nil).MessageType():
-		c.reply(e.ID, &protocol.Pong{})
-		return nil
-	case (*protocol.NewSession)(nil).MessageType():
-		m, err := protocol.DecodeBody[protocol.NewSession](e)
-		if err != nil {
-			return err
-		}
-		technician, err := c.technician(ctx, access.IssueKey)
-		if err != nil {
-			return err
-		}
-		issued, key, err := c.config.Sessions.Issue(ctx, technician, m)
-		if err != nil {
-			return err
-		}
-		issued.Mine = true
-		c.reply(e.ID, &protocol.SessionIssued{Session: issued, Key: string(key), URL: c.config.PublicURL + "/k/" + string(key),
-			Address: strings.TrimPrefix(c.config.PublicURL, "https://")})
-		return nil
-	case (*protocol.Offer)(nil).MessageType():
-		m, err := protocol.DecodeBody[protocol.Offer](e)
-		if err != nil {
-			return err
-		}
-		technician, err := c.technician(ctx, access.ViewSession)
-		if err != nil {
-			return err
-		}
-		return c.view(ctx, technician, e.ID, m)
-	case (*protocol.StopWatching)(nil).MessageType():
-		m, err := protocol.DecodeBody[protocol.StopWatching](e)
-		if err != nil {
-			return err
-		}
-		c.keep(m.Session, nil)
-		return nil
-	case (*protocol.Crisp)(nil).MessageType():
-		m, err := protocol.DecodeBody[protocol.Crisp](e)
-		if err != nil {
-			return err
-		}
-		technician, err := c.technician(ctx, access.ViewSession)
-		if err != nil {
-			return err
-		}
-		return c.config.Sessions.SetCrisp(ctx, technician, m)
-	case (*protocol.Note)(nil).MessageType():
-		m, err := protocol.DecodeBody[protocol.Note](e)
-		if err != nil {
-			return err
-		}
-		technician, err := c.technician(ctx, access.ViewSession)
-		if err != nil {
-			return err
-		}
-		noted, err := c.config.Sessions.WriteNote(ctx, technician, m)
-		if err != nil {
-			return err
-		}
-		noted.Mine = true
-		c.reply(e.ID, &protocol.SessionChanged{Session: noted})
-		return nil
-	case (*protocol.ChatSay)(nil).MessageType():
-		m, err := protocol.DecodeBody[protocol.ChatSay](e)
-		if err != nil {
-			return err
-		}
-		technician, err := c.technician(ctx, access.ViewSession)
-		if err != nil {
-			return c.said(e.ID, m.Key, 0, err)
-		}
-		n, err := c.config.Sessions.Say(ctx, technician, m)
-		return c.said(e.ID, m.Key, n, err)
-	case (*protocol.ChatSince)(nil).MessageType():
-		m, err := protocol.DecodeBody[protocol.ChatSince](e)
-		if err != nil {
-			return err
-		}
-		technician, err := c.technician(ctx, access.ViewSession)
-		if err != nil {
-			return err
-		}
-		chat, err := c.config.Sessions.ChatSince(ctx, technician, m)
-		if err != nil {
-			return err
-		}
-		c.reply(e.ID, &chat)
-		return nil
-	case (*protocol.Reason)(nil).MessageType():
-		m, err := protocol.DecodeBody[protocol.Reason](e)
-		if err != nil {
-			return err
-		}
-		technician, err := c.technician(ctx, access.IssueKey)
-		if err != nil {
-			return err
-		}
-		given, err := c.config.Sessions.GiveReason(ctx, technician, m)
-		if err != nil {
-			return err
-		}
-		given.Mine = true
-		c.reply(e.ID, &protocol.SessionChanged{Session: given})
-		return nil
-	case (*protocol.ConsentRequest)(nil).MessageType():
-		m, err := protocol.DecodeBody[protocol.ConsentRequest](e)
-		if err != nil {
-			return err
-		}
-		technician, err := c.technician(ctx, access.ViewSession)
-		if err != nil {
-			return err
-		}
-		asked, err := c.config.Sessions.RequestConsent(ctx, technician, m)
-		if err != nil {
-			return err
-		}
-		asked.Mine = true
-		c.reply(e.ID, &protocol.SessionChanged{Session: asked})
-		return nil
-	case (*protocol.ConsentReturn)(nil).MessageType():
-		m, err := protocol.DecodeBody[protocol.ConsentReturn](e)
-		if err != nil {
-			return err
-		}
-		technician, err := c.technician(ctx, access.ViewSession)
-		if err != nil {
-			return err
-		}
-		returned, err := c.config.Sessions.ReturnConsent(ctx, technician, m)
-		if err != nil {
-			return err
-		}
-		returned.Mine = true
-		c.reply(e.ID, &protocol.SessionChanged{Session: returned})
-		return nil
-	case (*protocol.SystemRequest)(nil).MessageType():
-		m, err := protocol.DecodeBody[protocol.SystemRequest](e)
-		if err != nil {
-			return err
-		}
-		technician, err := c.technician(ctx, access.ViewSession)
-		if err != nil {
-			return err
-		}
-		started, err := c.config.Sessions.ReadSystem(ctx, technician, m, c.panel)
-		if err != nil {
-			return err
-		}
-		c.reply(e.ID, &started)
-		return nil
-	case (*protocol.StillRequest)(nil).MessageType():
-		m, err := protocol.DecodeBody[protocol.StillRequest](e)
-		if err != nil {
-			return err
-		}
-		technician, err := c.technician(ctx, access.ViewSession)
-		if err != nil {
-			return err
-		}
-		asked, err := c.config.Sessions.TakeStill(ctx, technician, m)
-		if err != nil {
-			return err
-		}
-		asked.Mine = true
-		c.reply(e.ID, &protocol.SessionChanged{Session: asked})
-		return nil
-	case (*protocol.Annotate)(nil).MessageType():
-		m, err := protocol.DecodeBody[protocol.Annotate](e)
-		if err != nil {
-			return err
-		}
-		technician, err := c.technician(ctx, access.ViewSession)
-		if err != nil {
-			return err
-		}
-		return c.config.Sessions.Annotate(ctx, technician, m)
-	case (*protocol.SystemFollow)(nil).MessageType():
-		m, err := protocol.DecodeBody[protocol.SystemFollow](e)
-		if err != nil {
-			return err
-		}
-		technician, err := c.technician(ctx, access.ViewSession)
-		if err != nil {
-			return err
-		}
-		started, err := c.config.Sessions.FollowSystem(ctx, technician, m, c.panel)
-		if err != nil {
-			return err
-		}
-		c.reply(e.ID, &started)
-		return nil
-	case (*protocol.EndSession)(nil).MessageType():
-		m, err := protocol.DecodeBody[protocol.EndSession](e)
-		if err != nil {
-			return err
-		}
-		technician, err := c.technician(ctx, access.EndSession)
-		if err != nil {
-			return err
-		}
-		return c.config.Sessions.End(ctx, technician, m.Session)
-	}
-	return other(e)
-}
-
-func (c *console) view(ctx context.Context, technician session.Technician, ref uint64, m protocol.Offer) error {
-	if m.Session == "" {
-		return session.ErrNoSession
-	}
-	view, answer, err := c.config.Sessions.View(ctx, technician, m.Session, m.SDP)
-	if err != nil {
-		return err
-	}
-	c.keep(m.Session, view)
-	c.reply(ref, &protocol.Answer{Session: m.Session, SDP: answer})
-	return nil
 }
 
 // keep replaces this console's picture of a session: it has one at a time.

@@ -17,6 +17,8 @@ type profilesPage struct {
 	Links  []string
 	People []string // how many have it, in words
 	Rows   []profileRow
+	Rights []profileRow
+	Wide   int // columns of the table
 }
 
 type profileRow struct {
@@ -31,6 +33,7 @@ type profilePage struct {
 	New      bool
 	Name     input
 	Allowed  []choice
+	Rights   []choice
 	Files    []input
 	Folders  choice
 	Hosts    input  // devices that may be reached by SSH
@@ -50,7 +53,7 @@ func (w *Web) showProfiles(rw http.ResponseWriter, r *http.Request, by access.Ac
 	if err != nil {
 		return err
 	}
-	var data profilesPage
+	data := profilesPage{Wide: 1 + len(profiles)}
 	for _, o := range profiles {
 		data.Names = append(data.Names, o.Name)
 		data.Links = append(data.Links, "/admin/profiles/"+url.PathEscape(o.Name))
@@ -63,6 +66,14 @@ func (w *Web) showProfiles(rw http.ResponseWriter, r *http.Request, by access.Ac
 			row.Differ = row.Differ || row.Cells[0] != o.Permissions.Allows(permission)
 		}
 		data.Rows = append(data.Rows, row)
+	}
+	for _, right := range protocol.Rights() {
+		row := profileRow{Name: p.T("right." + string(right))}
+		for _, o := range profiles {
+			row.Cells = append(row.Cells, o.Rights[right])
+			row.Differ = row.Differ || row.Cells[0] != o.Rights[right]
+		}
+		data.Rights = append(data.Rights, row)
 	}
 	return w.admin(rw, r, by, http.StatusOK, "admin-profiles", p, data)
 }
@@ -105,7 +116,7 @@ func (w *Web) showProfile(rw http.ResponseWriter, r *http.Request, by access.Acc
 	if err != nil {
 		return err
 	}
-	now := protocol.Profile{Permissions: protocol.BuiltInProfiles()[0].Permissions, Files: protocol.DefaultFileLimits()}
+	now := protocol.Profile{Permissions: protocol.BuiltInProfiles()[0].Permissions, Rights: protocol.BuiltInProfiles()[0].Rights, Files: protocol.DefaultFileLimits()}
 	if before != nil {
 		now = *before
 	}
@@ -149,6 +160,9 @@ func (w *Web) profileForm(rw http.ResponseWriter, r *http.Request, by access.Acc
 	for _, permission := range protocol.Permissions() {
 		data.Allowed = append(data.Allowed, choice{Name: string(permission), Label: p.T("console.permission." + string(permission)), On: now.Permissions[permission]})
 	}
+	for _, right := range protocol.Rights() {
+		data.Rights = append(data.Rights, choice{Name: string(right), Label: p.T("right." + string(right)), On: now.Rights[right]})
+	}
 	for _, f := range []struct {
 		name  string
 		bytes int64
@@ -168,6 +182,9 @@ func shapeOf(o protocol.Profile) string {
 	shape := ""
 	for _, permission := range protocol.Permissions() {
 		shape += strconv.FormatBool(o.Permissions[permission])[:1]
+	}
+	for _, right := range protocol.Rights() {
+		shape += strconv.FormatBool(o.Rights[right])[:1]
 	}
 	return shape + " " + strconv.FormatInt(o.Files.File, 10) + " " + strconv.FormatInt(o.Files.Total, 10) + " " + strconv.FormatBool(o.Files.Folders) + " " + strings.Join(o.Hosts, " ")
 }
@@ -207,10 +224,15 @@ func (w *Web) changeProfile(rw http.ResponseWriter, r *http.Request, by access.A
 
 // profileFrom is what a form says. The screen is seen with every profile.
 func profileFrom(values url.Values) protocol.Profile {
-	o := protocol.Profile{Name: values.Get("name"), Permissions: protocol.PermissionSet{protocol.ViewScreen: true}}
+	o := protocol.Profile{Name: values.Get("name"), Permissions: protocol.PermissionSet{protocol.ViewScreen: true}, Rights: protocol.RightSet{}}
 	for _, permission := range protocol.Permissions() {
 		if values.Get(string(permission)) != "" {
 			o.Permissions[permission] = true
+		}
+	}
+	for _, right := range protocol.Rights() {
+		if values.Get(string(right)) != "" {
+			o.Rights[right] = true
 		}
 	}
 	size := func(name string) int64 {

@@ -148,7 +148,7 @@ func TestProfilePages(t *testing.T) {
 	page.shows(t, "Nobody has this profile yet")
 	before := regexp.MustCompile(`name="before" value="([^"]+)"`).FindStringSubmatch(page.text)[1]
 	boss.post(path, "before", before, "shell", "on", "file", "20", "total", "50", "hosts", "nonsense/").shows(t, "Each is a network")
-	boss.post(path, "before", before, "shell", "on", "file", "20", "total", "50", "hosts", "10.1.0.0/16  *.lan").shows(t, "holds now")
+	boss.post(path, "before", before, "shell", "on", "join", "on", "file", "20", "total", "50", "hosts", "10.1.0.0/16  *.lan").shows(t, "holds now")
 	if got := boss.post(path, "before", before, "file", "1", "total", "1"); got.StatusCode != http.StatusConflict {
 		t.Errorf("what somebody else saved is lost: %d", got.StatusCode)
 	} else {
@@ -159,7 +159,7 @@ func TestProfilePages(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, p := range profiles {
-		if p.Name == "Look & control" && (!p.Permissions[protocol.Shell] || p.Permissions[protocol.Control] || !p.Permissions[protocol.ViewScreen] || p.Files.File != 20<<20 || p.Files.Folders || strings.Join(p.Hosts, ",") != "10.1.0.0/16,*.lan") {
+		if p.Name == "Look & control" && (!p.Rights[protocol.MayJoin] || p.Rights[protocol.MayIssueKeys] || !p.Permissions[protocol.Shell] || p.Permissions[protocol.Control] || !p.Permissions[protocol.ViewScreen] || p.Files.File != 20<<20 || p.Files.Folders || strings.Join(p.Hosts, ",") != "10.1.0.0/16,*.lan") {
 			t.Errorf("%+v", p)
 		}
 	}

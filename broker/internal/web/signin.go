@@ -85,7 +85,7 @@ func (w *Web) showConsole(rw http.ResponseWriter, r *http.Request) error {
 		http.Redirect(rw, r, "/signin?next="+url.QueryEscape("/console/"), http.StatusSeeOther)
 		return nil
 	}
-	if !access.Can(account, access.IssueKey, access.Scope{}) {
+	if !access.Can(account, access.Assist, access.Scope{}) {
 		if access.Can(account, access.ManageOffice, access.Scope{}) {
 			http.Redirect(rw, r, "/settings", http.StatusSeeOther)
 			return nil
