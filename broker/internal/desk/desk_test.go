@@ -329,14 +329,14 @@ func TestList(t *testing.T) {
 func BenchmarkList(b *testing.B) {
 	e := newEnv(b)
 	ctx := context.Background()
-	err := e.db.RunInTx(ctx, nil, func(ctx context.Context, tx bun.Tx) error {
+	err := e.transact(ctx, func(ctx context.Context, tx bun.Tx) error {
 		for i := range 10_000 {
 			t := Ticket{ID: fmt.Sprintf("%08d", i), Ref: fmt.Sprintf("T-%06d", i), Version: 1, Type: Incident, State: Logged, Title: fmt.Sprintf("Printer %d", i), Text: strings.Repeat("It does not print. ", 20),
-				Requester: Requester{Name: "Maria Verdi", Email: "maria@comune.example"}, Channel: ByPhone, Team: first.Name, Level: access.L1, Teams: []string{first.Name}, Created: e.now.Add(time.Duration(i) * time.Minute)}
+				Requester: Requester{Name: "Maria Verdi", Email: "maria@comune.example"}, Channel: ByPhone, Team: first.Name, Level: access.L1, Teams: []string{first.Name}, Created: e.now.Add(time.Duration(i) * time.Minute), Turn: turnUnclocked + int64(i*7919%10_000)}
 			if _, err := tx.NewInsert().Model(rowOf(t)).Exec(ctx); err != nil {
 				return err
 			}
-			if err := note(ctx, tx, t, Person{}, e.now, "open", nil); err != nil {
+			if err := e.note(ctx, tx, t, Person{}, e.now, "open", nil); err != nil {
 				return err
 			}
 		}
@@ -345,7 +345,8 @@ func BenchmarkList(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	for name, f := range map[string]Filter{"first page": {Limit: 50}, "word of one": {Limit: 50, Text: "printer 77 maria"}, "no word": {Limit: 50, Text: "scanner"}, "last page": {Limit: 50, Before: Mark{e.now.Add(50 * time.Minute), "x"}}} {
+	for name, f := range map[string]Filter{"first page": {Limit: 50}, "word of one": {Limit: 50, Text: "printer 77 maria"}, "no word": {Limit: 50, Text: "scanner"}, "queue": {Limit: 50, ByTurn: true, Open: true}, "queue, last page": {Limit: 50, ByTurn: true, Open: true, After: Turn{turnUnclocked + 9949, "x"}},
+		"queue of a team": {Limit: 50, ByTurn: true, Open: true, Team: first.Name}, "last page": {Limit: 50, Before: Mark{e.now.Add(50 * time.Minute), "x"}}} {
 		b.Run(name, func(b *testing.B) {
 			for b.Loop() {
 				if _, err := e.List(ctx, e.anna, f); err != nil {

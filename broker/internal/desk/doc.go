@@ -51,6 +51,7 @@ type Desk struct {
 	linkKey []byte
 	now     func() time.Time
 	log     *slog.Logger
+	feed    *feed
 }
 
 // New makes a Desk, with the starting matrix and hours where there are none.
@@ -61,12 +62,19 @@ func New(ctx context.Context, c Config) (*Desk, error) {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	d := &Desk{db: c.Database, linkKey: c.LinkKey, now: c.Now, log: c.Log}
+	d := &Desk{db: c.Database, linkKey: c.LinkKey, now: c.Now, log: c.Log, feed: newFeed()}
 	matrix, err := StartingMatrix()
 	if err != nil {
 		return nil, err
 	}
-	return d, errors.Join(d.begin(ctx, ofMatrix, matrix), d.begin(ctx, ofHours, StartingHours()))
+	if err := errors.Join(d.begin(ctx, ofMatrix, matrix), d.begin(ctx, ofHours, StartingHours())); err != nil {
+		return nil, err
+	}
+	hours, _, err := d.Hours(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return d, d.lineUp(ctx, d.db, hours, true)
 }
 
 // NewTicket is what a ticket begins with. Team has it at first.

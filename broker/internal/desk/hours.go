@@ -8,6 +8,8 @@ import (
 
 	"consento/broker/internal/access"
 	"consento/broker/internal/ops"
+
+	"github.com/uptrace/bun"
 )
 
 // ServiceHours are when the desk is open and what it promises.
@@ -108,5 +110,9 @@ func (d *Desk) SaveHours(ctx context.Context, by access.Account, base int64, h S
 	if err != nil {
 		return Version{}, err
 	}
-	return d.add(ctx, by, ofHours, base, h)
+	v, err := d.add(ctx, by, ofHours, base, h, func(ctx context.Context, tx bun.Tx) error { return d.lineUp(ctx, tx, h, false) })
+	if err == nil {
+		d.feed.publish([]string{""})
+	}
+	return v, err
 }

@@ -25,7 +25,9 @@ type Filter struct {
 	Session  string
 	From, To time.Time // when it came in
 
+	ByTurn bool // in the order of the queue instead of the newest first
 	Before Mark // the last of the page before; zero: the first page
+	After  Turn // likewise, with ByTurn
 	Limit  int  // 1 to 200
 }
 
@@ -35,18 +37,23 @@ type Mark struct {
 	ID      string
 }
 
+// Turn is a place in the queue.
+type Turn struct {
+	Turn int64
+	ID   string
+}
+
 const maxListed = 200
 
 // List returns the tickets that the account may read and that the filter leaves, the
-// newest first, without their Teams and Pauses.
+// newest first or by turn, without their Teams and Pauses.
 func (d *Desk) List(ctx context.Context, by access.Account, f Filter) ([]Ticket, error) {
 	var rows []ticketRow
-	q := selected(d.db.NewSelect().Model(&rows)).Order("ticket.created DESC", "ticket.id DESC").Limit(int64(min(max(f.Limit, 1), maxListed)))
-	q, any := readable(q, by)
-	if !any {
+	q := d.listed(by, f, &rows)
+	if q == nil {
 		return nil, nil
 	}
-	if err := f.narrow(q).Scan(ctx); err != nil {
+	if err := q.Scan(ctx); err != nil {
 		return nil, fmt.Errorf("desk: list: %w", err)
 	}
 	list := make([]Ticket, len(rows))
@@ -56,13 +63,29 @@ func (d *Desk) List(ctx context.Context, by access.Account, f Filter) ([]Ticket,
 	return list, nil
 }
 
+// listed is the query of List; nil if the account may read none.
+func (d *Desk) listed(by access.Account, f Filter, rows *[]ticketRow) *bun.SelectQuery {
+	q := selected(d.db.NewSelect().Model(rows)).Limit(int64(min(max(f.Limit, 1), maxListed)))
+	if f.ByTurn {
+		q = q.Order("ticket.turn", "ticket.id")
+	} else {
+		q = q.Order("ticket.created DESC", "ticket.id DESC")
+	}
+	q, any := readable(q, by)
+	if !any {
+		return nil
+	}
+	return f.narrow(q)
+}
+
 // readable narrows to what the account may read, as mayRead does; false if nothing.
 func readable(q *bun.SelectQuery, by access.Account) (*bun.SelectQuery, bool) {
 	switch {
 	case access.Can(by, access.ReadTickets, access.Scope{}):
 		return q, true // all
 	case access.Can(by, access.ReadTickets, access.Scope{Team: by.Team}):
-		return q.Where("(ticket.assignee_id = ? OR ticket.id IN (SELECT ticket FROM ticket_teams WHERE team = ?))", by.ID, by.Team), true
+		// COALESCE keeps the order's index: with an index for either side all would be read and sorted.
+		return q.Where("(COALESCE(ticket.assignee_id, '') = ? OR ticket.id IN (SELECT ticket FROM ticket_teams WHERE team = ?))", by.ID, by.Team), true
 	case access.Can(by, access.ReadTickets, access.Scope{Owner: by.ID}):
 		return q.Where("ticket.assignee_id = ?", by.ID), true
 	}
@@ -101,6 +124,9 @@ func (f Filter) narrow(q *bun.SelectQuery) *bun.SelectQuery {
 	}
 	if f.Before.ID != "" {
 		q = q.Where("(ticket.created, ticket.id) < (?, ?)", millis(f.Before.Created), f.Before.ID)
+	}
+	if f.After.ID != "" {
+		q = q.Where("(ticket.turn, ticket.id) > (?, ?)", f.After.Turn, f.After.ID)
 	}
 	return q
 }

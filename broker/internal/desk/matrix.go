@@ -242,7 +242,11 @@ func (d *Desk) SaveMatrix(ctx context.Context, by access.Account, base int64, m 
 			return Version{}, wrong("category", "left_out")
 		}
 	}
-	return d.add(ctx, by, ofMatrix, base, m)
+	v, err := d.add(ctx, by, ofMatrix, base, m)
+	if err == nil {
+		d.feed.publish([]string{""})
+	}
+	return v, err
 }
 
 // teams lists the teams with their levels.

@@ -117,7 +117,7 @@ func (d *Desk) Say(ctx context.Context, link, text string) (Followed, error) {
 		return Followed{}, err
 	}
 	var t Ticket
-	err = d.db.RunInTx(ctx, nil, func(ctx context.Context, tx bun.Tx) error {
+	err = d.transact(ctx, func(ctx context.Context, tx bun.Tx) error {
 		if t, err = d.byLink(ctx, tx, link); err != nil {
 			return err
 		}

@@ -51,6 +51,8 @@ type ticketRow struct {
 	Resolved    int64
 	Closed      int64
 	Search      string
+	Turn        int64
+	Warn        int64
 
 	Assignee  string `bun:",scanonly"`
 	Territory string `bun:",scanonly"`
@@ -110,7 +112,7 @@ func rowOf(t Ticket) *ticketRow {
 		Category: t.Category, Area: t.Area, Impact: t.Impact, Urgency: t.Urgency, Priority: t.Priority, Team: t.Team, Level: t.Level,
 		AssigneeID: t.Assignee.ID, Parent: t.Parent, Waiting: t.Waiting, Appointment: millis(t.Appointment), Resolution: t.Resolution, Solution: t.Solution,
 		Reopened: t.Reopened, Created: millis(t.Created), Responded: millis(t.Responded), Resolved: millis(t.Resolved), Closed: millis(t.Closed),
-		Search: fold(strings.Join([]string{t.Ref, t.Title, t.Requester.Name, t.Requester.Email, t.Requester.Phone, t.Area, t.Text}, "\n"))}
+		Turn: t.Turn, Warn: millis(t.Warn), Search: fold(strings.Join([]string{t.Ref, t.Title, t.Requester.Name, t.Requester.Email, t.Requester.Phone, t.Area, t.Text}, "\n"))}
 }
 
 // ticket is what the row says; without Teams and Pauses.
@@ -120,7 +122,8 @@ func (r *ticketRow) ticket() Ticket {
 		Impact: r.Impact, Urgency: r.Urgency, Priority: r.Priority, Team: r.Team, Territory: r.Territory, Level: r.Level,
 		Assignee: Person{r.AssigneeID, r.Assignee}, Parent: r.Parent, Waiting: r.Waiting, Appointment: timeOf(r.Appointment),
 		Resolution: r.Resolution, Solution: r.Solution, Reopened: r.Reopened, Created: timeOf(r.Created), Responded: timeOf(r.Responded),
-		Resolved: timeOf(r.Resolved), Closed: timeOf(r.Closed)}
+		Resolved: timeOf(r.Resolved), Closed: timeOf(r.Closed),
+		Turn: r.Turn, Due: dueOf(r.Turn), Warn: timeOf(r.Warn)}
 }
 
 // selected adds what stands in other tables.
@@ -170,11 +173,14 @@ func (d *Desk) open(ctx context.Context, by Person, n NewTicket, state State) (T
 	if state == Logged {
 		t.Assignee, t.Responded = by, now
 	}
-	err = d.db.RunInTx(ctx, nil, func(ctx context.Context, tx bun.Tx) error {
+	err = d.transact(ctx, func(ctx context.Context, tx bun.Tx) error {
+		if t, err = d.line(ctx, tx, t); err != nil {
+			return err
+		}
 		if _, err := tx.NewInsert().Model(rowOf(t)).Exec(ctx); err != nil {
 			return err
 		}
-		if err := note(ctx, tx, t, by, now, "open", map[string]any{"channel": t.Channel, "type": t.Type, "title": t.Title, "from_team": t.Team}); err != nil {
+		if err := d.note(ctx, tx, t, by, now, "open", map[string]any{"channel": t.Channel, "type": t.Type, "title": t.Title, "from_team": t.Team}); err != nil {
 			return err
 		}
 		return d.tell(ctx, tx, t, by, "open")
@@ -186,7 +192,8 @@ func (d *Desk) open(ctx context.Context, by Person, n NewTicket, state State) (T
 }
 
 // note writes what belongs to a ticket's new version beside its row.
-func note(ctx context.Context, tx bun.Tx, t Ticket, by Person, now time.Time, kind ActKind, data any) error {
+func (d *Desk) note(ctx context.Context, tx bun.Tx, t Ticket, by Person, now time.Time, kind ActKind, data any) error {
+	d.touch(ctx, t.ID)
 	for _, team := range t.Teams {
 		if _, err := tx.NewInsert().Model(&teamRow{Ticket: t.ID, Team: team}).On("CONFLICT DO NOTHING").Exec(ctx); err != nil {
 			return err
@@ -239,7 +246,7 @@ func (d *Desk) Do(ctx context.Context, by access.Account, id string, version int
 		return Ticket{}, err
 	}
 	var after Ticket
-	err = d.db.RunInTx(ctx, nil, func(ctx context.Context, tx bun.Tx) error {
+	err = d.transact(ctx, func(ctx context.Context, tx bun.Tx) error {
 		t, err := read(ctx, tx, id)
 		if err == nil && !mayRead(by, t) {
 			err = ErrNoTicket
@@ -275,6 +282,9 @@ func (d *Desk) change(ctx context.Context, tx bun.Tx, by Person, t Ticket, a Act
 		return t, err
 	}
 	after.Version++
+	if after, err = d.line(ctx, tx, after); err != nil {
+		return t, err
+	}
 	result, err := tx.NewUpdate().Model(rowOf(after)).WherePK().Where("version = ?", t.Version).Exec(ctx)
 	if err != nil {
 		return t, fmt.Errorf("desk: %w", err)
@@ -282,7 +292,7 @@ func (d *Desk) change(ctx context.Context, tx bun.Tx, by Person, t Ticket, a Act
 	if n, err := result.RowsAffected(); err != nil || n != 1 {
 		return t, errors.Join(ErrStale, err)
 	}
-	if err := note(ctx, tx, after, by, now, a.Kind, a); err != nil {
+	if err := d.note(ctx, tx, after, by, now, a.Kind, a); err != nil {
 		return t, fmt.Errorf("desk: %w", err)
 	}
 	if a.Kind == ActSession {

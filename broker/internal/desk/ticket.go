@@ -119,6 +119,10 @@ type Ticket struct {
 
 	Created, Responded, Resolved, Closed time.Time // zero if not yet
 	Pauses                               []Pause   // while others had their turn
+
+	Turn int64     // place in the queue, the lowest first
+	Due  time.Time // of the clock that runs; zero: none does
+	Warn time.Time // when people are warned of it; likewise
 }
 
 // Response is the clock of the first answer, Resolving that of the solution. Nothing

@@ -81,9 +81,10 @@ func (d *Desk) versions(ctx context.Context, what string, limit int) ([]Version,
 	return list, nil
 }
 
-// add stores the version after base, and notes on the trail who made it. It returns
-// ErrStale where base is not the version in force any more, ErrForbidden to who may not.
-func (d *Desk) add(ctx context.Context, by access.Account, what string, base int64, data any) (Version, error) {
+// add stores the version after base together with what else belongs to it, and notes on
+// the trail who made it. It returns ErrStale where base is not the version in force any
+// more, ErrForbidden to who may not.
+func (d *Desk) add(ctx context.Context, by access.Account, what string, base int64, data any, also ...func(context.Context, bun.Tx) error) (Version, error) {
 	if !access.Can(by, access.ManageDesk, access.Scope{}) {
 		return Version{}, ErrForbidden
 	}
@@ -102,6 +103,11 @@ func (d *Desk) add(ctx context.Context, by access.Account, what string, base int
 		}
 		if _, err := tx.NewInsert().Model(&row).Exec(ctx); err != nil {
 			return fmt.Errorf("desk: %w", err)
+		}
+		for _, do := range also {
+			if err := do(ctx, tx); err != nil {
+				return err
+			}
 		}
 		return ops.NoteAct(ctx, tx, "desk."+what, by.ID, map[string]any{"version": row.Number, "data": json.RawMessage(raw)})
 	})

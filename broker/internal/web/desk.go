@@ -5,7 +5,6 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -84,12 +83,13 @@ const pageOfTickets = 50
 func (w *Web) showTickets(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	p := w.newPage(r, "desk.title")
 	q := r.URL.Query()
-	filter := desk.Filter{Text: limited(q.Get("id"), 200), Open: q.Get("ended") == "", Limit: pageOfTickets + 1, Before: markOf(q.Get("page"))}
-	list, err := w.desk.List(r.Context(), by, filter)
-	if err != nil {
-		return err
+	filter := desk.Filter{Text: limited(q.Get("id"), 200), Open: q.Get("ended") == "", Limit: pageOfTickets + 1}
+	if filter.ByTurn = filter.Open; filter.ByTurn {
+		filter.After.Turn, filter.After.ID = placeOf(q.Get("page"))
+	} else if ms, id := placeOf(q.Get("page")); id != "" {
+		filter.Before = desk.Mark{Created: time.UnixMilli(ms), ID: id}
 	}
-	hours, _, err := w.desk.Hours(r.Context())
+	list, err := w.desk.List(r.Context(), by, filter)
 	if err != nil {
 		return err
 	}
@@ -98,52 +98,33 @@ func (w *Web) showTickets(rw http.ResponseWriter, r *http.Request, by access.Acc
 	if len(list) > pageOfTickets {
 		list = list[:pageOfTickets]
 		last := list[pageOfTickets-1]
-		q.Set("page", strconv.FormatInt(last.Created.UnixMilli(), 10)+"-"+last.ID)
+		place := last.Created.UnixMilli()
+		if filter.ByTurn {
+			place = last.Turn
+		}
+		q.Set("page", strconv.FormatInt(place, 10)+"-"+last.ID)
 		data.Older = "/desk/?" + q.Encode()
 	}
 	now := time.Now()
-	type dated struct {
-		line ticketLine
-		due  time.Time
-	}
-	var lines []dated
 	for _, t := range list {
-		line, due := w.ticketLine(p, t, hours, now)
-		lines = append(lines, dated{line, due})
-	}
-	if filter.Open && filter.Before.ID == "" && data.Older == "" { // all of them: by the time that is left
-		slices.SortStableFunc(lines, func(a, b dated) int {
-			switch {
-			case a.due.IsZero() != b.due.IsZero():
-				if a.due.IsZero() {
-					return 1
-				}
-				return -1
-			default:
-				return a.due.Compare(b.due)
-			}
-		})
-	}
-	for _, l := range lines {
-		data.Tickets = append(data.Tickets, l.line)
+		data.Tickets = append(data.Tickets, w.ticketLine(p, t, now))
 	}
 	p.Data = data
 	return w.show(rw, http.StatusOK, "desk-list", p)
 }
 
-// markOf reads a place in the list; none if it is no such.
-func markOf(s string) desk.Mark {
-	at, id, ok := strings.Cut(s, "-")
-	ms, err := strconv.ParseInt(at, 10, 64)
+// placeOf reads a place in the list; id is "" if it is no such.
+func placeOf(s string) (at int64, id string) {
+	number, id, ok := strings.Cut(s, "-")
+	at, err := strconv.ParseInt(number, 10, 64)
 	if !ok || err != nil || len(id) > 64 {
-		return desk.Mark{}
+		return 0, ""
 	}
-	return desk.Mark{Created: time.UnixMilli(ms), ID: id}
+	return at, id
 }
 
-// ticketLine puts a ticket into words; due is zero while its clocks stand still, or
-// before it has a priority.
-func (w *Web) ticketLine(p *page, t desk.Ticket, hours desk.ServiceHours, now time.Time) (ticketLine, time.Time) {
+// ticketLine puts a ticket into words.
+func (w *Web) ticketLine(p *page, t desk.Ticket, now time.Time) ticketLine {
 	l := ticketLine{ID: t.ID, Ref: t.Ref, Title: t.Title, State: p.T("desk.state." + string(t.State)), Who: t.Requester.Name, Place: t.Team, Age: minute(p, t.Created)}
 	if t.Assignee.ID != "" {
 		l.Place += " \u00b7 " + t.Assignee.Name
@@ -151,41 +132,22 @@ func (w *Web) ticketLine(p *page, t desk.Ticket, hours desk.ServiceHours, now ti
 	if t.Priority != 0 {
 		l.Priority = p.T("desk.priority." + strconv.Itoa(int(t.Priority)))
 	}
-	clock, ok := runningClock(t, hours)
-	if !ok || !t.State.Open() {
-		return l, time.Time{}
-	}
-	if t.Waiting != desk.WaitingForNobody {
+	switch {
+	case !t.State.Open():
+		return l
+	case t.Waiting != desk.WaitingForNobody:
 		l.Left = p.T("desk.waiting." + string(t.Waiting))
-		return l, time.Time{}
+		return l
+	case t.Due.IsZero():
+		return l
 	}
-	due, err := clock.Due(now)
-	if err != nil {
-		return l, time.Time{}
-	}
-	l.Standing = clock.Standing(now)
-	l.Pressing = l.Standing == desk.Warned || l.Standing == desk.Breached
 	key := "desk.due"
-	if l.Standing == desk.Breached {
+	if l.Standing = t.Standing(now); l.Standing == desk.Breached {
 		key = "desk.overdue"
 	}
-	l.Left = p.T(key, "when", minute(p, due))
-	return l, due
-}
-
-// runningClock is the clock that runs: of the first answer, then of the solution.
-func runningClock(t desk.Ticket, hours desk.ServiceHours) (desk.Clock, bool) {
-	if t.Responded.IsZero() {
-		priority := t.Priority
-		if priority == 0 {
-			priority = desk.Medium // nobody has looked at it
-		}
-		return t.Response(hours.Calendar, hours.Targets[priority]), true
-	}
-	if t.Priority == 0 {
-		return desk.Clock{}, false
-	}
-	return t.Resolving(hours.Calendar, hours.Targets[t.Priority]), true
+	l.Pressing = l.Standing == desk.Warned || l.Standing == desk.Breached
+	l.Left = p.T(key, "when", minute(p, t.Due))
+	return l
 }
 
 // deskProblem is the sentence for an error that is the person's to mend, "" for others.

@@ -80,16 +80,12 @@ func (w *Web) ticket(rw http.ResponseWriter, r *http.Request, by access.Account,
 	if problem != nil {
 		p.Error = deskProblem(p, problem)
 	}
-	hours, _, err := w.desk.Hours(r.Context())
-	if err != nil {
-		return err
-	}
 	matrix, _, err := w.desk.Matrix(r.Context())
 	if err != nil {
 		return err
 	}
 	data := ticketPage{Account: by, Ticket: t, Level: p.T("admin.level." + string(t.Level))}
-	data.Line, _ = w.ticketLine(p, t, hours, time.Now())
+	data.Line = w.ticketLine(p, t, time.Now())
 	if said := "desk.said." + limited(r.URL.Query().Get("saved"), 20); p.Has(said) {
 		data.Said = p.T(said)
 	}
