@@ -144,28 +144,6 @@ func (c profileSSHCommand) Run(ctx context.Context) error {
 	return nil
 }
 
-type tokenCommand struct {
-	Add tokenAddCommand `cmd:"" help:"Make an API token and print it, once."`
-}
-
-type tokenAddCommand struct {
-	dataFlag
-	Account string `required:"" placeholder:"EMAIL" help:"Whose token it is: it never may do more than the account."`
-}
-
-func (c tokenAddCommand) Run(ctx context.Context) error {
-	a, done, err := c.access(ctx)
-	if err != nil {
-		return err
-	}
-	token, err := a.AddToken(ctx, c.Account)
-	if err := errors.Join(err, done()); err != nil {
-		return err
-	}
-	fmt.Println(token)
-	return nil
-}
-
 type recipientCommand struct {
 	Add recipientAddCommand `cmd:"" help:"Name an auditor's public key (from consento-verify keygen)."`
 }

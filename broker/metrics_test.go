@@ -145,7 +145,7 @@ func TestMetricsAccess(t *testing.T) {
 		if _, err := b.access.Add(t.Context(), n); err != nil {
 			t.Fatal(err)
 		}
-		token, err := b.access.AddToken(t.Context(), n.Email)
+		token, err := b.access.AddToken(t.Context(), n.Email, access.NewToken{Name: "scraper"})
 		if err != nil {
 			t.Fatal(err)
 		}

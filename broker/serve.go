@@ -271,7 +271,7 @@ func (b *broker) compose(ctx context.Context, secrets *ops.Secrets) error {
 	mux.Handle("GET /ws/console", b.access.LoadSession(consoles))
 	mux.Handle("GET /healthz", b.health.Live())
 	mux.Handle("GET /readyz", b.health.Ready())
-	mux.Handle("GET /metrics", b.access.LoadSession(b.metrics()))
+	mux.Handle("GET /metrics", b.access.LoadAny(b.metrics()))
 	mux.HandleFunc("GET "+protocol.ManifestPath, func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
 		w.Header().Set("Cache-Control", "no-store")

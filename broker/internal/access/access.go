@@ -53,8 +53,8 @@ var (
 	ErrSetupLink = errors.New("the set-up link is wrong, used or too old")
 	// ErrLastAdministrator protects the office from locking itself out.
 	ErrLastAdministrator = errors.New("this is the last administrator")
-	// ErrNoSignIn says that a request did not come through LoadSession, or came with
-	// an API token, which cannot sign in or out.
+	// ErrNoSignIn says that a request did not come through LoadSession: with an API token
+	// nobody signs in or out.
 	ErrNoSignIn = errors.New("the request carries no sign-in")
 )
 
@@ -79,12 +79,13 @@ type Config struct {
 
 // Access is safe for concurrent use.
 type Access struct {
-	db        *bun.DB
-	office    ops.Office
-	log       *slog.Logger
-	passwords *hasher
-	addresses *addressThrottle
-	sessions  *scs.SessionManager
+	db         *bun.DB
+	office     ops.Office
+	log        *slog.Logger
+	passwords  *hasher
+	addresses  *addressThrottle
+	tokenTries *addressThrottle // wrong API tokens: they keep nobody from signing in
+	sessions   *scs.SessionManager
 }
 
 // New returns an Access and makes sure that the built-in profiles exist.
@@ -93,10 +94,11 @@ func New(ctx context.Context, c Config) (*Access, error) {
 		return nil, errors.New("access: a database and a log are needed")
 	}
 	a := &Access{
-		db:        c.DB,
-		log:       c.Log,
-		passwords: newHasher(defaultRounds, max(1, runtime.GOMAXPROCS(0)/2)),
-		addresses: newAddressThrottle(),
+		db:         c.DB,
+		log:        c.Log,
+		passwords:  newHasher(defaultRounds, max(1, runtime.GOMAXPROCS(0)/2)),
+		addresses:  newAddressThrottle(),
+		tokenTries: newAddressThrottle(),
 	}
 	if c.Office != (ops.Office{}) {
 		var err error

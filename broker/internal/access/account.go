@@ -73,6 +73,7 @@ type Account struct {
 	Joined    bool // has chosen a password
 
 	epoch int64
+	only  map[Action]bool // what a token leaves of the rights; nil: a person asks
 }
 
 // NewAccount is what makes an account. Team is made when there is none of that

@@ -115,9 +115,10 @@ func Grants(r Role) []Grant {
 	return nil
 }
 
-// Can says whether the account may do action within scope.
+// Can says whether the account may do action within scope. Where a token asks for it, that
+// narrows as well.
 func Can(a Account, action Action, s Scope) bool {
-	return active(a) && slices.ContainsFunc(Grants(a.Role), func(g Grant) bool { return g.Action == action && g.reaches(a, s) && g.given(a) })
+	return active(a) && (a.only == nil || a.only[action]) && slices.ContainsFunc(Grants(a.Role), func(g Grant) bool { return g.Action == action && g.reaches(a, s) && g.given(a) })
 }
 
 // active says whether the account may do anything: it has not ended, and who assists has

@@ -53,13 +53,15 @@ type contextKey int
 const (
 	accountKey contextKey = iota
 	signInKey
+	tokenKey
 )
 
-// LoadSession finds out who asks, by cookie or by API token, for [Current]. It
-// must stand before every handler that calls Current, SignIn or SignOut. A request
-// with a wrong token is answered 401; one with an unknown or old cookie is nobody's.
+// LoadSession finds out by cookie who asks, for [Current]. It must stand before every
+// handler of people that calls Current, SignIn or SignOut. A request with an unknown or
+// old cookie is nobody's, and so is one with an API token: that is for programs (see
+// [Access.ByToken]), and does not stand for a person who is there.
 func (a *Access) LoadSession(next http.Handler) http.Handler {
-	byCookie := a.sessions.LoadAndSave(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	return a.sessions.LoadAndSave(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		ctx := context.WithValue(r.Context(), signInKey, true)
 		account, err := a.signedIn(ctx)
 		switch {
@@ -71,23 +73,6 @@ func (a *Access) LoadSession(next http.Handler) http.Handler {
 		}
 		next.ServeHTTP(w, r.WithContext(ctx))
 	}))
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		token, ok := bearer(r)
-		if !ok {
-			byCookie.ServeHTTP(w, r)
-			return
-		}
-		account, err := a.byToken(r.Context(), token)
-		switch {
-		case errors.Is(err, ErrEnded):
-			w.Header().Set("WWW-Authenticate", `Bearer error="invalid_token"`) // RFC 6750, 3.1
-			http.Error(w, http.StatusText(http.StatusUnauthorized), http.StatusUnauthorized)
-		case err != nil:
-			a.sessions.ErrorFunc(w, r, err)
-		default:
-			next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), accountKey, account)))
-		}
-	})
 }
 
 // signedIn returns the account of the cookie, or ErrEnded.

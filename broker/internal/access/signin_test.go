@@ -51,6 +51,7 @@ func newTestSite(t *testing.T, a *Access) (site *httptest.Server, gates chan cha
 		return "nobody"
 	}
 	mux.HandleFunc("GET /who", func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, who(r)) })
+	mux.Handle("GET /figures", a.LoadAny(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, who(r)) })))
 	mux.HandleFunc("GET /slow", func(w http.ResponseWriter, r *http.Request) {
 		gate := make(chan struct{})
 		gates <- gate // the test knows that we were let in
@@ -213,7 +214,7 @@ func TestEndedAccountIsOutAtOnce(t *testing.T) {
 	site, _ := newTestSite(t, a)
 	browser := newBrowser(t, site)
 	cookie := post(t, browser, site.URL+"/in", "email", account.Email, "password", goodPassword).Cookies()[0]
-	token, err := a.AddToken(t.Context(), account.Email)
+	token, err := a.AddToken(t.Context(), account.Email, NewToken{Name: "test"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -600,7 +601,7 @@ func TestCallerWhoIsGoneIsNoError(t *testing.T) {
 	logger := slog.New(slog.NewTextHandler(&log, nil))
 	a := newTestAccess(t, newTestDB(t))
 	account := mustAdd(t, a, technician("anna@office.example"))
-	token, err := a.AddToken(t.Context(), account.Email)
+	token, err := a.AddToken(t.Context(), account.Email, NewToken{Name: "test"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -610,7 +611,7 @@ func TestCallerWhoIsGoneIsNoError(t *testing.T) {
 		t.Fatal(err)
 	}
 	mux := http.NewServeMux()
-	mux.Handle("GET /", a.LoadSession(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("the handler was asked") })))
+	mux.Handle("GET /", a.LoadAny(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("the handler was asked") })))
 	byToken := httptest.NewRequest(http.MethodGet, "https://office.example/", nil)
 	byToken.Header.Set("Authorization", "Bearer "+token)
 	for name, r := range map[string]*http.Request{"cookie": withCookie(t, "https://office.example/", b.cookie), "token": byToken} {

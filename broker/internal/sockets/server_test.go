@@ -73,7 +73,7 @@ type server struct {
 	access   *access.Access
 	agents   *Agent
 	account  access.Account
-	token    string
+	cookie   string // of a technician who is signed in
 }
 
 func serve(t testing.TB, change ...func(*session.Limits)) *server {
@@ -84,7 +84,6 @@ func serve(t testing.TB, change ...func(*session.Limits)) *server {
 	s := &server{access: must(access.New(t.Context(), access.Config{DB: db, Log: log}))(t)}
 	s.account = must(s.access.Add(t.Context(), access.NewAccount{Email: "anna@example.org", Name: "Anna Bianchi", Role: access.Technician,
 		Team: "Service desk", Level: access.L1, Profile: protocol.ProfileViewOnly, Password: "seven grey herons over Bolzano"}))(t)
-	s.token = must(s.access.AddToken(t.Context(), s.account.Email))(t)
 	media := must(sfu.New(sfu.Config{Address: &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)}}))(t)
 	t.Cleanup(func() { must(0, media.Close())(t) })
 	identity := must(recordings.NewIdentity())(t)
@@ -126,7 +125,13 @@ func serve(t testing.TB, change ...func(*session.Limits)) *server {
 	s.Server = httptest.NewUnstartedServer(mux)
 	consoles := must(NewConsole(ConsoleConfig{Sessions: s.sessions, Accounts: s.access, Office: office, PublicURL: "https://test.example", Software: "broker test", Log: log}))(t)
 	mux.Handle("/ws/console", s.access.LoadSession(consoles))
+	mux.Handle("/in", s.access.LoadSession(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		must(0, s.access.SignIn(r, s.account.Email, "seven grey herons over Bolzano"))(t)
+	})))
 	s.StartTLS()
+	in := must(s.Client().Post(s.URL+"/in", "", nil))(t)
+	must(0, in.Body.Close())(t)
+	s.cookie = in.Cookies()[0].Name + "=" + in.Cookies()[0].Value
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), patience)
 		defer cancel()
@@ -165,7 +170,7 @@ func (s *server) dial(t testing.TB, path, subprotocol string, header http.Header
 	return &client{ws: ws}, response, nil
 }
 
-func (s *server) bearer() http.Header { return http.Header{"Authorization": {"Bearer " + s.token}} }
+func (s *server) signedIn() http.Header { return http.Header{"Cookie": {s.cookie}} }
 
 var hello = &protocol.Hello{Version: protocol.CurrentVersion(), Software: "test"}
 
@@ -181,7 +186,7 @@ func (s *server) agent(t testing.TB) *client {
 
 func (s *server) console(t testing.TB) *client {
 	t.Helper()
-	c, _, err := s.dial(t, "/ws/console", protocol.SubprotocolConsole, s.bearer())
+	c, _, err := s.dial(t, "/ws/console", protocol.SubprotocolConsole, s.signedIn())
 	must(c, err)(t)
 	c.send(t, hello)
 	c.expect(t, "hello", nil)

@@ -13,6 +13,7 @@ import (
 
 	"github.com/coder/websocket"
 
+	"consento/broker/internal/access"
 	"consento/broker/internal/session"
 	"consento/protocol"
 )
@@ -20,8 +21,9 @@ import (
 func TestWhoMayConnect(t *testing.T) {
 	t.Parallel()
 	s := serve(t)
-	own := http.Header{"Authorization": {"Bearer " + s.token}, "Origin": {s.URL}}
-	foreign := http.Header{"Authorization": {"Bearer " + s.token}, "Origin": {"https://evil.example"}}
+	own := http.Header{"Cookie": {s.cookie}, "Origin": {s.URL}}
+	foreign := http.Header{"Cookie": {s.cookie}, "Origin": {"https://evil.example"}}
+	token := must(s.access.AddToken(t.Context(), s.account.Email, access.NewToken{Name: "a program"}))(t)
 	for name, c := range map[string]struct {
 		path, subprotocol string
 		header            http.Header
@@ -31,12 +33,12 @@ func TestWhoMayConnect(t *testing.T) {
 		"a page of ours as agent": {"/ws/agent", protocol.SubprotocolAgent, http.Header{"Origin": {s.URL}}, 101},
 		"another site as agent":   {"/ws/agent", protocol.SubprotocolAgent, http.Header{"Origin": {"https://evil.example"}}, 403},
 		"no site as agent":        {"/ws/agent", protocol.SubprotocolAgent, http.Header{"Origin": {"null"}}, 403},
-		"console":                 {"/ws/console", protocol.SubprotocolConsole, s.bearer(), 101},
+		"console":                 {"/ws/console", protocol.SubprotocolConsole, s.signedIn(), 101},
 		"console from its page":   {"/ws/console", protocol.SubprotocolConsole, own, 101},
 		"console from elsewhere":  {"/ws/console", protocol.SubprotocolConsole, foreign, 403},
 		"console, not signed in":  {"/ws/console", protocol.SubprotocolConsole, nil, 401},
 		"console, unknown cookie": {"/ws/console", protocol.SubprotocolConsole, http.Header{"Cookie": {"__Host-consento=x"}}, 401},
-		"console, wrong token":    {"/ws/console", protocol.SubprotocolConsole, http.Header{"Authorization": {"Bearer x"}}, 401},
+		"console, a program":      {"/ws/console", protocol.SubprotocolConsole, http.Header{"Authorization": {"Bearer " + token}}, 401},
 	} {
 		_, response, err := s.dial(t, c.path, c.subprotocol, c.header)
 		if response == nil || response.StatusCode != c.want || (err == nil) != (c.want == 101) {
@@ -59,7 +61,7 @@ func TestWrongSubprotocol(t *testing.T) {
 	}{{"/ws/agent", ""}, {"/ws/agent", "consento.agent.v2"}, {"/ws/agent", protocol.SubprotocolConsole}, {"/ws/console", ""}, {"/ws/console", protocol.SubprotocolAgent}} {
 		var header http.Header
 		if c.path == "/ws/console" {
-			header = s.bearer()
+			header = s.signedIn()
 		}
 		peer, _, err := s.dial(t, c.path, c.subprotocol, header)
 		must(peer, err)(t)
@@ -74,7 +76,7 @@ func (s *server) both(t *testing.T) map[string]*client {
 	t.Helper()
 	agent, _, err := s.dial(t, "/ws/agent", protocol.SubprotocolAgent, nil)
 	must(agent, err)(t)
-	console, _, err := s.dial(t, "/ws/console", protocol.SubprotocolConsole, s.bearer())
+	console, _, err := s.dial(t, "/ws/console", protocol.SubprotocolConsole, s.signedIn())
 	must(console, err)(t)
 	return map[string]*client{"agent": agent, "console": console}
 }
@@ -387,7 +389,7 @@ func TestDisabledAccount(t *testing.T) {
 	if got := must(s.sessions.Snapshot(t.Context(), id))(t); got.EndReason != protocol.EndRightsRevoked {
 		t.Errorf("%+v", got)
 	}
-	if _, response, err := s.dial(t, "/ws/console", protocol.SubprotocolConsole, s.bearer()); err == nil || response.StatusCode != http.StatusUnauthorized {
+	if _, response, err := s.dial(t, "/ws/console", protocol.SubprotocolConsole, s.signedIn()); err == nil || response.StatusCode != http.StatusUnauthorized {
 		t.Errorf("a disabled account comes back: %v", err)
 	}
 }
@@ -419,7 +421,7 @@ func TestConsoleSeesItsSessions(t *testing.T) {
 	for changed.Session.State != protocol.StateJoined {
 		console.expect(t, "session_changed", &changed)
 	}
-	second, _, err := s.dial(t, "/ws/console", protocol.SubprotocolConsole, s.bearer())
+	second, _, err := s.dial(t, "/ws/console", protocol.SubprotocolConsole, s.signedIn())
 	must(second, err)(t)
 	second.send(t, hello)
 	second.expect(t, "hello", nil)
@@ -470,7 +472,7 @@ func TestNotes(t *testing.T) {
 			console.expect(t, "session_changed", &changed)
 		}
 	}
-	third, _, err := s.dial(t, "/ws/console", protocol.SubprotocolConsole, s.bearer())
+	third, _, err := s.dial(t, "/ws/console", protocol.SubprotocolConsole, s.signedIn())
 	must(third, err)(t)
 	third.send(t, hello)
 	third.expect(t, "hello", nil)

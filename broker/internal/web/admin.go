@@ -28,6 +28,7 @@ type Roster interface {
 	DeleteTeam(ctx context.Context, by access.Account, name string) error
 	SaveProfile(ctx context.Context, by access.Account, before *protocol.Profile, p protocol.Profile) error
 	DeleteProfile(ctx context.Context, by access.Account, name string) error
+	Tokens
 }
 
 // adminPage is the data of every page of administration; Data is what its own template

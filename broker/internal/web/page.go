@@ -71,6 +71,8 @@ func languageURL(r *http.Request, tag string) string {
 	if r.Method == http.MethodPost {
 		to.Path = map[string]string{"/key": "/", "/signin": "/signin", "/setup": "/setup"}[r.URL.Path]
 		switch {
+		case strings.HasPrefix(r.URL.Path, "/account/tokens"):
+			to.Path = "/account/tokens"
 		case strings.HasPrefix(r.URL.Path, "/settings"):
 			to.Path = "/settings"
 		case strings.HasPrefix(r.URL.Path, "/admin/"):

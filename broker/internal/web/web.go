@@ -353,6 +353,9 @@ func (w *Web) routes() http.Handler {
 		for path, h := range w.adminRoutes() {
 			mux.Handle(path, h)
 		}
+		for path, h := range w.tokenRoutes() {
+			mux.Handle(path, h)
+		}
 	}
 	if w.copies != nil {
 		for path, h := range w.copyRoutes() {
