@@ -88,6 +88,8 @@ bench: agents
 	go run ./build/bench
 	@# The evidence: disk, log, verdicts and search.
 	go test -run '^$$' -bench . -benchtime 1s ./recordings ./recordings/translog ./broker/internal/evidence
+	@# The service desk: 10,000 tickets, fifty people.
+	go test -run '^$$' -bench Desk -benchtime 1x ./broker
 	@# The auditors' search in Chromium: it makes 11,000 recordings first.
 	go test -run '^$$' -bench SearchInChromium -benchtime 1x -timeout 40m ./broker/internal/web
 	@# The player's seeks over an hour's recording.

@@ -72,7 +72,7 @@ func TestMetrics(t *testing.T) {
 }
 
 // opened is a whole broker, as serve puts it together, that nobody connects to.
-func opened(t *testing.T, change func(*ops.Config)) *broker {
+func opened(t testing.TB, change func(*ops.Config)) *broker {
 	t.Helper()
 	b := &broker{config: ops.DefaultConfig(), log: slog.New(slog.DiscardHandler)}
 	b.config.Listen, b.config.Data = "127.0.0.1:0", t.TempDir()

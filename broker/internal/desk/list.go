@@ -5,10 +5,12 @@ import (
 	"fmt"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"consento/broker/internal/access"
 
 	"github.com/uptrace/bun"
+	"github.com/uptrace/bun/dialect"
 )
 
 // Filter is what a list is narrowed to. Zero fields narrow nothing.
@@ -63,19 +65,22 @@ func (d *Desk) List(ctx context.Context, by access.Account, f Filter) ([]Ticket,
 	return list, nil
 }
 
-// listed is the query of List; nil if the account may read none.
+// listed is the query of List; nil if the account may read none. It finds first which
+// ones, by what an index has, and then reads what stands in them.
 func (d *Desk) listed(by access.Account, f Filter, rows *[]ticketRow) *bun.SelectQuery {
-	q := selected(d.db.NewSelect().Model(rows)).Limit(int64(min(max(f.Limit, 1), maxListed)))
-	if f.ByTurn {
-		q = q.Order("ticket.turn", "ticket.id")
-	} else {
-		q = q.Order("ticket.created DESC", "ticket.id DESC")
-	}
-	q, any := readable(q, by)
+	found, any := readable(d.db.NewSelect().Model((*ticketRow)(nil)).Column("ticket.id"), by)
 	if !any {
 		return nil
 	}
-	return f.narrow(q)
+	found = f.order(f.narrow(found)).Limit(int64(min(max(f.Limit, 1), maxListed)))
+	return f.order(selected(d.db.NewSelect().Model(rows)).Where("ticket.id IN (?)", found))
+}
+
+func (f Filter) order(q *bun.SelectQuery) *bun.SelectQuery {
+	if f.ByTurn {
+		return q.Order("ticket.turn", "ticket.id")
+	}
+	return q.Order("ticket.created DESC", "ticket.id DESC")
 }
 
 // readable narrows to what the account may read, as mayRead does; false if nothing.
@@ -93,9 +98,7 @@ func readable(q *bun.SelectQuery, by access.Account) (*bun.SelectQuery, bool) {
 }
 
 func (f Filter) narrow(q *bun.SelectQuery) *bun.SelectQuery {
-	for word := range strings.FieldsSeq(fold(f.Text)) {
-		q = q.Where(`ticket.search LIKE ? ESCAPE '\'`, "%"+strings.NewReplacer(`\`, `\\`, "%", `\%`, "_", `\_`).Replace(word)+"%")
-	}
+	q = f.words(q)
 	if f.Open {
 		q = q.Where("ticket.resolved = 0")
 	}
@@ -127,6 +130,26 @@ func (f Filter) narrow(q *bun.SelectQuery) *bun.SelectQuery {
 	}
 	if f.After.ID != "" {
 		q = q.Where("(ticket.turn, ticket.id) > (?, ?)", f.After.Turn, f.After.ID)
+	}
+	return q
+}
+
+// trigram is how many characters the index of SQLite finds words by.
+const trigram = 3
+
+// words narrows to what has all words of the text somewhere. On SQLite long ones are
+// looked up in the index of trigrams; what is left are few, and reads like everywhere.
+func (f Filter) words(q *bun.SelectQuery) *bun.SelectQuery {
+	var long []string
+	for word := range strings.FieldsSeq(fold(strings.ReplaceAll(f.Text, "\x00", " "))) { // SQLite reads a text to its first NUL
+		if q.Dialect().Name() == dialect.SQLite && utf8.RuneCountInString(word) >= trigram {
+			long = append(long, `"`+strings.ReplaceAll(word, `"`, `""`)+`"`)
+			continue
+		}
+		q = q.Where(`ticket.search LIKE ? ESCAPE '\'`, "%"+strings.NewReplacer(`\`, `\\`, "%", `\%`, "_", `\_`).Replace(word)+"%")
+	}
+	if len(long) > 0 {
+		q = q.Where("ticket.id IN (SELECT ticket FROM ticket_numbers WHERE number IN (SELECT rowid FROM ticket_search WHERE ticket_search MATCH ?))", strings.Join(long, " AND "))
 	}
 	return q
 }
