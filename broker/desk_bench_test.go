@@ -170,10 +170,14 @@ func manyTickets(b *testing.B, k *broker, people []asker) (ids [benchTeams][]str
 		if i >= benchTickets*9/10 && i%3 > 0 {
 			state, closed, resolution, resolved = "investigation", 0, "", 0
 		}
-		do(`INSERT INTO tickets (id, ref, version, type, state, title, text, language, requester, email, phone, office, channel, category, area, impact, urgency, priority, team, level, assignee_id, parent, waiting, appointment, resolution, solution, reopened, created, responded, resolved, closed, search)
-			VALUES (?, ?, 7, 'incident', ?, ?, ?, 'it', ?, 'maria@comune.example', '', FALSE, 'phone', ?, '', 1, 2, ?, ?, 'L1', ?, NULL, '', 0, ?, '', 0, ?, ?, ?, ?, ?)`,
+		turn := int64(1<<52) + created.UnixMilli()
+		if resolved == 0 {
+			turn = responded + 24*3600_000
+		}
+		do(`INSERT INTO tickets (id, ref, version, type, state, title, text, language, requester, email, phone, office, channel, category, area, impact, urgency, priority, team, level, assignee_id, parent, waiting, appointment, resolution, solution, reopened, created, responded, resolved, closed, search, turn)
+			VALUES (?, ?, 7, 'incident', ?, ?, ?, 'it', ?, 'maria@comune.example', '', FALSE, 'phone', ?, '', 1, 2, ?, ?, 'L1', ?, NULL, '', 0, ?, '', 0, ?, ?, ?, ?, ?, ?)`,
 			id, ref, state, title, text, name, categories[random.IntN(len(categories))], 1+random.IntN(4), benchTeam(team), who.ID, resolution, created.UnixMilli(), responded, resolved, closed,
-			strings.ToLower(ref+"\n"+title+"\n"+name+"\nmaria@comune.example\n\n\n"+text))
+			strings.ToLower(ref+"\n"+title+"\n"+name+"\nmaria@comune.example\n\n\n"+text), turn)
 		do(`INSERT INTO ticket_teams (ticket, team) VALUES (?, ?)`, id, benchTeam(team))
 		if i%10 == 0 {
 			do(`INSERT INTO ticket_teams (ticket, team) VALUES (?, ?)`, id, benchTeam((team+1)%benchTeams))

@@ -50,12 +50,12 @@ const maxListed = 200
 // List returns the tickets that the account may read and that the filter leaves, the
 // newest first or by turn, without their Teams and Pauses.
 func (d *Desk) List(ctx context.Context, by access.Account, f Filter) ([]Ticket, error) {
-	var rows []ticketRow
-	q := d.listed(by, f, &rows)
-	if q == nil {
+	found := d.found(by, f)
+	if found == nil {
 		return nil, nil
 	}
-	if err := q.Scan(ctx); err != nil {
+	var rows []ticketRow
+	if err := f.order(selected(d.db.NewSelect().Model(&rows)).Where("ticket.id IN (?)", found)).Scan(ctx); err != nil {
 		return nil, fmt.Errorf("desk: list: %w", err)
 	}
 	list := make([]Ticket, len(rows))
@@ -65,15 +65,14 @@ func (d *Desk) List(ctx context.Context, by access.Account, f Filter) ([]Ticket,
 	return list, nil
 }
 
-// listed is the query of List; nil if the account may read none. It finds first which
-// ones, by what an index has, and then reads what stands in them.
-func (d *Desk) listed(by access.Account, f Filter, rows *[]ticketRow) *bun.SelectQuery {
-	found, any := readable(d.db.NewSelect().Model((*ticketRow)(nil)).Column("ticket.id"), by)
+// found finds which tickets a list has, along an index that has their order; what stands
+// in them is read for those alone. It is nil if the account may read none.
+func (d *Desk) found(by access.Account, f Filter) *bun.SelectQuery {
+	q, any := readable(d.db.NewSelect().Model((*ticketRow)(nil)).Column("ticket.id"), by)
 	if !any {
 		return nil
 	}
-	found = f.order(f.narrow(found)).Limit(int64(min(max(f.Limit, 1), maxListed)))
-	return f.order(selected(d.db.NewSelect().Model(rows)).Where("ticket.id IN (?)", found))
+	return f.order(f.narrow(q)).Limit(int64(min(max(f.Limit, 1), maxListed)))
 }
 
 func (f Filter) order(q *bun.SelectQuery) *bun.SelectQuery {

@@ -95,8 +95,7 @@ func TestQueueUsesIndexes(t *testing.T) {
 	} {
 		f.ByTurn, f.Open, f.Limit = true, true, 50
 		for who, by := range map[string]access.Account{"technician": e.anna, "administrator": e.admin} {
-			var rows []ticketRow
-			q := e.listed(by, f, &rows)
+			q := e.found(by, f)
 			plan, err := e.db.QueryContext(t.Context(), "EXPLAIN QUERY PLAN "+q.String())
 			if err != nil {
 				t.Fatal(err)
