@@ -110,6 +110,7 @@ export function actions({ desk, settings, layout, bell }: Parts): Action[] {
   add("letters", settings.letters.value ? t("act.letters_off") : t("act.letters_on"), "", () => settings.setLetters(!settings.letters.value));
   add("help", t("help.open_help"), "?", () => (layout.help.value = true));
   add("shared", t("rail.shared"), "", () => void window.open("/shared", "_blank", "noopener"));
+  add("account", t("rail.account"), "", () => void window.open("/account", "_blank", "noopener"));
   add("sign-out", t("rail.sign_out"), "", () => document.querySelector<HTMLFormElement>("form.account")?.requestSubmit());
   return list;
 }

@@ -71,6 +71,8 @@ type Account struct {
 	Created   time.Time
 	Disabled  bool
 	Joined    bool // has chosen a password
+	// PasswordAt is when the password was chosen; zero before the first.
+	PasswordAt time.Time
 
 	epoch int64
 	only  map[Action]bool // what a token leaves of the rights; nil: a person asks
@@ -129,7 +131,7 @@ func (a *Access) prepare(ctx context.Context, n NewAccount) (*preparedAccount, e
 	}
 	return &preparedAccount{territory: n.Territory, row: accountRow{
 		ID: uuid.NewString(), Email: n.Email, Name: n.Name, Role: n.Role, Team: n.Team, Territory: n.Territory,
-		Level: n.Level, Profile: n.Profile, PasswordHash: hash, CreatedAt: time.Now(), Joined: true,
+		Level: n.Level, Profile: n.Profile, PasswordHash: hash, PasswordAt: time.Now(), CreatedAt: time.Now(), Joined: true,
 	}}, nil
 }
 

@@ -165,10 +165,10 @@ func TestSetPasswordEndsSignIns(t *testing.T) {
 	if _, err := a.Recheck(t.Context(), account); !errors.Is(err, ErrEnded) {
 		t.Fatalf("after a new password: %v", err)
 	}
-	if _, _, err := a.authenticate(t.Context(), account.Email, goodPassword); !errors.Is(err, ErrCredentials) {
+	if _, err := a.authenticate(t.Context(), account.Email, goodPassword); !errors.Is(err, ErrCredentials) {
 		t.Fatalf("old password: %v", err)
 	}
-	if _, _, err := a.authenticate(t.Context(), account.Email, otherPassword); err != nil {
+	if _, err := a.authenticate(t.Context(), account.Email, otherPassword); err != nil {
 		t.Fatalf("new password: %v", err)
 	}
 }

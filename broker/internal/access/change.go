@@ -73,7 +73,7 @@ func (a *Access) SetPassword(ctx context.Context, id, password string) error {
 	}
 	err = a.db.RunInTx(ctx, nil, func(ctx context.Context, tx bun.Tx) error {
 		_, err := tx.NewUpdate().Model((*accountRow)(nil)).
-			Set("password_hash = ?", hash).Set("epoch = epoch + 1").Where("id = ?", id).Exec(ctx)
+			Set("password_hash = ?", hash).Set("password_at = ?", time.Now()).Set("epoch = epoch + 1").Where("id = ?", id).Exec(ctx)
 		if err != nil {
 			return err
 		}

@@ -73,14 +73,14 @@ func TestPasswordIsNormalised(t *testing.T) {
 	n := technician("anna@office.example")
 	n.Password = "Gru\u0308\u00dfe aus dem blauen Garten" // u + diaeresis
 	mustAdd(t, a, n)
-	if _, _, err := a.authenticate(t.Context(), n.Email, "Gr\u00fc\u00dfe aus dem blauen Garten"); err != nil {
+	if _, err := a.authenticate(t.Context(), n.Email, "Gr\u00fc\u00dfe aus dem blauen Garten"); err != nil {
 		t.Fatalf("composed: %v", err)
 	}
-	if _, _, err := a.authenticate(t.Context(), n.Email, "gr\u00fc\u00dfe aus dem blauen garten"); !errors.Is(err, ErrCredentials) {
+	if _, err := a.authenticate(t.Context(), n.Email, "gr\u00fc\u00dfe aus dem blauen garten"); !errors.Is(err, ErrCredentials) {
 		t.Fatalf("small letters: %v", err)
 	}
 	for _, hostile := range []string{"", strings.Repeat("x", 1<<20), "\xff\xfe", "a\x00b"} {
-		if _, _, err := a.authenticate(t.Context(), "other@office.example", hostile); !errors.Is(err, ErrCredentials) && !errors.Is(err, ErrThrottled) {
+		if _, err := a.authenticate(t.Context(), "other@office.example", hostile); !errors.Is(err, ErrCredentials) && !errors.Is(err, ErrThrottled) {
 			t.Errorf("%d hostile bytes: %v", len(hostile), err)
 		}
 	}
@@ -122,21 +122,21 @@ func TestHashIsRenewedAtSignIn(t *testing.T) {
 		return row.PasswordHash
 	}
 	before := stored()
-	if _, _, err := a.authenticate(t.Context(), account.Email, goodPassword); err != nil || stored() != before {
+	if _, err := a.authenticate(t.Context(), account.Email, goodPassword); err != nil || stored() != before {
 		t.Fatalf("the hash was made anew without need, %v", err)
 	}
 	a.passwords = newHasher(2000, 2)
-	if _, _, err := a.authenticate(t.Context(), account.Email, otherPassword); !errors.Is(err, ErrCredentials) || stored() != before {
+	if _, err := a.authenticate(t.Context(), account.Email, otherPassword); !errors.Is(err, ErrCredentials) || stored() != before {
 		t.Fatalf("a wrong password changed the hash, %v", err)
 	}
-	if _, _, err := a.authenticate(t.Context(), account.Email, goodPassword); err != nil {
+	if _, err := a.authenticate(t.Context(), account.Email, goodPassword); err != nil {
 		t.Fatal(err)
 	}
 	after, err := parsePHC(stored())
 	if err != nil || after.rounds != 2000 {
 		t.Fatalf("hash %+v, %v", after, err)
 	}
-	if _, _, err := a.authenticate(t.Context(), account.Email, goodPassword); err != nil {
+	if _, err := a.authenticate(t.Context(), account.Email, goodPassword); err != nil {
 		t.Fatalf("with the new hash: %v", err)
 	}
 	if now, err := a.Recheck(t.Context(), account); err != nil || now.ID != account.ID {
@@ -164,7 +164,7 @@ func TestUnknownEmailCostsTheSame(t *testing.T) {
 		"long@office.example": strings.Repeat("x", maxPasswordBytes+1),
 	} {
 		done = nil
-		if _, _, err := a.authenticate(t.Context(), email, password); !errors.Is(err, ErrCredentials) {
+		if _, err := a.authenticate(t.Context(), email, password); !errors.Is(err, ErrCredentials) {
 			t.Fatal(err)
 		}
 		if len(done) != 1 || done[0] != (work{1000, 16, 32}) {

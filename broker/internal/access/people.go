@@ -152,7 +152,7 @@ func (a *Access) AcceptInvitation(ctx context.Context, token, password string) e
 		if err := affect(ctx, tx.NewDelete().Model((*invitationRow)(nil)).Where("token_hash = ?", hashToken(token)).Where("expires_at > ?", time.Now()), ErrInvitation); err != nil {
 			return err
 		}
-		update := tx.NewUpdate().Model((*accountRow)(nil)).Set("password_hash = ?", hash).Set("joined = TRUE").Set("epoch = epoch + 1").
+		update := tx.NewUpdate().Model((*accountRow)(nil)).Set("password_hash = ?", hash).Set("password_at = ?", time.Now()).Set("joined = TRUE").Set("epoch = epoch + 1").
 			Where("id = ?", account.ID).Where("disabled_at IS NULL")
 		if err := affect(ctx, update, ErrInvitation); err != nil {
 			return err

@@ -20,6 +20,7 @@ type accountRow struct {
 	Level        Level
 	Profile      string `bun:",nullzero"`
 	PasswordHash string
+	PasswordAt   time.Time `bun:",nullzero"`
 	Epoch        int64
 	CreatedAt    time.Time
 	DisabledAt   time.Time `bun:",nullzero"`
@@ -51,7 +52,7 @@ func accountQuery(q *bun.SelectQuery) *bun.SelectQuery {
 func (row *accountRow) account() (Account, error) {
 	a := Account{
 		ID: row.ID, Email: row.Email, Name: row.Name, Role: row.Role, Team: row.Team, Territory: row.Territory,
-		Level: row.Level, Created: row.CreatedAt, Disabled: !row.DisabledAt.IsZero(), Joined: row.Joined, epoch: row.Epoch,
+		Level: row.Level, Created: row.CreatedAt, Disabled: !row.DisabledAt.IsZero(), Joined: row.Joined, PasswordAt: row.PasswordAt, epoch: row.Epoch,
 	}
 	if row.Role.assists() {
 		a.Territory = row.TeamTerritory

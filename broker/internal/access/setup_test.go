@@ -72,7 +72,7 @@ func TestSetup(t *testing.T) {
 	if _, err := a.NewSetupToken(t.Context()); !errors.Is(err, ErrSetupDone) {
 		t.Fatalf("another link: %v", err)
 	}
-	account, _, err := a.authenticate(t.Context(), "admin@office.example", goodPassword)
+	account, err := a.authenticate(t.Context(), "admin@office.example", goodPassword)
 	if err != nil || account.Role != Administrator {
 		t.Fatalf("the administrator signs in: %+v, %v", account, err)
 	}

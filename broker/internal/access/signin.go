@@ -26,6 +26,14 @@ const (
 
 	keyAccount = "account"
 	keyEpoch   = "epoch"
+	keyID      = "id"      // names the sign-in, for its owner
+	keySteps   = "steps"   // what is still to be done, in order, by spaces
+	keyWhy     = "why"     // the password has to be replaced
+	keyHow     = "how"     // what was proven
+	keySince   = "since"   // RFC 3339
+	keyNetwork = "network" // as network returns it
+	keyBrowser = "browser" // as deviceOf returns it
+	keySystem  = "system"
 )
 
 func newSessions(db *bun.DB, log *slog.Logger) *scs.SessionManager {
@@ -52,6 +60,7 @@ type contextKey int
 
 const (
 	accountKey contextKey = iota
+	arrivalKey
 	signInKey
 	tokenKey
 )
@@ -66,7 +75,11 @@ func (a *Access) LoadSession(next http.Handler) http.Handler {
 		account, err := a.signedIn(ctx)
 		switch {
 		case err == nil:
-			ctx = context.WithValue(ctx, accountKey, account)
+			if step := a.step(ctx); step != "" {
+				ctx = context.WithValue(ctx, arrivalKey, Arrival{account, step, a.sessions.GetString(ctx, keyWhy)})
+			} else {
+				ctx = context.WithValue(ctx, accountKey, account)
+			}
 		case !errors.Is(err, ErrEnded):
 			a.sessions.ErrorFunc(w, r, err)
 			return
@@ -101,59 +114,50 @@ func Current(r *http.Request) (Account, bool) {
 }
 
 // SignIn checks e-mail and password and signs the sender of r in, under a new
-// cookie. It fails with ErrCredentials, or *Throttled (ErrThrottled) when the
-// account or the address has failed too often, or the machine is too busy.
-func (a *Access) SignIn(r *http.Request, email, password string) error {
+// cookie. Where something is still to be done first, it returns what: until then
+// Current knows nobody, and Arriving does. It fails with ErrCredentials, or *Throttled
+// (ErrThrottled) when the account or the address has failed too often, or the machine
+// is too busy.
+func (a *Access) SignIn(r *http.Request, email, password string) (Step, error) {
 	ctx := r.Context()
 	if ctx.Value(signInKey) == nil {
-		return ErrNoSignIn
+		return "", ErrNoSignIn
 	}
 	address := network(r)
 	if err := a.addresses.take(address); err != nil {
 		a.log.WarnContext(ctx, "sign-in refused", "reason", "too many tries from one address")
-		return err
+		return "", err
 	}
-	account, subject, err := a.authenticate(ctx, email, password)
+	account, err := a.authenticate(ctx, email, password)
 	switch {
 	case errors.Is(err, ErrCredentials):
 		a.log.InfoContext(ctx, "sign-in refused", "reason", "credentials")
-		return err
+		return "", err
 	case errors.Is(err, ErrThrottled):
 		a.log.WarnContext(ctx, "sign-in refused", "reason", "too many tries for one account, or too much to do")
-		return err
+		return "", err
 	case err != nil:
 		a.addresses.giveBack(address) // our fault
-		return err
+		return "", err
 	}
 	a.addresses.giveBack(address)
-	if err := a.forgiveAccount(ctx, subject); err != nil {
-		return err
+	steps, why, err := a.stepsAfterPassword(ctx, account, password)
+	if err != nil {
+		return "", err
 	}
-	if err := sweep(ctx, a.db); err != nil {
-		return err
-	}
-	if err := a.sessions.RenewToken(ctx); err != nil { // against fixation
-		return fmt.Errorf("sign in: %w", err)
-	}
-	a.sessions.Put(ctx, keyAccount, account.ID)
-	a.sessions.Put(ctx, keyEpoch, fmt.Sprint(account.epoch))
-	if err := ops.NoteAct(ctx, a.db, "signin", account.ID, map[string]any{"role": account.Role, "network": address.String()}); err != nil {
-		return err
-	}
-	a.log.InfoContext(ctx, "signed in", "account", account.ID, "role", string(account.Role))
-	return nil
+	return a.Enter(r, account, "password", steps, why)
 }
 
-// authenticate does the same work whether there is such an account or not.
-func (a *Access) authenticate(ctx context.Context, email, password string) (_ Account, subject string, _ error) {
+// authenticate counts a try, which forgiveAccount takes back, and does the same work
+// whether there is such an account or not.
+func (a *Access) authenticate(ctx context.Context, email, password string) (Account, error) {
 	clean, err := CleanEmail(email)
 	known := err == nil
 	if !known {
 		clean = strings.ToLower(email)
 	}
-	subject = hashToken(clean)
-	if err := a.takeAccount(ctx, subject); err != nil {
-		return Account{}, "", err
+	if err := a.takeAccount(ctx, hashToken(clean)); err != nil {
+		return Account{}, err
 	}
 	stored := a.passwords.decoy
 	var row *accountRow
@@ -161,7 +165,7 @@ func (a *Access) authenticate(ctx context.Context, email, password string) (_ Ac
 		if row, err = selectAccount(ctx, a.db, "account.email = ?", clean); err == nil {
 			stored = row.PasswordHash
 		} else if !errors.Is(err, ErrNotFound) {
-			return Account{}, "", err
+			return Account{}, err
 		}
 	}
 	normal, ok := normalPassword(password)
@@ -170,18 +174,17 @@ func (a *Access) authenticate(ctx context.Context, email, password string) (_ Ac
 	}
 	right, outdated, err := a.passwords.verify(ctx, stored, normal)
 	if err != nil {
-		return Account{}, "", fmt.Errorf("sign in: %w", err)
+		return Account{}, fmt.Errorf("sign in: %w", err)
 	}
 	if !right || row == nil || !row.DisabledAt.IsZero() {
-		return Account{}, "", ErrCredentials
+		return Account{}, ErrCredentials
 	}
 	if outdated {
 		if err := a.rehash(ctx, row, normal); err != nil {
-			return Account{}, "", err
+			return Account{}, err
 		}
 	}
-	account, err := row.account()
-	return account, subject, err
+	return row.account()
 }
 
 // rehash stores the password under today's parameters, unless it was changed

@@ -28,7 +28,7 @@ func newTestSite(t *testing.T, a *Access) (site *httptest.Server, gates chan cha
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /in", func(w http.ResponseWriter, r *http.Request) {
 		var throttled *Throttled
-		switch err := a.SignIn(r, r.FormValue("email"), r.FormValue("password")); {
+		switch _, err := a.SignIn(r, r.FormValue("email"), r.FormValue("password")); {
 		case err == nil:
 		case errors.As(err, &throttled):
 			http.Error(w, err.Error(), http.StatusTooManyRequests)
@@ -285,7 +285,7 @@ func TestWebSocketBehindSignIn(t *testing.T) {
 func TestSignInNeedsLoadSession(t *testing.T) {
 	a := newTestAccess(t, newTestDB(t))
 	r := httptest.NewRequest(http.MethodPost, "/in", nil)
-	if err := a.SignIn(r, "anna@office.example", goodPassword); !errors.Is(err, ErrNoSignIn) {
+	if _, err := a.SignIn(r, "anna@office.example", goodPassword); !errors.Is(err, ErrNoSignIn) {
 		t.Fatalf("sign in: %v", err)
 	}
 	if err := a.SignOut(r); !errors.Is(err, ErrNoSignIn) {
@@ -317,7 +317,7 @@ func (b *inBubble) do(handle func(r *http.Request)) {
 }
 
 func (b *inBubble) signIn(email, password string) (err error) {
-	b.do(func(r *http.Request) { err = b.a.SignIn(r, email, password) })
+	b.do(func(r *http.Request) { _, err = b.a.SignIn(r, email, password) })
 	return err
 }
 

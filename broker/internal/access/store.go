@@ -3,6 +3,7 @@ package access
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"errors"
 	"time"
 
@@ -23,6 +24,7 @@ type signInRow struct {
 	bun.BaseModel `bun:"table:sign_ins,alias:sign_in"`
 
 	TokenHash string `bun:",pk"`
+	AccountID string // "" for nobody's
 	Data      string
 	ExpiresAt time.Time
 	Ended     bool
@@ -43,15 +45,20 @@ func (s *signInStore) FindCtx(ctx context.Context, token string) ([]byte, bool, 
 
 func (s *signInStore) CommitCtx(ctx context.Context, token string, data []byte, expiry time.Time) error {
 	row := signInRow{TokenHash: token, Data: string(data), ExpiresAt: expiry}
+	var d signInData
+	if err := json.Unmarshal(data, &d); err != nil {
+		return err
+	}
+	row.AccountID = d.Values[keyAccount]
 	_, err := s.db.NewInsert().Model(&row).
-		On("CONFLICT (token_hash) DO UPDATE").Set("data = EXCLUDED.data").Set("expires_at = EXCLUDED.expires_at").
+		On("CONFLICT (token_hash) DO UPDATE").Set("data = EXCLUDED.data").Set("account_id = EXCLUDED.account_id").Set("expires_at = EXCLUDED.expires_at").
 		Where("NOT sign_in.ended").
 		Where("(sign_in.data <> EXCLUDED.data OR sign_in.expires_at < ?)", expiry.Add(-prolongEvery)).Exec(ctx)
 	return err
 }
 
 func (s *signInStore) DeleteCtx(ctx context.Context, token string) error {
-	_, err := s.db.NewUpdate().Model((*signInRow)(nil)).Set("ended = TRUE").Set("data = ''").
+	_, err := s.db.NewUpdate().Model((*signInRow)(nil)).Set("ended = TRUE").Set("data = ''").Set("account_id = ''").
 		Set("expires_at = ?", time.Now().Add(lifetime)).Where("token_hash = ?", token).Exec(ctx)
 	return err
 }

@@ -97,7 +97,7 @@ func TestTokenIsNoPerson(t *testing.T) {
 		if _, ok := Current(r); !ok {
 			t.Error("the token is not taken in small letters")
 		}
-		if err := a.SignIn(r, "anna@office.example", goodPassword); !errors.Is(err, ErrNoSignIn) {
+		if _, err := a.SignIn(r, "anna@office.example", goodPassword); !errors.Is(err, ErrNoSignIn) {
 			t.Errorf("sign in: %v", err)
 		}
 	})).ServeHTTP(httptest.NewRecorder(), r)

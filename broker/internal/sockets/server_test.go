@@ -126,7 +126,7 @@ func serve(t testing.TB, change ...func(*session.Limits)) *server {
 	consoles := must(NewConsole(ConsoleConfig{Sessions: s.sessions, Accounts: s.access, Office: office, PublicURL: "https://test.example", Software: "broker test", Log: log}))(t)
 	mux.Handle("/ws/console", s.access.LoadSession(consoles))
 	mux.Handle("/in", s.access.LoadSession(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-		must(0, s.access.SignIn(r, s.account.Email, "seven grey herons over Bolzano"))(t)
+		must(s.access.SignIn(r, s.account.Email, "seven grey herons over Bolzano"))(t)
 	})))
 	s.StartTLS()
 	in := must(s.Client().Post(s.URL+"/in", "", nil))(t)

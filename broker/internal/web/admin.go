@@ -23,6 +23,8 @@ type Roster interface {
 	AcceptInvitation(ctx context.Context, token, password string) error
 	ChangeAccount(ctx context.Context, by access.Account, id string, n access.NewAccount) (access.Account, error)
 	EndAccount(ctx context.Context, by access.Account, id string) error
+	SignInRules(ctx context.Context) ([]access.SignInRule, error)
+	ChangeSignInRules(ctx context.Context, by access.Account, before, after []access.SignInRule) error
 	AddTeam(ctx context.Context, by access.Account, t access.Team) error
 	ChangeTeam(ctx context.Context, by access.Account, name string, level access.Level) error
 	DeleteTeam(ctx context.Context, by access.Account, name string) error
@@ -60,6 +62,7 @@ func (w *Web) adminRoutes() map[string]http.Handler {
 		"/admin/people/{id}":          w.staff(people(w.showPerson), people(w.changePerson)),
 		"/admin/people/{id}/link":     w.staff(redirectTo("/admin/people"), people(w.newLink)),
 		"/admin/people/{id}/end":      w.staff(people(w.askEnd), people(w.endPerson)),
+		"/admin/signin":               w.staff(people(w.showRules), people(w.changeRules)),
 		"/admin/teams":                w.staff(rights(w.showTeams), rights(w.changeTeams)),
 		"/admin/profiles":             w.staff(rights(w.showProfiles), nil),
 		"/admin/profiles/{name}":      w.staff(rights(w.showProfile), rights(w.changeProfile)),
@@ -92,6 +95,7 @@ func (w *Web) admin(rw http.ResponseWriter, r *http.Request, by access.Account, 
 	if access.Can(by, access.ManageAccounts, access.Scope{}) {
 		tabs = append(tabs, "teams", "profiles")
 	}
+	tabs = append(tabs, "signin")
 	for _, tab := range tabs {
 		path := "/admin/" + tab
 		a.Tabs = append(a.Tabs, adminTab{path, p.T("admin." + tab + ".title"), r.URL.Path == path || strings.HasPrefix(r.URL.Path, path+"/")})

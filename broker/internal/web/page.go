@@ -70,9 +70,12 @@ func languageURL(r *http.Request, tag string) string {
 	query := url.Values{}
 	if r.Method == http.MethodPost {
 		to.Path = map[string]string{"/key": "/", "/signin": "/signin", "/setup": "/setup"}[r.URL.Path]
+		own, isOwn := accountLanguageURL(r.URL.Path)
 		switch {
 		case strings.HasPrefix(r.URL.Path, "/account/tokens"):
 			to.Path = "/account/tokens"
+		case isOwn:
+			to.Path = own
 		case strings.HasPrefix(r.URL.Path, "/settings"):
 			to.Path = "/settings"
 		case strings.HasPrefix(r.URL.Path, "/admin/"):

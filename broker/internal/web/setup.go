@@ -302,7 +302,7 @@ func noteLogo(file []byte, problems map[string]string) {
 // errorText names the sentence setup.error.* for what is wrong with a field.
 func errorText(label, code string) string {
 	switch code {
-	case "too_short", "too_long", "common", "characters", "taken", "missing":
+	case "too_short", "too_long", "common", "breached", "characters", "taken", "missing":
 		return code
 	}
 	switch label {

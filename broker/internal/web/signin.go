@@ -31,7 +31,7 @@ func (w *Web) signIn(rw http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	next := localNext(values.Get("next"))
-	err = w.accounts.SignIn(r, values.Get("email"), values.Get("password"))
+	step, err := w.accounts.SignIn(r, values.Get("email"), values.Get("password"))
 	p := w.newPage(r, "signin.title")
 	p.Data = signInPage{Email: limited(values.Get("email"), 254), Next: next}
 	switch {
@@ -44,7 +44,7 @@ func (w *Web) signIn(rw http.ResponseWriter, r *http.Request) error {
 	case err != nil:
 		return err
 	}
-	http.Redirect(rw, r, next, http.StatusSeeOther)
+	http.Redirect(rw, r, stepPath(step, next), http.StatusSeeOther)
 	return nil
 }
 
@@ -65,7 +65,7 @@ func (w *Web) signOut(rw http.ResponseWriter, r *http.Request) error {
 func localNext(next string) string {
 	u, err := url.Parse(next)
 	if err != nil || u.Scheme != "" || u.Host != "" || u.User != nil || len(next) > 256 ||
-		!strings.HasPrefix(u.Path, "/console/") && !strings.HasPrefix(u.Path, "/audit/") && !strings.HasPrefix(u.Path, "/admin/") && !strings.HasPrefix(u.Path, "/desk/") && !strings.HasPrefix(u.Path, "/account/") && u.Path != "/settings" && u.Path != "/summaries" && u.Path != "/shared" && !strings.HasPrefix(u.Path, "/shared/") || strings.Contains(u.Path, "..") || strings.ContainsAny(u.Path, "\\") {
+		!strings.HasPrefix(u.Path, "/console/") && !strings.HasPrefix(u.Path, "/audit/") && !strings.HasPrefix(u.Path, "/admin/") && !strings.HasPrefix(u.Path, "/desk/") && !strings.HasPrefix(u.Path, "/account/") && u.Path != "/settings" && u.Path != "/account" && u.Path != "/summaries" && u.Path != "/shared" && !strings.HasPrefix(u.Path, "/shared/") || strings.Contains(u.Path, "..") || strings.ContainsAny(u.Path, "\\") {
 		return "/console/"
 	}
 	return next

@@ -74,7 +74,11 @@ type Sessions interface {
 // access.Current.
 type Accounts interface {
 	LoadSession(next http.Handler) http.Handler
-	SignIn(r *http.Request, email, password string) error
+	// SignIn returns what is still to be done before Current knows who it is.
+	SignIn(r *http.Request, email, password string) (access.Step, error)
+	ChangePassword(r *http.Request, before, password string) (access.Step, error)
+	Places(r *http.Request) ([]access.Place, error)
+	EndOthers(r *http.Request) error
 	SignOut(r *http.Request) error
 }
 
@@ -327,6 +331,9 @@ func (w *Web) routes() http.Handler {
 		"/logo":                                 w.brief(w.showLogo, nil),
 		"/":                                     w.brief(w.notFound, w.notFound),
 	} {
+		mux.Handle(path, h)
+	}
+	for path, h := range w.accountRoutes() {
 		mux.Handle(path, h)
 	}
 	if w.evidence != nil {

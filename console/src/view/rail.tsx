@@ -99,6 +99,9 @@ export function Rail() {
             <a class="small-text" href="/shared" target="_blank" rel="noopener">
               {t("rail.shared")} <span class="visually-hidden">{t("rail.new_tab")}</span>
             </a>
+            <a class="small-text" href="/account" target="_blank" rel="noopener">
+              {t("rail.account")} <span class="visually-hidden">{t("rail.new_tab")}</span>
+            </a>
             <button type="submit" class="button quiet small">
               {t("rail.sign_out")}
             </button>

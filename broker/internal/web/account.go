@@ -1,0 +1,256 @@
+package web
+
+import (
+	"errors"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"consento/broker/internal/access"
+)
+
+// accountPage is the data of the pages of one's own account.
+type accountPage struct {
+	Account access.Account
+	Saved   string
+	Data    any
+}
+
+// ownPage is the data of the template "account".
+type ownPage struct {
+	Role     string
+	Password string // when it was chosen
+	Places   []placeLine
+	Others   bool // there are other sign-ins to end
+}
+
+type placeLine struct {
+	What, Network, Since string
+	Here                 bool
+}
+
+// passwordPage is the data of the template "account-password".
+type passwordPage struct {
+	Path   string // where the form goes
+	Email  string
+	Forced string // why another one is needed, in words; "" if it is one's own wish
+	Next   string
+	Fields []secret
+}
+
+// secret is a field for a password or a code.
+type secret struct {
+	input
+	Auto  string // what browsers fill in
+	Focus bool
+}
+
+// accountRoutes are the pages of one's own account, and the steps of a sign-in.
+func (w *Web) accountRoutes() map[string]http.Handler {
+	return map[string]http.Handler{
+		"/account":          w.staff(w.own(w.showAccount), nil),
+		"/account/password": w.staff(w.own(w.showPassword), w.own(w.changePassword)),
+		"/account/others":   w.staff(redirectTo("/account"), w.own(w.endOthers)),
+		"/signin/password":  w.staff(w.arriving(access.StepPassword, w.showRenewal), w.arriving(access.StepPassword, w.renew)),
+	}
+}
+
+// own is action for who is signed in, whatever their role; others sign in first.
+func (w *Web) own(do func(http.ResponseWriter, *http.Request, access.Account) error) action {
+	return func(rw http.ResponseWriter, r *http.Request) error {
+		if account, ok := access.Current(r); ok {
+			return do(rw, r, account)
+		}
+		http.Redirect(rw, r, "/signin?next="+url.QueryEscape("/account"), http.StatusSeeOther)
+		return nil
+	}
+}
+
+// arriving is action for who has to take this step of a sign-in; others are sent to where
+// they stand.
+func (w *Web) arriving(step access.Step, do func(http.ResponseWriter, *http.Request, access.Arrival) error) action {
+	return func(rw http.ResponseWriter, r *http.Request) error {
+		arrival, ok := access.Arriving(r)
+		if !ok {
+			http.Redirect(rw, r, "/signin?next="+url.QueryEscape(nextOf(r)), http.StatusSeeOther)
+			return nil
+		}
+		if arrival.Step != step {
+			http.Redirect(rw, r, stepPath(arrival.Step, nextOf(r)), http.StatusSeeOther)
+			return nil
+		}
+		return do(rw, r, arrival)
+	}
+}
+
+// stepPath is the page of a step of a sign-in, or where it leads once there is none.
+func stepPath(step access.Step, next string) string {
+	if step == "" {
+		return next
+	}
+	return "/signin/" + string(step) + "?next=" + url.QueryEscape(next)
+}
+
+func nextOf(r *http.Request) string { return localNext(r.URL.Query().Get("next")) }
+
+// account shows a page of one's own account.
+func (w *Web) account(rw http.ResponseWriter, r *http.Request, by access.Account, status int, template string, p *page, data any) error {
+	a := accountPage{Account: by, Data: data}
+	if said := "account.saved." + limited(r.URL.Query().Get("saved"), 20); status == http.StatusOK && r.Method == http.MethodGet && p.Has(said) {
+		a.Saved = p.T(said)
+	}
+	p.Data = a
+	return w.show(rw, status, template, p)
+}
+
+func (w *Web) showAccount(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+	p := w.newPage(r, "account.title")
+	data := ownPage{Role: p.T("signin.role." + string(by.Role))}
+	if !by.PasswordAt.IsZero() {
+		data.Password = p.T("account.password.since", "day", day(p, by.PasswordAt.UTC()))
+	}
+	places, err := w.accounts.Places(r)
+	if err != nil {
+		return err
+	}
+	for _, place := range places {
+		line := placeLine{Network: place.Network, Here: place.Here, What: p.T("account.places.unknown")}
+		switch {
+		case place.Browser != "" && place.System != "":
+			line.What = p.T("account.places.what", "browser", place.Browser, "system", place.System)
+		case place.Browser+place.System != "":
+			line.What = place.Browser + place.System
+		}
+		if !place.Since.IsZero() {
+			line.Since = p.T("account.places.since", "time", minute(p, place.Since))
+		}
+		data.Places = append(data.Places, line)
+		data.Others = data.Others || !place.Here
+	}
+	return w.account(rw, r, by, http.StatusOK, "account", p, data)
+}
+
+// secretField is a field named key; problem is a key of the language files, "" if none.
+func secretField(p *page, name, label, hint, auto, problem string) secret {
+	f := secret{input{Name: name, Label: p.T(label), Type: "password", Max: access.MaxPassword, Required: true, ErrorWord: p.T("page.error")}, auto, false}
+	if hint != "" {
+		f.Hint = p.T(hint)
+	}
+	if problem != "" {
+		f.Error = p.T(problem)
+	}
+	return f
+}
+
+func (w *Web) showPassword(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+	return w.passwordForm(rw, r, by, http.StatusOK, passwordPage{Path: "/account/password"}, "", "")
+}
+
+func (w *Web) showRenewal(rw http.ResponseWriter, r *http.Request, a access.Arrival) error {
+	return w.renewalForm(rw, r, a, http.StatusOK, nextOf(r), "")
+}
+
+func (w *Web) renewalForm(rw http.ResponseWriter, r *http.Request, a access.Arrival, status int, next, problem string) error {
+	why := "account.password.why." + access.WhyWeak
+	if a.Why == access.WhyOld {
+		why = "account.password.why." + access.WhyOld
+	}
+	return w.passwordForm(rw, r, a.Account, status, passwordPage{Path: "/signin/password", Forced: textsOf(r).T(why), Next: next}, "", problem)
+}
+
+func (w *Web) passwordForm(rw http.ResponseWriter, r *http.Request, by access.Account, status int, data passwordPage, before, problem string) error {
+	p := w.newPage(r, "account.password.change")
+	data.Email = by.Email
+	if data.Forced == "" {
+		data.Fields = append(data.Fields, secretField(p, "before", "account.password.before", "", "current-password", before))
+	}
+	data.Fields = append(data.Fields, secretField(p, "password", "account.password.new", "setup.password.hint", "new-password", problem))
+	data.Fields[0].Focus = true
+	if before != "" || problem != "" {
+		p.Error = p.T("account.error.some")
+	}
+	return w.account(rw, r, by, status, "account-password", p, data)
+}
+
+func (w *Web) changePassword(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+	values, err := form(r)
+	if err != nil {
+		return err
+	}
+	_, err = w.accounts.ChangePassword(r, values.Get("before"), values.Get("password"))
+	data := passwordPage{Path: "/account/password"}
+	var wrong *access.Invalid
+	switch {
+	case errors.As(err, &wrong):
+		return w.passwordForm(rw, r, by, http.StatusUnprocessableEntity, data, "", passwordProblem(r, wrong))
+	case errors.Is(err, access.ErrCredentials):
+		return w.passwordForm(rw, r, by, http.StatusUnprocessableEntity, data, "account.error.before", "")
+	case errors.Is(err, access.ErrThrottled):
+		return w.passwordForm(rw, r, by, http.StatusTooManyRequests, data, "signin.throttled", "")
+	case errors.Is(err, access.ErrEnded), errors.Is(err, access.ErrNoSignIn):
+		return errForm // the sign-in ended meanwhile, or it is a program's
+	case err != nil:
+		return err
+	}
+	http.Redirect(rw, r, "/account?saved=password", http.StatusSeeOther)
+	return nil
+}
+
+// passwordProblem names the sentence that says what is wrong with a password.
+func passwordProblem(r *http.Request, wrong *access.Invalid) string {
+	for _, key := range []string{"account.error." + wrong.Code, "setup.error." + wrong.Code} {
+		if textsOf(r).Has(key) {
+			return key
+		}
+	}
+	return "admin.error.other"
+}
+
+func (w *Web) renew(rw http.ResponseWriter, r *http.Request, a access.Arrival) error {
+	values, err := form(r)
+	if err != nil {
+		return err
+	}
+	next := localNext(values.Get("next"))
+	step, err := w.accounts.ChangePassword(r, "", values.Get("password"))
+	var wrong *access.Invalid
+	switch {
+	case errors.As(err, &wrong):
+		return w.renewalForm(rw, r, a, http.StatusUnprocessableEntity, next, passwordProblem(r, wrong))
+	case errors.Is(err, access.ErrThrottled):
+		return w.renewalForm(rw, r, a, http.StatusTooManyRequests, next, "signin.throttled")
+	case errors.Is(err, access.ErrEnded):
+		http.Redirect(rw, r, "/signin?next="+url.QueryEscape(next), http.StatusSeeOther)
+		return nil
+	case err != nil:
+		return err
+	}
+	http.Redirect(rw, r, stepPath(step, next), http.StatusSeeOther)
+	return nil
+}
+
+func (w *Web) endOthers(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+	err := w.accounts.EndOthers(r)
+	if errors.Is(err, access.ErrEnded) || errors.Is(err, access.ErrNoSignIn) {
+		return errForm
+	}
+	if err != nil {
+		return err
+	}
+	if w.searching != nil {
+		w.searching.EndSearches(by.ID)
+	}
+	http.Redirect(rw, r, "/account?saved=others", http.StatusSeeOther)
+	return nil
+}
+
+// accountLanguageURL is where the answer to a form of these pages is asked for again.
+func accountLanguageURL(path string) (string, bool) {
+	switch {
+	case path == "/account/others":
+		return "/account", true
+	case strings.HasPrefix(path, "/account"), strings.HasPrefix(path, "/signin/"):
+		return path, true
+	}
+	return "", false
+}
