@@ -80,6 +80,10 @@ const (
 	EventScreenCovered    EventCode = "screen.covered"            // programs that the customer hides, fields for passwords: how many are covered in the picture from now on
 	EventViewerJoined     EventCode = "viewer.joined"             // name, team
 	EventViewerLeft       EventCode = "viewer.left"               // name, team
+	EventGuestAsked       EventCode = "guest.asked"               // epoch, name, team, account, way: the customer is asked about one more person
+	EventGuestAllowed     EventCode = "guest.allowed"             // epoch, name, team, way: the customer said yes
+	EventGuestRefused     EventCode = "guest.refused"             // epoch, name, team, way, cause
+	EventGuestLeft        EventCode = "guest.left"                // epoch, name, team, way, cause
 	EventMalformed        EventCode = "message.refused"           // from, code
 	EventEnded            EventCode = "session.ended"             // reason, by
 	EventRemoved          EventCode = "agent.removed"             // complete, left
@@ -107,6 +111,6 @@ func EventCodes() []EventCode {
 		EventStillAsked, EventStillContent, EventStillTaken, EventStillFailed,
 		EventRestartPrepared, EventRestartBegan, EventRestartByHand, EventRestartCancelled, EventRestartRefused, EventRestartReturned, EventRestartExpired, EventScreenGap,
 		EventScreenShown, EventScreenPaused, EventScreenMuted, EventScreenStopped, EventScreenDenied, EventScreenLocked, EventScreenCovered,
-		EventViewerJoined, EventViewerLeft, EventMalformed, EventEnded, EventRemoved, EventRemovalUnknown, EventClosed, EventRated,
+		EventViewerJoined, EventViewerLeft, EventGuestAsked, EventGuestAllowed, EventGuestRefused, EventGuestLeft, EventMalformed, EventEnded, EventRemoved, EventRemovalUnknown, EventClosed, EventRated,
 		EventCursorShape, EventCursorMoved, EventTransportChanged, EventNoteWritten, EventChat, EventStateChanged}
 }

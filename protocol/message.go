@@ -111,6 +111,7 @@ func Messages() []Message {
 		&Offer{}, &Answer{}, &Sharing{}, &SharingRecorded{}, &Picture{}, &Network{}, &Slept{}, &Ended{}, &Removed{},
 		&ConsentEnded{}, &ControlState{}, &Restart{}, &RestartRecorded{}, &SystemRead{}, &SystemWatch{}, &SystemPart{}, &SystemChanges{}, &Annotate{}, &StillTake{}, &StillPart{},
 		&Welcome{}, &SessionChanged{}, &NewSession{}, &SessionIssued{}, &EndSession{}, &StopWatching{}, &Crisp{}, &Note{}, &Reason{}, &ConsentRequest{}, &ConsentReturn{},
+		&GuestAsk{}, &GuestAnswer{}, &GuestRecorded{}, &GuestEnded{}, &GuestJoin{}, &GuestLeave{},
 		&SystemRequest{}, &SystemFollow{}, &SystemStarted{}, &StillRequest{},
 		&ChatSay{}, &ChatSaid{}, &ChatSince{}, &Chat{}}
 }

@@ -22,6 +22,8 @@ type Join struct {
 	// Tools are the permissions beside the view that the agent can carry out once
 	// they are given. None: it only shows the screen.
 	Tools []Permission `json:"tools,omitempty"`
+	// Guests says that it can ask the customer about more people: see GuestAsk.
+	Guests bool `json:"guests,omitempty"`
 }
 
 // maxLanguages bounds Join.Languages.
@@ -103,8 +105,9 @@ type Resumed struct {
 	Named    bool      `json:"named"`    // the technician's name was confirmed
 	Accepted bool      `json:"accepted"` // the terms were
 	Consents []Consent `json:"consents"`
-	Picture  bool      `json:"picture"` // the picture's connection is still there
-	Proof    string    `json:"proof"`   // Joined.Proof, of the recording as it goes on now
+	Picture  bool      `json:"picture"`          // the picture's connection is still there
+	Proof    string    `json:"proof"`            // Joined.Proof, of the recording as it goes on now
+	Guests   []Guest   `json:"guests,omitempty"` // who is there, or asked about
 }
 
 func (*Resumed) MessageType() string { return "resumed" }
@@ -116,7 +119,12 @@ func (m *Resumed) Validate() error {
 			return err
 		}
 	}
-	return errors.Join(check(len(m.Consents) <= 2*len(Permissions()), "consents"), check(len(m.Proof) <= MaxProof, "proof"))
+	for _, g := range m.Guests {
+		if err := g.validate(); err != nil {
+			return err
+		}
+	}
+	return errors.Join(check(len(m.Consents) <= 2*len(Permissions()), "consents"), check(len(m.Guests) <= maxGuests, "guests"), check(len(m.Proof) <= MaxProof, "proof"))
 }
 
 // Terms is one version of the terms of use in one language.

@@ -96,12 +96,14 @@ func (m *Chat) Validate() error {
 
 // ChatLine is one line of the chat, as it stands on the evidence.
 type ChatLine struct {
-	N    uint32    `json:"n"` // counts from 1 in each session
-	From ChatSide  `json:"from"`
-	Name string    `json:"name,omitempty"` // of the technician, "" for the customer
-	Text string    `json:"text"`
-	At   time.Time `json:"at"`
-	Key  string    `json:"key"` // ChatSay.Key
+	N    uint32   `json:"n"` // counts from 1 in each session
+	From ChatSide `json:"from"`
+	Name string   `json:"name,omitempty"` // of the technician, "" for the customer
+	// Guest is the Epoch of the person who wrote it beside the technician; 0: the technician.
+	Guest uint32    `json:"guest,omitempty"`
+	Text  string    `json:"text"`
+	At    time.Time `json:"at"`
+	Key   string    `json:"key"` // ChatSay.Key
 }
 
 func (l ChatLine) validate() error {

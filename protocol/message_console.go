@@ -39,12 +39,18 @@ type Session struct {
 	Steps      []Step    `json:"steps"`  // what the customer has done so far, in order
 	System     string    `json:"system"` // the customer's operating system, once known
 	// Tools are the permissions beside the view that the agent can carry out.
-	Tools     []Permission `json:"tools,omitempty"`
-	Block     Block        `json:"block,omitempty"` // why the agent lets no input through at present; "": it does, or there is no control
-	Viewers   []string     `json:"viewers"`         // names of the technicians who watch
-	Recording bool         `json:"recording"`
-	Removed   *bool        `json:"removed,omitempty"` // nil: not known yet
-	Sharing   *Sharing     `json:"sharing,omitempty"` // what the agent said last about what it shares; nil: nothing yet
+	Tools   []Permission `json:"tools,omitempty"`
+	Block   Block        `json:"block,omitempty"` // why the agent lets no input through at present; "": it does, or there is no control
+	Viewers []string     `json:"viewers"`         // names of the technicians who watch
+	// Guests are the people beside the technician, with the customer's yes or asked about.
+	Guests []Guest `json:"guests,omitempty"`
+	// Self is the Epoch of who reads this among them, 0 if they are not.
+	Self uint32 `json:"self,omitempty"`
+	// May are the ways in which who reads this may come into the session.
+	May       []GuestWay `json:"may,omitempty"`
+	Recording bool       `json:"recording"`
+	Removed   *bool      `json:"removed,omitempty"` // nil: not known yet
+	Sharing   *Sharing   `json:"sharing,omitempty"` // what the agent said last about what it shares; nil: nothing yet
 	// SharingSince is when the state of Sharing began.
 	SharingSince time.Time `json:"sharing_since,omitzero"`
 	Network      *Network  `json:"network,omitempty"`   // what the agent said last about its network; nil: nothing yet

@@ -11,13 +11,14 @@ import "fmt"
 //   - 1.1 (2026-11): consents beside the view, control, system information.
 //   - 1.2 (2026-11): chat.
 //   - 1.3 (2026-11): restart of the customer's computer.
+//   - 1.4 (2026-11): more people in a session.
 type Version struct {
 	Major int `json:"major"`
 	Minor int `json:"minor"`
 }
 
 // current is the version this package implements.
-var current = Version{Major: 1, Minor: 3}
+var current = Version{Major: 1, Minor: 4}
 
 // CurrentVersion returns the version that this package implements.
 func CurrentVersion() Version { return current }

@@ -7,7 +7,7 @@ import { clippable, clipStep, clipTools } from "./clipboard/consent";
 import { filesTools, fileable, fileStep } from "./files/consent";
 import { restartable, restartStep } from "./restart/restart";
 import { shellable, shellStep } from "./shell/shell";
-import { crispable, over } from "./sessionview";
+import { crispable, over, selfIn, talksIn } from "./sessionview";
 import { queue } from "./queue";
 import { keepable } from "./stills";
 import { readable } from "./system/system";
@@ -32,7 +32,10 @@ export function actions({ desk, settings, layout, bell }: Parts): Action[] {
   const add = (id: string, name: string, key: string, run: () => void, detail = "") => list.push({ id, name, detail, key, run });
   const s = desk.current.value;
   if (s !== undefined) {
-    if (s.mine) add("chat", t("act.chat"), "C", () => layout.toggle("chat"));
+    const self = selfIn(s);
+    if (self !== undefined) add("guest-leave", t(self.state === "asked" ? "guest.ask_no_more" : "guest.leave"), "", () => void desk.leaveLive(s.id, self.epoch));
+    else if (s.state === "Active") for (const way of s.may ?? []) add(`guest-${way}`, t(`guest.${way}`), "", () => void desk.joinLive(s.id, way), s.technician.name);
+    if (talksIn(s)) add("chat", t("act.chat"), "C", () => layout.toggle("chat"));
     if (s.mine) add("notes", t("act.notes"), "W", () => layout.toggle("notes"));
     if (s.mine && !over(s.state)) add("figures", t("act.figures"), "Q", () => layout.toggle("figures"));
     if (readable(s, desk.welcome.value?.permissions ?? null)) add("system", t("act.system"), "I", () => layout.toggle("system"));

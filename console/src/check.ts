@@ -16,6 +16,7 @@ const list = (v: unknown, of: (item: unknown) => boolean) => v === null || v ===
 const person = (v: unknown) => object(v) && text(v["name"]);
 const consent = (v: unknown) => object(v) && text(v["permission"]) && text(v["state"]);
 
+const guest = (v: unknown) => object(v) && typeof v["epoch"] === "number" && text(v["name"]) && text(v["team"]) && text(v["way"]) && text(v["state"]);
 const count = (v: unknown) => typeof v === "number" && v >= 0;
 const row = (v: unknown) => object(v) && text(v["key"]) && list(v["cells"], text);
 const still = (v: unknown) => object(v) && count(v["n"]) && date(v["at"]);
@@ -25,7 +26,7 @@ function session(v: unknown): boolean {
   return (
     object(v) && text(v["id"]) && text(v["state"]) && person(v["technician"]) && date(v["issued_at"]) && date(v["key_expires"]) &&
     list(v["consents"], consent) && list(v["steps"], text) && list(v["viewers"], text) &&
-    list(v["tools"], text) && list(v["stills"], still)
+    list(v["tools"], text) && list(v["stills"], still) && list(v["guests"], guest) && list(v["may"], text)
   );
 }
 
@@ -48,6 +49,8 @@ export function wellFormed(m: Incoming): boolean {
       return session(body["session"]) && text(body["key"]) && text(body["url"]) && text(body["address"]);
     case "chat":
       return typeof body["allowed"] === "boolean" && list(body["lines"], chatLine);
+    case "guest_ended":
+      return text(body["session"]) && text(body["cause"]) && count(body["epoch"]);
     case "chat_said":
       return text(body["key"]);
     case "answer":

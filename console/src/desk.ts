@@ -12,11 +12,12 @@ import { type Happening, happeningOf } from "./happening";
 import { Library } from "./library";
 import { Note } from "./notes";
 import { Picture } from "./picture";
-import { type Answer, type ChatLine, type Device, type Permission, type Session, type SessionIssued, type State, states, type Welcome } from "./protocol";
+import { type Answer, type ChatLine, type Device, type GuestWay, type Permission, type Session, type SessionIssued, type State, states, type Welcome } from "./protocol";
 import { Clipboards } from "./clipboard/clipboards";
 import { Files } from "./files/files";
 import { Shell, shellable, shellStep } from "./shell/shell";
-import { over, reasonText, type SessionView, viewOf } from "./sessionview";
+import { looksOn, over, reasonText, type SessionView, talksIn, viewOf } from "./sessionview";
+import { personText } from "./view/people";
 import { has, hourOf, t } from "./text";
 import { SystemInfo } from "./system/system";
 import { Refused, Wire } from "./wire";
@@ -194,6 +195,26 @@ export class Desk {
     else if (state === "given") this.shells.get(s.id)?.focus();
   }
 
+  /** joinLive asks to come into a colleague's session. */
+  joinLive(session: string, way: GuestWay): Promise<void> {
+    return this.#live(() => this.wire.request("guest_join", { session, way }));
+  }
+
+  /** leaveLive ends somebody's place in a session, or the question about them. */
+  leaveLive(session: string, epoch: number): Promise<void> {
+    return this.#live(() => this.wire.request("guest_leave", { session, epoch }));
+  }
+
+  async #live(ask: () => Promise<unknown>): Promise<void> {
+    try {
+      await ask();
+      this.trouble.value = "";
+    } catch (e) {
+      if (e instanceof Refused && e.code === "not_now") this.trouble.value = t("error.ask_later");
+      else this.#fail(e);
+    }
+  }
+
   async #consent(type: "consent_request" | "consent_return", session: string, permission: Permission, device?: Device): Promise<void> {
     try {
       await this.wire.request(type, { session, permission, ...(device === undefined ? {} : { device }) });
@@ -303,6 +324,10 @@ export class Desk {
       },
       () => this.#readsChat(id),
       (came) => this.#talked(id, came),
+      (line) => {
+        const s = this.sessions.value.find((x) => x.id === id);
+        return line.from === "technician" && (line.guest ?? 0) === (s?.self ?? 0);
+      },
     );
     this.talks.set(id, talk);
     void talk.pull();
@@ -335,7 +360,7 @@ export class Desk {
   /** #keepTalks has a talk for each live session of this person's that the customer is in. */
   #keepTalks(): void {
     for (const s of this.sessions.value) {
-      if (!s.mine || !picturable(s.state)) continue;
+      if (!talksIn(s) || !picturable(s.state)) continue;
       const known = this.talks.get(s.id);
       if (known === undefined) this.talk(s.id);
       else if (!known.allowed) void known.pull(); // the customer has just come
@@ -366,6 +391,13 @@ export class Desk {
       case "chat":
         if (m.ref === 0 && m.body.session !== undefined) this.talks.get(m.body.session)?.take(m.body);
         break;
+      case "guest_ended": {
+        const { session, cause } = m.body;
+        const s = this.sessions.value.find((x) => x.id === session);
+        if (s === undefined || cause === "went" || !has(`guest.ended.${cause}`)) break;
+        this.trouble.value = `${this.nameOf(s)}: ${t(`guest.ended.${cause}`)}`;
+        break;
+      }
       case "session_issued":
         batch(() => {
           this.#changed(m.body.session);
@@ -449,7 +481,11 @@ export class Desk {
       this.issued.value = issued;
     }
     this.notes.get(next.id)?.arrived(next);
-    if (before?.state !== next.state) {
+    if (before !== undefined && talksIn(before) && !talksIn(next)) { // nothing of it stays here
+      this.talks.get(next.id)?.end();
+      this.talks.delete(next.id);
+    }
+    if (before?.state !== next.state || before.self !== next.self || talksIn(before) !== talksIn(next)) {
       this.#keepTalks();
       if (over(next.state)) this.talks.get(next.id)?.end();
     }
@@ -476,6 +512,10 @@ export class Desk {
       }
       return;
     }
+    if (next.mine && before !== undefined) {
+      for (const g of next.guests ?? []) if (before.guests?.find((b) => b.epoch === g.epoch)?.state !== g.state) this.say(personText(g));
+      for (const g of before.guests ?? []) if (!(next.guests ?? []).some((x) => x.epoch === g.epoch)) this.say(t("guest.gone", { name: g.name }));
+    }
     const step = next.steps.at(-1);
     if (this.selected.value === next.id && step && before && step !== before.steps.at(-1) && has(`step.done.${step}`)) {
       this.say(t(`step.done.${step}`));
@@ -498,7 +538,7 @@ export class Desk {
   #keepPictures(): void {
     const wanted = this.opened.value.filter((id) => {
       const s = this.sessions.value.find((x) => x.id === id);
-      return s?.mine === true && picturable(s.state) && !this.ending.value.has(id);
+      return s !== undefined && (s.mine || looksOn(s)) && picturable(s.state) && !this.ending.value.has(id);
     });
     const had = this.pictures.peek();
     const selected = this.selected.value;

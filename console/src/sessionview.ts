@@ -1,14 +1,23 @@
 // A session as the console looks at it.
 
-import type { Session, State } from "./protocol";
+import type { Guest, Session, State } from "./protocol";
 import { has, t } from "./text";
 
 /** A session without the nulls that Go writes for empty lists. */
 export type SessionView = { [K in keyof Session]: NonNullable<Session[K]> };
 
 export function viewOf(s: Session): SessionView {
-  return { ...s, consents: s.consents ?? [], steps: s.steps ?? [], viewers: s.viewers ?? [], ...(s.tools === undefined ? {} : { tools: s.tools ?? [] }) };
+  return { ...s, consents: s.consents ?? [], steps: s.steps ?? [], viewers: s.viewers ?? [], ...(s.guests === undefined ? {} : { guests: s.guests ?? [] }), ...(s.may === undefined ? {} : { may: s.may ?? [] }), ...(s.tools === undefined ? {} : { tools: s.tools ?? [] }) };
 }
+
+/** selfIn is who reads this, as a guest of the session; undefined if they are none. */
+export const selfIn = (s: SessionView): Guest | undefined => (s.self === undefined ? undefined : s.guests?.find((g) => g.epoch === s.self));
+
+/** looksOn: a guest whom the customer has let in. */
+export const looksOn = (s: SessionView) => selfIn(s)?.state === "given";
+
+/** talksIn: the technician, or a guest who reads and writes the chat. */
+export const talksIn = (s: SessionView) => s.mine || (looksOn(s) && selfIn(s)?.way !== "supervise");
 
 export const over = (s: State) => s === "Ending" || s === "Closed";
 

@@ -118,7 +118,7 @@ func (s *Session) openClipboard(ctx context.Context, p protocol.Permission, epoc
 	t.ctx, t.stop = context.WithCancel(ctx)
 	t.back = func() {
 		select {
-		case s.tools.taken <- []protocol.Permission{p}:
+		case s.tools.taken <- []takenBack{{permission: p}}:
 		case <-t.ctx.Done():
 		}
 	}

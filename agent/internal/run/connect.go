@@ -75,7 +75,7 @@ func (s *Session) join(ctx context.Context, broker *url.URL) (code int, problem 
 		t := s.Return.Plan.Ticket
 		join = protocol.Join{Return: &protocol.Return{Session: t.Session, Secret: t.Secret, Machine: t.Machine}}
 	}
-	join.Tools = s.able()
+	join.Tools, join.Guests = s.able(), true
 	for _, t := range s.Languages {
 		join.Languages = append(join.Languages, t.Tag)
 	}

@@ -58,6 +58,9 @@ func (s *Session) returned(ctx context.Context, broker protocol.Resumed) *ending
 	if over := s.reconcile(ctx, s.bar, broker.Consents); over != nil {
 		return over
 	}
+	if over := s.reconcileGuests(ctx, s.bar, broker.Guests); over != nil {
+		return over
+	}
 	if s.picture == nil || s.picture.up() && broker.Picture {
 		return nil
 	}

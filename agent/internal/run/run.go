@@ -214,6 +214,24 @@ func (s *Session) incoming(ctx context.Context, e protocol.Envelope) *ending {
 			return s.broken(e, err)
 		}
 		s.endedTool(s.bar, m)
+	case (*protocol.GuestAsk)(nil).MessageType():
+		m, err := protocol.DecodeBody[protocol.GuestAsk](e)
+		if err != nil {
+			return s.broken(e, err)
+		}
+		return s.askedGuest(ctx, s.bar, m.Guest)
+	case (*protocol.GuestRecorded)(nil).MessageType():
+		m, err := protocol.DecodeBody[protocol.GuestRecorded](e)
+		if err != nil {
+			return s.broken(e, err)
+		}
+		s.recordedGuest(s.bar, m.Epoch)
+	case (*protocol.GuestEnded)(nil).MessageType():
+		m, err := protocol.DecodeBody[protocol.GuestEnded](e)
+		if err != nil {
+			return s.broken(e, err)
+		}
+		s.endedGuest(s.bar, m.Epoch)
 	case (*protocol.StillTake)(nil).MessageType():
 		m, err := protocol.DecodeBody[protocol.StillTake](e)
 		if err != nil {
@@ -249,7 +267,7 @@ func (s *Session) incoming(ctx context.Context, e protocol.Envelope) *ending {
 		if err != nil {
 			return s.broken(e, err)
 		}
-		s.chat.take(m, e.Ref != 0)
+		s.chat.take(s.heard(m), e.Ref != 0)
 	case (*protocol.ChatSaid)(nil).MessageType():
 		m, err := protocol.DecodeBody[protocol.ChatSaid](e)
 		if err != nil {

@@ -158,6 +158,8 @@ func (s *Session) during(ctx context.Context, bar *ui.Bar, watch *presence.Watch
 			over = s.attended(ctx, bar, locked)
 		case a := <-s.tools.answers:
 			over = s.answered(ctx, a)
+		case a := <-s.tools.guests.answers:
+			over = s.answeredGuest(ctx, a)
 		case <-bar.TakesBack():
 			over = s.takeBack(ctx, bar)
 		case list := <-s.tools.taken:

@@ -175,6 +175,9 @@ func (s *Session) barText() ui.BarText {
 			t.Short = s.Texts.T("agent.bar.allowed_more", "what", words[0], "n", number(int64(more)))
 		}
 	}
+	if list, _ := s.canTakeBack(); len(list) > 0 && t.TakeBack == "" {
+		t.TakeBack = s.Texts.T("agent.bar.send_away")
+	}
 	if n, _ := s.covered(s.sharing.what.what); n > 0 {
 		hidden := " · " + s.Texts.T("agent.bar.hidden", "n", number(int64(n)))
 		if t.Allowed += hidden; t.Short != "" {
@@ -193,6 +196,9 @@ func (s *Session) barText() ui.BarText {
 		t.Who = s.Texts.T("agent.bar.monitor", "name", name)
 	case s.sharing.what.source == protocol.SourceApplication:
 		t.Who = s.Texts.T("agent.bar.program", "name", name, "program", isolate(s.sharing.what.name))
+	}
+	if also := s.barGuests(); also != "" && !s.away {
+		t.Who += " · " + also
 	}
 	return t
 }

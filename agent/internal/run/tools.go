@@ -39,7 +39,8 @@ type tools struct {
 	blocks  chan protocol.ControlState
 	open    map[protocol.Permission]tool // what is allowed now
 	taking  context.CancelFunc           // closes the question what to take back; nil while there is none
-	taken   chan []protocol.Permission   // what the customer takes back
+	taken   chan []takenBack             // what the customer takes back
+	guests  guests
 
 	ended   atomic.Pointer[<-chan struct{}] // closed by the red X
 	line    line                            // of the shell
@@ -74,7 +75,7 @@ type toolAnswer struct {
 func newTools() *tools {
 	t := &tools{said: map[protocol.Permission]protocol.ConsentAnswer{}, answers: make(chan toolAnswer, 1),
 		away: time.NewTimer(time.Hour), steps: make(chan restartStep), failed: make(chan uint32, 1), blocks: make(chan protocol.ControlState, 64),
-		open: map[protocol.Permission]tool{}, chosen: map[protocol.Permission]chosen{}, taken: make(chan []protocol.Permission, 1)}
+		open: map[protocol.Permission]tool{}, chosen: map[protocol.Permission]chosen{}, taken: make(chan []takenBack, 1), guests: newGuests()}
 	t.stills.taken = make(chan struct{}, 1)
 	t.away.Stop()
 	t.size.Store(&image.Point{})
@@ -137,7 +138,7 @@ func (s *Session) asked(ctx context.Context, bar *ui.Bar, ask protocol.ConsentAs
 	if said, ok := t.said[ask.Permission]; ok && said.Epoch == ask.Epoch {
 		return s.tell(ctx, said) // the broker did not hear it
 	}
-	if ask.Epoch <= t.last || t.asking != nil || bar == nil || !t.has(ask.Permission) || ask.Device != nil && !ask.Hosts.MayName(ask.Device.Host) {
+	if ask.Epoch <= t.last || t.asking != nil || t.guests.asking != nil || bar == nil || !t.has(ask.Permission) || ask.Device != nil && !ask.Hosts.MayName(ask.Device.Host) {
 		return s.tell(ctx, protocol.ConsentAnswer{Permission: ask.Permission, State: protocol.ConsentRefused, Epoch: ask.Epoch, Cause: protocol.CauseUnable})
 	}
 	if said, open := s.shut(bar, ask.Permission); open { // a new question ends the old yes
@@ -337,26 +338,47 @@ func (s *Session) endedTool(bar *ui.Bar, m protocol.ConsentEnded) {
 	}
 }
 
-// takeBack takes back what is allowed beside seeing. Of several things the customer
-// is asked which; all of them is what is chosen at first.
+// takenBack is one thing that the customer can take back: a permission, or the yes to a person.
+type takenBack struct {
+	permission protocol.Permission
+	guest      uint32
+}
+
+// canTakeBack lists what can be taken back now, and what it is called.
+func (s *Session) canTakeBack() (list []takenBack, names []string) {
+	for _, p := range s.tools.allowed() {
+		list, names = append(list, takenBack{permission: p}), append(names, s.Texts.T("console.permission."+string(p)))
+	}
+	for _, g := range s.tools.guests.in {
+		list, names = append(list, takenBack{guest: g.Epoch}), append(names, s.Texts.T("agent.take_back.guest", "name", isolate(g.Name)))
+	}
+	return list, names
+}
+
+// takeBack takes back what is allowed beside seeing, and the yes to people. Of several things the
+// customer is asked which; all of them is what is chosen at first.
 func (s *Session) takeBack(ctx context.Context, bar *ui.Bar) *ending {
 	t := s.tools
-	allowed := t.allowed()
-	if len(allowed) < 2 {
-		return s.takenBack(ctx, bar, allowed)
+	list, names := s.canTakeBack()
+	if len(list) < 2 {
+		return s.takenBack(ctx, bar, list)
 	}
 	if t.taking != nil {
 		return nil // it is asked already
 	}
 	ctx, t.taking = context.WithCancel(ctx)
-	question := ui.Question{
-		Title: s.Texts.T("agent.take_back.title"), Heading: s.Texts.T("agent.take_back.heading", "name", isolate(s.joined.Technician.Name)),
-		Accept: s.Texts.T("agent.take_back.accept"), Refuse: s.Texts.T("agent.take_back.refuse"), Timeout: consentTimeout,
-		Choices: ui.Choices{Label: s.Texts.T("agent.take_back.heading", "name", isolate(s.joined.Technician.Name)),
-			List: []ui.Choice{{Label: s.Texts.T("agent.take_back.all")}}},
+	heading := s.Texts.T("agent.take_back.heading", "name", isolate(s.joined.Technician.Name))
+	all := s.Texts.T("agent.take_back.all")
+	if len(t.guests.in) > 0 {
+		heading, all = s.Texts.T("agent.take_back.heading_guests"), s.Texts.T("agent.take_back.all_guests", "name", isolate(s.joined.Technician.Name))
 	}
-	for _, p := range allowed {
-		question.Choices.List = append(question.Choices.List, ui.Choice{Label: s.Texts.T("console.permission." + string(p))})
+	question := ui.Question{
+		Title: s.Texts.T("agent.take_back.title"), Heading: heading,
+		Accept: s.Texts.T("agent.take_back.accept"), Refuse: s.Texts.T("agent.take_back.refuse"), Timeout: consentTimeout,
+		Choices: ui.Choices{Label: heading, List: []ui.Choice{{Label: all}}},
+	}
+	for _, name := range names {
+		question.Choices.List = append(question.Choices.List, ui.Choice{Label: name})
 	}
 	t.windows.Go(func() {
 		answer, chosen, err := s.UI.Choose(ctx, question)
@@ -364,12 +386,12 @@ func (s *Session) takeBack(ctx context.Context, bar *ui.Bar) *ending {
 		case err != nil && ctx.Err() == nil:
 			s.Log.Error("question not shown", slog.Any("error", err))
 		case err != nil || answer != ui.Accepted:
-			allowed = nil
+			list = nil
 		case chosen > 0:
-			allowed = allowed[chosen-1 : chosen]
+			list = list[chosen-1 : chosen]
 		}
 		select {
-		case t.taken <- allowed: // also all where nothing could be asked
+		case t.taken <- list: // also all where nothing could be asked
 		case <-ctx.Done():
 		}
 	})
@@ -377,16 +399,20 @@ func (s *Session) takeBack(ctx context.Context, bar *ui.Bar) *ending {
 }
 
 // takenBack closes what the customer takes back.
-func (s *Session) takenBack(ctx context.Context, bar *ui.Bar, list []protocol.Permission) *ending {
+func (s *Session) takenBack(ctx context.Context, bar *ui.Bar, list []takenBack) *ending {
 	if t := s.tools; t.taking != nil {
 		t.taking()
 		t.taking = nil
 	}
-	for _, p := range list {
-		if s.tools.open[p] == nil {
-			continue // it ended meanwhile, and may be another question by now
+	for _, x := range list {
+		var over *ending
+		switch {
+		case x.guest > 0:
+			over = s.sendAway(ctx, bar, x.guest)
+		case s.tools.open[x.permission] != nil: // else it ended meanwhile, and may be another question by now
+			over = s.closeTool(ctx, bar, x.permission, protocol.CauseCustomer)
 		}
-		if over := s.closeTool(ctx, bar, p, protocol.CauseCustomer); over != nil {
+		if over != nil {
 			return over
 		}
 	}
@@ -452,7 +478,7 @@ func (t *tools) shut() {
 		t.close(p)
 	}
 	t.parcels.clear()
-	for _, end := range []context.CancelFunc{t.hush, t.taking} {
+	for _, end := range []context.CancelFunc{t.hush, t.taking, t.guests.hush} {
 		if end != nil {
 			end()
 		}

@@ -64,6 +64,7 @@ func (m *Manager) Join(ctx context.Context, hello protocol.Hello, join protocol.
 		if !hello.Browser() {
 			s.tools.able = join.Tools
 		}
+		s.tools.guests = join.Guests
 		s.publish()
 		joined = s.joinedMessage()
 		return nil
@@ -76,7 +77,7 @@ func (s *session) joinedMessage() protocol.Joined {
 	m := s.manager
 	return protocol.Joined{Session: s.id, Technician: s.person, ConfirmName: !s.named, Terms: s.terms, Resume: m.resumeSecret(s.id, s.returns),
 		Reason: s.row.Reason, Log: m.config.Origin + LogPath + m.logTicket(s.id), Proof: s.evidence.proof,
-		Chat: s.technician.Profile.Permissions.Allows(protocol.MayChat)}
+		Chat: s.technician().Profile.Permissions.Allows(protocol.MayChat)}
 }
 
 func (m *Manager) joinByKey(ctx context.Context, typed, address string) (*session, error) {

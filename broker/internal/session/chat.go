@@ -98,9 +98,10 @@ func (s *session) chatting() bool {
 	return s.joined && (s.row.State == protocol.StateWaiting || s.row.State == protocol.StateActive)
 }
 
-// takeLine puts a line on the evidence and passes it on, and returns its number.
+// takeLine puts a line on the evidence and passes it on, and returns its number. On the
+// technician's side it may be a guest's.
 // ErrTooMany says that its side writes too much.
-func (s *session) takeLine(side protocol.ChatSide, say protocol.ChatSay) (uint32, error) {
+func (s *session) takeLine(side protocol.ChatSide, by *guest, say protocol.ChatSay) (uint32, error) {
 	for _, known := range s.chat.said {
 		if known.Side == side && known.Key == say.Key {
 			return known.N, nil
@@ -117,6 +118,10 @@ func (s *session) takeLine(side protocol.ChatSide, say protocol.ChatSay) (uint32
 	data := map[string]any{"n": l.N, "side": side, "text": l.Text}
 	if side == protocol.ChatTechnician {
 		l.Name = s.person.Name
+		if by != nil {
+			l.Name, l.Guest = by.Name, by.Epoch
+			data["guest"] = by.Epoch
+		}
 		data["from"] = l.Name
 	}
 	if err := s.write(logged{protocol.EventChat, data}); err != nil {
@@ -128,23 +133,32 @@ func (s *session) takeLine(side protocol.ChatSide, say protocol.ChatSay) (uint32
 	if s.agent != nil { // one that is away asks for what it missed
 		s.agent.Send(&protocol.Chat{Allowed: true, Lines: []protocol.ChatLine{l}})
 	}
-	s.manager.listeners.tell(s.technician.ID, &protocol.Chat{Session: s.id, Allowed: true, Lines: []protocol.ChatLine{l}})
+	heard := &protocol.Chat{Session: s.id, Allowed: true, Lines: []protocol.ChatLine{l}}
+	s.manager.listeners.tell(s.technician().ID, heard)
+	for _, g := range s.guests {
+		if g.in() && g.Way.Chats() {
+			s.manager.listeners.tell(g.account, heard)
+		}
+	}
 	return l.N, nil
 }
 
-// ownSession finds a session of this technician's.
-func (m *Manager) ownSession(by Technician, id string) (*session, error) {
-	s, err := m.find(id)
-	if err == nil && s.technician.ID != by.ID {
-		err = ErrNoSession
+// talks finds who takes part in the chat: nil for the technician whose session it is. It
+// returns ErrNoSession for who does not.
+func (s *session) talks(account string) (*guest, error) {
+	if s.technician().ID == account {
+		return nil, nil
 	}
-	return s, err
+	if g := s.guestOf(account); g.in() && g.Way.Chats() {
+		return g, nil
+	}
+	return nil, ErrNoSession
 }
 
 // Say takes a line of the technician's. Before it returns the line is on the evidence,
 // and on its way to the customer.
 func (m *Manager) Say(ctx context.Context, by Technician, say protocol.ChatSay) (n uint32, err error) {
-	s, err := m.ownSession(by, say.Session)
+	s, err := m.find(say.Session)
 	if err != nil {
 		return 0, err
 	}
@@ -152,18 +166,25 @@ func (m *Manager) Say(ctx context.Context, by Technician, say protocol.ChatSay) 
 		return 0, ErrNotAllowed
 	}
 	return n, s.do(ctx, func() error {
-		n, err = s.takeLine(protocol.ChatTechnician, say)
+		g, err := s.talks(by.ID)
+		if err != nil {
+			return err
+		}
+		n, err = s.takeLine(protocol.ChatTechnician, g, say)
 		return err
 	})
 }
 
 // ChatSince gives the lines behind a number to the technician.
 func (m *Manager) ChatSince(ctx context.Context, by Technician, since protocol.ChatSince) (chat protocol.Chat, err error) {
-	s, err := m.ownSession(by, since.Session)
+	s, err := m.find(since.Session)
 	if err != nil {
 		return chat, err
 	}
 	return chat, s.do(ctx, func() error {
+		if _, err := s.talks(by.ID); err != nil {
+			return err
+		}
 		chat = s.chatSince(since.After, by.Profile)
 		chat.Session = s.id
 		return nil
@@ -182,7 +203,7 @@ func (s *session) chatSince(after uint32, profile protocol.Profile) (c protocol.
 
 // profile is that of the session's technician at this moment.
 func (a *Agent) profile(ctx context.Context) (protocol.Profile, error) {
-	now, err := a.session.manager.config.Technician(ctx, a.session.technician.ID)
+	now, err := a.session.manager.config.Technician(ctx, a.session.technician().ID)
 	if err != nil {
 		return protocol.Profile{}, fmt.Errorf("session: technician: %w", err)
 	}
@@ -201,7 +222,7 @@ func (a *Agent) Say(ctx context.Context, say protocol.ChatSay) (n uint32, err er
 			s.agent.Send(&protocol.Chat{})
 			return ErrNotAllowed
 		}
-		n, err = s.takeLine(protocol.ChatCustomer, say)
+		n, err = s.takeLine(protocol.ChatCustomer, nil, say)
 		return err
 	})
 }

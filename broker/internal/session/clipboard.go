@@ -32,7 +32,7 @@ func readClip(text bool, data []byte) (m protocol.Clip, c protocol.Chunk, err er
 // clipFromConsole checks a message and does it: first the evidence, then the agent.
 // What may not be is dropped.
 func (s *session) clipFromConsole(v *View, text bool, data []byte, at time.Time) {
-	if _, watching := s.viewers[v]; !watching || s.row.State != protocol.StateActive {
+	if _, watching := s.viewers[v]; !watching || !v.works() || s.row.State != protocol.StateActive {
 		return
 	}
 	m, c, err := readClip(text, data)

@@ -93,7 +93,7 @@ func (v *View) input(data []byte) {
 // What may not be is dropped, and never kept for later.
 func (s *session) takeInput(v *View, m protocol.Input, malformed error, at time.Time) {
 	c, now := &s.tools.control, s.consent(protocol.Control)
-	if _, watching := s.viewers[v]; !watching || s.row.State != protocol.StateActive || now.State != protocol.ConsentGiven {
+	if _, watching := s.viewers[v]; !watching || !v.works() || s.row.State != protocol.StateActive || now.State != protocol.ConsentGiven {
 		return
 	}
 	if malformed != nil || !c.mayCome(at) {

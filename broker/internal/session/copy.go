@@ -115,6 +115,8 @@ func copyFields(code protocol.EventCode) (fields []string, ok bool) {
 		return []string{"programs", "fields"}, true
 	case protocol.EventViewerJoined, protocol.EventViewerLeft:
 		return []string{"name", "team"}, true
+	case protocol.EventGuestAsked, protocol.EventGuestAllowed, protocol.EventGuestRefused, protocol.EventGuestLeft:
+		return []string{"epoch", "name", "team", "way", "cause"}, true
 	case protocol.EventTransportChanged:
 		return []string{"who", "connected"}, true
 	case protocol.EventStateChanged:

@@ -94,7 +94,7 @@ func (m *Manager) GiveReason(ctx context.Context, by Technician, reason protocol
 	if err != nil {
 		return protocol.Session{}, err
 	}
-	if s.technician.ID != by.ID {
+	if s.technician().ID != by.ID {
 		return protocol.Session{}, ErrNoSession
 	}
 	var shown protocol.Session

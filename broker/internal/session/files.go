@@ -23,7 +23,7 @@ func (v *View) parcel(text bool, data []byte) {
 // parcelFromConsole checks a message and does it: first the evidence, then the agent.
 // What may not be is dropped.
 func (s *session) parcelFromConsole(v *View, text bool, data []byte, at time.Time) {
-	if _, watching := s.viewers[v]; !watching || s.row.State != protocol.StateActive {
+	if _, watching := s.viewers[v]; !watching || !v.works() || s.row.State != protocol.StateActive {
 		return
 	}
 	var m protocol.Transfer

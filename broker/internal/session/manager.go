@@ -272,7 +272,7 @@ func (m *Manager) mayBegin(by Technician) error {
 	}
 	open := 0
 	for _, s := range m.live {
-		if s.technician.ID == by.ID && s.shown.Load().State != protocol.StateClosed {
+		if s.technician().ID == by.ID && s.shown.Load().State != protocol.StateClosed {
 			open++
 		}
 	}
@@ -337,12 +337,13 @@ func (m *Manager) newSession(by Technician, person protocol.Person, r row, recip
 		written.copy.since = written.started.UTC()
 	}
 	s := &session{
-		id: r.ID, manager: m, technician: by, person: person, row: r, stored: r.State, wall: newWall(m.config.Now),
+		id: r.ID, manager: m, person: person, turnedAway: map[string]refused{}, row: r, stored: r.State, wall: newWall(m.config.Now),
 		evidence: written,
 		inbox:    make(chan func(), 64), frames: make(chan sfu.Frame, 1024), done: make(chan struct{}),
 		viewers: map[*View]struct{}{}, deadline: stopped(), returning: stopped(),
 		tools: tools{rights: by.Profile.Permissions, hosts: by.Profile.Hosts, files: newFiles(by.Profile.Files), clipboard: newClipboard(), refused: map[protocol.Permission]refused{}, away: stopped()},
 	}
+	s.owned.Store(&by)
 	if s.room, err = m.config.Media.NewRoom(s.taps()); err != nil {
 		return nil, errors.Join(fmt.Errorf("%w: %w", ErrEvidence, err), s.evidence.close())
 	}
@@ -452,9 +453,12 @@ func (m *Manager) Follow(ctx context.Context, id string) (<-chan protocol.Sessio
 }
 
 // Watch returns the technician's sessions, live ones and those of the last
-// day, and then delivers every change until ctx ends.
-func (m *Manager) Watch(ctx context.Context, technicianID string) ([]protocol.Session, <-chan protocol.Session, error) {
-	changes := m.feed.subscribe(ctx, func(s protocol.Session) bool { return m.owner(s.ID) == technicianID })
+// day, and the live ones that they may know of, and then delivers every change until ctx
+// ends. lists says whether they may know of a session that is not theirs; it must not block.
+func (m *Manager) Watch(ctx context.Context, technicianID string, lists func(Whose) bool) ([]protocol.Session, <-chan protocol.Session, error) {
+	changes := m.feed.subscribe(ctx, func(s protocol.Session) bool {
+		return m.owner(s.ID) == technicianID || m.knows(technicianID, s.ID, lists)
+	})
 	office, err := m.config.Office(ctx)
 	if err != nil {
 		return nil, nil, err
@@ -479,7 +483,8 @@ func (m *Manager) Watch(ctx context.Context, technicianID string) ([]protocol.Se
 	}
 	m.mu.Lock()
 	for id, s := range m.live {
-		if s.technician.ID == technicianID && !over[id] {
+		_, in := s.seatOf(technicianID)
+		if (s.technician().ID == technicianID || in || lists(s.whose())) && !over[id] {
 			list = append(list, *s.shown.Load())
 		}
 	}
@@ -490,12 +495,26 @@ func (m *Manager) Watch(ctx context.Context, technicianID string) ([]protocol.Se
 	return list, changes, nil
 }
 
+// knows reports whether somebody may know of a session that is not theirs.
+func (m *Manager) knows(account, id string, lists func(Whose) bool) bool {
+	s, err := m.find(id)
+	if err != nil {
+		if c := m.copies.get(id); c != nil { // it has ended in this moment
+			t := c.technician
+			return lists(Whose{Owner: t.ID, Team: t.Team, Territory: t.Territory})
+		}
+		return false
+	}
+	_, in := s.seatOf(account)
+	return in || lists(s.whose())
+}
+
 // owner returns whose session it is, "" if it is over for long.
 func (m *Manager) owner(id string) string {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if s := m.live[id]; s != nil {
-		return s.technician.ID
+		return s.technician().ID
 	}
 	if c := m.copies.get(id); c != nil {
 		return c.technician.ID
@@ -503,10 +522,13 @@ func (m *Manager) owner(id string) string {
 	return m.papers.owner(id)
 }
 
-// Revoke ends every live session of an account that lost its rights.
+// Revoke ends every live session of an account that lost its rights, and takes it out of
+// those of others.
 func (m *Manager) Revoke(ctx context.Context, technicianID string) error {
-	return m.each(ctx, func(s *session) { s.end(protocol.EndRightsRevoked, "broker") },
-		func(s *session) bool { return s.technician.ID == technicianID })
+	gone := func(Whose, protocol.GuestWay) bool { return false }
+	return errors.Join(m.KeepGuest(ctx, Technician{ID: technicianID}, gone),
+		m.each(ctx, func(s *session) { s.end(protocol.EndRightsRevoked, "broker") },
+			func(s *session) bool { return s.technician().ID == technicianID }))
 }
 
 // Close stops every session and returns when all their evidence is closed, or

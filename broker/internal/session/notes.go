@@ -34,7 +34,7 @@ func (m *Manager) WriteNote(ctx context.Context, by Technician, note protocol.No
 	if err != nil {
 		return protocol.Session{}, err
 	}
-	if s.technician.ID != by.ID {
+	if s.technician().ID != by.ID {
 		return protocol.Session{}, ErrNoSession
 	}
 	var shown protocol.Session
@@ -47,7 +47,7 @@ func (m *Manager) WriteNote(ctx context.Context, by Technician, note protocol.No
 		}
 		next := s.row.written(note, time.Now())
 		if note.Done {
-			if err := s.write(logged{protocol.EventNoteWritten, next.noted(s.technician.Name)}); err != nil {
+			if err := s.write(logged{protocol.EventNoteWritten, next.noted(s.technician().Name)}); err != nil {
 				s.must(err)
 				return errors.Join(ErrEvidence, err)
 			}
@@ -148,7 +148,7 @@ func (s *session) settleNote(atOnce bool) {
 		return
 	}
 	s.noteOpen = false
-	s.note(protocol.EventNoteWritten, s.row.noted(s.technician.Name))
+	s.note(protocol.EventNoteWritten, s.row.noted(s.technician().Name))
 }
 
 // MissingSummary is a session that is over without the summary that its team wants.

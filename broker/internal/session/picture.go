@@ -13,7 +13,7 @@ func (m *Manager) SetCrisp(ctx context.Context, by Technician, wished protocol.C
 	if err != nil {
 		return err
 	}
-	if s.technician.ID != by.ID {
+	if s.technician().ID != by.ID {
 		return ErrNoSession
 	}
 	return s.do(ctx, func() error {

@@ -195,9 +195,11 @@ func (s *session) comeBack(hello protocol.Hello, join protocol.Join, terms proto
 		s.must(err)
 		return errors.Join(ErrEvidence, err)
 	}
+	s.endGuests(protocol.GuestReboot) // this run of the program has no yes to them
 	s.returns++
 	s.sharing.now, s.sharing.shown = nil, nil
 	s.agent, s.away, s.spoken, s.system, s.tools.able = link, time.Time{}, hello.Language, hello.System, join.Tools
+	s.tools.guests = join.Guests
 	s.slept, s.tools.control.block = 0, ""
 	s.terms = terms
 	s.returning.Stop()

@@ -78,7 +78,7 @@ func (m *Manager) Resume(ctx context.Context, hello protocol.Hello, resume proto
 		s.returning.Stop()
 		s.tools.away.Stop()
 		resumed = protocol.Resumed{Named: s.named, Accepted: s.accepted,
-			Consents: append([]protocol.Consent{}, s.consents...), Picture: s.room.Publishing(), Proof: s.evidence.proof}
+			Consents: append([]protocol.Consent{}, s.consents...), Picture: s.room.Publishing(), Proof: s.evidence.proof, Guests: s.shown.Load().Guests}
 		s.publish()
 		return nil
 	})
@@ -116,6 +116,11 @@ func (a *Agent) Remind(ctx context.Context) error {
 		for _, c := range s.consents {
 			if c.State == protocol.ConsentAsked {
 				s.agent.Send(s.question(c.Permission, c.Epoch))
+			}
+		}
+		for _, g := range s.guests {
+			if !g.in() {
+				s.agent.Send(&protocol.GuestAsk{Guest: g.Guest})
 			}
 		}
 		s.tellWish()
@@ -175,6 +180,9 @@ type memory struct {
 	System   string                `json:"system"`
 	Joined   bool                  `json:"joined"`
 	Tools    []protocol.Permission `json:"tools,omitempty"`
+	Asks     bool                  `json:"asks,omitempty"` // the agent can ask about more people
+	Guests   []seatMemory          `json:"guests,omitempty"`
+	Turned   map[string]refused    `json:"turned,omitempty"`
 	Chat     uint32                `json:"chat,omitempty"` // number of the last line
 	Said     []chatSaid            `json:"said,omitempty"`
 	// Refused is how often the customer said no to each, and when last.
@@ -212,7 +220,7 @@ func (s *session) remember() {
 	}
 	text := memory{Consents: s.consents, Epoch: s.epoch, Named: s.named, Accepted: s.accepted,
 		Terms: s.terms.Version, System: s.system, Joined: s.joined, Tools: s.tools.able, Refused: s.tools.refused, Chat: s.chat.n, Said: s.chat.said, Copies: s.evidence.copy.rememberCopies(),
-		Restart: s.restart.remember(), Returns: s.returns}.text()
+		Restart: s.restart.remember(), Returns: s.returns, Asks: s.tools.guests, Guests: s.rememberGuests(), Turned: s.turnedAway}.text()
 	if text == s.row.Memory {
 		return
 	}
@@ -275,6 +283,9 @@ func (m *Manager) revive(ctx context.Context, r row, last completed) error {
 	s.terms.Version, s.system, s.joined = mem.Terms, mem.System, mem.Joined
 	s.tools.able = mem.Tools
 	maps.Copy(s.tools.refused, mem.Refused)
+	maps.Copy(s.turnedAway, mem.Turned)
+	s.tools.guests = mem.Asks
+	s.recallGuests(mem.Guests)
 	s.restart, s.returns = mem.Restart.recall(m.config.Now(), m.config.Limits.Restart), mem.Returns
 	forgotten := s.forgetTools()
 	s.chat.n, s.chat.said = mem.Chat, mem.Said

@@ -25,12 +25,12 @@ type AgentLink interface {
 // session is one session. Its goroutine (run) owns every field but those that
 // say otherwise; others reach it through do.
 type session struct {
-	id         string // never changes
-	manager    *Manager
-	technician Technician      // never changes
-	person     protocol.Person // the technician as the customer sees it; never changes
-	evidence   *evidence
-	room       *sfu.Room // may be used from anywhere
+	id       string // never changes
+	manager  *Manager
+	owned    atomic.Pointer[Technician] // whose it is
+	person   protocol.Person            // the technician as the customer sees it
+	evidence *evidence
+	room     *sfu.Room // may be used from anywhere
 
 	row       row
 	consents  []protocol.Consent
@@ -50,13 +50,17 @@ type session struct {
 	named     bool      // the technician's name was confirmed
 	terms     protocol.Terms
 	viewers   map[*View]struct{}
-	tools     tools
-	restart   *restart // of the customer's computer; nil while there is none
-	returns   int      // how often the agent came back after one
-	fetched   int      // how often the program was fetched
-	reasons   int      // how often a reason was given
-	published int      // how often the agent offered its picture
-	deadline  *time.Timer
+	guests    []*guest
+	seats     atomic.Pointer[[]seat] // of the guests, for other goroutines
+	// turnedAway are people whom the customer did not want, by account.
+	turnedAway map[string]refused
+	tools      tools
+	restart    *restart // of the customer's computer; nil while there is none
+	returns    int      // how often the agent came back after one
+	fetched    int      // how often the program was fetched
+	reasons    int      // how often a reason was given
+	published  int      // how often the agent offered its picture
+	deadline   *time.Timer
 
 	wall      *wall
 	keyUntil  time.Time     // on the monotonic clock
@@ -82,6 +86,9 @@ type session struct {
 	done   chan struct{} // closed when run has returned
 	shown  atomic.Pointer[protocol.Session]
 }
+
+// technician is whose session it is.
+func (s *session) technician() Technician { return *s.owned.Load() }
 
 // do runs f on the session's goroutine and returns its error.
 func (s *session) do(ctx context.Context, f func() error) error {
@@ -185,6 +192,7 @@ func (s *session) run() {
 				}
 				s.shellSecond(time.Now())
 				s.stillSecond(time.Now())
+				s.guestSecond(time.Now())
 				s.ageClips(time.Now())
 				s.must(s.evidence.second())
 			}
@@ -365,6 +373,7 @@ func (s *session) end(reason protocol.EndReason, by string) {
 		events = append(events, logged{protocol.EventViewerLeft, map[string]any{"name": v.name, "team": v.team}})
 	}
 	clear(s.viewers)
+	s.guests = nil
 	err := s.commit(protocol.CommandEnd, append(events, logged{protocol.EventEnded, map[string]any{"reason": reason, "by": by}})...)
 	if err != nil {
 		s.giveUp(protocol.StateEnding, err)
@@ -496,6 +505,10 @@ func (s *session) publish() {
 		now := *s.network
 		shown.Network = &now
 	}
+	for _, g := range s.guests {
+		shown.Guests = append(shown.Guests, g.Guest)
+	}
+	s.takeSeats()
 	for v := range s.viewers {
 		shown.Viewers = append(shown.Viewers, v.name)
 	}

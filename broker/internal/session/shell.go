@@ -32,7 +32,7 @@ func (v *View) terminal(data []byte) {
 func (s *session) fromConsole(v *View, m protocol.Terminal, malformed error, at time.Time) {
 	t := &s.tools.terminal
 	now := s.consent(t.permission)
-	if _, watching := s.viewers[v]; !watching || s.row.State != protocol.StateActive || now.State != protocol.ConsentGiven {
+	if _, watching := s.viewers[v]; !watching || !v.works() || s.row.State != protocol.StateActive || now.State != protocol.ConsentGiven {
 		return
 	}
 	if malformed != nil || !t.mayCome(m, at) {
@@ -157,7 +157,7 @@ func (s *session) startOwn(m protocol.Terminal) {
 	}
 	script, err := protocol.OwnScript{}, error(ErrNotAllowed)
 	if s.manager.config.Script != nil {
-		script, err = s.manager.config.Script(context.Background(), s.technician, m.Own.ID, m.Own.Version)
+		script, err = s.manager.config.Script(context.Background(), s.technician(), m.Own.ID, m.Own.Version)
 	}
 	if err != nil {
 		s.manager.config.Log.Info("script not run", slog.String("session", s.id), slog.Any("error", err))

@@ -74,7 +74,7 @@ func (s *summary) take(track recordings.Track, entry []byte) error {
 		s.Reason = w.Text
 	case protocol.EventNoteWritten:
 		s.Note = w.Text
-	case protocol.EventViewerJoined:
+	case protocol.EventViewerJoined, protocol.EventGuestAllowed:
 		s.People = add(s.People, w.Name, maxShown)
 	case protocol.EventAgentJoined:
 		s.System = w.System
@@ -91,7 +91,7 @@ func (s *summary) take(track recordings.Track, entry []byte) error {
 // has tells the events that have words.
 func has(code protocol.EventCode) bool {
 	switch code {
-	case protocol.EventIssued, protocol.EventResumed, protocol.EventReason, protocol.EventNoteWritten, protocol.EventViewerJoined,
+	case protocol.EventIssued, protocol.EventResumed, protocol.EventReason, protocol.EventNoteWritten, protocol.EventViewerJoined, protocol.EventGuestAllowed,
 		protocol.EventAgentJoined, protocol.EventScreenShown, protocol.EventEnded, protocol.EventRated:
 		return true
 	}

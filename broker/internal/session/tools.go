@@ -23,6 +23,7 @@ const (
 type tools struct {
 	heard     time.Time              // when a console of the technician's was there last
 	able      []protocol.Permission  // what the agent's program can do
+	guests    bool                   // it can ask about more people
 	rights    protocol.PermissionSet // what the profile allows, as it was told last
 	hosts     protocol.HostRules     // which devices it allows
 	refused   map[protocol.Permission]refused
@@ -74,7 +75,7 @@ func (m *Manager) onTool(ctx context.Context, by Technician, id string, do func(
 	if err != nil {
 		return shown, err
 	}
-	if s.technician.ID != by.ID {
+	if s.technician().ID != by.ID {
 		return shown, ErrNoSession
 	}
 	err = s.do(ctx, func() error {
@@ -94,7 +95,7 @@ func (m *Manager) Limit(ctx context.Context, by Technician) error {
 	m.mu.Lock()
 	var own []*session
 	for _, s := range m.live {
-		if s.technician.ID == by.ID {
+		if s.technician().ID == by.ID {
 			own = append(own, s)
 		}
 	}
@@ -137,10 +138,8 @@ func (s *session) mayAsk(p protocol.Permission, now time.Time) error {
 	case s.consent(p).State == protocol.ConsentGiven || s.tools.refused[p].lately(now):
 		return ErrNotNow
 	}
-	for _, c := range s.consents {
-		if c.State == protocol.ConsentAsked {
-			return ErrNotNow // one question at a time
-		}
+	if s.asking() {
+		return ErrNotNow // one question at a time
 	}
 	return nil
 }

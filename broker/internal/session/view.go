@@ -3,6 +3,7 @@ package session
 import (
 	"context"
 	"fmt"
+	"sync/atomic"
 
 	"consento/broker/internal/sfu"
 	"consento/protocol"
@@ -16,7 +17,8 @@ type View struct {
 	session *session
 	name    string
 	team    string
-	viewer  *sfu.Viewer
+	account string
+	viewer  atomic.Pointer[sfu.Viewer]
 	out     viewOut   // of its terminal; nil without one
 	parcels parcelOut // of its files
 	clips   parcelOut // of the clipboard
@@ -35,12 +37,11 @@ func (m *Manager) View(ctx context.Context, by Technician, id, offer string) (*V
 	if err != nil {
 		return nil, "", err
 	}
-	if s.technician.ID != by.ID {
-		return nil, "", ErrNoSession
-	}
-	v := &View{session: s, name: by.Name, team: by.Team}
+	v := &View{session: s, name: by.Name, team: by.Team, account: by.ID}
 	if err := s.do(ctx, func() error {
 		switch {
+		case !v.works() && !s.guestOf(by.ID).in():
+			return ErrNoSession
 		case s.row.State == protocol.StateIssued || s.row.State.Over():
 			return ErrNotNow
 		case !by.Profile.Permissions.Allows(protocol.ViewScreen) || len(s.viewers) >= maxViewers:
@@ -61,8 +62,11 @@ func (m *Manager) View(ctx context.Context, by Technician, id, offer string) (*V
 		v.left()
 		return nil, "", fmt.Errorf("session: %w", err)
 	}
-	v.viewer = viewer
 	if err := s.do(ctx, func() error {
+		if _, there := s.viewers[v]; !there {
+			return ErrNotNow // they were sent away meanwhile
+		}
+		v.viewer.Store(viewer)
 		v.out, v.parcels, v.clips = viewer, viewer.Way(protocol.FilesChannel), viewer.Way(protocol.ClipboardChannel)
 		return nil
 	}); err != nil {
@@ -99,7 +103,24 @@ func (v *View) left() {
 }
 
 // Close ends this picture; the session goes on.
-func (v *View) Close() { v.viewer.Close() }
+func (v *View) Close() {
+	if viewer := v.viewer.Load(); viewer != nil {
+		viewer.Close()
+	}
+}
+
+// works reports whether the picture is that of the technician whose session it is: a
+// guest looks on, and nothing that comes from a guest's console is a tool's.
+func (v *View) works() bool { return v.account == v.session.technician().ID }
+
+// cut lets nothing more through to this console, at once. The connection is closed a
+// moment later: it cannot be on the session's goroutine.
+func (v *View) cut() {
+	if viewer := v.viewer.Load(); viewer != nil {
+		viewer.Cut()
+		go viewer.Close()
+	}
+}
 
 // End is the technician's red X: the picture stops at once, then the evidence
 // is told.
@@ -108,7 +129,7 @@ func (m *Manager) End(ctx context.Context, by Technician, id string) error {
 	if err != nil {
 		return err
 	}
-	if s.technician.ID != by.ID {
+	if s.technician().ID != by.ID {
 		return ErrNoSession
 	}
 	s.room.Stop()

@@ -48,6 +48,7 @@ type Viewer struct {
 	link  *congestion.Estimator
 	able  able
 	lost  atomic.Bool // the queue overflowed: nothing goes out before a key frame
+	off   atomic.Bool // nothing goes out any more
 
 	admitted bool // connected; under the room's lock
 
@@ -137,6 +138,13 @@ func (r *Room) View(ctx context.Context, offer string, onClosed func(), onInput 
 	}
 	r.rethink()
 	return v, answer, nil
+}
+
+// Cut lets nothing more out to this viewer. When it returns, nothing is on its way here. It
+// does not wait for the connection's end: Close does.
+func (v *Viewer) Cut() {
+	v.off.Store(true)
+	v.room.settle()
 }
 
 // Close ends this viewer's picture; the room goes on.
@@ -231,7 +239,7 @@ func (v *Viewer) send(connected <-chan struct{}) {
 				return
 			}
 			v.room.gate.RLock()
-			stopped := v.room.stopped.Load()
+			stopped := v.room.stopped.Load() || v.off.Load()
 			if !stopped {
 				v.track.write(q.packet)
 			}
@@ -280,7 +288,7 @@ func (v *Viewer) sendCursor(data []byte) {
 	}
 	v.room.gate.RLock()
 	defer v.room.gate.RUnlock()
-	if !v.room.stopped.Load() {
+	if !v.room.stopped.Load() && !v.off.Load() {
 		// An error means that the channel is closing.
 		_ = channel.SendText(string(data))
 	}

@@ -255,6 +255,12 @@ func (h *Agent) handle(ctx context.Context, c *conn, agent *session.Agent, e pro
 			return err
 		}
 		return agent.AnswerConsent(ctx, m)
+	case (*protocol.GuestAnswer)(nil).MessageType():
+		m, err := protocol.DecodeBody[protocol.GuestAnswer](e)
+		if err != nil {
+			return err
+		}
+		return agent.AnswerGuest(ctx, m)
 	case (*protocol.Offer)(nil).MessageType():
 		m, err := protocol.DecodeBody[protocol.Offer](e)
 		if err != nil {

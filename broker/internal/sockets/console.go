@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"reflect"
 	"sync"
 	"time"
 
@@ -113,7 +114,13 @@ func (c *console) technician(ctx context.Context, action access.Action) (session
 	c.mu.Lock()
 	c.account = account
 	c.mu.Unlock()
-	return session.Technician{ID: account.ID, Name: account.Name, Team: account.Team, Territory: account.Territory, Profile: account.Profile}, nil
+	technician := session.Technician{ID: account.ID, Name: account.Name, Team: account.Team, Territory: account.Territory, Profile: account.Profile}
+	if !reflect.DeepEqual(before, account) { // who is a guest somewhere may not be one any more
+		if err := c.config.Sessions.KeepGuest(ctx, technician, c.may); err != nil {
+			return session.Technician{}, err
+		}
+	}
+	return technician, nil
 }
 
 // own is the scope of the account's own sessions; package session refuses others.
@@ -134,7 +141,7 @@ func (c *console) recheck(ctx context.Context) {
 		}
 		technician, err := c.technician(ctx, access.Assist)
 		if err == nil && technician.Profile.Permissions.Allows(protocol.ViewScreen) {
-			if err := c.config.Sessions.Limit(ctx, technician); err != nil && ctx.Err() == nil {
+			if err := errors.Join(c.config.Sessions.Limit(ctx, technician), c.config.Sessions.KeepGuest(ctx, technician, c.may)); err != nil && ctx.Err() == nil {
 				c.log.Error("sessions not told of the profile", slog.Any("error", err))
 			}
 			continue
@@ -186,12 +193,12 @@ func (c *console) welcome(ctx context.Context, technician session.Technician, wo
 	if err != nil {
 		return err
 	}
-	sessions, changes, err := c.config.Sessions.Watch(ctx, technician.ID)
+	sessions, changes, err := c.config.Sessions.Watch(ctx, technician.ID, c.lists)
 	if err != nil {
 		return err
 	}
 	for i := range sessions {
-		sessions[i].Mine = true
+		sessions[i] = c.seen(sessions[i])
 	}
 	welcome := &protocol.Welcome{
 		Account:     protocol.Person{Name: technician.Name, Team: technician.Team, Office: office.Office, Phone: office.Phone},
@@ -211,8 +218,7 @@ func (c *console) welcome(ctx context.Context, technician session.Technician, wo
 	workers.Go(func() {
 		defer stop()
 		for s := range changes {
-			s.Mine = true
-			c.Send(&protocol.SessionChanged{Session: s, Now: time.Now().UTC()})
+			c.Send(&protocol.SessionChanged{Session: c.seen(s), Now: time.Now().UTC()})
 		}
 	})
 	return nil

@@ -38,6 +38,8 @@ func Requests() []Request {
 		on(access.ViewSession, (*console).readSystem),
 		on(access.ViewSession, (*console).followSystem),
 		on(access.EndSession, (*console).end),
+		on(access.JoinSession, (*console).joinLive),
+		on(access.Assist, changing((*session.Manager).LeaveLive)),
 	}
 }
 
@@ -68,8 +70,7 @@ func changing[M any](do func(*session.Manager, context.Context, session.Technici
 		if err != nil {
 			return err
 		}
-		changed.Mine = true
-		c.reply(ref, &protocol.SessionChanged{Session: changed})
+		c.reply(ref, &protocol.SessionChanged{Session: c.seen(changed)})
 		return nil
 	}
 }

@@ -2,6 +2,7 @@ package web
 
 import (
 	"encoding/json"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -165,6 +166,15 @@ func tell(texts lang.Texts, e session.LogEntry) string {
 		if d.Connected {
 			return say("transport.made")
 		}
+	case protocol.EventGuestAsked, protocol.EventGuestAllowed, protocol.EventGuestRefused, protocol.EventGuestLeft:
+		way, cause := isolate(d.Way), isolate(d.Cause)
+		if slices.Contains(protocol.GuestWays(), protocol.GuestWay(d.Way)) {
+			way = texts.T("log.guest.way." + d.Way)
+		}
+		if slices.Contains(protocol.GuestCauses(), protocol.GuestCause(d.Cause)) {
+			cause = texts.T("log.guest.cause." + d.Cause)
+		}
+		return say(string(e.Code), "name", isolate(d.Name), "team", isolate(d.Team), "way", way, "cause", cause)
 	case protocol.EventStateChanged:
 		for _, s := range protocol.States() {
 			if string(s) == d.To {
@@ -218,6 +228,7 @@ type entryData struct {
 	Width      int             `json:"width"`
 	Height     int             `json:"height"`
 	Team       string          `json:"team"`
+	Way        string          `json:"way"`
 	Version    string          `json:"version"`
 	Software   string          `json:"software"`
 	System     string          `json:"system"`

@@ -33,7 +33,7 @@ export class Talk {
   allowed = false;
   lines: readonly Said[] = [];
   pending: readonly Pending[] = [];
-  /** Lines of the other side that came while nobody looked. */
+  /** Lines of others that came while nobody looked. */
   unread = 0;
   #last = 0;
   #pulling = false;
@@ -43,9 +43,11 @@ export class Talk {
   readonly #side: ChatSide;
   readonly #changed: (came: ChatLine | null) => void;
   readonly #looking: () => boolean;
+  readonly #own: (line: ChatLine) => boolean;
 
-  /** changed is called after each change, with the line of the other side that came, if that was it. */
-  constructor(side: ChatSide, way: Way, looking: () => boolean, changed: (came: ChatLine | null) => void) {
+  /** changed is called after each change, with the line of another's that came, if that was it; own tells one's own lines. */
+  constructor(side: ChatSide, way: Way, looking: () => boolean, changed: (came: ChatLine | null) => void, own = (line: ChatLine) => line.from === side) {
+    this.#own = own;
     this.#side = side;
     this.#way = way;
     this.#looking = looking;
@@ -146,7 +148,7 @@ export class Talk {
       this.lines = [...this.lines, { line, gap: line.n - this.#last - 1, news: !history }].slice(-maxHeld);
       this.#last = line.n;
       if (line.from === this.#side) this.pending = this.pending.filter((p) => p.key !== line.key);
-      else if (!history) {
+      if (!this.#own(line) && !history) {
         came = line;
         if (!this.#looking()) this.unread++;
       }

@@ -74,6 +74,11 @@ export function tell(h: Happening): string {
       return e(h.code, { permission: all[`audit.permission.${String(d["permission"])}`] ?? values["permission"] ?? "" });
     case "control.state":
       return d["block"] ? e("control.blocked", { why: all[`log.block.${String(d["block"])}`] ?? values["block"] ?? "" }) : e(h.code);
+    case "guest.asked":
+    case "guest.allowed":
+    case "guest.refused":
+    case "guest.left":
+      return e(h.code, { way: all[`log.guest.way.${String(d["way"])}`] ?? values["way"] ?? "", cause: all[`log.guest.cause.${String(d["cause"])}`] ?? values["cause"] ?? "" });
     case "still.asked":
       return e(values["caption"] ? h.code : "still.asked_plain");
     case "still.failed":

@@ -3,9 +3,10 @@
 // broker has said that it is recorded what is shown.
 
 import { Talk } from "../chat/talk";
-import { type Chat, type ChatSaid, currentVersion, type EndReason, type Messages, returnLimitMs, type SharingState, type Source } from "../protocol";
+import { type Chat, type ChatSaid, currentVersion, type EndReason, type GuestAnswer, type Messages, returnLimitMs, type SharingState, type Source } from "../protocol";
 import { delay, tryFor } from "../retry";
 import type { ChatBox } from "./chat";
+import type { GuestBox } from "./guests";
 import { type Incoming, Link, Refused } from "./link";
 import { Gauge, networkInterval } from "./network";
 import type { Page } from "./page";
@@ -32,6 +33,7 @@ export class Agent {
   readonly #settings: Settings;
   readonly #picture: Picture;
   readonly #box: ChatBox;
+  readonly #guests: GuestBox;
   readonly #talk: Talk;
   #link: Link | null = null; // made when the customer answers the terms
   #returning: Link | null = null; // with which it is tried to come back
@@ -55,9 +57,10 @@ export class Agent {
   #gauged = 0; // when, by performance.now
   #over = false;
 
-  constructor(page: Page, box: ChatBox, settings: Settings) {
+  constructor(page: Page, box: ChatBox, guests: GuestBox, settings: Settings) {
     this.#page = page;
     this.#box = box;
+    this.#guests = guests;
     this.#talk = new Talk("customer", { say: (key, text) => this.#saying(key, text), since: (after) => this.#since(after) }, () => box.looking(), () => box.draw());
     this.#settings = settings;
     this.#terms = settings.terms;
@@ -131,6 +134,11 @@ export class Agent {
     if (track !== null) await this.#use(track);
   }
 
+  /** answerGuest says what the customer wants of a person. */
+  answerGuest(answer: GuestAnswer): void {
+    this.#send("guest_answer", answer);
+  }
+
   /** end is the red X: first nothing is sent any more, then the broker is told. */
   async end(reason: EndReason): Promise<void> {
     if (this.#over) return;
@@ -196,7 +204,7 @@ export class Agent {
     const link = this.#dial();
     const dialled = performance.now();
     await this.#hello(link);
-    const joined = await link.request("join", { ticket: this.#settings.ticket, languages: [this.#settings.language] });
+    const joined = await link.request("join", { ticket: this.#settings.ticket, languages: [this.#settings.language], guests: true });
     if (joined.type !== "joined") throw new Refused("malformed");
     this.#session = joined.body.session;
     this.#secret = joined.body.resume;
@@ -228,11 +236,21 @@ export class Agent {
       case "consent_recorded":
         if (m.body.permission === "view_screen") this.#recorded?.();
         return;
+      case "guest_ask":
+        if (this.#began > 0) this.#guests.ask(m.body.guest);
+        else this.answerGuest({ epoch: m.body.guest.epoch, state: "refused", cause: "unable" });
+        return;
+      case "guest_recorded":
+        this.#guests.recorded(m.body.epoch);
+        return;
+      case "guest_ended":
+        this.#guests.ended(m.body.epoch);
+        return;
       case "picture":
         this.#picture.code(m.body.codec);
         return;
       case "chat":
-        if (m.ref === 0) this.#talk.take(m.body);
+        if (m.ref === 0) this.#talk.take(this.#heard(m.body));
         return;
       case "ended":
         this.#stop();
@@ -241,6 +259,11 @@ export class Agent {
       default:
         return; // answers and what a newer broker sends
     }
+  }
+
+  /** #heard leaves out lines of people whom the customer has not let in here. */
+  #heard(chat: Chat): Chat {
+    return { ...chat, lines: (chat.lines ?? []).filter((l) => (l.guest ?? 0) === 0 || this.#guests.may(l.guest ?? 0)) };
   }
 
   async #saying(key: string, text: string): Promise<ChatSaid> {
@@ -252,7 +275,7 @@ export class Agent {
   async #since(after: number): Promise<Chat> {
     const m = await this.#ask("chat_since", { after });
     if (m.type !== "chat") throw new Refused("malformed");
-    return m.body;
+    return this.#heard(m.body);
   }
 
   async #offer(sdp: string): Promise<string> {
@@ -379,6 +402,7 @@ export class Agent {
         this.#gauge.forget();
         this.#page.problem(null);
         this.#box.returned();
+        this.#guests.returned(resumed.body.guests ?? []);
         if (this.#slept.n > 0) link.send("slept", this.#slept);
         if (!resumed.body.accepted && this.#accepted) link.send("terms_answer", { version: this.#terms, accepted: true });
         if ((resumed.body.consents ?? []).some((c) => c.permission === "view_screen" && c.state === "given")) this.#recorded?.();
@@ -401,6 +425,7 @@ export class Agent {
   #stop(): void {
     this.#over = true;
     this.#box.end();
+    this.#guests.end();
     void this.#returning?.close();
     clearInterval(this.#clock);
     this.#picture.close();

@@ -160,6 +160,11 @@ function wellFormed(type: string, body: Fields): boolean {
     case "consent_ask":
     case "consent_recorded":
       return text(body["permission"]) && typeof body["epoch"] === "number";
+    case "guest_ask":
+      return object(body["guest"]) && typeof body["guest"]["epoch"] === "number" && ["name", "team", "way"].every((k) => text((body["guest"] as Fields)[k]));
+    case "guest_recorded":
+    case "guest_ended":
+      return typeof body["epoch"] === "number";
     case "chat":
       return typeof body["allowed"] === "boolean" && (body["lines"] == null || (Array.isArray(body["lines"]) && body["lines"].every(chatLine)));
     case "chat_said":

@@ -3,6 +3,7 @@
 
 import { Agent } from "./agent";
 import { ChatBox } from "./chat";
+import { GuestBox } from "./guests";
 import { Page } from "./page";
 import { able } from "./picture";
 import { system } from "./system";
@@ -10,14 +11,16 @@ import { system } from "./system";
 const root = document.getElementById("browser");
 const bar = document.getElementById("bar");
 const chat = document.getElementById("chat");
-if (root !== null && bar !== null && chat !== null) begin(root, bar, chat);
+const guests = document.getElementById("guests");
+const question = document.getElementById("guest-ask");
+if (root !== null && bar !== null && chat !== null && guests !== null && question instanceof HTMLDialogElement) begin(root, bar, chat, guests, question);
 
-function begin(root: HTMLElement, bar: HTMLElement, chat: HTMLElement): void {
+function begin(root: HTMLElement, bar: HTMLElement, chat: HTMLElement, guests: HTMLElement, question: HTMLDialogElement): void {
   const page = new Page(root, bar);
   if (!able()) return page.to("unsupported");
   page.to("terms");
   const { ticket = "", software = "", terms = "" } = root.dataset;
-  const agent = new Agent(page, new ChatBox(chat), {
+  const agent: Agent = new Agent(page, new ChatBox(chat), new GuestBox(guests, question, (answer) => agent.answerGuest(answer)), {
     url: `wss://${location.host}/ws/agent`,
     software,
     system: system(navigator.userAgent),

@@ -3,6 +3,7 @@
 import { useEffect, useLayoutEffect } from "preact/hooks";
 import { actOf, opensPalette } from "../keys";
 import { readable } from "../system/system";
+import { talksIn } from "../sessionview";
 import { duration, t } from "../text";
 import { type Parts, useConsole } from "./context";
 import { focusFilter, moveInList } from "./focus";
@@ -147,7 +148,7 @@ function press({ desk, settings, layout }: Parts, e: KeyboardEvent): void {
     case "notes":
     case "figures":
     case "chat":
-      if (mine) layout.toggle(meant.act);
+      if (mine || (meant.act === "chat" && desk.current.value && talksIn(desk.current.value))) layout.toggle(meant.act);
       break;
     case "system":
       if (mine && (layout.drawer.value === "system" || (desk.current.value && readable(desk.current.value, desk.welcome.value?.permissions ?? null)))) layout.toggle("system");

@@ -2,7 +2,7 @@
 // the connection mean, or what is read of the customer's computer. On a small page it lies over the picture.
 
 import { useEffect, useRef } from "preact/hooks";
-import { over, type SessionView } from "../sessionview";
+import { over, type SessionView, talksIn } from "../sessionview";
 import { t } from "../text";
 import { useConsole } from "./context";
 import { ChatPanel } from "./chat";
@@ -15,7 +15,7 @@ import { SystemPanel } from "./system";
 export function Drawer({ session }: { session: SessionView }) {
   const { layout } = useConsole();
   const panel = useRef<HTMLElement>(null);
-  const open = session.mine ? layout.drawer.value : null;
+  const open = session.mine || (layout.drawer.value === "chat" && talksIn(session)) ? layout.drawer.value : null;
   const which = over(session.state) && open !== "notes" && open !== "chat" ? null : open;
 
   useEffect(() => {

@@ -23,7 +23,7 @@ export function Rail() {
   const account = desk.welcome.value?.account;
   const mayIssue = desk.welcome.value?.can_issue === true;
   const order = queue(found.value);
-  const live = order.some((g) => g.group !== "over" && g.group !== "summary");
+  const live = order.some((g) => !["over", "summary", "team"].includes(g.group));
 
   return (
     <nav id="rail" class="rail" aria-label={t("rail.label")}>

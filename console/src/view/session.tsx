@@ -5,7 +5,7 @@ import { useComputed, useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 import { exactable } from "../codecs";
 import { consentTo } from "../control/control";
-import { crispable, crispWaits, over, type SessionView } from "../sessionview";
+import { crispable, crispWaits, looksOn, over, type SessionView, talksIn } from "../sessionview";
 import { duration, isolate, t } from "../text";
 import { askedAgain } from "../restart/restart";
 import { toggleFullScreen } from "./fullscreen";
@@ -21,6 +21,7 @@ import { FilesButton, filesDocked } from "./files";
 import { Icon } from "./icons";
 import { KeyCard } from "./keycard";
 import { Menu } from "./menu";
+import { Doors, PeopleStrip } from "./people";
 import { RestartButton, RestartStrip } from "./restart";
 import { Screen } from "./screen";
 import { ShellButton, shellDocked } from "./shell";
@@ -113,7 +114,7 @@ export function SessionPanel({ session }: { session: SessionView }) {
           )}
           <RestartButton session={session} place="head" />
           <SystemButton session={session} />
-          {session.mine && (
+          {talksIn(session) && (
             <button
               type="button"
               class="button small"
@@ -157,6 +158,7 @@ export function SessionPanel({ session }: { session: SessionView }) {
       </header>
       <div class="session-main">
         <div class="session-view">
+          <PeopleStrip session={session} />
           <RestartStrip session={session} />
           <ControlStrip session={session} control={desk.controls.get(session.id)} />
           <DrawStrip session={session} drawing={desk.drawings.get(session.id)} />
@@ -208,7 +210,8 @@ function Unheard({ count: n }: { count: number }) {
 function Facts({ session }: { session: SessionView }) {
   const { desk } = useConsole();
   const me = desk.welcome.value?.account.name;
-  const others = session.viewers.filter((name) => name !== me).map(isolate);
+  const named = [me, ...(session.mine || looksOn(session) ? [session.technician.name, ...(session.guests ?? []).map((g) => g.name)] : [])];
+  const others = session.viewers.filter((name) => !named.includes(name)).map(isolate);
   return (
     <ul class="session-facts">
       {session.active_at && (
@@ -272,11 +275,7 @@ function Body({ session }: { session: SessionView }) {
           <Steps session={session} />
         </div>
       )}
-      {shared && !session.mine && (
-        <div class="session-body centre">
-          <p class="lead">{t("others", { name: session.technician.name })}</p>
-        </div>
-      )}
+      {shared && <Doors session={session} />}
     </>
   );
 }

@@ -1,0 +1,76 @@
+package console_test
+
+import (
+	"image"
+	"path/filepath"
+	"testing"
+
+	"consento/build/stage"
+	"consento/protocol"
+)
+
+// guestQuestion begins the title of the question about one more person.
+const guestQuestion = "Consento – un’altra persona"
+
+// colleague is another technician at another console.
+func (o *office) colleague(email, name, role, team string) *office {
+	o.t.Helper()
+	password := filepath.Join(filepath.Dir(o.broker.Data), "password")
+	_, err := o.broker.Run(o.ctx, "consento-broker", "account", "add", "--data", o.broker.Data, "--email", email, "--name", name,
+		"--role", role, "--team", team, "--level", "L2", "--profile", "Full support", "--password-file", password)
+	o.must(err)
+	other := *o
+	other.technician = o.screen(image.Pt(1280, 800), email)
+	other.console = o.browser(other.technician, "de-DE")
+	o.must(other.console.SignInAs(o.broker, email))
+	return &other
+}
+
+// TestPeople: a lead comes into a colleague's session: the customer refuses, allows, and
+// sends them away; until the yes nothing is seen.
+func TestPeople(t *testing.T) {
+	o := newOffice(t)
+	lead := o.colleague("luca@comune.example", "Luca Verdi", "lead", stage.Team)
+	before := o.files()
+	agent := o.share()
+	team := func(what, condition string) { o.t.Helper(); o.must(lead.console.Until(what, condition)) }
+	team("the session stands in the rail", `document.querySelector('[data-group="team"] .row') !== null`)
+	o.must(lead.console.Click(`[data-group="team"] .row`))
+	o.picture("door", lead.technician)
+
+	// Refused: nothing was seen.
+	o.must(lead.console.Click(`[data-way="join"]`))
+	_, err := o.customer.Window(o.ctx, guestQuestion)
+	o.must(err)
+	o.picture("asked", o.customer)
+	o.must(o.console.Until("the technician knows", `document.querySelector('[data-testid="people"] [data-guest="asked"]') !== null`))
+	team("asked about, and without a picture", `document.querySelector('[data-guest="asked"]') !== null && document.querySelector('`+remote+`') === null && document.querySelector('[data-testid="chat"]') === null`)
+	o.must(o.customer.Refuse(o.ctx, guestQuestion))
+	team("refused", `document.querySelector('[role="alert"]').innerText.length > 0 && document.querySelector('[data-testid="doors"]') !== null`)
+	o.picture("refused", lead.technician)
+
+	// Allowed, after the customer was left alone for long enough: picture and chat.
+	team("asked again", `(document.querySelector('[data-way="join"]')?.click(), document.querySelector('[data-guest="asked"]') !== null)`)
+	o.must(o.customer.Accept(o.ctx, guestQuestion))
+	team("the picture", `document.querySelector('`+remote+`')?.videoWidth === 1280`)
+	team("no tools", `document.querySelector('[data-testid="control"]') === null && document.querySelector('[data-testid="end-session"]') === null`)
+	o.must(lead.same("the lead sees the customer's screen", func() (image.Image, error) { return lead.console.Frame(remote) }))
+	o.picture("bar", o.customer)
+	o.picture("guest", lead.technician)
+	o.picture("with a guest", o.technician)
+	o.must(lead.console.Click(byID("chat")))
+	o.must(lead.console.Type(byID("chat-input"), "Guten Tag"))
+	o.must(lead.console.Key("\r"))
+	o.must(o.console.Click(byID("chat")))
+	o.must(o.console.Until("the technician reads it, as the lead's", `document.querySelector('[data-testid="chat-log"]').innerText.includes("Luca Verdi")`))
+
+	// Sent away from the bar.
+	o.bar("take back")
+	team("sent away", `document.querySelector('`+remote+`') === null && document.querySelector('[data-testid="people"]') === null`)
+	o.must(o.console.Until("nobody else", `document.querySelector('[data-testid="people"]') === null`))
+
+	o.must(o.console.Click(byID("end-session")))
+	o.over(agent, 0, before)
+	o.newest(whole).expect(o.t, protocol.EndTechnician, protocol.EventGuestAsked, protocol.EventGuestRefused, protocol.EventGuestAsked, protocol.EventGuestAllowed, protocol.EventViewerJoined,
+		protocol.EventViewerLeft, protocol.EventGuestLeft, protocol.EventEnded)
+}

@@ -1,0 +1,72 @@
+// Who is in a session beside its technician: asked about, here, to be sent away; and, for
+// who is not the technician, the way in and out.
+
+import type { Guest } from "../protocol";
+import { looksOn, over, selfIn, type SessionView } from "../sessionview";
+import { isolate, t } from "../text";
+import { useConsole } from "./context";
+import { Icon } from "./icons";
+
+/** personText says what a person is in the session. */
+export function personText(g: Guest): string {
+  return t(g.state === "asked" ? "guest.is_asked" : `guest.is_${g.way}`, { name: isolate(g.name), team: isolate(g.team) });
+}
+
+/** PeopleStrip stands over the picture while anybody else is there or asked about. */
+export function PeopleStrip({ session }: { session: SessionView }) {
+  const { desk } = useConsole();
+  if (over(session.state) || session.guests === undefined || session.guests.length === 0) return null;
+  const self = selfIn(session);
+  if (!session.mine && self === undefined) return null;
+  const others = session.guests.filter((g) => g.epoch !== session.self);
+  return (
+    <div class="people-strip" data-testid="people" role="group" aria-label={t("guest.label")}>
+      {self !== undefined && (
+        <p data-guest={self.state}>
+          <Icon name={self.state === "asked" ? "wait" : "eye"} />
+          <span role="status">{self.state === "asked" ? t("guest.asked_self") : t(`guest.in_${self.way}`, { name: isolate(session.technician.name) })}</span>
+          <button type="button" class="button small" data-testid="guest-leave" onClick={() => void desk.leaveLive(session.id, self.epoch)}>
+            {t(self.state === "asked" ? "guest.ask_no_more" : "guest.leave")}
+          </button>
+        </p>
+      )}
+      {others.map((g) => (
+        <p key={g.epoch} data-guest={g.state} data-way={g.way}>
+          <Icon name={g.state === "asked" ? "wait" : "eye"} />
+          <span>{personText(g)}</span>
+          {session.mine && (
+            <button type="button" class="button small" data-testid="guest-away" onClick={() => void desk.leaveLive(session.id, g.epoch)}>
+              {t("guest.send_away", { name: isolate(g.name) })}
+            </button>
+          )}
+        </p>
+      ))}
+    </div>
+  );
+}
+
+/** Doors are the ways into a colleague's session. */
+export function Doors({ session }: { session: SessionView }) {
+  const { desk } = useConsole();
+  if (session.mine || over(session.state) || looksOn(session)) return null;
+  const may = session.may ?? [];
+  return (
+    <div class="session-body centre">
+      <p class="lead">{t("others", { name: session.technician.name })}</p>
+      {session.state === "Active" && session.self === undefined && may.length > 0 && (
+        <ul class="doors" data-testid="doors">
+          {may.map((way) => (
+            <li key={way}>
+              <button type="button" class="button" data-way={way} aria-describedby={`door-${way}`} aria-disabled={!desk.online.value} onClick={() => desk.online.value && void desk.joinLive(session.id, way)}>
+                {t(`guest.${way}`)}
+              </button>
+              <span id={`door-${way}`} class="soft small-text">
+                {t(`guest.${way}_hint`)}
+              </span>
+            </li>
+          ))}
+        </ul>
+      )}
+    </div>
+  );
+}
