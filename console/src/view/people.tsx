@@ -52,21 +52,23 @@ export function Doors({ session }: { session: SessionView }) {
   const may = session.may ?? [];
   return (
     <div class="session-body centre">
-      <p class="lead">{t("others", { name: session.technician.name })}</p>
-      {session.state === "Active" && session.self === undefined && may.length > 0 && (
-        <ul class="doors" data-testid="doors">
-          {may.map((way) => (
-            <li key={way}>
-              <button type="button" class="button" data-way={way} aria-describedby={`door-${way}`} aria-disabled={!desk.online.value} onClick={() => desk.online.value && void desk.joinLive(session.id, way)}>
-                {t(`guest.${way}`)}
-              </button>
-              <span id={`door-${way}`} class="soft small-text">
-                {t(`guest.${way}_hint`)}
-              </span>
-            </li>
-          ))}
-        </ul>
-      )}
+      <div>
+        <p class="lead">{t("others", { name: session.technician.name })}</p>
+        {session.state === "Active" && session.self === undefined && may.length > 0 && (
+          <ul class="doors" data-testid="doors">
+            {may.map((way) => (
+              <li key={way}>
+                <button type="button" class="button" data-way={way} aria-describedby={`door-${way}`} aria-disabled={!desk.online.value} onClick={() => desk.online.value && void desk.joinLive(session.id, way)}>
+                  {t(`guest.${way}`)}
+                </button>
+                <span id={`door-${way}`} class="soft small-text">
+                  {t(`guest.${way}_hint`)}
+                </span>
+              </li>
+            ))}
+          </ul>
+        )}
+      </div>
     </div>
   );
 }
