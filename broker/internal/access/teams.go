@@ -103,7 +103,7 @@ func (a *Access) ChangeTeam(ctx context.Context, by Account, name string, level 
 	return nil
 }
 
-// DeleteTeam takes away a team that no account, ended or not, has. Errors: ErrForbidden,
+// DeleteTeam takes away a team that no account, ended or not, has, and no ticket ever had. Errors: ErrForbidden,
 // ErrNotFound, ErrInUse.
 func (a *Access) DeleteTeam(ctx context.Context, by Account, name string) error {
 	if !Can(by, ManageAccounts, Scope{}) {
@@ -111,6 +111,12 @@ func (a *Access) DeleteTeam(ctx context.Context, by Account, name string) error 
 	}
 	err := a.db.RunInTx(ctx, nil, func(ctx context.Context, tx bun.Tx) error {
 		used, err := tx.NewSelect().Model((*accountRow)(nil)).Where("team = ?", name).Exists(ctx)
+		if err != nil {
+			return err
+		}
+		if !used { // a ticket that it has, or had, is not left with nobody
+			used, err = tx.NewSelect().Table("ticket_teams").Where("team = ?", name).Exists(ctx)
+		}
 		if err != nil {
 			return err
 		}

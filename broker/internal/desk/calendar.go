@@ -223,3 +223,26 @@ func later(a, b time.Time) time.Time {
 	}
 	return a
 }
+
+// Day is what the office's clock shows of the day of t: the opening hours, or the holiday
+// that closes it.
+func (c Calendar) Day(t time.Time) (open []Hours, holiday *Holiday) {
+	zone := c.Zone
+	if zone == nil {
+		zone = time.UTC
+	}
+	local := t.In(zone)
+	if c.Always {
+		return []Hours{{0, dayMinutes}}, nil
+	}
+	day := dateOf(local)
+	for i, h := range c.Holidays {
+		if h.holds(day) {
+			return nil, &c.Holidays[i]
+		}
+	}
+	return c.Week[local.Weekday()], nil
+}
+
+// OverNewYear reports whether a holiday that comes back each year goes over the new year.
+func (h Holiday) OverNewYear() bool { return h.Yearly && h.Last.inYear() < h.First.inYear() }

@@ -16,7 +16,24 @@ import (
 type ServiceHours struct {
 	Calendar Calendar
 	Targets  map[Priority]Target
+	Average  time.Duration // of the resolution of all tickets together; the target of each is another figure
+	Breach   BreachClock
 }
+
+// BreachClock is what the law asks after a personal data breach. It runs around the clock,
+// from when the office became aware of it.
+type BreachClock struct {
+	First, Last time.Duration // until the first notification, and the last one that is in time (GDPR, Art. 33(1): 72 h)
+	Hold        time.Duration // how long sessions are held before auditor and data-protection officer confirm
+}
+
+// DefaultBreachClock is that of an office that has decided nothing.
+func DefaultBreachClock() BreachClock {
+	return BreachClock{First: 24 * time.Hour, Last: 72 * time.Hour, Hold: 14 * 24 * time.Hour}
+}
+
+// DefaultAverage is how long a resolution may take on average.
+const DefaultAverage = 24 * time.Hour
 
 // StartingHours are those of an office that has decided nothing: Monday to Friday 9-13
 // and 14-18 in the machine's zone.
@@ -25,16 +42,27 @@ func StartingHours() ServiceHours {
 	for day := time.Monday; day <= time.Friday; day++ {
 		c.Week[day] = []Hours{{9 * 60, 13 * 60}, {14 * 60, 18 * 60}}
 	}
-	return ServiceHours{c, DefaultTargets()}
+	return ServiceHours{c, DefaultTargets(), DefaultAverage, DefaultBreachClock()}
 }
 
-// storedHours is how they stand in the database.
+// Warn is the share of each target after which people are warned, in percent.
+func (h ServiceHours) Warn() int {
+	if share := h.Targets[Medium].Warn; share != 0 {
+		return share
+	}
+	return DefaultWarn
+}
+
+// storedHours is how they stand in the database. What is 0 is as the program has it.
 type storedHours struct {
 	Zone     string                `json:"zone"`
 	Always   bool                  `json:"always"`
 	Week     [7][]Hours            `json:"week"` // from Sunday; minutes
 	Holidays []Holiday             `json:"holidays"`
 	Targets  map[Priority][2]int64 `json:"targets"` // minutes: response, resolution
+	Warn     int                   `json:"warn,omitempty"`
+	Average  int64                 `json:"average,omitempty"` // minutes
+	Breach   [3]int64              `json:"breach,omitzero"`   // minutes: first, last, hold
 }
 
 func (h ServiceHours) MarshalJSON() ([]byte, error) {
@@ -42,9 +70,11 @@ func (h ServiceHours) MarshalJSON() ([]byte, error) {
 	if h.Calendar.Zone != nil {
 		zone = h.Calendar.Zone
 	}
-	s := storedHours{zone.String(), h.Calendar.Always, h.Calendar.Week, h.Calendar.Holidays, map[Priority][2]int64{}}
+	minutes := func(d time.Duration) int64 { return int64(d / time.Minute) }
+	s := storedHours{zone.String(), h.Calendar.Always, h.Calendar.Week, h.Calendar.Holidays, map[Priority][2]int64{}, h.Warn(), minutes(h.Average),
+		[3]int64{minutes(h.Breach.First), minutes(h.Breach.Last), minutes(h.Breach.Hold)}}
 	for p, t := range h.Targets {
-		s.Targets[p] = [2]int64{int64(t.Response / time.Minute), int64(t.Resolution / time.Minute)}
+		s.Targets[p] = [2]int64{minutes(t.Response), minutes(t.Resolution)}
 	}
 	return json.Marshal(s)
 }
@@ -58,9 +88,20 @@ func (h *ServiceHours) UnmarshalJSON(raw []byte) error {
 	if err != nil {
 		return fmt.Errorf("desk: time zone %q: %w", s.Zone, err)
 	}
-	*h = ServiceHours{Calendar{zone, s.Always, s.Week, s.Holidays}, map[Priority]Target{}}
+	if s.Warn == 0 {
+		s.Warn = DefaultWarn
+	}
+	span := func(minutes int64, otherwise time.Duration) time.Duration {
+		if minutes == 0 {
+			return otherwise
+		}
+		return time.Duration(minutes) * time.Minute
+	}
+	law := DefaultBreachClock()
+	*h = ServiceHours{Calendar{zone, s.Always, s.Week, s.Holidays}, map[Priority]Target{}, span(s.Average, DefaultAverage),
+		BreachClock{span(s.Breach[0], law.First), span(s.Breach[1], law.Last), span(s.Breach[2], law.Hold)}}
 	for p, t := range s.Targets {
-		h.Targets[p] = Target{time.Duration(t[0]) * time.Minute, time.Duration(t[1]) * time.Minute}
+		h.Targets[p] = Target{time.Duration(t[0]) * time.Minute, time.Duration(t[1]) * time.Minute, s.Warn}
 	}
 	return nil
 }
@@ -89,6 +130,21 @@ func (h ServiceHours) Clean() (ServiceHours, error) {
 	if len(h.Targets) != len(Priorities()) {
 		return h, wrong("target", "unknown")
 	}
+	if h.Warn() < 1 || h.Warn() > 99 {
+		return h, wrong("warn", "range")
+	}
+	if h.Average < time.Minute || h.Average > maxTarget {
+		return h, wrong("average", "range")
+	}
+	// The law's times may be made shorter, never longer; evidence may be held longer.
+	switch law := h.Breach; {
+	case law.First < time.Hour || law.First > law.Last:
+		return h, wrong("first", "range")
+	case law.Last > 72*time.Hour:
+		return h, wrong("last", "range")
+	case law.Hold < 3*24*time.Hour || law.Hold > 90*24*time.Hour:
+		return h, wrong("hold", "range")
+	}
 	return h, nil
 }
 
@@ -96,6 +152,13 @@ func (h ServiceHours) Clean() (ServiceHours, error) {
 func (d *Desk) Hours(ctx context.Context) (ServiceHours, Version, error) {
 	var h ServiceHours
 	v, err := newest(ctx, d.db, ofHours, &h)
+	return h, v, err
+}
+
+// HoursAt returns a version; the zero Version if there is none of that number.
+func (d *Desk) HoursAt(ctx context.Context, number int64) (ServiceHours, Version, error) {
+	var h ServiceHours
+	v, err := numbered(ctx, d.db, ofHours, number, &h)
 	return h, v, err
 }
 

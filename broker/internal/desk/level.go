@@ -47,13 +47,16 @@ func PriorityOf(i Impact, u Urgency) Priority {
 }
 
 // Target is what is promised for one priority, in time that counts.
-type Target struct{ Response, Resolution time.Duration }
+type Target struct {
+	Response, Resolution time.Duration
+	Warn                 int // percent of it after which people are warned; 0: DefaultWarn
+}
 
 // DefaultTargets is what an office promises that has not decided otherwise.
 func DefaultTargets() map[Priority]Target {
 	return map[Priority]Target{
-		Critical: {time.Hour, 24 * time.Hour}, High: {2 * time.Hour, 24 * time.Hour},
-		Medium: {3 * time.Hour, 24 * time.Hour}, Low: {3 * time.Hour, 24 * time.Hour},
+		Critical: {time.Hour, 24 * time.Hour, DefaultWarn}, High: {2 * time.Hour, 24 * time.Hour, DefaultWarn},
+		Medium: {3 * time.Hour, 24 * time.Hour, DefaultWarn}, Low: {3 * time.Hour, 24 * time.Hour, DefaultWarn},
 	}
 }
 
@@ -68,6 +71,7 @@ type Clock struct {
 	Started  time.Time
 	Stopped  time.Time // zero while it runs
 	Pauses   []Pause   // in any order, overlapping or not
+	Warn     int       // percent of Target; 0: DefaultWarn
 }
 
 // Spent is the time that counts so far.
@@ -134,8 +138,9 @@ const (
 	Missed   Standing = "missed"   // it stopped too late
 )
 
-// warnAfter is the share of the target after which people are warned, in percent.
-const warnAfter = 75
+// DefaultWarn is the share of a target after which people are warned, in percent, where
+// the office has not decided otherwise.
+const DefaultWarn = 75
 
 // Standing is how the clock stands at a moment. A target is kept to its last instant.
 func (k Clock) Standing(now time.Time) Standing {
@@ -153,7 +158,13 @@ func (k Clock) Standing(now time.Time) Standing {
 	return OnTime
 }
 
-func (k Clock) warn() time.Duration { return k.Target / 100 * warnAfter }
+func (k Clock) warn() time.Duration {
+	share := k.Warn
+	if share == 0 {
+		share = DefaultWarn
+	}
+	return k.Target / 100 * time.Duration(share)
+}
 
 // WarnAt is when the warning is due, likewise.
 func (k Clock) WarnAt(now time.Time) (time.Time, error) { return k.at(k.warn(), now) }

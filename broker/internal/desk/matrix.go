@@ -37,8 +37,9 @@ type Words struct {
 
 // Cell is what one level does for one category.
 type Cell struct {
-	Team  string          `json:"team,omitempty"` // who gets it from here; "": any team of the next level
-	Words map[string]Work `json:"words"`          // by BCP 47 tag
+	Team  string          `json:"team,omitempty"`  // who gets it from here; "": any team of the next level
+	After int             `json:"after,omitempty"` // minutes of service time after which it is to be handed on; 0: no time is set
+	Words map[string]Work `json:"words"`           // by BCP 47 tag
 }
 
 // Work is what is to be done, in one language.
@@ -51,6 +52,7 @@ type Work struct {
 const (
 	maxCategories = 100
 	maxSteps      = 20
+	maxAfter      = 30 * 24 * 60 // minutes
 )
 
 //go:embed matrix/*.json
@@ -101,8 +103,11 @@ func (m Matrix) Find(id string) (Category, bool) {
 	return m.Categories[i], true
 }
 
-// Name is the category's name in a language, or in another one that it has.
-func (c Category) Name(tag string) string { return inLanguage(c.Words, tag).Name }
+// In is how the category is named in a language, or in another one that it has.
+func (c Category) In(tag string) Words { return inLanguage(c.Words, tag) }
+
+// Name is the category's name, likewise.
+func (c Category) Name(tag string) string { return c.In(tag).Name }
 
 // Work is what is to be done in a language, or in another one that the cell has.
 func (c Cell) Work(tag string) Work { return inLanguage(c.Words, tag) }
@@ -124,7 +129,11 @@ func inLanguage[T any](words map[string]T, tag string) T {
 // Clean returns the matrix as it is stored, or an *access.Invalid. Levels are known with
 // their teams: who gets a ticket from a level stands above it, so that no ticket goes in
 // a circle.
-func (m Matrix) Clean(teams map[string]access.Level) (Matrix, error) {
+func (m Matrix) Clean(teams map[string]access.Level) (Matrix, error) { return m.clean(teams, Matrix{}) }
+
+// clean is Clean, where a team that a cell had before is not looked at: it may be gone by
+// now, and that must not forbid to change something else. MatrixProblems tells of it.
+func (m Matrix) clean(teams map[string]access.Level, before Matrix) (Matrix, error) {
 	if len(m.Categories) > maxCategories {
 		return m, wrong("categories", "too_many")
 	}
@@ -154,9 +163,10 @@ func (m Matrix) Clean(teams map[string]access.Level) (Matrix, error) {
 			return m, wrong("name", "missing")
 		}
 		cells := map[access.Level]Cell{}
+		was, _ := before.Find(c.ID)
 		for level, cell := range c.Cells {
 			var err error
-			if cells[level], err = cell.clean(level, teams); err != nil {
+			if cells[level], err = cell.clean(level, teams, was.Cells[level].Team); err != nil {
 				return m, err
 			}
 		}
@@ -165,12 +175,15 @@ func (m Matrix) Clean(teams map[string]access.Level) (Matrix, error) {
 	return m, nil
 }
 
-func (c Cell) clean(level access.Level, teams map[string]access.Level) (Cell, error) {
+func (c Cell) clean(level access.Level, teams map[string]access.Level, before string) (Cell, error) {
 	order := access.Levels()
 	if !slices.Contains(order, level) {
 		return c, wrong("level", "unknown")
 	}
-	if c.Team != "" {
+	if c.After < 0 || c.After > maxAfter {
+		return c, wrong("after", "range")
+	}
+	if c.Team != "" && c.Team != before {
 		above, known := teams[c.Team]
 		if !known {
 			return c, wrong("team", "unknown")
@@ -230,11 +243,11 @@ func (d *Desk) SaveMatrix(ctx context.Context, by access.Account, base int64, m 
 	if err != nil {
 		return Version{}, err
 	}
-	if m, err = m.Clean(teams); err != nil {
-		return Version{}, err
-	}
 	before, _, err := d.MatrixAt(ctx, base)
 	if err != nil {
+		return Version{}, err
+	}
+	if m, err = m.clean(teams, before); err != nil {
 		return Version{}, err
 	}
 	for _, c := range before.Categories {

@@ -128,10 +128,10 @@ type Ticket struct {
 // Response is the clock of the first answer, Resolving that of the solution. Nothing
 // pauses the first: nobody but the office has the turn before it has answered.
 func (t Ticket) Response(c Calendar, target Target) Clock {
-	return Clock{Calendar: c, Target: target.Response, Started: t.Created, Stopped: t.Responded}
+	return Clock{Calendar: c, Target: target.Response, Started: t.Created, Stopped: t.Responded, Warn: target.Warn}
 }
 
 // Resolving is the clock of the solution.
 func (t Ticket) Resolving(c Calendar, target Target) Clock {
-	return Clock{Calendar: c, Target: target.Resolution, Started: t.Created, Stopped: t.Resolved, Pauses: t.Pauses}
+	return Clock{Calendar: c, Target: target.Resolution, Started: t.Created, Stopped: t.Resolved, Pauses: t.Pauses, Warn: target.Warn}
 }

@@ -74,7 +74,7 @@ func TestQueue(t *testing.T) {
 	if refs, _ := queue(Filter{Limit: 10}); refs[4] != unknown.Ref {
 		t.Errorf("what goes on stays behind: %v", refs)
 	}
-	hours.Targets[Critical], hours.Targets[High] = Target{time.Hour, 2 * time.Hour}, Target{time.Hour, 2 * time.Hour}
+	hours.Targets[Critical], hours.Targets[High] = Target{time.Hour, 2 * time.Hour, DefaultWarn}, Target{time.Hour, 2 * time.Hour, DefaultWarn}
 	if _, err := e.SaveHours(ctx, e.admin, v.Number, hours); err != nil {
 		t.Fatal(err)
 	}

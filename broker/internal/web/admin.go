@@ -96,6 +96,9 @@ func (w *Web) admin(rw http.ResponseWriter, r *http.Request, by access.Account, 
 		tabs = append(tabs, "teams", "profiles")
 	}
 	tabs = append(tabs, "signin")
+	if w.desk != nil && access.Can(by, access.ManageDesk, access.Scope{}) {
+		tabs = append(tabs, "desk")
+	}
 	for _, tab := range tabs {
 		path := "/admin/" + tab
 		a.Tabs = append(a.Tabs, adminTab{path, p.T("admin." + tab + ".title"), r.URL.Path == path || strings.HasPrefix(r.URL.Path, path+"/")})

@@ -22,10 +22,30 @@ type Desk interface {
 	Do(ctx context.Context, by access.Account, id string, version int64, a desk.Act) (desk.Ticket, error)
 	Matrix(ctx context.Context) (desk.Matrix, desk.Version, error)
 	Hours(ctx context.Context) (desk.ServiceHours, desk.Version, error)
+	DeskDecisions
 	Receive(ctx context.Context, n desk.NewTicket) (desk.Ticket, error)
 	Link(t desk.Ticket) string
 	ByLink(ctx context.Context, link string) (desk.Followed, error)
 	Say(ctx context.Context, link, text string) (desk.Followed, error)
+}
+
+// DeskDecisions is what administrators decide about the desk.
+type DeskDecisions interface {
+	MatrixAt(ctx context.Context, number int64) (desk.Matrix, desk.Version, error)
+	MatrixVersions(ctx context.Context, limit int) ([]desk.Version, error)
+	MatrixProblems(ctx context.Context) ([]desk.Problem, error)
+	AddCategory(ctx context.Context, by access.Account, c desk.Category) (desk.Version, error)
+	EditCategory(ctx context.Context, by access.Account, base int64, c desk.Category) (desk.Version, error)
+	EditCell(ctx context.Context, by access.Account, base int64, category string, level access.Level, c desk.Cell) (desk.Version, error)
+	RestoreMatrix(ctx context.Context, by access.Account, base, number int64) (desk.Version, error)
+	HoursAt(ctx context.Context, number int64) (desk.ServiceHours, desk.Version, error)
+	HoursVersions(ctx context.Context, limit int) ([]desk.Version, error)
+	EffectOf(ctx context.Context, h desk.ServiceHours) (desk.Effect, error)
+	SetCalendar(ctx context.Context, by access.Account, base int64, c desk.Calendar) (desk.Version, error)
+	SetTargets(ctx context.Context, by access.Account, base int64, h desk.ServiceHours) (desk.Version, error)
+	AddHoliday(ctx context.Context, by access.Account, h desk.Holiday) (desk.Version, error)
+	RemoveHoliday(ctx context.Context, by access.Account, h desk.Holiday) (desk.Version, error)
+	RestoreHours(ctx context.Context, by access.Account, base, number int64) (desk.Version, error)
 }
 
 func (w *Web) deskRoutes() map[string]http.Handler {

@@ -21,6 +21,7 @@ type ticketPage struct {
 	Category string // its name
 	Level    string
 	Work     desk.Work // what this level does for this category
+	HandOn   string    // after what time, to whom; "" if that is not said
 	Next     []actForm // what comes next
 	Other    []actForm
 	History  []historyLine
@@ -90,7 +91,7 @@ func (w *Web) ticket(rw http.ResponseWriter, r *http.Request, by access.Account,
 		data.Said = p.T(said)
 	}
 	if c, known := matrix.Find(t.Category); known {
-		data.Category, data.Work = c.Name(p.Tag), c.Cells[t.Level].Work(p.Tag)
+		data.Category, data.Work, data.HandOn = c.Name(p.Tag), c.Cells[t.Level].Work(p.Tag), handOn(p, c.Cells[t.Level])
 	}
 	data.Facts = ticketFacts(p, t, data.Category)
 	if access.Can(by, access.WorkTickets, access.Scope{Owner: t.Assignee.ID, Team: t.Team, Territory: t.Territory}) {

@@ -29,6 +29,9 @@ func bodyLimit(path string) int64 {
 	if path == "/setup" || path == "/settings" || strings.HasPrefix(path, "/settings/") {
 		return access.MaxLogo + 4*maxForm
 	}
+	if strings.HasPrefix(path, "/admin/desk/") {
+		return 4 * maxForm // steps in six languages
+	}
 	if path == "/audit/policy" {
 		return translog.MaxPolicy + maxForm
 	}

@@ -37,12 +37,14 @@ type templates struct{ set *template.Template }
 
 func readTemplates(a *assets) (*templates, error) {
 	set, err := template.New("").Funcs(template.FuncMap{
-		"asset":   a.url,
-		"plain":   plain,
-		"tel":     telephone,
-		"isolate": isolate,
-		"duties":  dutiesOf,
-		"rows":    rowsOf,
+		"asset":     a.url,
+		"plain":     plain,
+		"tel":       telephone,
+		"isolate":   isolate,
+		"duties":    dutiesOf,
+		"rows":      rowsOf,
+		"levelsrow": levelsRow,
+		"zones":     func() []string { return commonZones },
 	}).ParseFS(templateFiles, "templates/*.html")
 	if err != nil {
 		return nil, fmt.Errorf("web: templates: %w", err)

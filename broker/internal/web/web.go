@@ -355,6 +355,9 @@ func (w *Web) routes() http.Handler {
 		for path, h := range w.deskRoutes() {
 			mux.Handle(path, h)
 		}
+		for path, h := range w.levelRoutes() {
+			mux.Handle(path, h)
+		}
 	}
 	if w.roster != nil {
 		for path, h := range w.adminRoutes() {

@@ -1,0 +1,248 @@
+package web
+
+import (
+	"errors"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"consento/broker/internal/access"
+	"consento/broker/internal/desk"
+)
+
+// deskVersionsPage is the data of the template "levels-versions".
+type deskVersionsPage struct{ Versions []deskVersionLine }
+
+type deskVersionLine struct {
+	Path, Name, When, By string
+	InForce              bool
+}
+
+// deskVersionPage is the data of the template "levels-version".
+type deskVersionPage struct {
+	Path, Base, Back, Who string
+	InForce               bool
+	Differences           []difference
+	Number                string
+}
+
+// versionsOf says of what the versions are that an address names.
+func versionsOf(r *http.Request) (string, bool) {
+	what := r.PathValue("what")
+	return what, what == "matrix" || what == "hours"
+}
+
+func (w *Web) showDeskVersions(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+	what, ok := versionsOf(r)
+	if !ok {
+		return w.notFound(rw, r)
+	}
+	list := w.desk.MatrixVersions
+	if what == "hours" {
+		list = w.desk.HoursVersions
+	}
+	versions, err := list(r.Context(), 200)
+	if err != nil {
+		return err
+	}
+	p := w.newPage(r, "levels.versions."+what+".title")
+	var data deskVersionsPage
+	for i, v := range versions {
+		line := deskVersionLine{Path: "/admin/desk/versions/" + what + "/" + strconv.FormatInt(v.Number, 10), Name: p.T("levels.version", "n", strconv.FormatInt(v.Number, 10)),
+			When: minute(p, v.At), By: v.By.Name, InForce: i == 0}
+		if v.By.ID == "" {
+			line.By = p.T("settings.versions.program")
+		}
+		data.Versions = append(data.Versions, line)
+	}
+	return w.levels(rw, r, by, http.StatusOK, "levels-versions", p, data)
+}
+
+func (w *Web) compareDeskVersion(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+	return w.deskVersion(rw, r, by, http.StatusOK, "")
+}
+
+// deskVersion shows what a version has otherwise than the one in force.
+func (w *Web) deskVersion(rw http.ResponseWriter, r *http.Request, by access.Account, status int, problem string) error {
+	what, ok := versionsOf(r)
+	number, err := strconv.ParseInt(r.PathValue("number"), 10, 64)
+	if !ok || err != nil {
+		return w.notFound(rw, r)
+	}
+	p := w.newPage(r, "levels.version")
+	var old, now desk.Version
+	var differences []difference
+	if what == "matrix" {
+		a, then, err := w.desk.MatrixAt(r.Context(), number)
+		if err != nil {
+			return err
+		}
+		b, newest, err := w.desk.Matrix(r.Context())
+		if err != nil {
+			return err
+		}
+		old, now, differences = then, newest, w.matrixDifferences(p, b, a)
+	} else {
+		a, then, err := w.desk.HoursAt(r.Context(), number)
+		if err != nil {
+			return err
+		}
+		b, newest, err := w.desk.Hours(r.Context())
+		if err != nil {
+			return err
+		}
+		old, now, differences = then, newest, hoursDifferences(p, b, a)
+	}
+	if old.Number == 0 {
+		return w.notFound(rw, r)
+	}
+	n := strconv.FormatInt(number, 10)
+	p.Title = p.T("levels.versions."+what+".title") + ": " + p.T("levels.version", "n", n)
+	if p.Tag == "fr" {
+		p.Title = strings.Replace(p.Title, ": ", "\u00a0: ", 1)
+	}
+	if problem != "" {
+		p.Error = p.T(problem)
+	}
+	data := deskVersionPage{Path: "/admin/desk/versions/" + what + "/" + n, Back: "/admin/desk/versions/" + what, Base: strconv.FormatInt(now.Number, 10), Who: whose(p, old),
+		InForce: old.Number == now.Number, Differences: differences, Number: n}
+	return w.levels(rw, r, by, status, "levels-version", p, data)
+}
+
+func (w *Web) restoreDeskVersion(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+	values, err := form(r)
+	if err != nil {
+		return err
+	}
+	what, ok := versionsOf(r)
+	number, err := strconv.ParseInt(r.PathValue("number"), 10, 64)
+	if !ok || err != nil {
+		return w.notFound(rw, r)
+	}
+	to := "/admin/desk"
+	if what == "matrix" {
+		_, err = w.desk.RestoreMatrix(r.Context(), by, baseOf(values), number)
+	} else {
+		to = "/admin/desk/hours"
+		_, err = w.desk.RestoreHours(r.Context(), by, baseOf(values), number)
+	}
+	switch {
+	case errors.Is(err, desk.ErrStale):
+		return w.deskVersion(rw, r, by, http.StatusConflict, "levels.error.restore_stale")
+	case errors.Is(err, access.ErrInvalid): // a team that it names is gone
+		return w.deskVersion(rw, r, by, http.StatusUnprocessableEntity, "levels.error.restore")
+	case err != nil:
+		return err
+	}
+	http.Redirect(rw, r, to+"?saved=levels_back", http.StatusSeeOther)
+	return nil
+}
+
+// matrixDifferences says what is otherwise, in each language.
+func (w *Web) matrixDifferences(p *page, before, after desk.Matrix) (list []difference) {
+	add := func(what, a, b string) {
+		if a != b {
+			list = append(list, difference{what, a, b})
+		}
+	}
+	yes := func(on bool) string {
+		if on {
+			return p.T("levels.yes")
+		}
+		return p.T("levels.no")
+	}
+	var ids []string
+	for _, c := range slices.Concat(before.Categories, after.Categories) {
+		if !slices.Contains(ids, c.ID) {
+			ids = append(ids, c.ID)
+		}
+	}
+	for _, id := range ids {
+		a, here := before.Find(id)
+		b, there := after.Find(id)
+		name := isolate(plain(a.Name(p.Tag)))
+		switch {
+		case !here:
+			add(isolate(plain(b.Name(p.Tag))), p.T("levels.compare.missing"), p.T("levels.compare.there"))
+			continue
+		case !there:
+			add(name, p.T("levels.compare.there"), p.T("levels.compare.missing"))
+			continue
+		}
+		add(name+" · "+p.T("levels.category.alert"), yes(a.Alert), yes(b.Alert))
+		add(name+" · "+p.T("levels.category.retired"), yes(a.Retired), yes(b.Retired))
+		for _, tag := range w.texts.Tags() {
+			language := " · " + w.texts.Match(tag).T("page.language")
+			add(name+language+" · "+p.T("levels.category.name"), a.Words[tag].Name, b.Words[tag].Name)
+			add(name+language+" · "+p.T("levels.category.about"), a.Words[tag].About, b.Words[tag].About)
+		}
+		for _, level := range access.Levels() {
+			x, y := a.Cells[level], b.Cells[level]
+			at := name + " · " + string(level)
+			add(at+" · "+p.T("levels.cell.team"), x.Team, y.Team)
+			add(at+" · "+p.T("levels.cell.after"), afterText(p, x), afterText(p, y))
+			for _, tag := range w.texts.Tags() {
+				language := " · " + w.texts.Match(tag).T("page.language")
+				add(at+language+" · "+p.T("levels.cell.steps"), strings.Join(x.Words[tag].Steps, "\n"), strings.Join(y.Words[tag].Steps, "\n"))
+				add(at+language+" · "+p.T("levels.cell.when"), x.Words[tag].When, y.Words[tag].When)
+			}
+		}
+	}
+	return list
+}
+
+func afterText(p *page, c desk.Cell) string {
+	if c.After == 0 {
+		return ""
+	}
+	return span(p, time.Duration(c.After)*time.Minute)
+}
+
+// hoursDifferences says what is otherwise.
+func hoursDifferences(p *page, before, after desk.ServiceHours) (list []difference) {
+	add := func(what, a, b string) {
+		if a != b {
+			list = append(list, difference{what, a, b})
+		}
+	}
+	zone := func(c desk.Calendar) string {
+		if c.Zone == nil {
+			return "UTC"
+		}
+		return c.Zone.String()
+	}
+	add(p.T("levels.hours.zone"), zone(before.Calendar), zone(after.Calendar))
+	hours := func(c desk.Calendar, day time.Weekday) string {
+		switch {
+		case c.Always:
+			return p.T("levels.hours.around")
+		case len(c.Week[day]) == 0:
+			return p.T("levels.hours.closed")
+		}
+		return spansText(c.Week[day])
+	}
+	for _, day := range week {
+		add(p.T("levels.day."+strconv.Itoa(int(day))), hours(before.Calendar, day), hours(after.Calendar, day))
+	}
+	all := func(c desk.Calendar) string {
+		var lines []string
+		for _, h := range holidaysOf(p, c.Holidays) {
+			lines = append(lines, h.When+" "+h.Name+" ("+h.Kind+")")
+		}
+		return strings.Join(lines, "\n")
+	}
+	add(p.T("levels.holidays.title"), all(before.Calendar), all(after.Calendar))
+	for _, priority := range desk.Priorities() {
+		name := p.T("levels.targets.priority", "priority", p.T("desk.priority."+strconv.Itoa(int(priority))))
+		add(name+" · "+p.T("levels.targets.response"), span(p, before.Targets[priority].Response), span(p, after.Targets[priority].Response))
+		add(name+" · "+p.T("levels.targets.resolution"), span(p, before.Targets[priority].Resolution), span(p, after.Targets[priority].Resolution))
+	}
+	add(p.T("levels.targets.average"), span(p, before.Average), span(p, after.Average))
+	add(p.T("levels.targets.warn"), strconv.Itoa(before.Warn())+" %", strconv.Itoa(after.Warn())+" %")
+	add(p.T("levels.targets.first"), span(p, before.Breach.First), span(p, after.Breach.First))
+	add(p.T("levels.targets.last"), span(p, before.Breach.Last), span(p, after.Breach.Last))
+	add(p.T("levels.targets.hold"), p.Count("days", int(before.Breach.Hold/(24*time.Hour))), p.Count("days", int(after.Breach.Hold/(24*time.Hour))))
+	return list
+}
