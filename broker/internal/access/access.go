@@ -75,12 +75,15 @@ type Config struct {
 	DB     *bun.DB    // migrated by ops.OpenDatabase
 	Office ops.Office // from the configuration; zero: the one stored at set-up holds
 	Log    *slog.Logger
+	// Central: people can sign in with a central account, so a role may be held to it.
+	Central bool
 }
 
 // Access is safe for concurrent use.
 type Access struct {
 	db         *bun.DB
 	office     ops.Office
+	central    bool
 	log        *slog.Logger
 	passwords  *hasher
 	addresses  *addressThrottle
@@ -95,6 +98,7 @@ func New(ctx context.Context, c Config) (*Access, error) {
 	}
 	a := &Access{
 		db:         c.DB,
+		central:    c.Central,
 		log:        c.Log,
 		passwords:  newHasher(defaultRounds, max(1, runtime.GOMAXPROCS(0)/2)),
 		addresses:  newAddressThrottle(),

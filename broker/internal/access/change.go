@@ -35,16 +35,13 @@ func (a *Access) disable(ctx context.Context, by, id string) error {
 				return err
 			}
 		}
-		if _, err := tx.NewDelete().Model((*invitationRow)(nil)).Where("account_id = ?", id).Exec(ctx); err != nil {
+		if err := closeAccount(ctx, tx, id, false); err != nil {
 			return err
 		}
-		if _, err := tx.NewDelete().Model((*tokenRow)(nil)).Where("account_id = ?", id).Exec(ctx); err != nil {
-			return err
-		}
-		_, err = tx.NewUpdate().Model((*accountRow)(nil)).
-			Set("disabled_at = COALESCE(disabled_at, ?)", time.Now()).Set("epoch = epoch + 1").Where("id = ?", id).Exec(ctx)
-		if err != nil {
-			return err
+		if row.Emergency && by != ops.ByCommand {
+			if err := needEmergency(ctx, tx, row.Role); err != nil {
+				return err
+			}
 		}
 		return ops.NoteAct(ctx, tx, "account.disabled", by, map[string]any{"account": id})
 	})
@@ -54,11 +51,27 @@ func (a *Access) disable(ctx context.Context, by, id string) error {
 	return nil
 }
 
+// closeAccount ends an account's sign-ins, tokens and links; suspended: for as long as
+// its groups say.
+func closeAccount(ctx context.Context, tx bun.Tx, id string, suspended bool) error {
+	for _, model := range []any{(*invitationRow)(nil), (*awaitedRow)(nil), (*tokenRow)(nil)} {
+		if _, err := tx.NewDelete().Model(model).Where("account_id = ?", id).Exec(ctx); err != nil {
+			return err
+		}
+	}
+	_, err := tx.NewUpdate().Model((*accountRow)(nil)).Set("suspended = ?", suspended).
+		Set("disabled_at = COALESCE(disabled_at, ?)", time.Now()).Set("epoch = epoch + 1").Where("id = ?", id).Exec(ctx)
+	return err
+}
+
 // SetPassword gives the account with this id a new password and ends its sign-ins.
 func (a *Access) SetPassword(ctx context.Context, id, password string) error {
 	account, err := a.ByID(ctx, id)
 	if err != nil {
 		return fmt.Errorf("set password: %w", err)
+	}
+	if account.Central {
+		return fmt.Errorf("set password: %w", ErrCentral)
 	}
 	office, err := a.Office(ctx)
 	if err != nil {

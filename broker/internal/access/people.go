@@ -87,6 +87,8 @@ func (a *Access) InviteAgain(ctx context.Context, by Account, id string) (string
 			return ErrForbidden
 		case !row.DisabledAt.IsZero():
 			return ErrEnded
+		case row.Central:
+			return ErrCentral
 		}
 		if err := invite(ctx, tx, by, id, token); err != nil {
 			return err
@@ -181,6 +183,8 @@ func (a *Access) ChangeAccount(ctx context.Context, by Account, id string, n New
 			return ErrOwnAccount
 		case !before.DisabledAt.IsZero():
 			return ErrEnded
+		case before.Central:
+			return ErrCentral
 		}
 		n.Email = before.Email
 		if n, err = n.clean(); err != nil {
@@ -201,6 +205,11 @@ func (a *Access) ChangeAccount(ctx context.Context, by Account, id string, n New
 		}
 		if _, err := tx.NewUpdate().Model(&after).Column("name", "role", "team", "level", "profile", "territory").WherePK().Exec(ctx); err != nil {
 			return err
+		}
+		if before.Emergency && after.Role != before.Role {
+			if err := needEmergency(ctx, tx, before.Role); err != nil {
+				return err
+			}
 		}
 		return ops.NoteAct(ctx, tx, "account.changed", by.ID, map[string]any{"account": id, "before": before.rights(), "after": after.rights()})
 	})

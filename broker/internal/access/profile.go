@@ -102,6 +102,11 @@ func (a *Access) DeleteProfile(ctx context.Context, by Account, name string) err
 		if err != nil {
 			return err
 		}
+		if !used {
+			if used, err = tx.NewSelect().Model((*ruleRow)(nil)).Where("profile = ?", name).Exists(ctx); err != nil {
+				return err
+			}
+		}
 		if used {
 			return ErrInUse
 		}

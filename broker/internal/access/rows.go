@@ -25,6 +25,9 @@ type accountRow struct {
 	CreatedAt    time.Time
 	DisabledAt   time.Time `bun:",nullzero"`
 	Joined       bool
+	Central      bool
+	Suspended    bool
+	Emergency    bool
 
 	TeamTerritory string `bun:",scanonly"`
 	Permissions   string `bun:",scanonly"`
@@ -52,7 +55,8 @@ func accountQuery(q *bun.SelectQuery) *bun.SelectQuery {
 func (row *accountRow) account() (Account, error) {
 	a := Account{
 		ID: row.ID, Email: row.Email, Name: row.Name, Role: row.Role, Team: row.Team, Territory: row.Territory,
-		Level: row.Level, Created: row.CreatedAt, Disabled: !row.DisabledAt.IsZero(), Joined: row.Joined, PasswordAt: row.PasswordAt, epoch: row.Epoch,
+		Level: row.Level, Created: row.CreatedAt, Disabled: !row.DisabledAt.IsZero(), Joined: row.Joined, PasswordAt: row.PasswordAt,
+		Central: row.Central, Suspended: row.Suspended, Emergency: row.Emergency, epoch: row.Epoch,
 	}
 	if row.Role.assists() {
 		a.Territory = row.TeamTerritory

@@ -179,6 +179,12 @@ func (a *Access) authenticate(ctx context.Context, email, password string) (Acco
 	if !right || row == nil || !row.DisabledAt.IsZero() {
 		return Account{}, ErrCredentials
 	}
+	if row.Central {
+		return Account{}, ErrCredentials // its password is nobody's
+	}
+	if err := a.passwordAllowed(ctx, row); err != nil {
+		return Account{}, err
+	}
 	if outdated {
 		if err := a.rehash(ctx, row, normal); err != nil {
 			return Account{}, err

@@ -117,6 +117,9 @@ func (a *Access) DeleteTeam(ctx context.Context, by Account, name string) error 
 		if !used { // a ticket that it has, or had, is not left with nobody
 			used, err = tx.NewSelect().Table("ticket_teams").Where("team = ?", name).Exists(ctx)
 		}
+		if err == nil && !used {
+			used, err = tx.NewSelect().Model((*ruleRow)(nil)).Where("team = ?", name).Exists(ctx)
+		}
 		if err != nil {
 			return err
 		}

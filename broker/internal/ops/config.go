@@ -40,6 +40,8 @@ type Config struct {
 	Media    MediaConfig    `toml:"media"`
 	Evidence EvidenceConfig `toml:"evidence"`
 
+	OIDC OIDCConfig `toml:"oidc"`
+
 	// Witness stands in the file alone: a list has no place in the environment.
 	Witness []WitnessConfig `toml:"witness"`
 }
@@ -254,6 +256,9 @@ func (c Config) Validate() error {
 	}
 	if (c.TLS.Certificate == "") != (c.TLS.Key == "") {
 		return fail("tls", "certificate and key are needed together, or neither")
+	}
+	if err := c.OIDC.check(); err != nil {
+		return fail("oidc", "%w", err)
 	}
 	if c.Office != (Office{}) {
 		if _, err := c.Office.Clean(); err != nil {

@@ -92,6 +92,9 @@ func (w *Web) adminAction(one, other access.Action, do func(http.ResponseWriter,
 func (w *Web) admin(rw http.ResponseWriter, r *http.Request, by access.Account, status int, template string, p *page, data any) error {
 	a := adminPage{Account: by, Data: data}
 	tabs := []string{"people"}
+	if w.central != nil {
+		tabs = append(tabs, "central")
+	}
 	if access.Can(by, access.ManageAccounts, access.Scope{}) {
 		tabs = append(tabs, "teams", "profiles")
 	}

@@ -27,13 +27,15 @@ type personLine struct {
 
 // personPage is the data of the templates "admin-person", "admin-end" and "admin-link".
 type personPage struct {
-	ID     string // "new" for somebody who is not there yet
-	Person access.Account
-	Role   string
-	Form   *personForm
-	Own    bool
-	Link   string // to be handed over
-	Until  string // when the link is too old
+	ID      string // "new" for somebody who is not there yet
+	Person  access.Account
+	Role    string
+	Form    *personForm
+	Own     bool
+	Local   bool // signs in by password, and central accounts are to be had
+	Awaited bool
+	Link    string // to be handed over
+	Until   string // when the link is too old
 }
 
 type personForm struct {
@@ -49,7 +51,7 @@ func (w *Web) showPeople(rw http.ResponseWriter, r *http.Request, by access.Acco
 	}
 	data := peoplePage{Search: limited(r.URL.Query().Get("id"), 100), Ended: r.URL.Query().Get("ended") != "", New: len(rolesFor(by)) > 0}
 	for _, a := range accounts {
-		if a.Disabled && !data.Ended {
+		if a.Disabled && !a.Suspended && !data.Ended {
 			data.Missing++
 			continue
 		}
@@ -61,8 +63,14 @@ func (w *Web) showPeople(rw http.ResponseWriter, r *http.Request, by access.Acco
 			line.Place = a.Territory
 		}
 		switch {
+		case a.Suspended:
+			line.State = p.T("admin.state.suspended")
 		case a.Disabled:
 			line.State = p.T("admin.state.ended")
+		case a.Central:
+			line.State = p.T("admin.state.central")
+		case a.Emergency:
+			line.State = p.T("admin.state.emergency")
 		case !a.Joined:
 			line.State = p.T("admin.state.invited")
 		}
@@ -139,8 +147,14 @@ func (w *Web) personForm(rw http.ResponseWriter, r *http.Request, by access.Acco
 	} else {
 		p.Title, data.Role = a.Name, p.T("signin.role."+string(a.Role))
 	}
-	if a.Disabled {
+	if a.Disabled || a.Central {
 		return w.admin(rw, r, by, status, "admin-person", p, data)
+	}
+	if data.Local = w.central != nil && a.ID != "" && (w.sso != nil || w.directory != ""); data.Local {
+		var err error
+		if data.Awaited, err = w.central.Awaited(r.Context(), a.ID); err != nil {
+			return err
+		}
 	}
 	problem := func(field string) string {
 		if wrong == nil || wrong.Field != field {
@@ -249,7 +263,9 @@ func (w *Web) changePerson(rw http.ResponseWriter, r *http.Request, by access.Ac
 		return w.personForm(rw, r, by, http.StatusUnprocessableEntity, a, n, wrong)
 	case errors.Is(err, access.ErrLastAdministrator):
 		return w.personForm(rw, r, by, http.StatusConflict, a, n, &access.Invalid{Field: "role", Code: "last"})
-	case errors.Is(err, access.ErrForbidden), errors.Is(err, access.ErrEnded):
+	case errors.Is(err, access.ErrNoEmergency):
+		return w.personForm(rw, r, by, http.StatusConflict, a, n, &access.Invalid{Field: "role", Code: "no_emergency"})
+	case errors.Is(err, access.ErrForbidden), errors.Is(err, access.ErrEnded), errors.Is(err, access.ErrCentral):
 		return errForm // no page offers it
 	case err != nil:
 		return err
@@ -280,7 +296,7 @@ func (w *Web) newLink(rw http.ResponseWriter, r *http.Request, by access.Account
 		return err
 	}
 	token, err := w.roster.InviteAgain(r.Context(), by, a.ID)
-	if errors.Is(err, access.ErrEnded) {
+	if errors.Is(err, access.ErrEnded) || errors.Is(err, access.ErrCentral) {
 		return errForm
 	}
 	if err != nil {
@@ -302,7 +318,7 @@ func (w *Web) askEnd(rw http.ResponseWriter, r *http.Request, by access.Account)
 
 func (w *Web) endForm(rw http.ResponseWriter, r *http.Request, by access.Account, status int, problem string) error {
 	a, err := w.personOf(r, by)
-	if errors.Is(err, access.ErrNotFound) || err == nil && (a.ID == "" || a.Disabled) {
+	if errors.Is(err, access.ErrNotFound) || err == nil && (a.ID == "" || a.Disabled && !a.Suspended) {
 		return w.notFound(rw, r)
 	}
 	if err != nil {
@@ -324,6 +340,8 @@ func (w *Web) endPerson(rw http.ResponseWriter, r *http.Request, by access.Accou
 	switch {
 	case errors.Is(err, access.ErrLastAdministrator), errors.Is(err, access.ErrLastAuditor):
 		return w.endForm(rw, r, by, http.StatusConflict, "admin.error.role.last")
+	case errors.Is(err, access.ErrNoEmergency):
+		return w.endForm(rw, r, by, http.StatusConflict, "admin.error.no_emergency")
 	case errors.Is(err, access.ErrOwnAccount):
 		return w.endForm(rw, r, by, http.StatusConflict, "admin.error.own")
 	case errors.Is(err, access.ErrNotFound), errors.Is(err, access.ErrForbidden):

@@ -31,6 +31,7 @@ func TestWhoAdministers(t *testing.T) {
 		"/admin/people/" + technician + "/end":            {ok, none},
 		"/admin/people/" + people[access.DPO].ID + "/end": {none, ok},
 		"/admin/people/nobody":                            {none, none},
+		"/admin/central":                                  {ok, ok},
 		"/admin/teams":                                    {ok, no},
 		"/admin/profiles":                                 {ok, no},
 		"/admin/profiles/new":                             {ok, no},
@@ -38,12 +39,15 @@ func TestWhoAdministers(t *testing.T) {
 		"/admin/profiles/nothing":                         {none, no},
 	}
 	posts := map[string]seen{ // empty forms: what may be posted is refused for what it says
-		"/admin/people/new":                  {http.StatusUnprocessableEntity, http.StatusUnprocessableEntity},
-		"/admin/people/" + technician:        {http.StatusUnprocessableEntity, none},
-		"/admin/people/" + auditor:           {none, http.StatusUnprocessableEntity},
-		"/admin/people/" + auditor + "/link": {none, ok},
-		"/admin/teams":                       {bad, no},
-		"/admin/profiles/new":                {http.StatusUnprocessableEntity, no},
+		"/admin/people/new":                                        {http.StatusUnprocessableEntity, http.StatusUnprocessableEntity},
+		"/admin/people/" + technician:                              {http.StatusUnprocessableEntity, none},
+		"/admin/people/" + auditor:                                 {none, http.StatusUnprocessableEntity},
+		"/admin/people/" + auditor + "/link":                       {none, ok},
+		"/admin/central":                                           {bad, bad},
+		"/admin/people/" + technician + "/central":                 {bad, none},
+		"/admin/people/" + auditor + "/central":                    {none, bad},
+		"/admin/teams":                                             {bad, no},
+		"/admin/profiles/new":                                      {http.StatusUnprocessableEntity, no},
 		"/admin/profiles/" + url.PathEscape("View only") + "/gone": {http.StatusConflict, no},
 	}
 	check := func(who string, p *person, want func(seen) int) {

@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/cookiejar"
 	"net/http/httptest"
@@ -321,6 +322,7 @@ type house struct {
 	shelf  *shelf                          // of recordings, behind the auditor's pages; nil: none
 	vault  *vault                          // the real thing behind them; nil: none
 	db     *bun.DB
+	listen net.Listener // nil: any port
 }
 
 type option func(*web.Config, *house)
@@ -355,13 +357,14 @@ func newHouse(t testing.TB, options ...option) *house {
 	for _, o := range options {
 		o(&c, h)
 	}
-	if h.access, err = access.New(t.Context(), access.Config{DB: db, Office: h.office, Log: log}); err != nil {
+	if h.access, err = access.New(t.Context(), access.Config{DB: db, Office: h.office, Log: log, Central: c.SSO != nil}); err != nil {
 		t.Fatal(err)
 	}
 	if c.Legal, err = web.NewLegal(texts, c.PublicURL, h.access); err != nil {
 		t.Fatal(err)
 	}
 	c.Accounts, c.Setup, c.Settings, c.Roster = h.access, h.access, h.access, h.access
+	c.Central = h.access
 	if c.Desk, err = tickets.New(t.Context(), tickets.Config{Database: db, LinkKey: []byte(strings.Repeat("d", 32)), Log: log}); err != nil {
 		t.Fatal(err)
 	}
@@ -390,6 +393,10 @@ func newHouse(t testing.TB, options ...option) *house {
 		handler = h.front(pages)
 	}
 	h.server = httptest.NewUnstartedServer(handler)
+	if h.listen != nil {
+		h.server.Listener.Close()
+		h.server.Listener = h.listen
+	}
 	h.server.EnableHTTP2 = true
 	h.server.Config.ErrorLog = slog.NewLogLogger(log.Handler(), slog.LevelDebug)
 	h.server.StartTLS()

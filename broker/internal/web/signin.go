@@ -13,6 +13,18 @@ import (
 type signInPage struct {
 	Email string
 	Next  string // where to go afterwards
+
+	SSO       string // what people call the provider of single sign-on; "": none
+	SSOLink   string
+	Directory string // what they call the directory whose passwords are good here; "": none
+}
+
+func (w *Web) signInData(email, next string) signInPage {
+	d := signInPage{Email: email, Next: next, Directory: w.directory}
+	if w.sso != nil {
+		d.SSO, d.SSOLink = w.sso.Name(), "/signin/sso?next="+url.QueryEscape(next)
+	}
+	return d
 }
 
 func (w *Web) showSignIn(rw http.ResponseWriter, r *http.Request) error {
@@ -21,7 +33,7 @@ func (w *Web) showSignIn(rw http.ResponseWriter, r *http.Request) error {
 		return nil
 	}
 	p := w.newPage(r, "signin.title")
-	p.Data = signInPage{Next: localNext(r.URL.Query().Get("next"))}
+	p.Data = w.signInData("", localNext(r.URL.Query().Get("next")))
 	return w.show(rw, http.StatusOK, "signin", p)
 }
 
@@ -33,7 +45,7 @@ func (w *Web) signIn(rw http.ResponseWriter, r *http.Request) error {
 	next := localNext(values.Get("next"))
 	step, err := w.accounts.SignIn(r, values.Get("email"), values.Get("password"))
 	p := w.newPage(r, "signin.title")
-	p.Data = signInPage{Email: limited(values.Get("email"), 254), Next: next}
+	p.Data = w.signInData(limited(values.Get("email"), 254), next)
 	switch {
 	case errors.Is(err, access.ErrThrottled):
 		p.Error = p.T("signin.throttled")
@@ -41,6 +53,9 @@ func (w *Web) signIn(rw http.ResponseWriter, r *http.Request) error {
 	case errors.Is(err, access.ErrCredentials):
 		p.Error = p.T("signin.wrong")
 		return w.show(rw, http.StatusUnprocessableEntity, "signin", p)
+	case errors.Is(err, access.ErrCentralOnly):
+		p.Error = p.T("sso.only")
+		return w.show(rw, http.StatusForbidden, "signin", p)
 	case err != nil:
 		return err
 	}
@@ -56,7 +71,11 @@ func (w *Web) signOut(rw http.ResponseWriter, r *http.Request) error {
 	if ok && w.searching != nil {
 		w.searching.EndSearches(account.ID)
 	}
-	http.Redirect(rw, r, "/signin", http.StatusSeeOther)
+	to := "/signin"
+	if ok && account.Central && w.sso != nil {
+		to = "/signed-out"
+	}
+	http.Redirect(rw, r, to, http.StatusSeeOther)
 	return nil
 }
 

@@ -80,6 +80,8 @@ type Accounts interface {
 	Places(r *http.Request) ([]access.Place, error)
 	EndOthers(r *http.Request) error
 	SignOut(r *http.Request) error
+	// SignInCentral signs in whom verify finds; see access.Access.
+	SignInCentral(r *http.Request, verify func(context.Context) (access.Identity, error)) error
 }
 
 // Setup is the first run: it works once, with the token of the one-time link.
@@ -139,7 +141,7 @@ func OfficeOf(s access.Settings) Office {
 		CopyDays: s.CustomerDays, CopyWithheld: s.WithholdRecording}
 }
 
-// Config is what New needs. Every field but Evidence, AuditorKeys, Policies, Custody, Rewraps, Decisions, People, Receipts, Shares, Sharing, Copies, Searching, Roster, Desk, Console, Style, Agents and Logger is required.
+// Config is what New needs. Every field but Evidence, AuditorKeys, Policies, Custody, Rewraps, Decisions, People, Receipts, Shares, Sharing, Copies, Searching, Roster, Desk, Central, SSO, Directory, Console, Style, Agents and Logger is required.
 type Config struct {
 	Sessions Sessions
 	Accounts Accounts
@@ -164,8 +166,11 @@ type Config struct {
 	Copies   Copies  // behind customers' private links; nil: there are none
 	// Searching is behind the search in what is encrypted; nil: there is none.
 	Searching Searching
-	Roster    Roster // behind the pages of people, teams and profiles; nil: there are none
-	Desk      Desk   // behind the pages of tickets, and what customers ask for; needs Roster; nil: there are none
+	Roster    Roster       // behind the pages of people, teams and profiles; nil: there are none
+	Desk      Desk         // behind the pages of tickets, and what customers ask for; needs Roster; nil: there are none
+	Central   Central      // behind the page of central accounts; needs Roster; nil: there is none
+	SSO       SingleSignOn // nil: nobody signs in elsewhere
+	Directory string       // what people call the directory that checks passwords; "": none
 	// Office is asked for each page, because set-up fills it in.
 	Office func(context.Context) (Office, error)
 	Legal  *Legal
@@ -205,6 +210,10 @@ type Web struct {
 	searching   Searching
 	roster      Roster // nil: there are no pages of people
 	desk        Desk   // nil: there are no tickets
+	central     Central
+	sso         SingleSignOn
+	directory   string
+	ssoKey      []byte
 	office      func(context.Context) (Office, error)
 	texts       *lang.Catalog
 	publicURL   string
@@ -233,6 +242,8 @@ func New(c Config) (*Web, error) {
 		return nil, errors.New("web: Custody and Rewraps need Policies")
 	case c.Desk != nil && c.Roster == nil:
 		return nil, errors.New("web: Desk needs Roster")
+	case c.Central != nil && c.Roster == nil:
+		return nil, errors.New("web: Central needs Roster")
 	case len(c.CookieKey) < 32:
 		return nil, errors.New("web: CookieKey needs 32 bytes")
 	}
@@ -245,7 +256,10 @@ func New(c Config) (*Web, error) {
 	}
 	mac := hmac.New(sha256.New, c.CookieKey)
 	mac.Write([]byte("consento customer cookie v1"))
+	seal := hmac.New(sha256.New, c.CookieKey)
+	seal.Write([]byte("consento single sign-on v1"))
 	w := &Web{
+		central: c.Central, sso: c.SSO, directory: c.Directory, ssoKey: seal.Sum(nil),
 		sessions: c.Sessions, accounts: c.Accounts, setup: c.Setup, settings: c.Settings, evidence: c.Evidence, auditorKeys: c.AuditorKeys, policies: c.Policies, custody: c.Custody, rewraps: c.Rewraps, decisions: c.Decisions, people: c.People, receipts: c.Receipts, shares: c.Shares, sharing: c.Sharing, copies: c.Copies, searching: c.Searching, roster: c.Roster, desk: c.Desk, office: c.Office, texts: c.Texts,
 		publicURL: base,
 		legal:     c.Legal,
@@ -336,6 +350,11 @@ func (w *Web) routes() http.Handler {
 	for path, h := range w.accountRoutes() {
 		mux.Handle(path, h)
 	}
+	if w.sso != nil {
+		for path, h := range w.ssoRoutes() {
+			mux.Handle(path, h)
+		}
+	}
 	if w.evidence != nil {
 		if w.policies != nil {
 			for path, h := range w.custodyRoutes() {
@@ -364,6 +383,11 @@ func (w *Web) routes() http.Handler {
 			mux.Handle(path, h)
 		}
 		for path, h := range w.tokenRoutes() {
+			mux.Handle(path, h)
+		}
+	}
+	if w.central != nil {
+		for path, h := range w.centralRoutes() {
 			mux.Handle(path, h)
 		}
 	}

@@ -1,0 +1,210 @@
+package web
+
+import (
+	"context"
+	"errors"
+	"net/http"
+
+	"consento/broker/internal/access"
+)
+
+// Central is what the page of central accounts asks and changes. Changing returns
+// access.ErrForbidden to who may not, whatever the page lets through.
+type Central interface {
+	Rules(ctx context.Context) ([]access.Rule, error)
+	AddRule(ctx context.Context, by access.Account, r access.Rule) error
+	DeleteRule(ctx context.Context, by access.Account, id string) error
+	RaiseRule(ctx context.Context, by access.Account, id string) error
+	CentralRoles(ctx context.Context) ([]access.Role, error)
+	ChangeCentralRole(ctx context.Context, by access.Account, role access.Role, on bool) error
+	Await(ctx context.Context, by access.Account, id string, wait bool) error
+	Awaited(ctx context.Context, id string) (bool, error)
+	SetEmergency(ctx context.Context, by access.Account, id string, on bool) error
+}
+
+// centralPage is the data of the template "admin-central".
+type centralPage struct {
+	SSO, Issuer, Back string // "": not set up
+	Directory         string
+	Rules             []ruleLine
+	Others            int // rules of the other side, which one does not see
+	Form              personForm
+	Roles             []roleLine
+}
+
+type ruleLine struct {
+	ID, Group, Gives string
+	Up               bool // there is one above it
+}
+
+type roleLine struct {
+	Role, Name, State string
+	On                bool
+}
+
+// centralRoutes are the page of central accounts, and what makes one of an account.
+func (w *Web) centralRoutes() map[string]http.Handler {
+	people := func(do func(http.ResponseWriter, *http.Request, access.Account) error) action {
+		return w.adminAction(access.ManageAccounts, access.ManageAuditors, do)
+	}
+	return map[string]http.Handler{
+		"/admin/central":             w.staff(people(w.showCentral), people(w.changeCentral)),
+		"/admin/people/{id}/central": w.staff(redirectTo("/admin/people"), people(w.changePersonCentral)),
+	}
+}
+
+func (w *Web) showCentral(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+	return w.centralForm(rw, r, by, http.StatusOK, access.Rule{Role: rolesFor(by)[0], Level: access.L1}, nil, "")
+}
+
+func (w *Web) centralForm(rw http.ResponseWriter, r *http.Request, by access.Account, status int, rule access.Rule, wrong *access.Invalid, problem string) error {
+	p := w.newPage(r, "admin.central.title")
+	rules, err := w.central.Rules(r.Context())
+	if err != nil {
+		return err
+	}
+	held, err := w.central.CentralRoles(r.Context())
+	if err != nil {
+		return err
+	}
+	data := centralPage{Directory: w.directory, Back: w.publicURL + ssoReturn}
+	if w.sso != nil {
+		data.SSO, data.Issuer = w.sso.Name(), w.sso.Issuer()
+	}
+	for _, rule := range rules {
+		if !mayManage(by, rule.Role) {
+			data.Others++
+			continue
+		}
+		line := ruleLine{ID: rule.ID, Group: rule.Group, Gives: p.T("signin.role." + string(rule.Role))}
+		if rule.Team != "" {
+			line.Gives += " · " + rule.Team + " · " + string(rule.Level) + " · " + rule.Profile
+		} else if rule.Territory != "" {
+			line.Gives += " · " + rule.Territory
+		}
+		line.Up = len(data.Rules) > 0
+		data.Rules = append(data.Rules, line)
+	}
+	of := func(field string) string {
+		if wrong == nil || wrong.Field != field {
+			return ""
+		}
+		p.Error = p.T("setup.error.some")
+		for _, key := range []string{"admin.error." + field + "." + wrong.Code, "admin.error." + field} {
+			if p.Has(key) {
+				return key
+			}
+		}
+		return "admin.error.other"
+	}
+	if data.Form, err = w.ruleForm(r, p, by, rule, of); err != nil {
+		return err
+	}
+	for _, role := range rolesFor(by) {
+		line := roleLine{Role: string(role), Name: p.T("signin.role." + string(role)), State: p.T("admin.central.role.free")}
+		for _, h := range held {
+			if h == role {
+				line.On, line.State = true, p.T("admin.central.role.held")
+			}
+		}
+		data.Roles = append(data.Roles, line)
+	}
+	if problem != "" {
+		p.Error = p.T(problem)
+	}
+	return w.admin(rw, r, by, status, "admin-central", p, data)
+}
+
+func (w *Web) ruleForm(r *http.Request, p *page, by access.Account, rule access.Rule, of func(string) string) (form personForm, err error) {
+	form.Texts = []input{formField(p, "central.group", "group", rule.Group, 500, of("group"))}
+	role := picker{Name: "role", Label: p.T("admin.person.role"), ErrorWord: p.T("page.error")}
+	assists := false
+	for _, o := range rolesFor(by) {
+		role.Options = append(role.Options, option{string(o), p.T("signin.role." + string(o)), o == rule.Role})
+		assists = assists || o == access.Technician
+	}
+	form.Pickers = []picker{role}
+	if !assists {
+		territory := formField(p, "person.territory", "territory", rule.Territory, 100, of("territory"))
+		territory.Required = false
+		form.Texts = append(form.Texts, territory)
+		return form, nil
+	}
+	more, err := w.placePickers(r, p, access.NewAccount{Team: rule.Team, Level: rule.Level, Profile: rule.Profile}, of)
+	form.Pickers = append(form.Pickers, more...)
+	return form, err
+}
+
+func (w *Web) changeCentral(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+	values, err := form(r)
+	if err != nil {
+		return err
+	}
+	n := accountFrom(values)
+	rule := access.Rule{Group: values.Get("group"), Role: n.Role, Team: n.Team, Level: n.Level, Profile: n.Profile, Territory: n.Territory}
+	id, saved := limited(values.Get("id"), 64), "rule"
+	switch values.Get("step") {
+	case "add":
+		err = w.central.AddRule(r.Context(), by, rule)
+	case "up":
+		err = w.central.RaiseRule(r.Context(), by, id)
+	case "delete":
+		saved = "rule_gone"
+		err = w.central.DeleteRule(r.Context(), by, id)
+	case "hold", "release":
+		saved = "role"
+		err = w.central.ChangeCentralRole(r.Context(), by, access.Role(values.Get("role")), values.Get("step") == "hold")
+	default:
+		return errForm
+	}
+	var wrong *access.Invalid
+	empty := access.Rule{Role: rolesFor(by)[0], Level: access.L1}
+	switch {
+	case errors.As(err, &wrong):
+		return w.centralForm(rw, r, by, http.StatusUnprocessableEntity, rule, wrong, "")
+	case errors.Is(err, access.ErrNoEmergency):
+		return w.centralForm(rw, r, by, http.StatusConflict, empty, nil, "admin.error.no_emergency")
+	case errors.Is(err, access.ErrOwnAccount):
+		return w.centralForm(rw, r, by, http.StatusConflict, empty, nil, "admin.error.own_rule")
+	case errors.Is(err, access.ErrForbidden):
+		return errForm // the page does not offer it
+	case err != nil && !errors.Is(err, access.ErrNotFound): // somebody else was quicker
+		return err
+	}
+	http.Redirect(rw, r, "/admin/central?saved="+saved, http.StatusSeeOther)
+	return nil
+}
+
+// changePersonCentral lets an account be taken over by a central one, or keeps it for
+// emergencies.
+func (w *Web) changePersonCentral(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+	values, err := form(r)
+	if err != nil {
+		return err
+	}
+	a, err := w.personOf(r, by)
+	if errors.Is(err, access.ErrNotFound) || err == nil && a.ID == "" {
+		return w.notFound(rw, r)
+	}
+	if err != nil {
+		return err
+	}
+	switch step := values.Get("step"); step {
+	case "await", "stop":
+		err = w.central.Await(r.Context(), by, a.ID, step == "await")
+	case "emergency", "ordinary":
+		err = w.central.SetEmergency(r.Context(), by, a.ID, step == "emergency")
+	default:
+		return errForm
+	}
+	switch {
+	case errors.Is(err, access.ErrNoEmergency):
+		return w.centralForm(rw, r, by, http.StatusConflict, access.Rule{Role: rolesFor(by)[0], Level: access.L1}, nil, "admin.error.no_emergency")
+	case errors.Is(err, access.ErrForbidden), errors.Is(err, access.ErrEnded), errors.Is(err, access.ErrCentral):
+		return errForm // the page does not offer it
+	case err != nil:
+		return err
+	}
+	http.Redirect(rw, r, "/admin/people/"+a.ID+"?saved=person", http.StatusSeeOther)
+	return nil
+}

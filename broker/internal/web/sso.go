@@ -1,0 +1,180 @@
+package web
+
+import (
+	"context"
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/rand"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"net/url"
+	"time"
+
+	"consento/broker/internal/access"
+)
+
+// SingleSignOn is a provider that says who somebody is.
+type SingleSignOn interface {
+	Name() string
+	Issuer() string
+	// Begin returns where somebody signs in, and what Complete needs to know them by.
+	// Errors: access.ErrProviderAway, access.ErrProviderAnswer.
+	Begin(ctx context.Context, back, language string) (address, secret string, err error)
+	Complete(ctx context.Context, back, secret string, answer url.Values) (access.Identity, error)
+	// SignOut is where somebody signs out of the provider too, "" for nowhere.
+	SignOut(ctx context.Context, back, language string) string
+}
+
+const (
+	// ssoCookie is sealed: what proves that an answer is to this browser's question.
+	ssoCookie   = "__Host-consento-sso"
+	ssoTime     = 10 * time.Minute
+	ssoReturn   = "/signin/sso/return"
+	maxSSOValue = 2 << 10
+)
+
+// ssoRoutes are the ways to the provider of single sign-on and back.
+func (w *Web) ssoRoutes() map[string]http.Handler {
+	return map[string]http.Handler{
+		"/signin/sso": w.staff(w.beginSSO, nil),
+		ssoReturn:     w.staff(w.completeSSO, nil),
+		"/signed-out": w.brief(w.showSignedOut, nil),
+	}
+}
+
+// journey is what the sealed cookie holds.
+type journey struct {
+	Secret, Next string
+	Until        time.Time
+}
+
+func (w *Web) beginSSO(rw http.ResponseWriter, r *http.Request) error {
+	next := localNext(r.URL.Query().Get("next"))
+	if _, ok := access.Current(r); ok {
+		http.Redirect(rw, r, next, http.StatusSeeOther)
+		return nil
+	}
+	address, secret, err := w.sso.Begin(r.Context(), w.publicURL+ssoReturn, textsOf(r).Tag)
+	if err != nil {
+		return w.ssoFailed(rw, r, next, err)
+	}
+	sealed, err := w.seal(journey{secret, next, time.Now().Add(ssoTime)})
+	if err != nil {
+		return err
+	}
+	w.setSSOCookie(rw, sealed, int(ssoTime.Seconds()))
+	http.Redirect(rw, r, address, http.StatusSeeOther)
+	return nil
+}
+
+func (w *Web) setSSOCookie(rw http.ResponseWriter, value string, age int) {
+	http.SetCookie(rw, &http.Cookie{Name: ssoCookie, Value: value, Path: "/", MaxAge: age, Secure: true, HttpOnly: true, SameSite: http.SameSiteLaxMode})
+}
+
+func (w *Web) completeSSO(rw http.ResponseWriter, r *http.Request) error {
+	if _, ok := access.Current(r); ok { // the answer was used, and somebody went back to it
+		http.Redirect(rw, r, "/console/", http.StatusSeeOther)
+		return nil
+	}
+	j := w.journeyOf(r)
+	w.setSSOCookie(rw, "", -1)
+	if j.Secret == "" {
+		return w.ssoFailed(rw, r, localNext(""), errJourney)
+	}
+	err := w.accounts.SignInCentral(r, func(ctx context.Context) (access.Identity, error) {
+		return w.sso.Complete(ctx, w.publicURL+ssoReturn, j.Secret, r.URL.Query())
+	})
+	if err != nil {
+		return w.ssoFailed(rw, r, j.Next, err)
+	}
+	http.Redirect(rw, r, j.Next, http.StatusSeeOther)
+	return nil
+}
+
+// errJourney says that an answer came without a question, or too late.
+var errJourney = errors.New("no question waits for this answer")
+
+// ssoFailed says on the page of sign-in why nobody was signed in there, and leaves the
+// way by password open.
+func (w *Web) ssoFailed(rw http.ResponseWriter, r *http.Request, next string, err error) error {
+	p := w.newPage(r, "signin.title")
+	p.Data = w.signInData("", next)
+	status, key := http.StatusForbidden, ""
+	var refusal *access.Refusal
+	switch {
+	case errors.As(err, &refusal):
+		key = "sso.refused." + refusal.Code
+	case errors.Is(err, access.ErrThrottled):
+		status, key = http.StatusTooManyRequests, "signin.throttled"
+	case errors.Is(err, access.ErrProviderAway):
+		status, key = http.StatusBadGateway, "sso.away"
+		w.log.WarnContext(r.Context(), "the provider of single sign-on does not answer", "err", err)
+	case errors.Is(err, access.ErrDeclined):
+		key = "sso.declined"
+	case errors.Is(err, errJourney):
+		key = "sso.again"
+	case errors.Is(err, access.ErrProviderAnswer):
+		status, key = http.StatusBadGateway, "sso.invalid"
+		w.log.WarnContext(r.Context(), "the provider's answer is not valid", "err", err)
+	default:
+		return err
+	}
+	p.Error = p.T(key, "name", isolate(w.sso.Name()))
+	return w.show(rw, status, "signin", p)
+}
+
+// signedOutPage is the data of the template "signed-out".
+type signedOutPage struct{ Name, Address string }
+
+// showSignedOut says that somebody is out here, and leads to where they may still be in.
+// It is a link, since a form would not be let go to another site.
+func (w *Web) showSignedOut(rw http.ResponseWriter, r *http.Request) error {
+	p := w.newPage(r, "sso.out.title")
+	p.Data = signedOutPage{w.sso.Name(), w.sso.SignOut(r.Context(), w.publicURL+"/signin", p.Tag)}
+	return w.show(rw, http.StatusOK, "signed-out", p)
+}
+
+func (w *Web) ssoAEAD() (cipher.AEAD, error) {
+	block, err := aes.NewCipher(w.ssoKey)
+	if err != nil {
+		return nil, err
+	}
+	return cipher.NewGCM(block)
+}
+
+func (w *Web) seal(j journey) (string, error) {
+	data, err := json.Marshal(j)
+	if err != nil {
+		return "", err
+	}
+	aead, err := w.ssoAEAD()
+	if err != nil {
+		return "", err
+	}
+	nonce := make([]byte, aead.NonceSize())
+	rand.Read(nonce) // never fails since Go 1.24
+	return base64.RawURLEncoding.EncodeToString(aead.Seal(nonce, nonce, data, []byte(ssoCookie))), nil
+}
+
+// journeyOf returns the zero journey where there is none, or it is too old.
+func (w *Web) journeyOf(r *http.Request) (j journey) {
+	cookie, err := r.Cookie(ssoCookie)
+	if err != nil || len(cookie.Value) > maxSSOValue {
+		return journey{}
+	}
+	data, err := base64.RawURLEncoding.DecodeString(cookie.Value)
+	if err != nil {
+		return journey{}
+	}
+	aead, err := w.ssoAEAD()
+	if err != nil || len(data) < aead.NonceSize() {
+		return journey{}
+	}
+	plain, err := aead.Open(nil, data[:aead.NonceSize()], data[aead.NonceSize():], []byte(ssoCookie))
+	if err != nil || json.Unmarshal(plain, &j) != nil || time.Now().After(j.Until) {
+		return journey{}
+	}
+	return j
+}
