@@ -32,6 +32,9 @@ import (
 	"consento/recordings"
 )
 
+// lookAtPromises is how often the promises of tickets are looked at.
+const lookAtPromises = 30 * time.Second
+
 // shutdownTime is how long open sessions have to close their evidence when the
 // broker is stopped.
 const shutdownTime = 10 * time.Second
@@ -97,6 +100,21 @@ type broker struct {
 }
 
 func (b *broker) later(f func() error) { b.closers = append(b.closers, f) }
+
+// background runs do until the broker is closed, and waits for its end then.
+func (b *broker) background(do func(context.Context)) {
+	ctx, stop := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		do(ctx)
+	}()
+	b.later(func() error {
+		stop()
+		<-done
+		return nil
+	})
+}
 
 func (b *broker) close() error {
 	var errs []error
@@ -240,6 +258,7 @@ func (b *broker) compose(ctx context.Context, secrets *ops.Secrets) error {
 	if err != nil {
 		return err
 	}
+	b.background(func(ctx context.Context) { tickets.Watch(ctx, lookAtPromises) })
 	pages := web.Config{
 		Sessions: b.sessions, Accounts: b.access, Setup: b.access, Settings: b.access, Evidence: b.evidence, AuditorKeys: b.access, Policies: b.evidence, Custody: b.access, Rewraps: b.evidence, Decisions: b.evidence, People: b.access.Accounts, Receipts: b.evidence.Receipt, Shares: b.evidence, Sharing: b.evidence, Copies: b.evidence, Searching: b.evidence, Roster: b.access, Desk: tickets, Office: b.office, Texts: texts, Legal: legal,
 		PublicURL: b.url, CookieKey: secrets.Derive("customer cookie"), Agents: os.DirFS(b.folder.Agents()), Logger: b.log,

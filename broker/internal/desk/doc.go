@@ -52,6 +52,7 @@ type Desk struct {
 	now     func() time.Time
 	log     *slog.Logger
 	feed    *feed
+	alerted func(ctx context.Context, db bun.IDB, a Alert) error // nil: nothing is done with alerts
 }
 
 // New makes a Desk, with the starting matrix and hours where there are none.

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -277,6 +278,9 @@ func (d *Desk) change(ctx context.Context, tx bun.Tx, by Person, t Ticket, a Act
 	if err != nil {
 		return t, err
 	}
+	if err := d.overdue(ctx, tx, t); err != nil {
+		return t, err
+	}
 	after, err := t.apply(by, a, now)
 	if err != nil {
 		return t, err
@@ -366,9 +370,9 @@ func noCircle(ctx context.Context, tx bun.Tx, t Ticket, on string) error {
 	return nil
 }
 
-// Entry is one thing that was done with a ticket.
+// Entry is one thing that was done with a ticket, or that the broker saw of its promises.
 type Entry struct {
-	Number int64
+	Number int64 // the version that it made; 0: none, it is the broker's
 	At     time.Time
 	By     Person
 	Kind   ActKind
@@ -389,5 +393,13 @@ func (d *Desk) History(ctx context.Context, by access.Account, id string) ([]Ent
 	for i, r := range rows {
 		list[i] = Entry{r.Number, timeOf(r.At), Person{r.ByID, r.By}, r.Kind, json.RawMessage(r.Data)}
 	}
+	var alerts []alertRow
+	if err := d.db.NewSelect().Model(&alerts).Where("ticket = ?", id).Order("seen").Scan(ctx); err != nil {
+		return nil, fmt.Errorf("desk: %w", err)
+	}
+	for _, a := range alerts {
+		list = append(list, a.entry())
+	}
+	slices.SortStableFunc(list, func(a, b Entry) int { return a.At.Compare(b.At) })
 	return list, nil
 }

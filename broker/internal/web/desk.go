@@ -22,6 +22,7 @@ type Desk interface {
 	Do(ctx context.Context, by access.Account, id string, version int64, a desk.Act) (desk.Ticket, error)
 	Matrix(ctx context.Context) (desk.Matrix, desk.Version, error)
 	Hours(ctx context.Context) (desk.ServiceHours, desk.Version, error)
+	Alerts(ctx context.Context, by access.Account, most int) ([]desk.Alert, error)
 	DeskDecisions
 	Receive(ctx context.Context, n desk.NewTicket) (desk.Ticket, error)
 	Link(t desk.Ticket) string
@@ -87,6 +88,7 @@ type ticketsPage struct {
 	Tickets []ticketLine
 	Older   string // address of the next page, "" if there is none
 	Said    string
+	Alerts  []alertLine // what presses
 }
 
 // ticketLine is one ticket in a list, in words.
@@ -128,6 +130,9 @@ func (w *Web) showTickets(rw http.ResponseWriter, r *http.Request, by access.Acc
 	now := time.Now()
 	for _, t := range list {
 		data.Tickets = append(data.Tickets, w.ticketLine(p, t, now))
+	}
+	if data.Alerts, err = w.alertLines(r, p, by); err != nil {
+		return err
 	}
 	p.Data = data
 	return w.show(rw, http.StatusOK, "desk-list", p)

@@ -10,6 +10,7 @@ import (
 
 	"consento/broker/internal/access"
 	"consento/broker/internal/desk"
+	"consento/broker/internal/ops"
 )
 
 // ticketPage is the data of the template "desk-ticket".
@@ -286,7 +287,10 @@ func (w *Web) ticketHistory(r *http.Request, p *page, by access.Account, t desk.
 			return nil, err
 		}
 		line := historyLine{When: minute(p, e.At), By: e.By.Name, What: p.T("desk.did." + string(e.Kind)), Text: a.Text}
-		if line.By == "" {
+		switch {
+		case e.By.ID == ops.ByBroker:
+			line.By = p.T("levels.by_itself")
+		case line.By == "":
 			line.By = t.Requester.Name
 		}
 		detail := ""

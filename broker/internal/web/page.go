@@ -44,6 +44,7 @@ func readTemplates(a *assets) (*templates, error) {
 		"duties":    dutiesOf,
 		"rows":      rowsOf,
 		"levelsrow": levelsRow,
+		"desklinks": deskLinks,
 		"zones":     func() []string { return commonZones },
 	}).ParseFS(templateFiles, "templates/*.html")
 	if err != nil {

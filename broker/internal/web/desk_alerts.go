@@ -1,0 +1,52 @@
+package web
+
+import (
+	"net/http"
+
+	"consento/broker/internal/access"
+	"consento/broker/internal/desk"
+)
+
+// alertLine is what presses, in words.
+type alertLine struct {
+	ID, Ref, Title, Who, What string
+	Late                      bool
+}
+
+// alertsShown is how many stand at the head of the list.
+const alertsShown = 10
+
+func (w *Web) alertLines(r *http.Request, p *page, by access.Account) ([]alertLine, error) {
+	list, err := w.desk.Alerts(r.Context(), by, alertsShown)
+	if err != nil {
+		return nil, err
+	}
+	var lines []alertLine
+	for _, a := range list {
+		l := alertLine{ID: a.Ticket.ID, Ref: a.Ticket.Ref, Title: a.Ticket.Title, Who: a.Ticket.Assignee.Name, Late: a.Kind == desk.Breached}
+		if l.Who == "" {
+			l.Who = a.Ticket.Team
+		}
+		when := a.Due
+		if a.Kind == desk.Warned {
+			when = a.Ticket.Due
+		}
+		l.What = p.T("levels.alert."+string(a.Clock)+"."+string(a.Kind), "when", minute(p, when))
+		lines = append(lines, l)
+	}
+	return lines, nil
+}
+
+// deskLink is one entry of the navigation around tickets.
+type deskLink struct{ Path, Key string }
+
+// deskLinks are the pages around tickets that an account comes to.
+func deskLinks(a access.Account) (links []deskLink) {
+	if access.Can(a, access.ReadTickets, access.Scope{Owner: a.ID, Team: a.Team}) {
+		links = append(links, deskLink{"/desk/", "desk.title"})
+	}
+	if access.Can(a, access.Assist, access.Scope{}) {
+		links = append(links, deskLink{"/console/", "desk.console"})
+	}
+	return links
+}
