@@ -209,6 +209,14 @@ func decode(e protocol.Envelope) error {
 		_, err = protocol.DecodeBody[protocol.ChatSince](e)
 	case "offer":
 		_, err = protocol.DecodeBody[protocol.Offer](e)
+	case "tickets":
+		_, err = protocol.DecodeBody[protocol.Tickets](e)
+	case "ticket_open":
+		_, err = protocol.DecodeBody[protocol.TicketOpen](e)
+	case "ticket_do":
+		_, err = protocol.DecodeBody[protocol.TicketDo](e)
+	case "ticket_new":
+		_, err = protocol.DecodeBody[protocol.TicketNew](e)
 	default:
 		err = errors.New("unknown type " + e.Type)
 	}

@@ -81,6 +81,7 @@ func TestListsAreComplete(t *testing.T) {
 		"RestartState": texts(protocol.RestartStates()),
 		"TransferKind": texts(protocol.TransferKinds()), "FileCause": texts(protocol.FileCauses()),
 		"ClipType": texts(protocol.ClipTypes()), "ClipKind": texts(protocol.ClipKinds()), "ClipCause": texts(protocol.ClipCauses()),
+		"TicketView": texts(protocol.TicketViews()), "TicketProblem": texts(protocol.TicketProblems()),
 		"AnnotateKind": texts(protocol.AnnotateKinds()), "Ink": texts(protocol.Inks()), "StillProblem": texts(protocol.StillProblems()),
 	} {
 		want := slices.Sorted(slices.Values(declared[name]))
@@ -141,6 +142,7 @@ func TestDocument(t *testing.T) {
 			"DeviceCause": "Data channel `shell`", "KeyKnown": "Data channel `shell`", "LoginMethod": "Data channel `shell`",
 			"Section": "System information", "ColumnKind": "System information", "SystemProblem": "`system_part`",
 			"SummaryState": "`welcome`", "Platform": "Library", "Interpreter": "Library",
+			"TicketView": "`tickets`", "TicketProblem": "`ticket_refused`",
 			"AnnotateKind": "`annotate`", "Ink": "`annotate`", "StillProblem": "`still_part`",
 			"TransferKind": "Data channel `files`", "FileCause": "Data channel `files`",
 			"ClipType": "Data channel `clipboard`", "ClipKind": "Data channel `clipboard`", "ClipCause": "Data channel `clipboard`"}[name]
@@ -174,6 +176,16 @@ func TestDocument(t *testing.T) {
 	}
 	for _, field := range fields(reflect.TypeFor[protocol.Session]()) {
 		has("`welcome`", field)
+	}
+	for section, list := range map[string][]string{
+		"`ticket_list`": fields(reflect.TypeFor[protocol.DeskTicket]()),
+		"`ticket_shown`": slices.Concat(fields(reflect.TypeFor[protocol.TicketEntry]()), fields(reflect.TypeFor[protocol.TicketChoices]()), fields(reflect.TypeFor[protocol.TicketChoice]()),
+			fields(reflect.TypeFor[protocol.TicketWork]()), fields(reflect.TypeFor[protocol.TicketSession]())),
+		"`ticket_do`": slices.Concat(fields(reflect.TypeFor[protocol.TicketAct]()), fields(reflect.TypeFor[protocol.TicketRequester]())),
+	} {
+		for _, field := range list {
+			has(section, field)
+		}
 	}
 	for _, field := range append(fields(reflect.TypeFor[protocol.CursorUpdate]()), fields(reflect.TypeFor[protocol.CursorShape]())...) {
 		has("Data channel `"+protocol.CursorChannel+"`", field)

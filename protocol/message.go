@@ -113,7 +113,8 @@ func Messages() []Message {
 		&Welcome{}, &SessionChanged{}, &NewSession{}, &SessionIssued{}, &EndSession{}, &StopWatching{}, &Crisp{}, &Note{}, &Reason{}, &ConsentRequest{}, &ConsentReturn{},
 		&GuestAsk{}, &GuestAnswer{}, &GuestRecorded{}, &GuestEnded{}, &GuestJoin{}, &GuestLeave{},
 		&SystemRequest{}, &SystemFollow{}, &SystemStarted{}, &StillRequest{},
-		&ChatSay{}, &ChatSaid{}, &ChatSince{}, &Chat{}}
+		&ChatSay{}, &ChatSaid{}, &ChatSince{}, &Chat{},
+		&Tickets{}, &TicketList{}, &TicketChanged{}, &TicketGone{}, &DeskChanged{}, &TicketOpen{}, &TicketShown{}, &TicketDo{}, &TicketNew{}, &TicketRefused{}}
 }
 
 // Known reports whether a message of this name is in this version. One that is
@@ -198,6 +199,7 @@ const (
 	CodeWitness      ErrorCode = "witness"       // no witness has signed the evidence for too long, so no session starts
 	CodeUnavailable  ErrorCode = "unavailable"   // the broker is stopping or broken
 	CodeNoSession    ErrorCode = "no_session"    // no such session, or not for this person
+	CodeNoTicket     ErrorCode = "no_ticket"     // no such ticket, or not for this person
 	CodeMedia        ErrorCode = "media"         // no picture connection could be made
 	CodeUnknownState ErrorCode = "unknown_state" // a message that does not belong here
 )

@@ -12,6 +12,7 @@ type Welcome struct {
 	Permissions PermissionSet `json:"permissions"` // of the account's profile
 	Rights      RightSet      `json:"rights,omitempty"`
 	CanIssue    bool          `json:"can_issue"`
+	Tickets     bool          `json:"tickets,omitempty"` // may read tickets, of their own at least
 	Sessions    []Session     `json:"sessions"`
 	Now         time.Time     `json:"now"` // the broker's clock, for countdowns
 }

@@ -30,6 +30,9 @@ var aSession = protocol.Session{ID: strings.Repeat("a", 32), State: protocol.Sta
 	Steps: []protocol.Step{protocol.StepKeyTyped}, System: "Debian", Viewers: []string{"A"}, Recording: true, Removed: yes(), Sharing: &aSharing, AwaySince: at(5), AwayUntil: at(6), Restart: &protocol.Restarting{State: protocol.RestartGoing, At: at(5), Until: at(6)},
 	Since: at(7), Language: "de", Reason: "Drucker", Stars: 4, Test: true, Note: "Drucker\n\t打印机 🖨️ קו", NotedAt: at(8)}
 
+var aTicket = protocol.DeskTicket{ID: "t", Ref: "T-ABCDEF", Version: 3, Type: "incident", State: "logged", Title: "מדפסת", Requester: "山田", Priority: 2, Team: "a", Level: "L1", Assignee: "b", Mine: true, Waiting: "vendor",
+	Created: at(1), Resolved: at(2), Turn: 1 << 52, Due: at(3), Warn: at(4), Answer: true}
+
 func at(s int64) time.Time { return time.Unix(s, 0).UTC() }
 
 // valid holds one message of each type with no field empty.
@@ -70,7 +73,7 @@ func valid() []protocol.Message {
 		&protocol.Annotate{Session: "s", Epoch: 7, Kind: protocol.AnnotateLine, Mark: 3, Ink: protocol.InkViolet, Width: 1280, Height: 800, Points: []protocol.Spot{{X: 0, Y: 799}, {X: 1279, Y: 0}}},
 		&protocol.StillTake{Epoch: 7, Still: 2},
 		&protocol.StillPart{Epoch: 7, Still: 2, Part: 3, Last: true, Data: []byte("PNG"), Problem: protocol.StillSize},
-		&protocol.Welcome{Account: person, Permissions: protocol.PermissionSet{protocol.ViewScreen: true}, Rights: protocol.RightSet{protocol.MayIssueKeys: true}, CanIssue: true, Sessions: []protocol.Session{aSession}, Now: at(9)},
+		&protocol.Welcome{Account: person, Permissions: protocol.PermissionSet{protocol.ViewScreen: true}, Rights: protocol.RightSet{protocol.MayIssueKeys: true}, CanIssue: true, Tickets: true, Sessions: []protocol.Session{aSession}, Now: at(9)},
 		&protocol.SessionChanged{Session: aSession, Now: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)},
 		&protocol.NewSession{Reason: "プリンターの設定", Test: true},
 		&protocol.SessionIssued{Session: aSession, Key: "ACD3EFG", URL: "https://x/k/ACD3EFG", Address: "x"},
@@ -92,6 +95,19 @@ func valid() []protocol.Message {
 		&protocol.ChatSaid{Key: "k", N: 3, Code: protocol.CodeThrottled},
 		&protocol.ChatSince{Session: "s", After: 3},
 		&protocol.Chat{Session: "s", Allowed: true, Lines: []protocol.ChatLine{aLine}, More: true},
+		&protocol.Tickets{View: protocol.TicketsMine, Text: "プリンター", Ended: true, After: "1-x"},
+		&protocol.TicketList{Tickets: []protocol.DeskTicket{aTicket}, More: "1-x", Untaken: 2, Works: true},
+		&protocol.TicketChanged{Ticket: aTicket},
+		&protocol.TicketGone{Ticket: "t"},
+		&protocol.DeskChanged{},
+		&protocol.TicketOpen{Ticket: "t", Before: 3},
+		&protocol.TicketShown{Ticket: aTicket, Text: "a\nb", Language: "de", Email: "a@b.example", Phone: "1", Office: true, Channel: "phone", Category: "network", Area: "2", Impact: 1, Urgency: 2, Resolution: "solved", Solution: "x",
+			History: []protocol.TicketEntry{{N: 2, At: at(1), By: "Anna", Kind: "wait", Text: "x", Category: "Netz", Priority: 1, Team: "a", Assignee: "b", Waiting: "vendor", Resolution: "solved"}}, Earlier: 2, Cut: true, Works: true, Acts: []string{"take"}, Next: 1,
+			Choices: protocol.TicketChoices{Categories: []protocol.TicketChoice{{ID: "network", Name: "Netz", Detail: "x"}}, Teams: []protocol.TicketChoice{{ID: "a", Name: "a"}}, Team: "a", Colleagues: []protocol.TicketChoice{{ID: "b", Name: "b"}}},
+			Work:    protocol.TicketWork{Steps: []string{"a"}, When: "b"}, Sessions: []protocol.TicketSession{{ID: "s", By: "Anna", Started: at(1), Shared: at(2), Ended: at(3), Reason: protocol.EndCustomer}}},
+		&protocol.TicketDo{Ticket: "t", Version: 1, Act: protocol.TicketAct{Kind: "edit", Text: "x", Title: "y", Area: "z", Type: "incident", Requester: &protocol.TicketRequester{Name: "a", Email: "b", Phone: "c", Office: true}, Category: "d", Impact: 1, Urgency: 2, Team: "e", Assignee: "f", Waiting: "g", Resolution: "h"}},
+		&protocol.TicketNew{Type: "request", Title: "x", Text: "y", Channel: "phone", Language: "it", Area: "z", Requester: protocol.TicketRequester{Name: "a", Phone: "c"}},
+		&protocol.TicketRefused{Problem: protocol.TicketNeeds, Field: "category", Code: "missing"},
 	}
 }
 
@@ -112,6 +128,16 @@ func init() {
 	decoder[protocol.Hello]()
 	decoder[protocol.Error]()
 	decoder[protocol.Ping]()
+	decoder[protocol.Tickets]()
+	decoder[protocol.TicketList]()
+	decoder[protocol.TicketChanged]()
+	decoder[protocol.TicketGone]()
+	decoder[protocol.DeskChanged]()
+	decoder[protocol.TicketOpen]()
+	decoder[protocol.TicketShown]()
+	decoder[protocol.TicketDo]()
+	decoder[protocol.TicketNew]()
+	decoder[protocol.TicketRefused]()
 	decoder[protocol.Pong]()
 	decoder[protocol.Join]()
 	decoder[protocol.Joined]()

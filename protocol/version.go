@@ -11,7 +11,7 @@ import "fmt"
 //   - 1.1 (2026-11): consents beside the view, control, system information.
 //   - 1.2 (2026-11): chat.
 //   - 1.3 (2026-11): restart of the customer's computer.
-//   - 1.4 (2026-11): more people in a session.
+//   - 1.4 (2026-11): more people in a session, tickets.
 type Version struct {
 	Major int `json:"major"`
 	Minor int `json:"minor"`

@@ -5,15 +5,19 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 
 	"github.com/evanw/esbuild/pkg/api"
 )
 
+// ofTickets are the keys of the words of tickets, which the broker's pages and the console share.
+var ofTickets = regexp.MustCompile(`^desk\.(act|acts|answer|channel|comment|did|due|error|fact|facts|history|impact|matrix|new|next|priority|resolution|said|solution|state|team|type|urgency|waiting|whom|why)(\.|$)`)
+
 // consoleKey tells the keys of the texts that the console shows. The shared
 // language files hold those of portal and agent as well.
 func consoleKey(key string) bool {
-	return strings.HasPrefix(key, "console.") || strings.HasPrefix(key, "count.")
+	return strings.HasPrefix(key, "console.") || strings.HasPrefix(key, "count.") || ofTickets.MatchString(key)
 }
 
 // options describes the bundle. minify is off while somebody works on it.
@@ -60,6 +64,7 @@ func options(dir string, minify bool) (api.BuildOptions, error) {
 			{InputPath: filepath.Join(src, "style", "draw.css"), OutputPath: "draw"},
 			{InputPath: filepath.Join(src, "style", "clipboard.css"), OutputPath: "clipboard"},
 			{InputPath: filepath.Join(src, "style", "device.css"), OutputPath: "device"},
+			{InputPath: filepath.Join(src, "style", "ticket.css"), OutputPath: "ticket"},
 			{InputPath: filepath.Join(src, "style", "sizes.css"), OutputPath: "sizes"},
 			{InputPath: filepath.Join(src, "style", "base.css"), OutputPath: "base"},
 			{InputPath: filepath.Join(src, "index.html"), OutputPath: "index"},

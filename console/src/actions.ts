@@ -11,7 +11,8 @@ import { crispable, over, selfIn, talksIn } from "./sessionview";
 import { queue } from "./queue";
 import { keepable } from "./stills";
 import { readable } from "./system/system";
-import { t } from "./text";
+import { ticketIn } from "./tickets/tab";
+import { d, t } from "./text";
 import { focusFilter } from "./view/focus";
 import { toggleFullScreen } from "./view/fullscreen";
 import type { Parts } from "./view/context";
@@ -93,6 +94,18 @@ export function actions({ desk, settings, layout, bell }: Parts): Action[] {
     if (s.mine && !over(s.state)) add("end", t("end_session"), "", () => desk.end(s.id), desk.nameOf(s));
   }
   if (desk.welcome.value?.can_issue === true) add("new", t("new_session"), "N", () => void desk.newSession());
+  if (desk.welcome.value?.tickets === true) {
+    const id = ticketIn(desk.selected.value);
+    const open = id === null || id === "new" ? undefined : desk.tickets.opened.get(id);
+    const shown = open?.shown.value;
+    if (open !== undefined && shown) {
+      for (const kind of shown.acts ?? []) add(`ticket-${kind}`, d(`act.${kind}`), "", () => document.querySelector<HTMLElement>(`.acts [data-act="${kind}"]`)?.click(), shown.ticket.ref);
+      add("close-ticket", t("ticket.close_tab"), "", () => desk.close(desk.selected.value), shown.ticket.ref);
+    }
+    if (desk.tickets.works.value) add("new-ticket", d("new"), "A", () => desk.newTicket());
+    add("queue", t(layout.rail.value === "tickets" ? "queue.show_sessions" : "queue.show_tickets"), "U", () => (layout.rail.value = layout.rail.value === "tickets" ? "sessions" : "tickets"));
+    for (const x of desk.tickets.list.value.slice(0, 50)) add(`ticket-open-${x.id}`, x.title, "", () => desk.openTicket(x.id), [x.ref, x.requester ?? "", d(`state.${x.state}`)].filter(Boolean).join(" · "));
+  }
   add("filter", t("rail.filter"), "/", () => focusFilter(desk, settings));
   for (const { sessions } of queue(desk.sessions.value)) {
     for (const x of sessions) {

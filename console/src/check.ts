@@ -30,6 +30,18 @@ function session(v: unknown): boolean {
   );
 }
 
+const ticket = (v: unknown) => object(v) && text(v["id"]) && text(v["ref"]) && text(v["title"]) && text(v["state"]) && text(v["team"]) && text(v["level"]) && typeof v["version"] === "number" && typeof v["turn"] === "number" && date(v["created"]);
+const entry = (v: unknown) => object(v) && typeof v["n"] === "number" && date(v["at"]) && text(v["kind"]);
+const choice = (v: unknown) => object(v) && text(v["id"]) && text(v["name"]);
+const linked = (v: unknown) => object(v) && text(v["id"]) && text(v["by"]) && date(v["started"]);
+
+function shownTicket(v: Fields): boolean {
+  const choices = v["choices"];
+  const work = v["work"];
+  return ticket(v["ticket"]) && list(v["history"], entry) && list(v["acts"], text) && list(v["sessions"], linked) && object(work) && list(work["steps"], text) &&
+    object(choices) && ["categories", "teams", "colleagues"].every((k) => list(choices[k], choice));
+}
+
 function date(v: unknown): boolean {
   return text(v) && !Number.isNaN(Date.parse(v));
 }
@@ -61,6 +73,16 @@ export function wellFormed(m: Incoming): boolean {
       return text(body["session"]) && text(body["section"]) && count(body["snapshot"]) && count(body["part"]) && typeof body["last"] === "boolean" && list(body["rows"], row);
     case "system_changes":
       return text(body["session"]) && count(body["watch"]) && count(body["n"]) && list(body["rows"], row) && list(body["gone"], text);
+    case "ticket_list":
+      return list(body["tickets"], ticket) && count(body["untaken"]);
+    case "ticket_changed":
+      return ticket(body["ticket"]);
+    case "ticket_shown":
+      return shownTicket(body);
+    case "ticket_gone":
+      return text(body["ticket"]);
+    case "ticket_refused":
+      return text(body["problem"]);
     case "error":
       return text(body["code"]);
     default:

@@ -15,12 +15,13 @@ const address = new URL("/ws/console", location.href);
 address.protocol = location.protocol === "http:" ? "ws:" : "wss:";
 const settings = new Settings();
 const bell = new Bell(settings);
-const desk = new Desk(address.href, bell, () => location.assign("/signin?next=/console/"));
+const layout = new Layout();
+const desk = new Desk(address.href, bell, () => location.assign("/signin?next=/console/"), () => layout.rail.value === "tickets");
 
 const root = document.getElementById("console");
 if (root === null) throw new Error("the page has no element for the console");
 render(
-  <Console.Provider value={{ desk, settings, layout: new Layout(), bell }}>
+  <Console.Provider value={{ desk, settings, layout, bell }}>
     <App />
   </Console.Provider>,
   root,

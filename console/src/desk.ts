@@ -19,6 +19,8 @@ import { Shell, shellable, shellStep } from "./shell/shell";
 import { looksOn, over, reasonText, type SessionView, talksIn, viewOf } from "./sessionview";
 import { personText } from "./view/people";
 import { has, hourOf, t } from "./text";
+import { newTicket, tabOf, ticketIn } from "./tickets/tab";
+import { Tickets } from "./tickets/tickets";
 import { SystemInfo } from "./system/system";
 import { Refused, Wire } from "./wire";
 
@@ -80,6 +82,18 @@ export class Desk {
   /** What a screen reader is told next, politely. */
   readonly announcement = signal("");
 
+  readonly tickets = new Tickets({
+    ask: (type, body) => this.wire.request(type, body),
+    team: () => this.welcome.value?.account.team ?? "",
+    looking: () => this.#queueShown() && document.visibilityState === "visible" && document.hasFocus(),
+    came: (x) => {
+      this.say(t("ticket.came", { title: x.title }));
+      if (document.visibilityState !== "visible" || !document.hasFocus()) this.#bell.ring(t("ticket.came_short"), x.title, `ticket-${x.id}`, () => this.open(tabOf(x.id)));
+    },
+  });
+  /** The rail shows the queue of tickets; the page says so. */
+  #queueShown = () => false;
+
   readonly current = computed(() => this.sessions.value.find((s) => s.id === this.selected.value));
   readonly online = computed(() => this.wire.line.value.kind === "online");
 
@@ -89,8 +103,10 @@ export class Desk {
   readonly #bell: Bell;
   #backTimer = 0;
 
-  constructor(url: string, bell: Bell, signedOut: () => void) {
+  /** queueShown tells whether the queue of tickets is on the page. */
+  constructor(url: string, bell: Bell, signedOut: () => void, queueShown: () => boolean = () => false) {
     this.#bell = bell;
+    this.#queueShown = queueShown;
     this.wire = new Wire(url, (m) => this.#receive(m), signedOut);
     effect(() => this.#keepPictures());
     effect(() => {
@@ -103,7 +119,7 @@ export class Desk {
     addEventListener("pagehide", () => this.#saveNotes());
     addEventListener("beforeunload", (e) => {
       this.#saveNotes();
-      if ([...this.notes.values()].some((n) => ["failed", "long", "late"].includes(n.state.value))) e.preventDefault();
+      if ([...this.notes.values()].some((n) => ["failed", "long", "late"].includes(n.state.value)) || this.tickets.typed.peek()) e.preventDefault();
     });
   }
 
@@ -231,6 +247,18 @@ export class Desk {
       if (this.putAside.value === id) this.putAside.value = "";
       this.selected.value = id;
     });
+  }
+
+  /** openTicket opens a ticket in a tab of its own. */
+  openTicket(id: string): void {
+    if (this.welcome.value?.tickets !== true) return;
+    this.tickets.ticket(id);
+    this.open(tabOf(id));
+  }
+
+  /** newTicket opens the form of a new ticket. */
+  newTicket(): void {
+    if (this.welcome.value?.tickets === true && this.tickets.works.value) this.open(newTicket);
   }
 
   /** leave goes back to the list; the open sessions stay open. */
@@ -406,6 +434,11 @@ export class Desk {
         });
         this.say(t("say.issued"));
         break;
+      case "ticket_changed":
+      case "ticket_gone":
+      case "desk_changed":
+        this.tickets.receive(m);
+        break;
       case "system_part":
         if (this.#mine(m.body.session)) this.system(m.body.session).part(m.body);
         break;
@@ -430,7 +463,7 @@ export class Desk {
       this.clock.set(welcome.now);
       this.welcome.value = welcome;
       this.sessions.value = (welcome.sessions ?? []).map(viewOf).sort(newestFirst);
-      this.opened.value = this.opened.value.filter((id) => this.sessions.value.some((s) => s.id === id));
+      this.opened.value = this.opened.value.filter((id) => ticketIn(id) !== null || this.sessions.value.some((s) => s.id === id));
       this.wire.answered();
       this.trouble.value = "";
       for (const s of this.sessions.value) this.notes.get(s.id)?.arrived(s);
@@ -443,6 +476,7 @@ export class Desk {
         this.selected.value = this.opened.value[0] ?? "";
       }
     });
+    if (welcome.tickets === true) this.tickets.again();
     if (!first) this.#returned(before);
     else this.#keepTalks();
     const live = new Set(this.sessions.value.filter((s) => !over(s.state)).map((s) => s.id));

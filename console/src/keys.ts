@@ -4,12 +4,14 @@
 import type { TextKey } from "./text";
 
 /** What a key does. */
-export type Act = "filter" | "next" | "previous" | "new" | "tab" | "zoom" | "screen" | "notes" | "figures" | "chat" | "system" | "rail" | "control" | "shell" | "help";
+export type Act = "filter" | "next" | "previous" | "new" | "ticket" | "queue" | "tab" | "zoom" | "screen" | "notes" | "figures" | "chat" | "system" | "rail" | "control" | "shell" | "help";
 
 /** The keys in the order in which the help lists them. Enter on a session is the button's own. */
 export const keyHelp: readonly { keys: readonly string[]; text: TextKey }[] = [
   { keys: ["Ctrl K"], text: "help.palette" },
   { keys: ["N"], text: "help.new" },
+  { keys: ["A"], text: "help.ticket" },
+  { keys: ["U"], text: "help.queue" },
   { keys: ["/"], text: "help.filter" },
   { keys: ["J", "K"], text: "help.move" },
   { keys: ["Enter"], text: "help.open" },
@@ -28,7 +30,7 @@ export const keyHelp: readonly { keys: readonly string[]; text: TextKey }[] = [
 ];
 
 const acts: Record<string, Act> = {
-  "/": "filter", j: "next", k: "previous", n: "new", z: "zoom", m: "screen", w: "notes", c: "chat", q: "figures", i: "system", l: "rail", r: "control", s: "shell", "?": "help",
+  "/": "filter", j: "next", k: "previous", n: "new", a: "ticket", u: "queue", z: "zoom", m: "screen", w: "notes", c: "chat", q: "figures", i: "system", l: "rail", r: "control", s: "shell", "?": "help",
 };
 
 /** actOf tells what a key press means; null when it is not for the console. */

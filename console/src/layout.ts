@@ -9,6 +9,8 @@ export class Layout {
   readonly drawer = signal<Drawer | null>(null);
   /** The panel below the picture that is shown, "" when they are put away. */
   readonly docked = signal("");
+  /** Which list the rail shows. */
+  readonly rail = signal<"sessions" | "tickets">("sessions");
   readonly help = signal(false);
   readonly palette = signal(false);
 

@@ -58,6 +58,18 @@ export function t(key: TextKey, values: Record<string, string | number> = {}): s
   return text.replace(/\{([a-z_]+)\}/g, (all, name: string) => isolate(String(values[name] ?? all)));
 }
 
+/** The keys of the texts of tickets, which the broker's pages have as well, without "desk.". */
+export type DeskKey = keyof typeof english extends infer K ? (K extends `desk.${infer Rest}` ? Rest : never) : never;
+
+/** d returns a text of tickets; for a word that came over the wire and is none of ours, the word itself. */
+export function d(key: DeskKey | (string & {}), values: Record<string, string | number> = {}): string {
+  const text = languages[language]?.[`desk.${key}`] ?? key.slice(key.lastIndexOf(".") + 1);
+  return text.replace(/\{([a-z_]+)\}/g, (all, name: string) => isolate(String(values[name] ?? all)));
+}
+
+/** hasDesk reports whether there is such a text. */
+export const hasDesk = (key: string): key is DeskKey => `desk.${key}` in english;
+
 const turns = /[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]/;
 
 /** isolate keeps a name that runs from right to left from turning the words around it (Unicode UAX 9). */
@@ -112,6 +124,15 @@ export function duration(ms: number): string {
   const two = (n: number) => String(n).padStart(2, "0");
   const [h, m, s] = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60, seconds % 60];
   return h > 0 ? `${h}:${two(m)}:${two(s)}` : `${m}:${two(s)}`;
+}
+
+const spans = (["minute", "hour", "day"] as const).map((unit) => new Intl.NumberFormat(locale, { style: "unit", unit, unitDisplay: "short" }));
+
+/** span writes milliseconds in the one unit that suits them: 18 min, 3 hr, 4 days. */
+export function span(ms: number): string {
+  const minutes = Math.max(0, Math.floor(ms / 60_000));
+  if (minutes < 90) return spans[0]!.format(minutes);
+  return minutes < 48 * 60 ? spans[1]!.format(Math.floor(minutes / 60)) : spans[2]!.format(Math.floor(minutes / 1440));
 }
 
 const one = new Intl.NumberFormat(locale, { maximumFractionDigits: 1 });

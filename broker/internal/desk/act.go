@@ -222,6 +222,41 @@ func (t Ticket) resolve(a Act, now time.Time) (Ticket, error) {
 	return t, nil
 }
 
+// Acts are the acts that its state asks for, and the others that people may want then.
+func (t Ticket) Acts() (next, other []ActKind) {
+	talk := []ActKind{ActAnswer, ActComment}
+	wait := ActWait
+	if t.Waiting != WaitingForNobody {
+		wait = ActGoOn
+	}
+	defer func() {
+		if t.State.Open() {
+			other = append(other, ActEdit)
+		}
+	}()
+	switch t.State {
+	case Identified:
+		return []ActKind{ActTake}, append(talk, ActAssign)
+	case Logged:
+		return []ActKind{ActCategory}, append(talk, wait, ActAssign, ActResolve)
+	case Categorised:
+		return []ActKind{ActPriority}, append(talk, ActCategory, wait, ActAssign, ActResolve)
+	case Prioritised:
+		return []ActKind{ActDiagnose}, append(talk, ActCategory, ActPriority, wait, ActAssign, ActResolve)
+	case Diagnosis:
+		return []ActKind{ActResolve, ActEscalate}, append(talk, wait, ActInquire, ActCategory, ActPriority, ActAssign)
+	case Escalated:
+		return []ActKind{ActTake}, append(talk, ActEscalate, ActAssign, ActCategory, ActPriority)
+	case Investigation:
+		return []ActKind{ActResolve, ActEscalate}, append(talk, wait, ActCategory, ActPriority, ActAssign)
+	case Resolved:
+		return []ActKind{ActClose, ActReopen}, []ActKind{ActComment}
+	case Closed:
+		return nil, []ActKind{ActReopen, ActComment}
+	}
+	return nil, nil
+}
+
 // Clean returns the act as it is done, or an *access.Invalid that names the field.
 func (a Act) Clean() (Act, error) {
 	only := Act{Kind: a.Kind, Text: a.Text}

@@ -152,3 +152,15 @@ func (f Filter) words(q *bun.SelectQuery) *bun.SelectQuery {
 	}
 	return q
 }
+
+// Untaken counts the open tickets of the account's team that nobody has in hand.
+func (d *Desk) Untaken(ctx context.Context, by access.Account) (int, error) {
+	if !access.Can(by, access.ReadTickets, access.Scope{Team: by.Team}) {
+		return 0, nil
+	}
+	n, err := d.db.NewSelect().Model((*ticketRow)(nil)).Where("team = ?", by.Team).Where("resolved = 0").Where("assignee_id IS NULL").Count(ctx)
+	if err != nil {
+		return 0, fmt.Errorf("desk: %w", err)
+	}
+	return int(n), nil
+}

@@ -259,6 +259,9 @@ func (d *Desk) Do(ctx context.Context, by access.Account, id string, version int
 		if a.Kind != ActComment && !access.Can(by, access.WorkTickets, owner) {
 			return ErrForbidden
 		}
+		if a.Kind == ActEscalate && !access.Can(by, access.Escalate, owner) {
+			return ErrForbidden
+		}
 		if t.Version != version {
 			return ErrStale
 		}
@@ -379,6 +382,52 @@ type Entry struct {
 	Data   json.RawMessage
 }
 
+// Recent lists the newest of what was done with a ticket that the account may read, the
+// newest first: at most limit entries before a number, 0 for the end of the history, with
+// who was alerted.
+func (d *Desk) Recent(ctx context.Context, by access.Account, id string, before int64, limit int) ([]Entry, error) {
+	if _, err := d.Ticket(ctx, by, id); err != nil {
+		return nil, err
+	}
+	var rows []historyRow
+	q := d.db.NewSelect().Model(&rows).Where("ticket = ?", id).Order("number DESC").Limit(int64(limit))
+	if before > 0 {
+		q = q.Where("number < ?", before)
+	}
+	if err := q.Scan(ctx); err != nil {
+		return nil, fmt.Errorf("desk: %w", err)
+	}
+	list := entriesOf(rows)
+	if before > 0 {
+		return list, nil
+	}
+	slices.Reverse(list)
+	list, err := d.withAlerts(ctx, id, list)
+	slices.Reverse(list)
+	return list, err
+}
+
+func entriesOf(rows []historyRow) []Entry {
+	list := make([]Entry, len(rows))
+	for i, r := range rows {
+		list[i] = Entry{r.Number, timeOf(r.At), Person{r.ByID, r.By}, r.Kind, json.RawMessage(r.Data)}
+	}
+	return list
+}
+
+// Whom lists to whom a ticket can be handed on, teams by name, and to whom it can be
+// assigned in the team that has it.
+func (d *Desk) Whom(ctx context.Context, t Ticket) (teams []Team, colleagues []Person, err error) {
+	if err := d.db.NewSelect().Table("teams").Column("name", "territory", "level").Where("name <> ?", t.Team).Order("name").Scan(ctx, &teams); err != nil {
+		return nil, nil, fmt.Errorf("desk: %w", err)
+	}
+	err = d.db.NewSelect().Table("accounts").Column("id", "name").Where("team = ?", t.Team).Where("disabled_at IS NULL").Order("name").Scan(ctx, &colleagues)
+	if err != nil {
+		return nil, nil, fmt.Errorf("desk: %w", err)
+	}
+	return teams, colleagues, nil
+}
+
 // History lists everything that was done with a ticket that the account may read, the
 // oldest first.
 func (d *Desk) History(ctx context.Context, by access.Account, id string) ([]Entry, error) {
@@ -389,10 +438,11 @@ func (d *Desk) History(ctx context.Context, by access.Account, id string) ([]Ent
 	if err := d.db.NewSelect().Model(&rows).Where("ticket = ?", id).Order("number").Scan(ctx); err != nil {
 		return nil, fmt.Errorf("desk: %w", err)
 	}
-	list := make([]Entry, len(rows))
-	for i, r := range rows {
-		list[i] = Entry{r.Number, timeOf(r.At), Person{r.ByID, r.By}, r.Kind, json.RawMessage(r.Data)}
-	}
+	return d.withAlerts(ctx, id, entriesOf(rows))
+}
+
+// withAlerts puts beside what was done with a ticket who was alerted of it, the oldest first.
+func (d *Desk) withAlerts(ctx context.Context, id string, list []Entry) ([]Entry, error) {
 	var alerts []alertRow
 	if err := d.db.NewSelect().Model(&alerts).Where("ticket = ?", id).Order("seen").Scan(ctx); err != nil {
 		return nil, fmt.Errorf("desk: %w", err)

@@ -18,6 +18,7 @@ import (
 	"github.com/coder/websocket"
 
 	"consento/broker/internal/access"
+	"consento/broker/internal/desk"
 	"consento/broker/internal/session"
 	"consento/broker/internal/sfu"
 	"consento/protocol"
@@ -245,6 +246,8 @@ func codeOf(err error) protocol.ErrorCode {
 		return protocol.CodeNotNow
 	case errors.Is(err, session.ErrNoSession):
 		return protocol.CodeNoSession
+	case errors.Is(err, desk.ErrNoTicket):
+		return protocol.CodeNoTicket
 	case errors.Is(err, session.ErrNoRecipient):
 		return protocol.CodeNoRecipient
 	case errors.Is(err, session.ErrWitness):

@@ -28,6 +28,7 @@ type Accounts interface {
 // ConsoleConfig is what NewConsole needs.
 type ConsoleConfig struct {
 	Sessions  *session.Manager
+	Desk      Desk
 	Accounts  Accounts
 	Office    func(context.Context) (protocol.Person, error) // Office and Phone
 	PublicURL string                                         // without a path or a final slash
@@ -45,7 +46,7 @@ type Console struct {
 // NewConsole returns the handler. access.LoadSession stands
 // before it.
 func NewConsole(config ConsoleConfig) (*Console, error) {
-	if config.Sessions == nil || config.Accounts == nil || config.Office == nil || config.PublicURL == "" || config.Log == nil {
+	if config.Sessions == nil || config.Desk == nil || config.Accounts == nil || config.Office == nil || config.PublicURL == "" || config.Log == nil {
 		return nil, errors.New("sockets: the configuration is not complete")
 	}
 	config.requests = map[string]Request{}
@@ -94,9 +95,11 @@ type console struct {
 	config ConsoleConfig
 	panel  *session.Panel
 
-	mu      sync.Mutex
-	account access.Account
-	views   map[string]*session.View // by session
+	mu       sync.Mutex
+	account  access.Account
+	views    map[string]*session.View // by session
+	tickets  map[string]struct{}      // that it was shown; nil as long as it has not asked for any
+	language string                   // that its person reads, BCP 47
 }
 
 // technician asks again who this is: a right that was taken away works at once.
@@ -113,7 +116,11 @@ func (c *console) technician(ctx context.Context, action access.Action) (session
 	}
 	c.mu.Lock()
 	c.account = account
+	tell := c.tickets != nil && moved(before, account)
 	c.mu.Unlock()
+	if tell {
+		c.Send(&protocol.DeskChanged{})
+	}
 	technician := session.Technician{ID: account.ID, Name: account.Name, Team: account.Team, Territory: account.Territory, Profile: account.Profile}
 	if !reflect.DeepEqual(before, account) { // who is a guest somewhere may not be one any more
 		if err := c.config.Sessions.KeepGuest(ctx, technician, c.may); err != nil {
@@ -162,9 +169,14 @@ func (c *console) recheck(ctx context.Context) {
 }
 
 func (c *console) serve(ctx context.Context, workers *sync.WaitGroup) error {
-	if _, err := c.hello(ctx, c.config.Software); err != nil {
+	hello, err := c.hello(ctx, c.config.Software)
+	if err != nil {
 		return err
 	}
+	c.mu.Lock()
+	c.language = hello.Language
+	c.mu.Unlock()
+	workers.Go(func() { c.follow(ctx) })
 	technician, err := c.technician(ctx, access.Assist)
 	if err != nil {
 		return err
@@ -203,6 +215,7 @@ func (c *console) welcome(ctx context.Context, technician session.Technician, wo
 	welcome := &protocol.Welcome{
 		Account:     protocol.Person{Name: technician.Name, Team: technician.Team, Office: office.Office, Phone: office.Phone},
 		Permissions: technician.Profile.Permissions, Rights: technician.Profile.Rights, CanIssue: technician.Profile.Permissions.Allows(protocol.ViewScreen) && technician.Profile.Rights[protocol.MayIssueKeys],
+		Tickets:  access.Can(c.who(), access.ReadTickets, own(c.who())),
 		Sessions: sessions, Now: time.Now().UTC(),
 	}
 	// Where one message does not hold all, the oldest, at the end, come without

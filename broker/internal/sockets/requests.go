@@ -40,6 +40,10 @@ func Requests() []Request {
 		on(access.EndSession, (*console).end),
 		on(access.JoinSession, (*console).joinLive),
 		on(access.Assist, changing((*session.Manager).LeaveLive)),
+		on(access.ReadTickets, (*console).listTickets),
+		on(access.ReadTickets, (*console).openTicket),
+		on(access.ReadTickets, (*console).doTicket), // notes are for whoever reads one; package desk asks for the rest
+		on(access.WorkTickets, (*console).newTicket),
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -19,6 +20,7 @@ import (
 	"go.uber.org/goleak"
 
 	"consento/broker/internal/access"
+	"consento/broker/internal/desk"
 	"consento/broker/internal/evidence"
 	"consento/broker/internal/ops"
 	"consento/broker/internal/session"
@@ -70,6 +72,7 @@ func eventually(t testing.TB, what string, ok func() bool) {
 type server struct {
 	*httptest.Server
 	sessions *session.Manager
+	desk     *desk.Desk
 	access   *access.Access
 	agents   *Agent
 	account  access.Account
@@ -84,6 +87,7 @@ func serve(t testing.TB, change ...func(*session.Limits)) *server {
 	s := &server{access: must(access.New(t.Context(), access.Config{DB: db, Log: log}))(t)}
 	s.account = must(s.access.Add(t.Context(), access.NewAccount{Email: "anna@example.org", Name: "Anna Bianchi", Role: access.Technician,
 		Team: "Service desk", Level: access.L1, Profile: protocol.ProfileViewOnly, Password: "seven grey herons over Bolzano"}))(t)
+	s.desk = must(desk.New(t.Context(), desk.Config{Database: db, LinkKey: make([]byte, 32), Log: log}))(t)
 	media := must(sfu.New(sfu.Config{Address: &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)}}))(t)
 	t.Cleanup(func() { must(0, media.Close())(t) })
 	identity := must(recordings.NewIdentity())(t)
@@ -123,15 +127,13 @@ func serve(t testing.TB, change ...func(*session.Limits)) *server {
 	mux := http.NewServeMux()
 	mux.Handle("/ws/agent", s.agents)
 	s.Server = httptest.NewUnstartedServer(mux)
-	consoles := must(NewConsole(ConsoleConfig{Sessions: s.sessions, Accounts: s.access, Office: office, PublicURL: "https://test.example", Software: "broker test", Log: log}))(t)
+	consoles := must(NewConsole(ConsoleConfig{Sessions: s.sessions, Desk: s.desk, Accounts: s.access, Office: office, PublicURL: "https://test.example", Software: "broker test", Log: log}))(t)
 	mux.Handle("/ws/console", s.access.LoadSession(consoles))
 	mux.Handle("/in", s.access.LoadSession(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-		must(s.access.SignIn(r, s.account.Email, "seven grey herons over Bolzano"))(t)
+		must(s.access.SignIn(r, r.URL.Query().Get("email"), "seven grey herons over Bolzano"))(t)
 	})))
 	s.StartTLS()
-	in := must(s.Client().Post(s.URL+"/in", "", nil))(t)
-	must(0, in.Body.Close())(t)
-	s.cookie = in.Cookies()[0].Name + "=" + in.Cookies()[0].Value
+	s.cookie = s.signIn(t, s.account.Email)
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), patience)
 		defer cancel()
@@ -145,6 +147,14 @@ func serve(t testing.TB, change ...func(*session.Limits)) *server {
 		})
 	})
 	return s
+}
+
+// signIn returns the cookie of somebody who signed in.
+func (s *server) signIn(t testing.TB, email string) string {
+	t.Helper()
+	in := must(s.Client().Post(s.URL+"/in?email="+url.QueryEscape(email), "", nil))(t)
+	must(0, in.Body.Close())(t)
+	return in.Cookies()[0].Name + "=" + in.Cookies()[0].Value
 }
 
 // client is one end of a WebSocket.

@@ -213,8 +213,12 @@ func (w *Web) acts(r *http.Request, p *page, data *ticketPage, matrix desk.Matri
 	add(desk.ActComment, area2("text", p.T("desk.comment"), 4))
 	add(desk.ActWait, pick("waiting", p.T("desk.whom"), waitings...))
 	add(desk.ActGoOn)
+	edited := []deskField{{Name: "title", Label: p.T("desk.new.title"), Value: t.Title, Max: 200, Required: true},
+		{Name: "text", Label: p.T("desk.new.text"), Value: t.Text, Lines: 5, Max: 8000}, {Name: "name", Label: p.T("desk.fact.requester"), Value: t.Requester.Name, Max: 100, Required: true},
+		{Name: "email", Label: p.T("desk.fact.email"), Value: t.Requester.Email, Max: 254}, {Name: "phone", Label: p.T("desk.fact.phone"), Value: t.Requester.Phone, Max: 60}}
+	add(desk.ActEdit, edited...)
 	add(desk.ActAssign, pick("assignee", p.T("desk.whom"), colleagues...))
-	next, other := nextActs(t)
+	next, other := t.Acts()
 	for i, kind := range next {
 		f := forms[kind]
 		f.Open, f.Primary = f.Open || i == 0, i == 0
@@ -230,36 +234,6 @@ func (w *Web) acts(r *http.Request, p *page, data *ticketPage, matrix desk.Matri
 func matrixTeam(m desk.Matrix, t desk.Ticket) string {
 	c, _ := m.Find(t.Category)
 	return c.Cells[t.Level].Team
-}
-
-// nextActs are the acts that a state asks for, and the others that it allows.
-func nextActs(t desk.Ticket) (next, other []desk.ActKind) {
-	talk := []desk.ActKind{desk.ActAnswer, desk.ActComment}
-	wait := desk.ActWait
-	if t.Waiting != desk.WaitingForNobody {
-		wait = desk.ActGoOn
-	}
-	switch t.State {
-	case desk.Identified:
-		return []desk.ActKind{desk.ActTake}, append(talk, desk.ActAssign)
-	case desk.Logged:
-		return []desk.ActKind{desk.ActCategory}, append(talk, wait, desk.ActAssign, desk.ActResolve)
-	case desk.Categorised:
-		return []desk.ActKind{desk.ActPriority}, append(talk, desk.ActCategory, wait, desk.ActAssign, desk.ActResolve)
-	case desk.Prioritised:
-		return []desk.ActKind{desk.ActDiagnose}, append(talk, desk.ActCategory, desk.ActPriority, wait, desk.ActAssign, desk.ActResolve)
-	case desk.Diagnosis:
-		return []desk.ActKind{desk.ActResolve, desk.ActEscalate}, append(talk, wait, desk.ActInquire, desk.ActCategory, desk.ActPriority, desk.ActAssign)
-	case desk.Escalated:
-		return []desk.ActKind{desk.ActTake}, append(talk, desk.ActEscalate, desk.ActAssign, desk.ActCategory, desk.ActPriority)
-	case desk.Investigation:
-		return []desk.ActKind{desk.ActResolve, desk.ActEscalate}, append(talk, wait, desk.ActCategory, desk.ActPriority, desk.ActAssign)
-	case desk.Resolved:
-		return []desk.ActKind{desk.ActClose, desk.ActReopen}, []desk.ActKind{desk.ActComment}
-	case desk.Closed:
-		return nil, []desk.ActKind{desk.ActReopen, desk.ActComment}
-	}
-	return nil, nil
 }
 
 // colleagues are whom a ticket may be assigned to.
@@ -367,6 +341,9 @@ func actOf(values url.Values) desk.Act {
 		a.Category, a.Area = values.Get("category"), values.Get("area")
 	case desk.ActPriority:
 		a.Impact, a.Urgency = desk.Impact(number("impact")), desk.Urgency(number("urgency"))
+	case desk.ActEdit:
+		a.Title = values.Get("title")
+		a.Requester = &desk.Requester{Name: values.Get("name"), Email: values.Get("email"), Phone: values.Get("phone")}
 	case desk.ActEscalate:
 		a.Team = &desk.Team{Name: values.Get("team")}
 	case desk.ActResolve:

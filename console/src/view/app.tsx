@@ -4,12 +4,14 @@ import { useEffect, useLayoutEffect } from "preact/hooks";
 import { actOf, opensPalette } from "../keys";
 import { readable } from "../system/system";
 import { talksIn } from "../sessionview";
-import { duration, t } from "../text";
+import { ticketIn } from "../tickets/tab";
+import { d, duration, t } from "../text";
 import { type Parts, useConsole } from "./context";
 import { focusFilter, moveInList } from "./focus";
 import { toggleFullScreen } from "./fullscreen";
 import { Help } from "./help";
 import { Icon } from "./icons";
+import { NewTicket } from "./newticket";
 import { Palette } from "./palette";
 import { Rail } from "./rail";
 import { Reminder } from "./reminder";
@@ -17,6 +19,7 @@ import { SessionPanel } from "./session";
 import { StatusBar } from "./status";
 import { Tabs } from "./tabs";
 import { Teach } from "./teach";
+import { TicketPanel } from "./ticket";
 
 export function App() {
   const parts = useConsole();
@@ -27,15 +30,17 @@ export function App() {
     return () => removeEventListener("keydown", onKey);
   }, []);
   const session = desk.current.value;
+  const ticket = ticketIn(desk.selected.value);
   const outdated = desk.wire.line.value.kind === "outdated";
+  const ticketName = ticket === null ? "" : ticket === "new" ? d("new") : desk.tickets.name(ticket);
   const unread = desk.unread.value.size;
 
   useEffect(() => {
-    document.title = `${unread > 0 ? `(${unread}) ` : ""}${session ? `${t(`state.${session.state}`)} – Consento` : t("title")}`;
-  }, [session?.state, session?.id, unread]);
+    document.title = `${unread > 0 ? `(${unread}) ` : ""}${session ? `${t(`state.${session.state}`)} – Consento` : ticketName !== "" ? `${ticketName} – Consento` : t("title")}`;
+  }, [session?.state, session?.id, ticketName, unread]);
 
   return (
-    <div class="console" data-view={session ? "session" : "list"} data-rail={settings.rail.value || !session ? "open" : "closed"}>
+    <div class="console" data-view={session || ticket !== null ? "session" : "list"} data-rail={settings.rail.value || (!session && ticket === null) ? "open" : "closed"}>
       <a class="skip-link" href="#main">
         {t("skip")}
       </a>
@@ -52,7 +57,7 @@ export function App() {
         )}
         <Trouble />
         <Aside />
-        {session ? <SessionPanel session={session} /> : <Teach />}
+        {session ? <SessionPanel session={session} /> : ticket === "new" ? <NewTicket /> : ticket !== null ? <TicketPanel key={ticket} ticket={desk.tickets.ticket(ticket)} /> : <Teach />}
         <StatusBar />
       </main>
       <p class="visually-hidden" role="status">
@@ -133,6 +138,12 @@ function press({ desk, settings, layout }: Parts, e: KeyboardEvent): void {
       break;
     case "new":
       void desk.newSession();
+      break;
+    case "ticket":
+      desk.newTicket();
+      break;
+    case "queue":
+      if (desk.welcome.value?.tickets === true) layout.rail.value = layout.rail.value === "tickets" ? "sessions" : "tickets";
       break;
     case "tab": {
       const id = desk.opened.value[meant.digit - 1];

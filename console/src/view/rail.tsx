@@ -4,9 +4,10 @@ import { computed, useComputed, useSignal } from "@preact/signals";
 import { useMemo } from "preact/hooks";
 import { over, type SessionView } from "../sessionview";
 import { type Group as GroupName, queue, sinceOf } from "../queue";
-import { duration, isolate, t, timeOf } from "../text";
+import { d, duration, isolate, t, timeOf } from "../text";
 import { useConsole } from "./context";
 import { Icon } from "./icons";
+import { Queue, RailSwitch } from "./queue";
 import { stateIcon } from "./state";
 import { Mark } from "./tabs";
 
@@ -49,42 +50,60 @@ export function Rail() {
       </button>
       {desk.welcome.value !== null && !mayIssue && <p class="small-text soft">{t("rail.may_not_issue")}</p>}
 
-      <div class="filter">
-        <label class="small-text" for="filter">
-          {t("rail.filter")}
-        </label>
-        <input
-          id="filter"
-          type="search"
-          autocomplete="off"
-          value={filter}
-          aria-keyshortcuts="/"
-          onInput={(e) => (filter.value = e.currentTarget.value)}
-          onKeyDown={(e) => {
-            if (e.key === "Escape") filter.value = "";
-            const first = order[0]?.sessions[0];
-            if (e.key === "Enter" && filter.value !== "" && first) desk.open(first.id);
-            if (e.key === "ArrowDown") document.querySelector<HTMLElement>(".session-list .row")?.focus();
-          }}
-        />
-      </div>
-
-      <div class="session-list">
-        {desk.welcome.value !== null && !live && filter.value === "" && (
-          <p class="soft empty">{t(mayIssue ? "rail.empty" : "rail.empty_watch")}</p>
-        )}
-        {desk.welcome.value !== null && found.value.length === 0 && filter.value !== "" && (
-          <div class="empty">
-            <p class="soft">{t("rail.no_match", { filter: filter.value })}</p>
-            <button type="button" class="button small" onClick={() => (filter.value = "")}>
-              {t("rail.clear")}
+      {desk.welcome.value?.tickets === true && (
+        <>
+          {desk.tickets.works.value && (
+            <button type="button" class="button new-ticket-button" aria-keyshortcuts="A" aria-disabled={!desk.online.value} onClick={() => desk.newTicket()}>
+              <Icon name="note" />
+              {d("new")} <kbd aria-hidden="true">A</kbd>
             </button>
+          )}
+          <RailSwitch />
+        </>
+      )}
+      {desk.welcome.value?.tickets === true && layout.rail.value === "tickets" ? (
+        <Queue />
+      ) : (
+        <>
+          <div class="filter">
+            <label class="small-text" for="filter">
+              {t("rail.filter")}
+            </label>
+            <input
+              id="filter"
+              type="search"
+              autocomplete="off"
+              value={filter}
+              aria-keyshortcuts="/"
+              onInput={(e) => (filter.value = e.currentTarget.value)}
+              onKeyDown={(e) => {
+                if (e.key === "Escape") filter.value = "";
+                const first = order[0]?.sessions[0];
+                if (e.key === "Enter" && filter.value !== "" && first) desk.open(first.id);
+                if (e.key === "ArrowDown") document.querySelector<HTMLElement>(".session-list .row")?.focus();
+              }}
+            />
           </div>
-        )}
-        {order.map((g) => (
-          <Group key={g.group} group={g.group} sessions={g.group === "over" ? g.sessions.slice(0, pastShown) : g.sessions} />
-        ))}
-      </div>
+
+          <div class="session-list">
+            {desk.welcome.value !== null && !live && filter.value === "" && (
+              <p class="soft empty">{t(mayIssue ? "rail.empty" : "rail.empty_watch")}</p>
+            )}
+            {desk.welcome.value !== null && found.value.length === 0 && filter.value !== "" && (
+              <div class="empty">
+                <p class="soft">{t("rail.no_match", { filter: filter.value })}</p>
+                <button type="button" class="button small" onClick={() => (filter.value = "")}>
+                  {t("rail.clear")}
+                </button>
+              </div>
+            )}
+            {order.map((g) => (
+              <Group key={g.group} group={g.group} sessions={g.group === "over" ? g.sessions.slice(0, pastShown) : g.sessions} />
+            ))}
+          </div>
+
+        </>
+      )}
 
       {account && (
         <form class="account" method="post" action="/signout">

@@ -2,14 +2,16 @@
 
 import { useEffect, useRef } from "preact/hooks";
 import { over } from "../sessionview";
-import { t } from "../text";
+import { d, t } from "../text";
+import type { Desk } from "../desk";
+import { ticketIn } from "../tickets/tab";
 import { useConsole } from "./context";
-import { Icon } from "./icons";
+import { Icon, type IconName } from "./icons";
 import { stateIcon } from "./state";
 
 export function Tabs() {
-  const { desk, settings } = useConsole();
-  const sessions = desk.opened.value.map((id) => desk.sessions.value.find((s) => s.id === id)).filter((s) => s !== undefined);
+  const { desk, settings, layout } = useConsole();
+  const open = desk.opened.value.map((id) => tabOf(desk, id)).filter((tab) => tab !== null);
   const close = (id: string) => {
     desk.close(id);
     // The button that had the focus is gone with its tab.
@@ -17,12 +19,12 @@ export function Tabs() {
   };
   const list = useRef<HTMLUListElement>(null);
   useEffect(() => list.current?.querySelector('[data-current="true"]')?.scrollIntoView({ block: "nearest", inline: "nearest" }), [desk.selected.value]);
-  if (sessions.length === 0) return null;
+  if (open.length === 0) return null;
   return (
     <nav class="tabs" aria-label={t("tabs.label")}>
       <button type="button" class="button quiet small back" onClick={() => desk.leave()}>
         <Icon name="back" />
-        {t("tabs.back")}
+        {t(layout.rail.value === "tickets" && desk.welcome.value?.tickets === true ? "queue.tickets" : "tabs.back")}
         <Unread count={[...desk.unread.value].filter((id) => id !== desk.selected.value).length} />
       </button>
       {desk.selected.value !== "" && (
@@ -40,19 +42,18 @@ export function Tabs() {
         </button>
       )}
       <ul ref={list}>
-        {sessions.map((s, i) => {
-          const name = desk.nameOf(s);
-          const unread = desk.unread.value.has(s.id);
+        {open.map(({ id, icon, name, state, hint }, i) => {
+          const unread = desk.unread.value.has(id);
           return (
-            <li key={s.id} class="tab" data-current={s.id === desk.selected.value} data-unread={unread}>
-              <button type="button" class="tab-name" aria-current={s.id === desk.selected.value} onClick={() => desk.open(s.id)}>
-                <Icon name={stateIcon(s.state)} />
-                {name}
-                <span class="visually-hidden">, {t(`state.${s.state}`)}</span>
+            <li key={id} class="tab" data-current={id === desk.selected.value} data-unread={unread}>
+              <button type="button" class="tab-name" aria-current={id === desk.selected.value} onClick={() => desk.open(id)}>
+                <Icon name={icon} />
+                <span class="tab-words">{name}</span>
+                {state !== "" && <span class="visually-hidden">, {state}</span>}
                 {unread && <Mark />}
-                {i < 9 && sessions.length > 1 && <kbd aria-hidden="true">{i + 1}</kbd>}
+                {i < 9 && open.length > 1 && <kbd aria-hidden="true">{i + 1}</kbd>}
               </button>
-              <button type="button" class="tab-close" aria-label={t("tabs.close", { session: name })} title={over(s.state) || !s.mine ? undefined : t("tabs.close_hint")} onClick={() => close(s.id)}>
+              <button type="button" class="tab-close" aria-label={t("tabs.close", { session: name })} title={hint} onClick={() => close(id)}>
                 <Icon name="cross" />
               </button>
             </li>
@@ -61,6 +62,15 @@ export function Tabs() {
       </ul>
     </nav>
   );
+}
+
+/** tabOf is what a tab says; null of a session that is not there any more. */
+function tabOf(desk: Desk, id: string): { id: string; icon: IconName; name: string; state: string; hint: string | undefined } | null {
+  const ticket = ticketIn(id);
+  if (ticket !== null) return { id, icon: "note", name: ticket === "new" ? d("new") : desk.tickets.name(ticket), state: "", hint: undefined };
+  const s = desk.sessions.value.find((x) => x.id === id);
+  if (s === undefined) return null;
+  return { id, icon: stateIcon(s.state), name: desk.nameOf(s), state: t(`state.${s.state}`), hint: over(s.state) || !s.mine ? undefined : t("tabs.close_hint") };
 }
 
 /** Mark says that something happened which was not looked at yet. */
