@@ -32,6 +32,17 @@ func (b *broker) metrics() http.Handler {
 			}
 			return float64(free)
 		}))
+	registry.MustRegister(prometheus.NewGaugeFunc(
+		prometheus.GaugeOpts{Name: "consento_mail_waiting", Help: "Letters that wait for the mail server."},
+		func() float64 {
+			ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+			defer cancel()
+			s, err := b.mail.Status(ctx)
+			if err != nil {
+				return -1
+			}
+			return float64(s.Waiting)
+		}))
 	figures := ops.MetricsHandler(registry)
 	unproxied := direct(b.url, b.listener.Addr().(*net.TCPAddr))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -21,6 +21,7 @@ import (
 	"consento/broker/internal/access"
 	"consento/broker/internal/desk"
 	"consento/broker/internal/evidence"
+	"consento/broker/internal/mail"
 	"consento/broker/internal/ops"
 	"consento/broker/internal/session"
 	"consento/broker/internal/sfu"
@@ -95,6 +96,7 @@ type broker struct {
 	evidence     *evidence.Evidence
 	sessions     *session.Manager
 	health       *ops.Health
+	mail         *mail.Mail
 	handler      http.Handler
 	closers      []func() error // last in, first out
 }
@@ -259,8 +261,12 @@ func (b *broker) compose(ctx context.Context, secrets *ops.Secrets) error {
 		return err
 	}
 	b.background(func(ctx context.Context) { tickets.Watch(ctx, lookAtPromises) })
+	if b.mail, err = b.openMail(tickets, texts); err != nil {
+		return err
+	}
+	b.later(b.mail.Close)
 	pages := web.Config{
-		Sessions: b.sessions, Accounts: b.access, Setup: b.access, Settings: b.access, Evidence: b.evidence, AuditorKeys: b.access, Policies: b.evidence, Custody: b.access, Rewraps: b.evidence, Decisions: b.evidence, People: b.access.Accounts, Receipts: b.evidence.Receipt, Shares: b.evidence, Sharing: b.evidence, Copies: b.evidence, Searching: b.evidence, Roster: b.access, Desk: tickets, Office: b.office, Texts: texts, Legal: legal,
+		Sessions: b.sessions, Accounts: b.access, Setup: b.access, Settings: b.access, Evidence: b.evidence, AuditorKeys: b.access, Policies: b.evidence, Custody: b.access, Rewraps: b.evidence, Decisions: b.evidence, People: b.access.Accounts, Receipts: b.evidence.Receipt, Shares: b.evidence, Sharing: b.evidence, Copies: b.evidence, Searching: b.evidence, Roster: b.access, Desk: tickets, Mail: b.mail, Office: b.office, Texts: texts, Legal: legal,
 		PublicURL: b.url, CookieKey: secrets.Derive("customer cookie"), Agents: os.DirFS(b.folder.Agents()), Logger: b.log,
 	}
 	if err := b.centralAccounts(&pages); err != nil {
@@ -452,6 +458,16 @@ func (b *broker) office(ctx context.Context) (web.Office, error) {
 		s.WithholdRecording = true // the auditors' word wins
 	}
 	return web.OfficeOf(s), nil
+}
+
+// openMail begins to tell people of their tickets.
+func (b *broker) openMail(tickets *desk.Desk, texts *lang.Catalog) (*mail.Mail, error) {
+	office := func(ctx context.Context) (mail.Office, error) {
+		o, err := officeOf(ctx, b.access, b.url)
+		return mail.Office{Name: o.Name, Phone: o.Phone}, err
+	}
+	return mail.Open(mail.Config{Database: b.db, Server: b.config.Mail, Texts: texts, Office: office, Log: b.log,
+		Sources: []mail.Source{desk.Post{Desk: tickets, Texts: texts, Office: office, URL: b.url}}})
 }
 
 func (b *broker) person(ctx context.Context) (protocol.Person, error) {

@@ -8,7 +8,7 @@ cd "$(dirname "$0")/.."
 packages=(
 	gcc g++ libc6-dev make cmake nasm libaom-dev libvpx-dev libyuv-dev
 	xvfb xauth openbox xterm i3lock x11-utils x11-xserver-utils x11-apps xdotool imagemagick iproute2
-	chromium firefox-esr ffmpeg libgtk-3-0 at-spi2-core dbus-daemon openssl openssh-server libxml2-utils
+	chromium firefox-esr ffmpeg libgtk-3-0 at-spi2-core dbus-daemon openssl openssh-server libxml2-utils exim4-daemon-light
 	fonts-dejavu-core fonts-noto-core fonts-noto-cjk
 )
 

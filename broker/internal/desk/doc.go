@@ -13,7 +13,7 @@
 //     was, no more.
 //   - Who may read and do what is asked of [access.Can] for each call.
 //
-// It draws no pages, sends no mail and knows no live sessions.
+// It draws no pages, knows no mail server (it writes letters, see [Post]) and no live sessions.
 package desk
 
 import (

@@ -6,9 +6,12 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
+
+	"consento/broker/internal/mail"
 
 	"github.com/google/uuid"
 	"github.com/uptrace/bun"
@@ -147,13 +150,20 @@ const maxVersions = 1000
 // Notice is something that a requester is to be told by mail.
 type Notice struct {
 	ID     string
-	Kind   ActKind // "open": it came in
+	Kind   ActKind // noticeOpen: it came in
 	Ticket Ticket  // as it is now
 	Link   string
+	By     string // who did it, "" the broker itself
 	Text   string // answer or solution
-	Made   time.Time
-	Tries  int
+	// Waiting is what it waits for, and At when the appointment is, as the act said.
+	Waiting Waiting
+	At      time.Time
+	Made    time.Time
+	Tries   int
 }
+
+// noticeOpen is the kind of a ticket's first notice.
+const noticeOpen ActKind = "open"
 
 type noticeRow struct {
 	bun.BaseModel `bun:"table:desk_notices,alias:desk_notice"`
@@ -186,11 +196,14 @@ func (d *Desk) Notices(ctx context.Context, most int) ([]Notice, error) {
 		if err := d.db.NewSelect().Model(&h).Where("ticket = ?", r.Ticket).Where("number = ?", r.Version).Scan(ctx); err != nil {
 			return nil, fmt.Errorf("desk: notices: %w", err)
 		}
-		if r.Kind == ActAnswer || r.Kind == ActResolve {
-			var a Act
+		var a Act
+		if r.Kind != noticeOpen {
 			if err := json.Unmarshal([]byte(h.Data), &a); err != nil {
 				return nil, fmt.Errorf("desk: notices: %w", err)
 			}
+		}
+		n.By, n.Waiting, n.At = h.By, a.Waiting, a.At
+		if r.Kind == ActAnswer || r.Kind == ActResolve {
 			n.Text = a.Text
 		}
 		list[i] = n
@@ -208,7 +221,7 @@ func (d *Desk) Sent(ctx context.Context, n Notice, failed error) error {
 	switch {
 	case failed == nil:
 		q = q.Set("sent = ?", millis(d.now())).Set("next = 0").Set("error = ''")
-	case n.Tries+1 >= maxTries:
+	case n.Tries+1 >= maxTries || errors.Is(failed, mail.ErrRefused):
 		q = q.Set("next = 0").Set("error = ?", limitedError(failed))
 	default:
 		q = q.Set("next = ?", millis(d.now().Add(time.Minute<<n.Tries))).Set("error = ?", limitedError(failed))
@@ -226,7 +239,7 @@ func limitedError(err error) string {
 
 // tell has the requester told of an act of the office's, if there is a way to.
 func (d *Desk) tell(ctx context.Context, tx bun.Tx, t Ticket, by Person, kind ActKind) error {
-	if t.Requester.Email == "" || kind != "open" && (by.ID == "" || !toRequester[kind]) {
+	if t.Requester.Email == "" || kind != noticeOpen && (by.ID == "" || !toRequester[kind]) {
 		return nil
 	}
 	row := noticeRow{ID: uuid.NewString(), Ticket: t.ID, Kind: kind, Version: t.Version, Made: millis(d.now()), Next: millis(d.now())}

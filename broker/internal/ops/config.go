@@ -39,6 +39,7 @@ type Config struct {
 	Session  SessionConfig  `toml:"session"`
 	Media    MediaConfig    `toml:"media"`
 	Evidence EvidenceConfig `toml:"evidence"`
+	Mail     MailConfig     `toml:"mail"`
 
 	OIDC OIDCConfig `toml:"oidc"`
 
@@ -124,6 +125,7 @@ func DefaultConfig() Config {
 		Log:      LogConfig{Level: "info", Format: "text"},
 		Session:  SessionConfig{MaxDuration: Duration(8 * time.Hour), Return: Duration(10 * time.Minute), Restart: Duration(15 * time.Minute)},
 		Evidence: EvidenceConfig{MinFree: 1 << 30, MaxLag: Duration(15 * time.Minute), PurgeAfter: Duration(30 * 24 * time.Hour), TimestampHash: "sha256"},
+		Mail:     MailConfig{Security: MailStartTLS},
 	}
 }
 
@@ -223,6 +225,13 @@ func (c *Config) readEnvironment(lookup func(string) (string, bool)) error {
 		{"CONSENTO_EVIDENCE_MAX_LAG", func(v string) error { return c.Evidence.MaxLag.UnmarshalText([]byte(v)) }},
 		{"CONSENTO_EVIDENCE_TIMESTAMP_URL", text(&c.Evidence.TimestampURL)},
 		{"CONSENTO_EVIDENCE_TIMESTAMP_HASH", text(&c.Evidence.TimestampHash)},
+		{"CONSENTO_MAIL_HOST", text(&c.Mail.Host)},
+		{"CONSENTO_MAIL_PORT", func(v string) (err error) { c.Mail.Port, err = strconv.Atoi(v); return err }},
+		{"CONSENTO_MAIL_SECURITY", text(&c.Mail.Security)},
+		{"CONSENTO_MAIL_USER", text(&c.Mail.User)},
+		{"CONSENTO_MAIL_PASSWORD_FILE", text(&c.Mail.PasswordFile)},
+		{"CONSENTO_MAIL_FROM", text(&c.Mail.From)},
+		{"CONSENTO_MAIL_CA", text(&c.Mail.CA)},
 		{"CONSENTO_EVIDENCE_MIN_FREE", func(v string) error { return c.Evidence.MinFree.UnmarshalText([]byte(v)) }},
 	}
 	for _, variable := range variables {
@@ -302,6 +311,9 @@ func (c Config) Validate() error {
 	}
 	if h := c.Evidence.TimestampHash; h != "sha256" && h != "sha384" {
 		return fail("evidence.timestamp_hash", "%q is not one of sha256, sha384", h)
+	}
+	if err := c.Mail.check(); err != nil {
+		return fail("mail", "%w", err)
 	}
 	seen := map[string]bool{}
 	for _, w := range c.Witness {

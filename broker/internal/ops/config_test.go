@@ -37,10 +37,10 @@ func TestExampleConfigParses(t *testing.T) {
 	}
 	all.Office, all.PublicURL = Office{}, ""
 	d := DefaultConfig()
-	if all.Listen != d.Listen || all.Data != d.Data || all.Log != d.Log || all.Session != d.Session || all.Evidence != d.Evidence || all.TLS != d.TLS || len(all.Media.Addresses) != 0 {
+	if all.Listen != d.Listen || all.Data != d.Data || all.Log != d.Log || all.Session != d.Session || all.Evidence != d.Evidence || all.Mail != d.Mail || all.TLS != d.TLS || len(all.Media.Addresses) != 0 {
 		t.Fatalf("the example says %+v, the defaults are %+v", all, d)
 	}
-	for _, key := range []string{"listen", "public_url", "data", "certificate", "key", "name", "phone", "controller", "privacy_contact", "level", "format", "max_duration", "addresses", "min_free", "max_lag", "purge_after", "timestamp_url", "timestamp_hash"} {
+	for _, key := range []string{"listen", "public_url", "data", "certificate", "key", "name", "phone", "controller", "privacy_contact", "level", "format", "max_duration", "addresses", "min_free", "max_lag", "purge_after", "timestamp_url", "timestamp_hash", "host", "security", "password_file", "from"} {
 		if !strings.Contains(strings.Join(lines, "\n"), "\n"+key+" = ") {
 			t.Errorf("the example does not show %s", key)
 		}
@@ -114,6 +114,13 @@ func witnessWith(change func(*WitnessConfig)) func(*Config) {
 	}
 }
 
+func mailWith(change func(*MailConfig)) func(*Config) {
+	return func(c *Config) {
+		c.Mail = MailConfig{Host: "mail.office.example", Security: MailStartTLS, From: "help@office.example"}
+		change(&c.Mail)
+	}
+}
+
 func TestValidate(t *testing.T) {
 	if err := DefaultConfig().Validate(); err != nil {
 		t.Fatalf("the defaults: %v", err)
@@ -157,6 +164,14 @@ func TestValidate(t *testing.T) {
 		"witness lag of seconds": {func(c *Config) { c.Evidence.MaxLag = Duration(time.Second) }, "evidence.max_lag"},
 		"witness lag for ever":   {func(c *Config) { c.Evidence.MaxLag = 0 }, ""},
 		"witness":                {func(c *Config) { c.Witness = []WitnessConfig{goodWitness} }, ""},
+		"mail":                   {mailWith(func(*MailConfig) {}), ""},
+		"mail without a host":    {mailWith(func(m *MailConfig) { m.Host = "" }), "mail"},
+		"mail in clear":          {mailWith(func(m *MailConfig) { m.Security = MailPlain }), "mail"},
+		"mail to this machine":   {mailWith(func(m *MailConfig) { m.Security, m.Host = MailPlain, "localhost" }), ""},
+		"mail by another way":    {mailWith(func(m *MailConfig) { m.Security = "ssl" }), "mail"},
+		"mail from nobody":       {mailWith(func(m *MailConfig) { m.From = "Help <help@office.example>" }), "mail"},
+		"mail without password":  {mailWith(func(m *MailConfig) { m.User = "x" }), "mail"},
+		"mail to port 70000":     {mailWith(func(m *MailConfig) { m.Port = 70000 }), "mail"},
 		"witness twice":          {func(c *Config) { c.Witness = []WitnessConfig{goodWitness, goodWitness} }, "witness"},
 		"witness without TLS":    {witnessWith(func(w *WitnessConfig) { w.URL = "http://w.example" }), "witness"},
 		"witness with a path":    {witnessWith(func(w *WitnessConfig) { w.URL = "https://w.example/x" }), "witness"},

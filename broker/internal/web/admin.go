@@ -91,7 +91,10 @@ func (w *Web) adminAction(one, other access.Action, do func(http.ResponseWriter,
 // admin shows a page of administration.
 func (w *Web) admin(rw http.ResponseWriter, r *http.Request, by access.Account, status int, template string, p *page, data any) error {
 	a := adminPage{Account: by, Data: data}
-	tabs := []string{"people"}
+	var tabs []string
+	if access.Can(by, access.ManageAccounts, access.Scope{}) || access.Can(by, access.ManageAuditors, access.Scope{}) {
+		tabs = append(tabs, "people")
+	}
 	if w.central != nil {
 		tabs = append(tabs, "central")
 	}
@@ -101,6 +104,9 @@ func (w *Web) admin(rw http.ResponseWriter, r *http.Request, by access.Account, 
 	tabs = append(tabs, "signin")
 	if w.desk != nil && access.Can(by, access.ManageDesk, access.Scope{}) {
 		tabs = append(tabs, "desk")
+	}
+	if w.mail != nil && access.Can(by, access.SeeMetrics, access.Scope{}) {
+		tabs = append(tabs, "mail")
 	}
 	for _, tab := range tabs {
 		path := "/admin/" + tab

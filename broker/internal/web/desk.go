@@ -25,6 +25,7 @@ type Desk interface {
 	Alerts(ctx context.Context, by access.Account, most int) ([]desk.Alert, error)
 	DeskDecisions
 	Receive(ctx context.Context, n desk.NewTicket) (desk.Ticket, error)
+	Untold(ctx context.Context, ticket string) (string, error)
 	Link(t desk.Ticket) string
 	ByLink(ctx context.Context, link string) (desk.Followed, error)
 	Say(ctx context.Context, link, text string) (desk.Followed, error)
@@ -89,6 +90,7 @@ type ticketsPage struct {
 	Older   string // address of the next page, "" if there is none
 	Said    string
 	Alerts  []alertLine // what presses
+	Untold  string      // since when nobody is told by mail, in words; "": they are
 }
 
 // ticketLine is one ticket in a list, in words.
@@ -117,6 +119,9 @@ func (w *Web) showTickets(rw http.ResponseWriter, r *http.Request, by access.Acc
 	}
 	data := ticketsPage{Account: by, Search: filter.Text, Works: access.Can(by, access.WorkTickets, access.Scope{Team: by.Team})}
 	data.State = picker{Name: "ended", Label: p.T("desk.list.which"), Options: []option{{"", p.T("desk.list.open"), filter.Open}, {"all", p.T("desk.list.all"), !filter.Open}}}
+	if data.Untold, err = w.mailDown(r, p); err != nil {
+		return err
+	}
 	if len(list) > pageOfTickets {
 		list = list[:pageOfTickets]
 		last := list[pageOfTickets-1]

@@ -27,6 +27,7 @@ type ticketPage struct {
 	Other    []actForm
 	History  []historyLine
 	Said     string
+	Untold   string // why the requester was not told of the last change, "" if they were
 }
 
 type ticketFact struct{ Name, Value string }
@@ -93,6 +94,11 @@ func (w *Web) ticket(rw http.ResponseWriter, r *http.Request, by access.Account,
 	}
 	if c, known := matrix.Find(t.Category); known {
 		data.Category, data.Work, data.HandOn = c.Name(p.Tag), c.Cells[t.Level].Work(p.Tag), handOn(p, c.Cells[t.Level])
+	}
+	if why, err := w.desk.Untold(r.Context(), t.ID); err != nil {
+		return err
+	} else if why != "" {
+		data.Untold = p.T("desk.untold", "why", isolate(why))
 	}
 	data.Facts = ticketFacts(p, t, data.Category)
 	if access.Can(by, access.WorkTickets, access.Scope{Owner: t.Assignee.ID, Team: t.Team, Territory: t.Territory}) {

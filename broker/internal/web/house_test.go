@@ -22,6 +22,7 @@ import (
 
 	"consento/broker/internal/access"
 	tickets "consento/broker/internal/desk"
+	"consento/broker/internal/mail"
 	"consento/broker/internal/ops"
 	"consento/broker/internal/session"
 	"consento/broker/internal/web"
@@ -322,7 +323,8 @@ type house struct {
 	shelf  *shelf                          // of recordings, behind the auditor's pages; nil: none
 	vault  *vault                          // the real thing behind them; nil: none
 	db     *bun.DB
-	listen net.Listener // nil: any port
+	listen net.Listener   // nil: any port
+	mail   ops.MailConfig // zero: no mail server
 }
 
 type option func(*web.Config, *house)
@@ -368,6 +370,15 @@ func newHouse(t testing.TB, options ...option) *house {
 	if c.Desk, err = tickets.New(t.Context(), tickets.Config{Database: db, LinkKey: []byte(strings.Repeat("d", 32)), Log: log}); err != nil {
 		t.Fatal(err)
 	}
+	sender := func(context.Context) (mail.Office, error) {
+		return mail.Office{Name: office.Name, Phone: office.Phone}, nil
+	}
+	letters, err := mail.Open(mail.Config{Database: db, Server: h.mail, Texts: texts, Office: sender, Every: 50 * time.Millisecond, Log: log,
+		Sources: []mail.Source{tickets.Post{Desk: c.Desk.(*tickets.Desk), Texts: texts, Office: sender, URL: c.PublicURL}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Mail = letters
 	if c.Evidence != nil {
 		c.AuditorKeys = h.access
 	}
@@ -403,6 +414,7 @@ func newHouse(t testing.TB, options ...option) *house {
 	t.Cleanup(func() {
 		h.server.CloseClientConnections()
 		h.server.Close()
+		letters.Close()
 		if err := db.Close(); err != nil {
 			t.Error(err)
 		}

@@ -141,7 +141,7 @@ func OfficeOf(s access.Settings) Office {
 		CopyDays: s.CustomerDays, CopyWithheld: s.WithholdRecording}
 }
 
-// Config is what New needs. Every field but Evidence, AuditorKeys, Policies, Custody, Rewraps, Decisions, People, Receipts, Shares, Sharing, Copies, Searching, Roster, Desk, Central, SSO, Directory, Console, Style, Agents and Logger is required.
+// Config is what New needs. Every field but Evidence, AuditorKeys, Policies, Custody, Rewraps, Decisions, People, Receipts, Shares, Sharing, Copies, Searching, Roster, Desk, Mail, Central, SSO, Directory, Console, Style, Agents and Logger is required.
 type Config struct {
 	Sessions Sessions
 	Accounts Accounts
@@ -171,6 +171,7 @@ type Config struct {
 	Central   Central      // behind the page of central accounts; needs Roster; nil: there is none
 	SSO       SingleSignOn // nil: nobody signs in elsewhere
 	Directory string       // what people call the directory that checks passwords; "": none
+	Mail      Mail         // behind the page of the mail; nil: there is none
 	// Office is asked for each page, because set-up fills it in.
 	Office func(context.Context) (Office, error)
 	Legal  *Legal
@@ -214,6 +215,7 @@ type Web struct {
 	sso         SingleSignOn
 	directory   string
 	ssoKey      []byte
+	mail        Mail // nil: there is no page of it
 	office      func(context.Context) (Office, error)
 	texts       *lang.Catalog
 	publicURL   string
@@ -260,7 +262,7 @@ func New(c Config) (*Web, error) {
 	seal.Write([]byte("consento single sign-on v1"))
 	w := &Web{
 		central: c.Central, sso: c.SSO, directory: c.Directory, ssoKey: seal.Sum(nil),
-		sessions: c.Sessions, accounts: c.Accounts, setup: c.Setup, settings: c.Settings, evidence: c.Evidence, auditorKeys: c.AuditorKeys, policies: c.Policies, custody: c.Custody, rewraps: c.Rewraps, decisions: c.Decisions, people: c.People, receipts: c.Receipts, shares: c.Shares, sharing: c.Sharing, copies: c.Copies, searching: c.Searching, roster: c.Roster, desk: c.Desk, office: c.Office, texts: c.Texts,
+		sessions: c.Sessions, accounts: c.Accounts, setup: c.Setup, settings: c.Settings, evidence: c.Evidence, auditorKeys: c.AuditorKeys, policies: c.Policies, custody: c.Custody, rewraps: c.Rewraps, decisions: c.Decisions, people: c.People, receipts: c.Receipts, shares: c.Shares, sharing: c.Sharing, copies: c.Copies, searching: c.Searching, roster: c.Roster, desk: c.Desk, mail: c.Mail, office: c.Office, texts: c.Texts,
 		publicURL: base,
 		legal:     c.Legal,
 		cookies:   customerCookies{key: mac.Sum(nil), now: time.Now},
@@ -388,6 +390,11 @@ func (w *Web) routes() http.Handler {
 	}
 	if w.central != nil {
 		for path, h := range w.centralRoutes() {
+			mux.Handle(path, h)
+		}
+	}
+	if w.mail != nil {
+		for path, h := range w.mailRoutes() {
 			mux.Handle(path, h)
 		}
 	}

@@ -1,0 +1,108 @@
+package web
+
+import (
+	"context"
+	"net/http"
+	"strconv"
+
+	"consento/broker/internal/access"
+	"consento/broker/internal/mail"
+)
+
+// Mail is how it stands with what people are told by mail.
+type Mail interface {
+	Status(ctx context.Context) (mail.Status, error)
+	Test(ctx context.Context, to mail.Address, language string) error
+	Again(ctx context.Context) error
+}
+
+// mailPage is the data of the template "admin-mail".
+type mailPage struct {
+	Server bool // one is set
+	Down   string
+	Why    string
+	Idle   bool
+	Facts  []ticketFact
+	Lost   []lostLetter
+	Hint   string
+}
+
+type lostLetter struct{ About, When, Why string }
+
+func (w *Web) mailRoutes() map[string]http.Handler {
+	may := func(do func(http.ResponseWriter, *http.Request, access.Account) error) action {
+		return w.adminAction(access.SeeMetrics, access.SeeMetrics, do)
+	}
+	return map[string]http.Handler{"/admin/mail": w.staff(may(w.showMail), may(w.changeMail))}
+}
+
+func (w *Web) showMail(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+	return w.mailStanding(rw, r, by, http.StatusOK, "")
+}
+
+func (w *Web) mailStanding(rw http.ResponseWriter, r *http.Request, by access.Account, status int, failed string) error {
+	s, err := w.mail.Status(r.Context())
+	if err != nil {
+		return err
+	}
+	p := w.newPage(r, "admin.mail.title")
+	if failed != "" {
+		p.Error = p.T("admin.mail.test.failed", "why", isolate(failed))
+	}
+	data := mailPage{Server: s.Server != "", Why: s.Trouble, Idle: s.LastSent.IsZero(), Hint: p.T("admin.mail.test.hint", "email", isolate(by.Email))}
+	if s.Trouble != "" {
+		data.Down = p.T("admin.mail.down", "when", minute(p, s.Since))
+	}
+	add := func(key, value string) { data.Facts = append(data.Facts, ticketFact{p.T("admin.mail." + key), value}) }
+	if data.Server {
+		add("server", s.Server+" · "+p.T("admin.mail.security."+s.Security))
+		add("from", s.From)
+	}
+	if !s.LastSent.IsZero() {
+		add("last", minute(p, s.LastSent))
+	}
+	waiting := strconv.Itoa(s.Waiting)
+	if s.Waiting > 0 {
+		waiting = p.T("admin.mail.waiting.since", "n", waiting, "when", minute(p, s.Oldest))
+	}
+	add("waiting", waiting)
+	for _, g := range s.GivenUp {
+		data.Lost = append(data.Lost, lostLetter{g.About, minute(p, g.Made), g.Why})
+	}
+	return w.admin(rw, r, by, status, "admin-mail", p, data)
+}
+
+func (w *Web) changeMail(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+	values, err := form(r)
+	if err != nil {
+		return err
+	}
+	said := "mail_test"
+	switch values.Get("step") {
+	case "test":
+		if err := w.mail.Test(r.Context(), mail.Address{Name: by.Name, Email: by.Email}, textsOf(r).Tag); err != nil {
+			return w.mailStanding(rw, r, by, http.StatusBadGateway, err.Error())
+		}
+	case "again":
+		if err := w.mail.Again(r.Context()); err != nil {
+			return err
+		}
+		said = "mail_again"
+	default:
+		return errForm
+	}
+	http.Redirect(rw, r, "/admin/mail?saved="+said, http.StatusSeeOther)
+	return nil
+}
+
+// mailDown says to who works on tickets that nobody is told by mail at present.
+func (w *Web) mailDown(r *http.Request, p *page) (string, error) {
+	if w.mail == nil {
+		return "", nil
+	}
+	s, err := w.mail.Status(r.Context())
+	if err != nil || s.Trouble == "" {
+		return "", err
+	}
+	return p.T("desk.mail.down", "when", minute(p, s.Since)), nil
+}
