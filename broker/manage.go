@@ -56,8 +56,9 @@ func readInput(path string) (string, error) {
 }
 
 type accountCommand struct {
-	Add     accountAddCommand     `cmd:"" help:"Make an account."`
-	Disable accountDisableCommand `cmd:"" help:"End an account for good: its sign-ins, tokens and live sessions end within seconds."`
+	Add          accountAddCommand     `cmd:"" help:"Make an account."`
+	ResetFactors accountResetCommand   `cmd:"" name:"reset-factors" help:"Take authenticator app and recovery codes from an account whose owner lost them; every sign-in of theirs ends. For the last administrator, whom nobody else can help."`
+	Disable      accountDisableCommand `cmd:"" help:"End an account for good: its sign-ins, tokens and live sessions end within seconds."`
 }
 
 type accountDisableCommand struct {
@@ -78,6 +79,27 @@ func (c accountDisableCommand) Run(ctx context.Context) error {
 		return err
 	}
 	fmt.Printf("account %s: ended\n", account.Email)
+	return nil
+}
+
+type accountResetCommand struct {
+	dataFlag
+	Email string `required:"" help:"E-mail address of the account."`
+}
+
+func (c accountResetCommand) Run(ctx context.Context) error {
+	a, done, err := c.access(ctx)
+	if err != nil {
+		return err
+	}
+	account, err := a.ByEmail(ctx, c.Email)
+	if err == nil {
+		err = a.ResetFactors(ctx, account.ID)
+	}
+	if err := errors.Join(err, done()); err != nil {
+		return err
+	}
+	fmt.Printf("account %s: signs in with the password alone\n", account.Email)
 	return nil
 }
 

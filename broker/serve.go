@@ -168,7 +168,7 @@ func (b *broker) open(ctx context.Context) error {
 		return err
 	}
 	b.later(b.db.Close)
-	if b.access, err = access.New(ctx, access.Config{DB: b.db, Office: b.config.Office, Central: b.config.OIDC.Set(), Log: b.log}); err != nil {
+	if b.access, err = access.New(ctx, access.Config{DB: b.db, Office: b.config.Office, Central: b.config.OIDC.Set(), Log: b.log, Derive: secrets.Derive}); err != nil {
 		return err
 	}
 	if b.media, err = sfu.New(sfu.Config{Address: &net.UDPAddr{IP: address.IP, Port: address.Port, Zone: address.Zone}, Announce: b.config.Media.Addresses}); err != nil {

@@ -77,6 +77,8 @@ type Config struct {
 	Log    *slog.Logger
 	// Central: people can sign in with a central account, so a role may be held to it.
 	Central bool
+	// Derive gives the server's keys, as ops.Secrets does. nil: there are no second factors.
+	Derive func(purpose string) []byte
 }
 
 // Access is safe for concurrent use.
@@ -86,6 +88,7 @@ type Access struct {
 	central    bool
 	log        *slog.Logger
 	passwords  *hasher
+	derive     func(purpose string) []byte
 	addresses  *addressThrottle
 	tokenTries *addressThrottle // wrong API tokens: they keep nobody from signing in
 	sessions   *scs.SessionManager
@@ -100,6 +103,7 @@ func New(ctx context.Context, c Config) (*Access, error) {
 		db:         c.DB,
 		central:    c.Central,
 		log:        c.Log,
+		derive:     c.Derive,
 		passwords:  newHasher(defaultRounds, max(1, runtime.GOMAXPROCS(0)/2)),
 		addresses:  newAddressThrottle(),
 		tokenTries: newAddressThrottle(),

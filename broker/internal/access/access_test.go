@@ -2,6 +2,7 @@ package access
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"log/slog"
 	"slices"
@@ -34,10 +35,13 @@ func newTestDB(t testing.TB) *bun.DB {
 	return db
 }
 
+// testKeys stand in for the server's secrets.
+func testKeys(purpose string) []byte { h := sha256.Sum256([]byte(purpose)); return h[:] }
+
 // newTestAccess hashes with few rounds: the suite makes hundreds of hashes.
 func newTestAccess(t testing.TB, db *bun.DB) *Access {
 	t.Helper()
-	a, err := New(context.Background(), Config{DB: db, Log: slog.New(slog.NewTextHandler(t.Output(), nil))})
+	a, err := New(context.Background(), Config{DB: db, Log: slog.New(slog.NewTextHandler(t.Output(), nil)), Derive: testKeys})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -19,7 +19,9 @@ type Step string
 
 // The steps, in the order in which they are taken.
 const (
+	StepSecond   Step = "second"   // prove the second factor
 	StepPassword Step = "password" // choose another password
+	StepEnrol    Step = "enrol"    // set up a second factor
 )
 
 // Why the password has to be replaced.
@@ -55,15 +57,33 @@ func (a *Access) stepsAfterPassword(ctx context.Context, account Account, passwo
 	if err != nil {
 		return nil, "", err
 	}
+	factors, err := a.Factors(ctx, account.ID)
+	if err != nil {
+		return nil, "", err
+	}
+	if factors.Any() {
+		steps = append(steps, StepSecond)
+	}
 	if rule.old(account.PasswordAt) {
 		why = WhyOld
-	} else if _, err := checkPassword(password, MinPassword); err != nil {
+	} else if _, err := checkPassword(password, leastPassword(factors)); err != nil {
 		why = WhyWeak // the rules became stricter, or it turned up elsewhere
 	}
 	if why != "" {
 		steps = append(steps, StepPassword)
 	}
+	if rule.SecondFactor && !factors.Any() {
+		steps = append(steps, StepEnrol)
+	}
 	return steps, why, nil
+}
+
+// leastPassword is how long a password is at least, in characters.
+func leastPassword(f Factors) int {
+	if f.Any() {
+		return MinWithSecond
+	}
+	return MinPassword
 }
 
 // Enter signs the sender of r in as account, under a new cookie, by what the caller has
@@ -77,6 +97,9 @@ func (a *Access) Enter(r *http.Request, account Account, how string, steps []Ste
 		return "", err
 	}
 	if err := a.sessions.RenewToken(ctx); err != nil { // against fixation
+		return "", fmt.Errorf("sign in: %w", err)
+	}
+	if err := a.sessions.Clear(ctx); err != nil { // whoever was signed in here before
 		return "", fmt.Errorf("sign in: %w", err)
 	}
 	browser, system := deviceOf(r.UserAgent())
@@ -149,7 +172,11 @@ func (a *Access) ChangePassword(r *http.Request, before, password string) (Step,
 	if err != nil {
 		return "", err
 	}
-	if password, err = checkPassword(password, MinPassword, account.Email, account.Name, office.Name); err != nil {
+	factors, err := a.Factors(ctx, account.ID)
+	if err != nil {
+		return "", err
+	}
+	if password, err = checkPassword(password, leastPassword(factors), account.Email, account.Name, office.Name); err != nil {
 		return "", err
 	}
 	row, err := selectAccount(ctx, a.db, "account.id = ?", account.ID)

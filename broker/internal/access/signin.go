@@ -34,6 +34,8 @@ const (
 	keyNetwork = "network" // as network returns it
 	keyBrowser = "browser" // as deviceOf returns it
 	keySystem  = "system"
+	keyProved  = "proved" // when the password was typed again, RFC 3339
+	keyTOTP    = "totp"   // secret of an authenticator app on its way, sealed
 )
 
 func newSessions(db *bun.DB, log *slog.Logger) *scs.SessionManager {
@@ -144,6 +146,11 @@ func (a *Access) SignIn(r *http.Request, email, password string) (Step, error) {
 	steps, why, err := a.stepsAfterPassword(ctx, account, password)
 	if err != nil {
 		return "", err
+	}
+	if len(steps) > 0 { // the password was no failure; those before are forgotten at the end
+		if err := a.giveBackAccount(ctx, hashToken(account.Email)); err != nil {
+			return "", err
+		}
 	}
 	return a.Enter(r, account, "password", steps, why)
 }

@@ -114,6 +114,16 @@ func (a *Access) forgiveAccount(ctx context.Context, subject string) error {
 	return nil
 }
 
+// giveBackAccount takes one counted try back, and its pause; the failures before stay.
+func (a *Access) giveBackAccount(ctx context.Context, subject string) error {
+	_, err := a.db.NewUpdate().Model((*failuresRow)(nil)).Set("failures = failures - 1").Set("next_at = ?", time.Now()).
+		Where("subject_hash = ?", subject).Where("failures > 0").Exec(ctx)
+	if err != nil {
+		return fmt.Errorf("throttle: %w", err)
+	}
+	return nil
+}
+
 type failuresRow struct {
 	bun.BaseModel `bun:"table:sign_in_failures"`
 
@@ -170,9 +180,7 @@ func (t *addressThrottle) giveBack(address netip.Prefix) {
 			delete(t.entries, address)
 			return
 		}
-		if e.failures <= addressPace.free {
-			e.nextAt = time.Time{}
-		}
+		e.nextAt = time.Time{} // nobody could begin another one in that pause
 	}
 }
 

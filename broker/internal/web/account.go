@@ -20,6 +20,7 @@ type accountPage struct {
 type ownPage struct {
 	Role     string
 	Password string // when it was chosen
+	Factors  factorsPage
 	Places   []placeLine
 	Others   bool // there are other sign-ins to end
 }
@@ -48,10 +49,16 @@ type secret struct {
 // accountRoutes are the pages of one's own account, and the steps of a sign-in.
 func (w *Web) accountRoutes() map[string]http.Handler {
 	return map[string]http.Handler{
-		"/account":          w.staff(w.own(w.showAccount), nil),
-		"/account/password": w.staff(w.own(w.showPassword), w.own(w.changePassword)),
-		"/account/others":   w.staff(redirectTo("/account"), w.own(w.endOthers)),
-		"/signin/password":  w.staff(w.arriving(access.StepPassword, w.showRenewal), w.arriving(access.StepPassword, w.renew)),
+		"/account":             w.staff(w.own(w.showAccount), nil),
+		"/account/confirm":     w.staff(w.own(w.showConfirm), w.own(w.confirm)),
+		"/account/totp":        w.staff(w.proven(w.showTOTP), w.proven(w.takeTOTP)),
+		"/account/totp/remove": w.staff(w.proven(w.askRemoveTOTP), w.proven(w.removeTOTP)),
+		"/account/codes":       w.staff(redirectTo("/account"), w.proven(w.newCodes)),
+		"/signin/second":       w.staff(w.arriving(access.StepSecond, w.showSecond), w.arriving(access.StepSecond, w.second)),
+		"/signin/enrol":        w.staff(w.arriving(access.StepEnrol, w.showEnrol), w.arriving(access.StepEnrol, w.enrolTOTP)),
+		"/account/password":    w.staff(w.own(w.showPassword), w.own(w.changePassword)),
+		"/account/others":      w.staff(redirectTo("/account"), w.own(w.endOthers)),
+		"/signin/password":     w.staff(w.arriving(access.StepPassword, w.showRenewal), w.arriving(access.StepPassword, w.renew)),
 	}
 }
 
@@ -109,6 +116,10 @@ func (w *Web) showAccount(rw http.ResponseWriter, r *http.Request, by access.Acc
 	if !by.PasswordAt.IsZero() {
 		data.Password = p.T("account.password.since", "day", day(p, by.PasswordAt.UTC()))
 	}
+	var err error
+	if data.Factors, err = w.factorsOf(r, p, by); err != nil {
+		return err
+	}
 	places, err := w.accounts.Places(r)
 	if err != nil {
 		return err
@@ -165,6 +176,15 @@ func (w *Web) passwordForm(rw http.ResponseWriter, r *http.Request, by access.Ac
 		data.Fields = append(data.Fields, secretField(p, "before", "account.password.before", "", "current-password", before))
 	}
 	data.Fields = append(data.Fields, secretField(p, "password", "account.password.new", "setup.password.hint", "new-password", problem))
+	if f, err := w.accounts.Factors(r.Context(), by.ID); err != nil {
+		return err
+	} else if f.Any() {
+		last := &data.Fields[len(data.Fields)-1]
+		last.Hint = p.T("account.password.hint_second")
+		if problem == "setup.error.too_short" {
+			last.Error = p.T("account.error.short_second")
+		}
+	}
 	data.Fields[0].Focus = true
 	if before != "" || problem != "" {
 		p.Error = p.T("account.error.some")
@@ -247,7 +267,7 @@ func (w *Web) endOthers(rw http.ResponseWriter, r *http.Request, by access.Accou
 // accountLanguageURL is where the answer to a form of these pages is asked for again.
 func accountLanguageURL(path string) (string, bool) {
 	switch {
-	case path == "/account/others":
+	case path == "/account/others", path == "/account/codes":
 		return "/account", true
 	case strings.HasPrefix(path, "/account"), strings.HasPrefix(path, "/signin/"):
 		return path, true

@@ -23,6 +23,8 @@ type Roster interface {
 	AcceptInvitation(ctx context.Context, token, password string) error
 	ChangeAccount(ctx context.Context, by access.Account, id string, n access.NewAccount) (access.Account, error)
 	EndAccount(ctx context.Context, by access.Account, id string) error
+	Factors(ctx context.Context, account string) (access.Factors, error)
+	RemoveFactors(ctx context.Context, by access.Account, id string) error
 	SignInRules(ctx context.Context) ([]access.SignInRule, error)
 	ChangeSignInRules(ctx context.Context, by access.Account, before, after []access.SignInRule) error
 	AddTeam(ctx context.Context, by access.Account, t access.Team) error
@@ -61,6 +63,7 @@ func (w *Web) adminRoutes() map[string]http.Handler {
 		"/admin/people":               w.staff(people(w.showPeople), nil),
 		"/admin/people/{id}":          w.staff(people(w.showPerson), people(w.changePerson)),
 		"/admin/people/{id}/link":     w.staff(redirectTo("/admin/people"), people(w.newLink)),
+		"/admin/people/{id}/factors":  w.staff(people(w.askFactors), people(w.removeFactors)),
 		"/admin/people/{id}/end":      w.staff(people(w.askEnd), people(w.endPerson)),
 		"/admin/signin":               w.staff(people(w.showRules), people(w.changeRules)),
 		"/admin/teams":                w.staff(rights(w.showTeams), rights(w.changeTeams)),

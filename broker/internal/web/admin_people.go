@@ -36,6 +36,7 @@ type personPage struct {
 	Awaited bool
 	Link    string // to be handed over
 	Until   string // when the link is too old
+	Factor  bool   // there is a second factor to take away
 }
 
 type personForm struct {
@@ -196,6 +197,13 @@ func (w *Web) personForm(rw http.ResponseWriter, r *http.Request, by access.Acco
 		form.Texts = append(form.Texts, territory)
 	}
 	data.Form = form
+	if a.ID != "" && !data.Own {
+		f, err := w.roster.Factors(r.Context(), a.ID)
+		if err != nil {
+			return err
+		}
+		data.Factor = f.Any()
+	}
 	return w.admin(rw, r, by, status, "admin-person", p, data)
 }
 

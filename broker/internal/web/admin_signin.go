@@ -17,8 +17,9 @@ type rulesPage struct {
 }
 
 type ruleFields struct {
-	Role string // in words
-	Days input
+	Role   string // in words
+	Second choice
+	Days   input
 }
 
 func (w *Web) showRules(rw http.ResponseWriter, r *http.Request, by access.Account) error {
@@ -55,7 +56,8 @@ func (w *Web) rulesForm(rw http.ResponseWriter, r *http.Request, by access.Accou
 			days.Value, days.Error = text, p.T("admin.error.password_days", "least", strconv.Itoa(access.LeastPasswordDays), "most", strconv.Itoa(access.MostPasswordDays))
 			p.Error = p.T("account.error.some")
 		}
-		data.Rules = append(data.Rules, ruleFields{Role: p.T("signin.role." + string(rule.Role)), Days: days})
+		data.Rules = append(data.Rules, ruleFields{Role: p.T("signin.role." + string(rule.Role)), Days: days,
+			Second: choice{Name: string(rule.Role) + ".second_factor", Label: p.T("admin.signin.second_factor"), On: rule.SecondFactor}})
 	}
 	if problem != "" {
 		p.Error = p.T(problem)
@@ -74,6 +76,7 @@ func (w *Web) changeRules(rw http.ResponseWriter, r *http.Request, by access.Acc
 	}
 	before, typed := decodeRules(limited(values.Get("before"), 512)), map[string]string{}
 	for i := range rules {
+		rules[i].SecondFactor = values.Get(string(rules[i].Role)+".second_factor") != ""
 		name := string(rules[i].Role) + ".password_days"
 		days, err := strconv.Atoi(strings.TrimSpace(values.Get(name)))
 		if err != nil || days != 0 && (days < access.LeastPasswordDays || days > access.MostPasswordDays) {

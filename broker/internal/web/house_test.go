@@ -3,6 +3,7 @@ package web_test
 import (
 	"context"
 	"crypto/rand"
+	"crypto/sha256"
 	"errors"
 	"io"
 	"io/fs"
@@ -341,6 +342,9 @@ func at(address string) option { return func(c *web.Config, _ *house) { c.Public
 
 func withConsole(files fs.FS) option { return func(c *web.Config, _ *house) { c.Console = files } }
 
+// testKeys stand in for the server's secrets.
+func testKeys(purpose string) []byte { h := sha256.Sum256([]byte(purpose)); return h[:] }
+
 func newHouse(t testing.TB, options ...option) *house {
 	t.Helper()
 	texts, err := lang.Load()
@@ -359,7 +363,7 @@ func newHouse(t testing.TB, options ...option) *house {
 	for _, o := range options {
 		o(&c, h)
 	}
-	if h.access, err = access.New(t.Context(), access.Config{DB: db, Office: h.office, Log: log, Central: c.SSO != nil}); err != nil {
+	if h.access, err = access.New(t.Context(), access.Config{DB: db, Office: h.office, Log: log, Central: c.SSO != nil, Derive: testKeys}); err != nil {
 		t.Fatal(err)
 	}
 	if c.Legal, err = web.NewLegal(texts, c.PublicURL, h.access); err != nil {

@@ -79,6 +79,14 @@ type Accounts interface {
 	ChangePassword(r *http.Request, before, password string) (access.Step, error)
 	Places(r *http.Request) ([]access.Place, error)
 	EndOthers(r *http.Request) error
+	Factors(ctx context.Context, account string) (access.Factors, error)
+	Confirm(r *http.Request, password string) error
+	Proven(r *http.Request) bool
+	SecondFactor(r *http.Request, code string) (access.Step, error)
+	BeginTOTP(r *http.Request, issuer string) (access.NewTOTP, error)
+	TakeTOTP(r *http.Request, code string) (recovery []string, next access.Step, err error)
+	RemoveTOTP(r *http.Request) error
+	NewRecoveryCodes(r *http.Request) ([]string, error)
 	SignOut(r *http.Request) error
 	// SignInCentral signs in whom verify finds; see access.Access.
 	SignInCentral(r *http.Request, verify func(context.Context) (access.Identity, error)) error

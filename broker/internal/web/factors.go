@@ -1,0 +1,343 @@
+package web
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"rsc.io/qr"
+
+	"consento/broker/internal/access"
+)
+
+// factorsPage is the part about second factors of the template "account".
+type factorsPage struct {
+	TOTP     string // in words, "" if there is none
+	Spent    bool
+	Any      bool
+	Codes    string // how many are left, in words
+	Few      bool
+	Required bool
+}
+
+// codePage is the data of the template "signin-second".
+type codePage struct {
+	Next string
+	Code secret
+}
+
+// totpPage is the data of the template "account-totp".
+type totpPage struct {
+	Path   string
+	Forced bool // on the way in
+	Next   string
+	QR     qrCode
+	Key    string
+	URL    string
+	Code   secret
+}
+
+// codesPage is the data of the template "account-codes".
+type codesPage struct {
+	Codes []string
+	Next  string
+}
+
+// provePage is the data of the templates "account-confirm" and "account-remove".
+type provePage struct {
+	Path, Next string
+	Password   secret
+}
+
+// qrCode is a QR code as the path of an SVG picture.
+type qrCode struct {
+	Size int
+	Path string
+}
+
+func newQR(text string) (qrCode, error) {
+	code, err := qr.Encode(text, qr.M)
+	if err != nil {
+		return qrCode{}, fmt.Errorf("QR code: %w", err)
+	}
+	const quiet = 4 // modules around it, ISO/IEC 18004
+	var d strings.Builder
+	for y := range code.Size {
+		for x := range code.Size {
+			if code.Black(x, y) {
+				fmt.Fprintf(&d, "M%d %dh1v1h-1z", x+quiet, y+quiet)
+			}
+		}
+	}
+	return qrCode{code.Size + 2*quiet, d.String()}, nil
+}
+
+// proven is own for pages that change factors: who did not say a moment ago who they are
+// is asked first.
+func (w *Web) proven(do func(http.ResponseWriter, *http.Request, access.Account) error) action {
+	return w.own(func(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+		if w.accounts.Proven(r) {
+			return do(rw, r, by)
+		}
+		return w.toConfirm(rw, r)
+	})
+}
+
+func (w *Web) toConfirm(rw http.ResponseWriter, r *http.Request) error {
+	to := r.URL.Path
+	if to == "/account/codes" {
+		to = "/account"
+	}
+	http.Redirect(rw, r, "/account/confirm?next="+url.QueryEscape(to), http.StatusSeeOther)
+	return nil
+}
+
+func (w *Web) showConfirm(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+	return w.confirmForm(rw, r, by, http.StatusOK, nextOf(r), "")
+}
+
+func (w *Web) confirmForm(rw http.ResponseWriter, r *http.Request, by access.Account, status int, next, problem string) error {
+	p := w.newPage(r, "account.confirm.title")
+	data := provePage{Path: "/account/confirm", Next: next, Password: secretField(p, "password", "account.password.before", "", "current-password", problem)}
+	data.Password.Focus = true
+	if problem != "" {
+		p.Error = p.T("account.error.some")
+	}
+	return w.account(rw, r, by, status, "account-confirm", p, data)
+}
+
+func (w *Web) confirm(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+	values, err := form(r)
+	if err != nil {
+		return err
+	}
+	next := localNext(values.Get("next"))
+	err = w.accounts.Confirm(r, values.Get("password"))
+	switch {
+	case errors.Is(err, access.ErrThrottled):
+		return w.confirmForm(rw, r, by, http.StatusTooManyRequests, next, "signin.throttled")
+	case errors.Is(err, access.ErrCredentials):
+		return w.confirmForm(rw, r, by, http.StatusUnprocessableEntity, next, "account.error.before")
+	case errors.Is(err, access.ErrNoSignIn):
+		return errForm
+	case err != nil:
+		return err
+	}
+	http.Redirect(rw, r, next, http.StatusSeeOther)
+	return nil
+}
+
+// factorsOf are one's own, for the page of the account.
+func (w *Web) factorsOf(r *http.Request, p *page, by access.Account) (factorsPage, error) {
+	f, err := w.accounts.Factors(r.Context(), by.ID)
+	if err != nil {
+		return factorsPage{}, err
+	}
+	data := factorsPage{Any: f.Any(), Spent: f.Spent, Few: f.RecoveryLeft <= 3, Codes: p.Count("recovery_codes", f.RecoveryLeft)}
+	if f.TOTP {
+		data.TOTP = p.T("account.totp.since", "day", day(p, f.Made.UTC()))
+		if !f.Used.IsZero() {
+			data.TOTP += " " + p.T("account.factor.used", "time", minute(p, f.Used))
+		}
+	}
+	if w.roster == nil {
+		return data, nil
+	}
+	rules, err := w.roster.SignInRules(r.Context())
+	for _, rule := range rules {
+		data.Required = data.Required || rule.Role == by.Role && rule.SecondFactor
+	}
+	return data, err
+}
+
+// codeField is where a code of an app, or a recovery code, is typed.
+func codeField(p *page, label, hint, problem string) secret {
+	f := secretField(p, "code", label, hint, "one-time-code", problem)
+	f.Type, f.Max, f.Focus = "text", 40, true
+	return f
+}
+
+func (w *Web) showSecond(rw http.ResponseWriter, r *http.Request, a access.Arrival) error {
+	return w.secondForm(rw, r, a, http.StatusOK, nextOf(r), "")
+}
+
+func (w *Web) secondForm(rw http.ResponseWriter, r *http.Request, a access.Arrival, status int, next, problem string) error {
+	p := w.newPage(r, "account.second.title")
+	if problem != "" {
+		p.Error = p.T("account.error.some")
+	}
+	return w.account(rw, r, a.Account, status, "signin-second", p, codePage{Next: next, Code: codeField(p, "account.second.code", "account.second.hint", problem)})
+}
+
+func (w *Web) second(rw http.ResponseWriter, r *http.Request, a access.Arrival) error {
+	values, err := form(r)
+	if err != nil {
+		return err
+	}
+	next := localNext(values.Get("next"))
+	step, err := w.accounts.SecondFactor(r, values.Get("code"))
+	switch {
+	case errors.Is(err, access.ErrCodesSpent):
+		return w.secondForm(rw, r, a, http.StatusUnprocessableEntity, next, "account.second.spent")
+	case errors.Is(err, access.ErrCode):
+		return w.secondForm(rw, r, a, http.StatusUnprocessableEntity, next, "account.second.wrong")
+	case errors.Is(err, access.ErrThrottled):
+		return w.secondForm(rw, r, a, http.StatusTooManyRequests, next, "signin.throttled")
+	case errors.Is(err, access.ErrEnded):
+		http.Redirect(rw, r, "/signin?next="+url.QueryEscape(next), http.StatusSeeOther)
+		return nil
+	case err != nil:
+		return err
+	}
+	http.Redirect(rw, r, stepPath(step, next), http.StatusSeeOther)
+	return nil
+}
+
+func (w *Web) showTOTP(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+	return w.totpForm(rw, r, by, http.StatusOK, totpPage{Path: "/account/totp", Next: "/account"}, "")
+}
+
+func (w *Web) showEnrol(rw http.ResponseWriter, r *http.Request, a access.Arrival) error {
+	return w.totpForm(rw, r, a.Account, http.StatusOK, totpPage{Path: "/signin/enrol", Forced: true, Next: nextOf(r)}, "")
+}
+
+func (w *Web) totpForm(rw http.ResponseWriter, r *http.Request, by access.Account, status int, data totpPage, problem string) error {
+	title := "account.totp.title"
+	if data.Forced {
+		title = "account.enrol.title"
+	}
+	p := w.newPage(r, title)
+	issuer := plain(p.Office.Name)
+	if issuer == "" {
+		issuer = "Consento"
+	}
+	made, err := w.accounts.BeginTOTP(r, issuer)
+	if err != nil {
+		return err
+	}
+	if data.QR, err = newQR(made.URL); err != nil {
+		return err
+	}
+	data.Key, data.URL = made.Key, made.URL
+	data.Code = codeField(p, "account.totp.code", "account.totp.code.hint", problem)
+	if problem != "" {
+		p.Error = p.T("account.error.some")
+	}
+	return w.account(rw, r, by, status, "account-totp", p, data)
+}
+
+func (w *Web) takeTOTP(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+	return w.totpTaken(rw, r, by, totpPage{Path: "/account/totp", Next: "/account"})
+}
+
+func (w *Web) enrolTOTP(rw http.ResponseWriter, r *http.Request, a access.Arrival) error {
+	return w.totpTaken(rw, r, a.Account, totpPage{Path: "/signin/enrol", Forced: true})
+}
+
+func (w *Web) totpTaken(rw http.ResponseWriter, r *http.Request, by access.Account, data totpPage) error {
+	values, err := form(r)
+	if err != nil {
+		return err
+	}
+	if data.Forced {
+		data.Next = localNext(values.Get("next"))
+	}
+	codes, step, err := w.accounts.TakeTOTP(r, values.Get("code"))
+	switch {
+	case errors.Is(err, access.ErrCode):
+		return w.totpForm(rw, r, by, http.StatusUnprocessableEntity, data, "account.totp.wrong")
+	case errors.Is(err, access.ErrUnproven):
+		return w.toConfirm(rw, r)
+	case errors.Is(err, access.ErrEnded), errors.Is(err, access.ErrNoSignIn):
+		return errForm
+	case err != nil:
+		return err
+	}
+	next := stepPath(step, data.Next)
+	if len(codes) == 0 {
+		if !data.Forced {
+			next += "?saved=totp"
+		}
+		http.Redirect(rw, r, next, http.StatusSeeOther)
+		return nil
+	}
+	return w.showCodes(rw, r, by, codes, next)
+}
+
+// showCodes shows recovery codes, this once.
+func (w *Web) showCodes(rw http.ResponseWriter, r *http.Request, by access.Account, codes []string, next string) error {
+	return w.account(rw, r, by, http.StatusOK, "account-codes", w.newPage(r, "account.codes.title"), codesPage{codes, next})
+}
+
+func (w *Web) newCodes(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+	codes, err := w.accounts.NewRecoveryCodes(r)
+	switch {
+	case errors.Is(err, access.ErrUnproven):
+		return w.toConfirm(rw, r)
+	case errors.Is(err, access.ErrNotFound), errors.Is(err, access.ErrEnded):
+		return errForm // no page offers it
+	case err != nil:
+		return err
+	}
+	return w.showCodes(rw, r, by, codes, "/account")
+}
+
+func (w *Web) askRemoveTOTP(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+	return w.removeForm(rw, r, by, http.StatusOK, "")
+}
+
+func (w *Web) removeForm(rw http.ResponseWriter, r *http.Request, by access.Account, status int, problem string) error {
+	p := w.newPage(r, "account.totp.remove")
+	if problem != "" {
+		p.Error = p.T(problem)
+	}
+	return w.account(rw, r, by, status, "account-remove", p, provePage{Path: r.URL.Path})
+}
+
+func (w *Web) removeTOTP(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+	err := w.accounts.RemoveTOTP(r)
+	switch {
+	case errors.Is(err, access.ErrNeeded):
+		return w.removeForm(rw, r, by, http.StatusConflict, "account.factor.needed")
+	case errors.Is(err, access.ErrUnproven):
+		return w.toConfirm(rw, r)
+	case errors.Is(err, access.ErrNotFound): // it went already
+	case errors.Is(err, access.ErrEnded):
+		return errForm
+	case err != nil:
+		return err
+	}
+	http.Redirect(rw, r, "/account?saved=factor_gone", http.StatusSeeOther)
+	return nil
+}
+
+// askFactors asks whether somebody else's factors shall go.
+func (w *Web) askFactors(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+	a, err := w.personOf(r, by)
+	if errors.Is(err, access.ErrNotFound) || err == nil && (a.ID == "" || a.Disabled || a.ID == by.ID) {
+		return w.notFound(rw, r)
+	}
+	if err != nil {
+		return err
+	}
+	p := w.newPage(r, "admin.factors.title")
+	p.Title = p.T("admin.factors.title", "name", isolate(plain(a.Name)))
+	return w.admin(rw, r, by, http.StatusOK, "admin-factors", p, personPage{ID: a.ID, Person: a, Role: p.T("signin.role." + string(a.Role))})
+}
+
+func (w *Web) removeFactors(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+	if _, err := form(r); err != nil {
+		return err
+	}
+	err := w.roster.RemoveFactors(r.Context(), by, limited(r.PathValue("id"), 64))
+	switch {
+	case errors.Is(err, access.ErrNotFound), errors.Is(err, access.ErrForbidden), errors.Is(err, access.ErrOwnAccount):
+		return w.notFound(rw, r)
+	case err != nil:
+		return err
+	}
+	http.Redirect(rw, r, "/admin/people?saved=factors", http.StatusSeeOther)
+	return nil
+}
