@@ -23,6 +23,7 @@ type Desk interface {
 	Matrix(ctx context.Context) (desk.Matrix, desk.Version, error)
 	Hours(ctx context.Context) (desk.ServiceHours, desk.Version, error)
 	Alerts(ctx context.Context, by access.Account, most int) ([]desk.Alert, error)
+	Report(ctx context.Context, by access.Account, a desk.Asked) (desk.Report, error)
 	DeskDecisions
 	Receive(ctx context.Context, n desk.NewTicket) (desk.Ticket, error)
 	Untold(ctx context.Context, ticket string) (string, error)

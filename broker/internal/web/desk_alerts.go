@@ -48,5 +48,8 @@ func deskLinks(a access.Account) (links []deskLink) {
 	if access.Can(a, access.Assist, access.Scope{}) {
 		links = append(links, deskLink{"/console/", "desk.console"})
 	}
+	if access.Can(a, access.SeeFigures, access.Scope{Team: a.Team}) {
+		links = append(links, deskLink{"/desk/report", "levels.report.title"})
+	}
 	return links
 }

@@ -91,7 +91,7 @@ func languageURL(r *http.Request, tag string) string {
 			to.Path = "/session"
 		}
 	}
-	for _, keep := range []string{"token", "next", "system", "zone", "version", "from", "to", "id", "team", "technician", "ended", "tests", "has", "page", "kind", "by"} {
+	for _, keep := range []string{"token", "next", "system", "zone", "version", "from", "to", "id", "team", "technician", "ended", "tests", "has", "page", "kind", "by", "category", "priority"} {
 		if v := r.URL.Query().Get(keep); v != "" && len(v) <= 256 {
 			query.Set(keep, v)
 		}

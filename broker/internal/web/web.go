@@ -387,6 +387,9 @@ func (w *Web) routes() http.Handler {
 		for path, h := range w.levelRoutes() {
 			mux.Handle(path, h)
 		}
+		for path, h := range w.reportRoutes() {
+			mux.Handle(path, h)
+		}
 	}
 	if w.roster != nil {
 		for path, h := range w.adminRoutes() {
