@@ -168,7 +168,11 @@ func (b *broker) open(ctx context.Context) error {
 		return err
 	}
 	b.later(b.db.Close)
-	if b.access, err = access.New(ctx, access.Config{DB: b.db, Office: b.config.Office, Central: b.config.OIDC.Set(), Log: b.log, Derive: secrets.Derive}); err != nil {
+	people, err := b.withDirectory(access.Config{DB: b.db, Office: b.config.Office, Log: b.log, Derive: secrets.Derive})
+	if err != nil {
+		return err
+	}
+	if b.access, err = access.New(ctx, people); err != nil {
 		return err
 	}
 	if b.media, err = sfu.New(sfu.Config{Address: &net.UDPAddr{IP: address.IP, Port: address.Port, Zone: address.Zone}, Announce: b.config.Media.Addresses}); err != nil {
@@ -269,7 +273,7 @@ func (b *broker) compose(ctx context.Context, secrets *ops.Secrets) error {
 		Sessions: b.sessions, Accounts: b.access, Setup: b.access, Settings: b.access, Evidence: b.evidence, AuditorKeys: b.access, Policies: b.evidence, Custody: b.access, Rewraps: b.evidence, Decisions: b.evidence, People: b.access.Accounts, Receipts: b.evidence.Receipt, Shares: b.evidence, Sharing: b.evidence, Copies: b.evidence, Searching: b.evidence, Roster: b.access, Desk: tickets, Mail: b.mail, Office: b.office, Texts: texts, Legal: legal,
 		PublicURL: b.url, CookieKey: secrets.Derive("customer cookie"), Agents: os.DirFS(b.folder.Agents()), Logger: b.log,
 	}
-	if err := b.centralAccounts(&pages); err != nil {
+	if err := b.centralPages(&pages); err != nil {
 		return err
 	}
 	if console.Built() {

@@ -8,7 +8,7 @@ cd "$(dirname "$0")/.."
 packages=(
 	gcc g++ libc6-dev make cmake nasm libaom-dev libvpx-dev libyuv-dev
 	xvfb xauth openbox xterm i3lock x11-utils x11-xserver-utils x11-apps xdotool imagemagick iproute2
-	chromium firefox-esr ffmpeg libgtk-3-0 at-spi2-core dbus-daemon openssl openssh-server libxml2-utils exim4-daemon-light
+	chromium firefox-esr ffmpeg libgtk-3-0 at-spi2-core dbus-daemon openssl openssh-server slapd libxml2-utils exim4-daemon-light
 	fonts-dejavu-core fonts-noto-core fonts-noto-cjk
 )
 
@@ -25,6 +25,8 @@ ensure() {
 		command -v sudo >/dev/null || { echo "setup: run as root, or install: ${missing[*]}" >&2; return 1; }
 	fi
 	export DEBIAN_FRONTEND=noninteractive
+	# Tests run a directory of their own: none is set up for the machine.
+	if command -v debconf-set-selections >/dev/null; then echo 'slapd slapd/no_configuration boolean true' | $sudo debconf-set-selections; fi
 	$sudo apt-get update -qq && $sudo apt-get install -y -qq --no-install-recommends "${missing[@]}"
 }
 

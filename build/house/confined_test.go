@@ -32,6 +32,8 @@ var confinements = []confined{
 	{"github.com/alexedwards/...", []string{"broker/internal/access"}, "sign-in sessions are made and checked in one place"},
 	{"github.com/coreos/...", []string{"broker/internal/central"}, "what a provider says is checked in one place"},
 	{"golang.org/x/oauth2", []string{"broker/internal/central"}, "as for coreos"},
+	{"github.com/go-ldap/...", []string{"broker/internal/central"}, "as for coreos: what a directory says"},
+	{"github.com/go-asn1-ber/...", []string{"broker/internal/central"}, "the limit of go-ldap's reader is set in one place"},
 	{"github.com/zitadel/...", []string{"broker/internal/central/centraltest"}, "a provider is run by tests alone"},
 	{"github.com/prometheus/...", []string{"broker/internal/ops", "broker/metrics.go", "broker/serve.go"}, "figures are for operators"},
 	{"github.com/pelletier/...", []string{"broker/internal/ops", "recordings/cmd/witness/bucket.go"}, "one place of a program reads its configuration"},

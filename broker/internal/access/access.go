@@ -79,6 +79,8 @@ type Config struct {
 	Central bool
 	// Derive gives the server's keys, as ops.Secrets does. nil: there are no second factors.
 	Derive func(purpose string) []byte
+	// Directory checks the passwords of whom no account with one is known; nil: none.
+	Directory Directory
 }
 
 // Access is safe for concurrent use.
@@ -86,6 +88,7 @@ type Access struct {
 	db         *bun.DB
 	office     ops.Office
 	central    bool
+	directory  Directory
 	log        *slog.Logger
 	passwords  *hasher
 	derive     func(purpose string) []byte
@@ -101,7 +104,8 @@ func New(ctx context.Context, c Config) (*Access, error) {
 	}
 	a := &Access{
 		db:         c.DB,
-		central:    c.Central,
+		central:    c.Central || c.Directory != nil,
+		directory:  c.Directory,
 		log:        c.Log,
 		derive:     c.Derive,
 		passwords:  newHasher(defaultRounds, max(1, runtime.GOMAXPROCS(0)/2)),

@@ -161,6 +161,9 @@ func (a *Access) ChangePassword(r *http.Request, before, password string) (Step,
 		return "", ErrNoSignIn
 	}
 	account, in := Current(r)
+	if account.Central {
+		return "", ErrCentral
+	}
 	if arrival, ok := Arriving(r); ok && arrival.Step == StepPassword {
 		account = arrival.Account
 	} else if !in {

@@ -47,6 +47,26 @@ func (a *Access) SignInCentral(r *http.Request, verify func(context.Context) (Id
 	return err
 }
 
+// Directory checks passwords that are not kept here.
+type Directory interface {
+	// Authenticate says who has a login and a password. Errors: ErrCredentials,
+	// ErrProviderAway, ErrProviderAnswer.
+	Authenticate(ctx context.Context, login, password string) (Identity, error)
+}
+
+// byDirectory is authenticate for who has no password here. Its own errors are
+// ErrCredentials, *Refusal, ErrProviderAway and ErrProviderAnswer.
+func (a *Access) byDirectory(ctx context.Context, login, password string) (Account, error) {
+	if a.directory == nil {
+		return Account{}, ErrCredentials
+	}
+	id, err := a.directory.Authenticate(ctx, login, password)
+	if err != nil {
+		return Account{}, err
+	}
+	return a.admit(ctx, id)
+}
+
 // clean checks what a provider says.
 func (id Identity) clean() (Identity, error) {
 	bad := func(what string) (Identity, error) {

@@ -143,6 +143,9 @@ func (a *Access) SignIn(r *http.Request, email, password string) (Step, error) {
 		return "", err
 	}
 	a.addresses.giveBack(address)
+	if account.Central { // what else is to be proven is the directory's matter
+		return a.Enter(r, account, "directory", nil, "")
+	}
 	steps, why, err := a.stepsAfterPassword(ctx, account, password)
 	if err != nil {
 		return "", err
@@ -183,11 +186,11 @@ func (a *Access) authenticate(ctx context.Context, email, password string) (Acco
 	if err != nil {
 		return Account{}, fmt.Errorf("sign in: %w", err)
 	}
+	if known && (row == nil || row.Central) { // no password is right
+		return a.byDirectory(ctx, clean, password)
+	}
 	if !right || row == nil || !row.DisabledAt.IsZero() {
 		return Account{}, ErrCredentials
-	}
-	if row.Central {
-		return Account{}, ErrCredentials // its password is nobody's
 	}
 	if err := a.passwordAllowed(ctx, row); err != nil {
 		return Account{}, err

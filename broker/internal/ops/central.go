@@ -46,6 +46,48 @@ func (c OIDCConfig) check() error {
 	return nil
 }
 
+// LDAPConfig is a directory in which people's passwords are checked.
+type LDAPConfig struct {
+	URL          string `toml:"url"` // ldaps://HOST[:PORT], or ldap://HOST[:PORT], which must offer StartTLS; empty: none
+	Name         string `toml:"name"`
+	CAFile       string `toml:"ca_file"`
+	BindDN       string `toml:"bind_dn"` // who searches; empty: anybody may
+	PasswordFile string `toml:"bind_password_file"`
+	Base         string `toml:"base"`         // under which people are
+	Filter       string `toml:"filter"`       // {login} is what was typed; empty: (mail={login})
+	ID           string `toml:"id"`           // attribute that names a person for ever; empty: entryUUID
+	Mail         string `toml:"mail"`         // empty: mail
+	FullName     string `toml:"full_name"`    // empty: cn
+	MemberOf     string `toml:"member_of"`    // attribute with the groups; empty: memberOf
+	GroupBase    string `toml:"group_base"`   // under which groups are searched for; empty: they are not
+	GroupFilter  string `toml:"group_filter"` // {dn} is the person; empty: (member={dn})
+}
+
+// Set says whether there is one.
+func (c LDAPConfig) Set() bool { return c != (LDAPConfig{}) }
+
+func (c LDAPConfig) check() error {
+	if !c.Set() {
+		return nil
+	}
+	u, err := url.Parse(c.URL)
+	switch {
+	case err != nil || u.Scheme != "ldaps" && u.Scheme != "ldap" || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" || u.Path != "" && u.Path != "/":
+		return fmt.Errorf("url %q is not of the form ldaps://HOST[:PORT]", c.URL)
+	case c.Base == "":
+		return errors.New("base is missing")
+	case c.Name == "":
+		return errors.New("name is missing: what people call the account")
+	case (c.BindDN == "") != (c.PasswordFile == ""):
+		return errors.New("bind_dn and bind_password_file are needed together, or neither")
+	case c.Filter != "" && strings.Count(c.Filter, "{login}") == 0:
+		return errors.New("filter has no {login}")
+	case c.GroupFilter != "" && strings.Count(c.GroupFilter, "{dn}") == 0:
+		return errors.New("group_filter has no {dn}")
+	}
+	return nil
+}
+
 // maxSecretFile bounds a file with one secret, in bytes.
 const maxSecretFile = 4 << 10
 

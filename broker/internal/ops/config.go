@@ -42,6 +42,7 @@ type Config struct {
 	Mail     MailConfig     `toml:"mail"`
 
 	OIDC OIDCConfig `toml:"oidc"`
+	LDAP LDAPConfig `toml:"ldap"`
 
 	// Witness stands in the file alone: a list has no place in the environment.
 	Witness []WitnessConfig `toml:"witness"`
@@ -265,6 +266,9 @@ func (c Config) Validate() error {
 	}
 	if (c.TLS.Certificate == "") != (c.TLS.Key == "") {
 		return fail("tls", "certificate and key are needed together, or neither")
+	}
+	if err := c.LDAP.check(); err != nil {
+		return fail("ldap", "%w", err)
 	}
 	if err := c.OIDC.check(); err != nil {
 		return fail("oidc", "%w", err)

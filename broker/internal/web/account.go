@@ -154,6 +154,9 @@ func secretField(p *page, name, label, hint, auto, problem string) secret {
 }
 
 func (w *Web) showPassword(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+	if by.Central { // it has none here
+		return redirectTo("/account")(rw, r)
+	}
 	return w.passwordForm(rw, r, by, http.StatusOK, passwordPage{Path: "/account/password"}, "", "")
 }
 
@@ -193,6 +196,9 @@ func (w *Web) passwordForm(rw http.ResponseWriter, r *http.Request, by access.Ac
 }
 
 func (w *Web) changePassword(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+	if by.Central { // it has none here
+		return redirectTo("/account")(rw, r)
+	}
 	values, err := form(r)
 	if err != nil {
 		return err

@@ -324,8 +324,9 @@ type house struct {
 	shelf  *shelf                          // of recordings, behind the auditor's pages; nil: none
 	vault  *vault                          // the real thing behind them; nil: none
 	db     *bun.DB
-	listen net.Listener   // nil: any port
-	mail   ops.MailConfig // zero: no mail server
+	listen net.Listener     // nil: any port
+	mail   ops.MailConfig   // zero: no mail server
+	people access.Directory // of those who have no password here
 }
 
 type option func(*web.Config, *house)
@@ -363,7 +364,7 @@ func newHouse(t testing.TB, options ...option) *house {
 	for _, o := range options {
 		o(&c, h)
 	}
-	if h.access, err = access.New(t.Context(), access.Config{DB: db, Office: h.office, Log: log, Central: c.SSO != nil, Derive: testKeys}); err != nil {
+	if h.access, err = access.New(t.Context(), access.Config{DB: db, Office: h.office, Log: log, Central: c.SSO != nil, Directory: h.people, Derive: testKeys}); err != nil {
 		t.Fatal(err)
 	}
 	if c.Legal, err = web.NewLegal(texts, c.PublicURL, h.access); err != nil {

@@ -46,6 +46,7 @@ func (w *Web) signIn(rw http.ResponseWriter, r *http.Request) error {
 	step, err := w.accounts.SignIn(r, values.Get("email"), values.Get("password"))
 	p := w.newPage(r, "signin.title")
 	p.Data = w.signInData(limited(values.Get("email"), 254), next)
+	var refusal *access.Refusal
 	switch {
 	case errors.Is(err, access.ErrThrottled):
 		p.Error = p.T("signin.throttled")
@@ -53,6 +54,17 @@ func (w *Web) signIn(rw http.ResponseWriter, r *http.Request) error {
 	case errors.Is(err, access.ErrCredentials):
 		p.Error = p.T("signin.wrong")
 		return w.show(rw, http.StatusUnprocessableEntity, "signin", p)
+	case errors.As(err, &refusal):
+		p.Error = p.T("sso.refused."+refusal.Code, "name", isolate(w.directory))
+		return w.show(rw, http.StatusForbidden, "signin", p)
+	case errors.Is(err, access.ErrProviderAway):
+		w.log.WarnContext(r.Context(), "the directory does not answer", "err", err)
+		p.Error = p.T("sso.directory_away", "name", isolate(w.directory))
+		return w.show(rw, http.StatusBadGateway, "signin", p)
+	case errors.Is(err, access.ErrProviderAnswer):
+		w.log.WarnContext(r.Context(), "the directory's answer is not valid", "err", err)
+		p.Error = p.T("sso.invalid", "name", isolate(w.directory))
+		return w.show(rw, http.StatusBadGateway, "signin", p)
 	case errors.Is(err, access.ErrCentralOnly):
 		p.Error = p.T("sso.only")
 		return w.show(rw, http.StatusForbidden, "signin", p)

@@ -242,7 +242,7 @@ func TestSingleSignOn(t *testing.T) {
 // at each page in every language.
 func TestSingleSignOnInChromium(t *testing.T) {
 	var there elsewhere
-	h := builtHouse(t, withProvider(t, "localhost", &there, employee("bruno", "Help desk"), employee("nobody")))
+	h := builtHouse(t, withProvider(t, "localhost", &there, employee("bruno", "Help desk"), employee("nobody")), func(c *web.Config, _ *house) { c.Directory = "Office network" })
 	signedIn(t, h, access.Administrator, "Carla Neri", "carla@esempio.example")
 	ivo := staff(t, h, access.Technician, "ivo@esempio.example")
 	boss, err := h.access.ByEmail(t.Context(), "carla@esempio.example")
