@@ -47,36 +47,25 @@ type secret struct {
 }
 
 // accountRoutes are the pages of one's own account, and the steps of a sign-in.
-func (w *Web) accountRoutes() map[string]http.Handler {
-	return map[string]http.Handler{
-		"/account":             w.staff(w.own(w.showAccount), nil),
-		"/account/confirm":     w.staff(w.own(w.showConfirm), w.own(w.confirm)),
-		"/account/totp":        w.staff(w.proven(w.showTOTP), w.proven(w.takeTOTP)),
-		"/account/totp/remove": w.staff(w.proven(w.askRemoveTOTP), w.proven(w.removeTOTP)),
-		"/account/codes":       w.staff(redirectTo("/account"), w.proven(w.newCodes)),
-		"/signin/second":       w.staff(w.arriving(access.StepSecond, w.showSecond), w.arriving(access.StepSecond, w.second)),
-		"/signin/enrol":        w.staff(w.arriving(access.StepEnrol, w.showEnrol), w.arriving(access.StepEnrol, w.enrolTOTP)),
-		"/account/password":    w.staff(w.own(w.showPassword), w.own(w.changePassword)),
-		"/account/others":      w.staff(redirectTo("/account"), w.own(w.endOthers)),
-		"/signin/password":     w.staff(w.arriving(access.StepPassword, w.showRenewal), w.arriving(access.StepPassword, w.renew)),
-	}
-}
-
-// own is action for who is signed in, whatever their role; others sign in first.
-func (w *Web) own(do func(http.ResponseWriter, *http.Request, access.Account) error) action {
-	return func(rw http.ResponseWriter, r *http.Request) error {
-		if account, ok := access.Current(r); ok {
-			return do(rw, r, account)
-		}
-		http.Redirect(rw, r, "/signin?next="+url.QueryEscape("/account"), http.StatusSeeOther)
-		return nil
+func (w *Web) accountRoutes() []Route {
+	return []Route{
+		at("/account", own(w.showAccount)),
+		at("/account/confirm", own(w.showConfirm), own(w.confirm)),
+		at("/account/totp", w.proven(w.showTOTP), w.proven(w.takeTOTP)),
+		at("/account/totp/remove", w.proven(w.askRemoveTOTP), w.proven(w.removeTOTP)),
+		at("/account/codes", anyone(redirectTo("/account")), w.proven(w.newCodes)),
+		at("/signin/second", w.arriving(access.StepSecond, w.showSecond), w.arriving(access.StepSecond, w.second)),
+		at("/signin/enrol", w.arriving(access.StepEnrol, w.showEnrol), w.arriving(access.StepEnrol, w.enrolTOTP)),
+		at("/account/password", own(w.showPassword), own(w.changePassword)),
+		at("/account/others", anyone(redirectTo("/account")), own(w.endOthers)),
+		at("/signin/password", w.arriving(access.StepPassword, w.showRenewal), w.arriving(access.StepPassword, w.renew)),
 	}
 }
 
 // arriving is action for who has to take this step of a sign-in; others are sent to where
 // they stand.
-func (w *Web) arriving(step access.Step, do func(http.ResponseWriter, *http.Request, access.Arrival) error) action {
-	return func(rw http.ResponseWriter, r *http.Request) error {
+func (w *Web) arriving(step access.Step, do func(http.ResponseWriter, *http.Request, access.Arrival) error) ruled {
+	return visitor(func(rw http.ResponseWriter, r *http.Request) error {
 		arrival, ok := access.Arriving(r)
 		if !ok {
 			http.Redirect(rw, r, "/signin?next="+url.QueryEscape(nextOf(r)), http.StatusSeeOther)
@@ -87,7 +76,7 @@ func (w *Web) arriving(step access.Step, do func(http.ResponseWriter, *http.Requ
 			return nil
 		}
 		return do(rw, r, arrival)
-	}
+	})
 }
 
 // stepPath is the page of a step of a sign-in, or where it leads once there is none.

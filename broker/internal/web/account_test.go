@@ -57,7 +57,7 @@ func TestRulesOfSignIn(t *testing.T) {
 	page.hides(t, `name="auditor.password_days"`)
 	auditor.get("/admin/signin").hides(t, `name="technician.password_days"`)
 	auditor.get("/admin/signin").shows(t, `name="dpo.password_days"`)
-	signedIn(t, h, access.DPO, "Udo Rossi", "udo@esempio.example").get("/admin/signin").shows(t, "for administrators")
+	signedIn(t, h, access.DPO, "Udo Rossi", "udo@esempio.example").get("/admin/signin").shows(t, "This page is for: auditor, administrator")
 	before := func(s seen) string {
 		return regexp.MustCompile(`name="before" value="([^"]+)"`).FindStringSubmatch(s.text)[1]
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"net/url"
 	"strconv"
 	"time"
 
@@ -36,21 +35,10 @@ type tokenLine struct {
 	Over                                    bool
 }
 
-func (w *Web) tokenRoutes() map[string]http.Handler {
-	return map[string]http.Handler{
-		"/account/tokens":             w.staff(w.ownAction(w.showTokens), w.ownAction(w.makeToken)),
-		"/account/tokens/{id}/remove": w.staff(redirectTo("/account/tokens"), w.ownAction(w.removeToken)),
-	}
-}
-
-// ownAction is action for everybody who is signed in, about what is their own.
-func (w *Web) ownAction(do func(http.ResponseWriter, *http.Request, access.Account) error) action {
-	return func(rw http.ResponseWriter, r *http.Request) error {
-		if account, ok := access.Current(r); ok {
-			return do(rw, r, account)
-		}
-		http.Redirect(rw, r, "/signin?next="+url.QueryEscape("/account/tokens"), http.StatusSeeOther)
-		return nil
+func (w *Web) tokenRoutes() []Route {
+	return []Route{
+		at("/account/tokens", own(w.showTokens), own(w.makeToken)),
+		at("/account/tokens/{id}/remove", anyone(redirectTo("/account/tokens")), own(w.removeToken)),
 	}
 }
 

@@ -3,7 +3,6 @@ package web
 import (
 	"context"
 	"net/http"
-	"net/url"
 	"strings"
 
 	"consento/broker/internal/access"
@@ -50,44 +49,23 @@ type adminTab struct {
 }
 
 // adminRoutes are the pages of people, teams and profiles.
-func (w *Web) adminRoutes() map[string]http.Handler {
-	people := func(do func(http.ResponseWriter, *http.Request, access.Account) error) action {
-		return w.adminAction(access.ManageAccounts, access.ManageAuditors, do)
-	}
-	rights := func(do func(http.ResponseWriter, *http.Request, access.Account) error) action {
-		return w.adminAction(access.ManageAccounts, access.ManageAccounts, do)
-	}
-	return map[string]http.Handler{
-		"/admin":                      w.brief(redirectTo("/admin/people"), nil),
-		"/admin/{$}":                  w.brief(redirectTo("/admin/people"), nil),
-		"/admin/people":               w.staff(people(w.showPeople), nil),
-		"/admin/people/{id}":          w.staff(people(w.showPerson), people(w.changePerson)),
-		"/admin/people/{id}/link":     w.staff(redirectTo("/admin/people"), people(w.newLink)),
-		"/admin/people/{id}/factors":  w.staff(people(w.askFactors), people(w.removeFactors)),
-		"/admin/people/{id}/end":      w.staff(people(w.askEnd), people(w.endPerson)),
-		"/admin/signin":               w.staff(people(w.showRules), people(w.changeRules)),
-		"/admin/teams":                w.staff(rights(w.showTeams), rights(w.changeTeams)),
-		"/admin/profiles":             w.staff(rights(w.showProfiles), nil),
-		"/admin/profiles/{name}":      w.staff(rights(w.showProfile), rights(w.changeProfile)),
-		"/admin/profiles/{name}/gone": w.staff(redirectTo("/admin/profiles"), rights(w.deleteProfile)),
-		"/invitation":                 w.staff(w.showInvitation, w.acceptInvitation),
-	}
-}
-
-// adminAction is action for who may do one of two things; others are told who may.
-func (w *Web) adminAction(one, other access.Action, do func(http.ResponseWriter, *http.Request, access.Account) error) action {
-	return func(rw http.ResponseWriter, r *http.Request) error {
-		account, ok := access.Current(r)
-		if ok && (access.Can(account, one, access.Scope{}) || access.Can(account, other, access.Scope{})) {
-			return do(rw, r, account)
-		}
-		p := w.newPage(r, "settings.forbidden.title")
-		data := forbiddenPage{SignedIn: ok, SignIn: "/signin?next=" + url.QueryEscape("/admin/people"), Body: p.T("settings.forbidden.nobody")}
-		if ok {
-			data.Body = p.T("settings.forbidden.other", "name", isolate(account.Name), "role", p.T("signin.role."+string(account.Role)))
-		}
-		p.Data = data
-		return w.show(rw, http.StatusForbidden, "settings-forbidden", p)
+func (w *Web) adminRoutes() []Route {
+	people := func(do staffAction) ruled { return w.may(do, access.ManageAccounts, access.ManageAuditors) }
+	rights := func(do staffAction) ruled { return w.may(do, access.ManageAccounts) }
+	return []Route{
+		at("/admin", anyone(redirectTo("/admin/people"))),
+		at("/admin/{$}", anyone(redirectTo("/admin/people"))),
+		at("/admin/people", people(w.showPeople)),
+		at("/admin/people/{id}", people(w.showPerson), people(w.changePerson)),
+		at("/admin/people/{id}/link", anyone(redirectTo("/admin/people")), people(w.newLink)),
+		at("/admin/people/{id}/factors", people(w.askFactors), people(w.removeFactors)),
+		at("/admin/people/{id}/end", people(w.askEnd), people(w.endPerson)),
+		at("/admin/signin", people(w.showRules), people(w.changeRules)),
+		at("/admin/teams", rights(w.showTeams), rights(w.changeTeams)),
+		at("/admin/profiles", rights(w.showProfiles)),
+		at("/admin/profiles/{name}", rights(w.showProfile), rights(w.changeProfile)),
+		at("/admin/profiles/{name}/gone", anyone(redirectTo("/admin/profiles")), rights(w.deleteProfile)),
+		at("/invitation", visitor(w.showInvitation), visitor(w.acceptInvitation)),
 	}
 }
 

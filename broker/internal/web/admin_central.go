@@ -43,13 +43,11 @@ type roleLine struct {
 }
 
 // centralRoutes are the page of central accounts, and what makes one of an account.
-func (w *Web) centralRoutes() map[string]http.Handler {
-	people := func(do func(http.ResponseWriter, *http.Request, access.Account) error) action {
-		return w.adminAction(access.ManageAccounts, access.ManageAuditors, do)
-	}
-	return map[string]http.Handler{
-		"/admin/central":             w.staff(people(w.showCentral), people(w.changeCentral)),
-		"/admin/people/{id}/central": w.staff(redirectTo("/admin/people"), people(w.changePersonCentral)),
+func (w *Web) centralRoutes() []Route {
+	people := func(do staffAction) ruled { return w.may(do, access.ManageAccounts, access.ManageAuditors) }
+	return []Route{
+		at("/admin/central", people(w.showCentral), people(w.changeCentral)),
+		at("/admin/people/{id}/central", anyone(redirectTo("/admin/people")), people(w.changePersonCentral)),
 	}
 }
 

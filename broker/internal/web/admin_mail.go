@@ -29,11 +29,9 @@ type mailPage struct {
 
 type lostLetter struct{ About, When, Why string }
 
-func (w *Web) mailRoutes() map[string]http.Handler {
-	may := func(do func(http.ResponseWriter, *http.Request, access.Account) error) action {
-		return w.adminAction(access.SeeMetrics, access.SeeMetrics, do)
-	}
-	return map[string]http.Handler{"/admin/mail": w.staff(may(w.showMail), may(w.changeMail))}
+func (w *Web) mailRoutes() []Route {
+	may := func(do staffAction) ruled { return w.may(do, access.SeeMetrics) }
+	return []Route{at("/admin/mail", may(w.showMail), may(w.changeMail))}
 }
 
 func (w *Web) showMail(rw http.ResponseWriter, r *http.Request, by access.Account) error {

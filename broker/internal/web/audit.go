@@ -56,24 +56,25 @@ const GrantTime = 8 * time.Hour
 func ViewWays() []string { return []string{"page", "download", "export"} }
 
 // auditRoutes lists the auditor's addresses.
-func (w *Web) auditRoutes() map[string]http.Handler {
-	return map[string]http.Handler{
-		"/audit":                            w.brief(redirectTo("/audit/"), nil),
-		"/audit/{$}":                        w.staff(w.auditAction(w.listRecordings), nil),
-		"/audit/keys":                       w.staff(w.trailAction(w.showKeys), w.trailAction(w.changeKeys)),
-		"/audit/trail":                      w.staff(w.trailAction(w.showTrail), nil),
-		"/audit/trail/sealed/{body}":        w.staff(w.trailAction(w.giveSealed), nil),
-		"/audit/sessions/{id}":              w.staff(w.auditAction(w.showRecording), nil),
-		"/audit/sessions/{id}/view":         w.staff(w.auditAction(backToRecording), w.auditAction(w.view)),
-		"/audit/sessions/{id}/play":         w.staff(w.auditAction(w.play), nil),
-		"/audit/sessions/{id}/files":        w.staff(w.auditAction(w.showFiles), nil),
-		"/audit/sessions/{id}/segments/{n}": w.accounts.LoadSession(w.methods(w.auditAction(w.giveAudited(serveWhole)), nil)), // over a slow line
-		"/audit/sessions/{id}/index/{n}":    w.accounts.LoadSession(w.methods(w.auditAction(w.giveAudited(w.serveIndex)), nil)),
-		"/audit/sessions/{id}/records/{n}":  w.accounts.LoadSession(w.methods(w.auditAction(w.giveAudited(w.serveRecords)), nil)),
-		"/audit/sessions/{id}/bags/{n}":     w.staff(w.auditAction(w.giveBag), nil),
-		"/audit/sessions/{id}/logs/{n}":     w.staff(w.auditAction(w.giveLogKeys), nil),
-		"/audit/sessions/{id}/proof":        w.staff(w.auditAction(w.giveProof), nil),
-		"/audit/sessions/{id}/timestamp":    w.staff(w.auditAction(w.giveTimestamp), nil),
+func (w *Web) auditRoutes() []Route {
+	auditor, trail := w.forAuditors, w.forTrail
+	return []Route{
+		at("/audit", anyone(redirectTo("/audit/"))),
+		at("/audit/{$}", auditor(w.listRecordings)),
+		at("/audit/keys", trail(w.showKeys), trail(w.changeKeys)),
+		at("/audit/trail", trail(w.showTrail)),
+		at("/audit/trail/sealed/{body}", trail(w.giveSealed)),
+		at("/audit/sessions/{id}", auditor(w.showRecording)),
+		at("/audit/sessions/{id}/view", auditor(backToRecording), auditor(w.view)),
+		at("/audit/sessions/{id}/play", auditor(w.play)),
+		at("/audit/sessions/{id}/files", auditor(w.showFiles)),
+		slowly(at("/audit/sessions/{id}/segments/{n}", auditor(w.giveAudited(serveWhole)))), // over a slow line
+		slowly(at("/audit/sessions/{id}/index/{n}", auditor(w.giveAudited(w.serveIndex)))),
+		slowly(at("/audit/sessions/{id}/records/{n}", auditor(w.giveAudited(w.serveRecords)))),
+		at("/audit/sessions/{id}/bags/{n}", auditor(w.giveBag)),
+		at("/audit/sessions/{id}/logs/{n}", auditor(w.giveLogKeys)),
+		at("/audit/sessions/{id}/proof", auditor(w.giveProof)),
+		at("/audit/sessions/{id}/timestamp", auditor(w.giveTimestamp)),
 	}
 }
 
@@ -82,20 +83,14 @@ func auditor(a access.Account) bool {
 	return access.Can(a, access.ReadEvidence, access.Scope{Territory: a.Territory})
 }
 
-// auditAction is action for a page that only auditors get.
-func (w *Web) auditAction(do func(http.ResponseWriter, *http.Request, access.Account) error) action {
-	return func(rw http.ResponseWriter, r *http.Request) error {
-		account, ok := access.Current(r)
-		if ok && auditor(account) {
-			return w.auditProblem(rw, r, do(rw, r, account))
-		}
-		p := w.newPage(r, "audit.forbidden.title")
-		data := forbiddenPage{SignedIn: ok, SignIn: "/signin?next=/audit/", Body: p.T("audit.forbidden.nobody")}
-		if ok {
-			data.Body = p.T("audit.forbidden.other", "name", isolate(account.Name), "role", p.T("signin.role."+string(account.Role)))
-		}
-		p.Data = data
-		return w.show(rw, http.StatusForbidden, "settings-forbidden", p)
+// forAuditors is a page that only auditors get, forTrail one for who may read the trail.
+func (w *Web) forAuditors(do staffAction) ruled { return w.may(w.auditTold(do), access.ReadEvidence) }
+func (w *Web) forTrail(do staffAction) ruled    { return w.may(w.auditTold(do), access.ReadTrail) }
+
+// auditTold is do with what auditors are told when something is not to be had.
+func (w *Web) auditTold(do staffAction) staffAction {
+	return func(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+		return w.auditProblem(rw, r, do(rw, r, by))
 	}
 }
 

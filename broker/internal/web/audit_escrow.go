@@ -23,17 +23,21 @@ type Custody interface {
 }
 
 // custodyRoutes lists the addresses of set-up, signature and re-wrapping.
-func (w *Web) custodyRoutes() map[string]http.Handler {
-	routes := map[string]http.Handler{"/audit/policy": w.staff(w.policyAction(w.showPolicy), w.auditAction(w.changePolicy))}
+func (w *Web) custodyRoutes() []Route {
+	auditor := w.forAuditors
+	// The administrator sees who may read, and cannot change it.
+	routes := []Route{at("/audit/policy", w.may(w.auditTold(w.showPolicy), access.ReadEvidence, access.ReadTrail, access.ManageOffice), auditor(w.changePolicy))}
 	if w.custody != nil {
-		routes["/audit/escrow"] = w.staff(w.auditAction(w.showEscrow), w.auditAction(w.prepareEscrow))
-		routes["/audit/root"] = w.staff(w.auditAction(backToPolicy), w.auditAction(w.changeRoot))
+		routes = append(routes,
+			at("/audit/escrow", auditor(w.showEscrow), auditor(w.prepareEscrow)),
+			at("/audit/root", auditor(backToPolicy), auditor(w.changeRoot)))
 	}
 	if w.rewraps != nil {
-		routes["/audit/rewrap"] = w.staff(w.auditAction(w.showRewrap), nil)
-		routes["/audit/rewrap/next"] = w.staff(w.auditAction(backToRewrap), w.auditAction(w.nextBags))
-		routes["/audit/rewrap/{id}/{n}"] = w.staff(w.auditAction(backToRewrap), w.auditAction(w.takeBag))
-		routes["/audit/rewrap/{id}/{n}/log"] = w.staff(w.auditAction(backToRewrap), w.auditAction(w.takeLogKeys))
+		routes = append(routes,
+			at("/audit/rewrap", auditor(w.showRewrap)),
+			at("/audit/rewrap/next", auditor(backToRewrap), auditor(w.nextBags)),
+			at("/audit/rewrap/{id}/{n}", auditor(backToRewrap), auditor(w.takeBag)),
+			at("/audit/rewrap/{id}/{n}/log", auditor(backToRewrap), auditor(w.takeLogKeys)))
 	}
 	return routes
 }

@@ -81,18 +81,6 @@ type lockedRoot struct {
 	Wrapped   string `json:"wrapped"`
 }
 
-// policyAction is action for a page of who may read: auditors and the data-protection
-// officer see it, and the administrator, who cannot change it.
-func (w *Web) policyAction(do func(http.ResponseWriter, *http.Request, access.Account) error) action {
-	return func(rw http.ResponseWriter, r *http.Request) error {
-		account, ok := access.Current(r)
-		if ok && (access.Can(account, access.ManageOffice, access.Scope{}) || access.Can(account, access.ReadTrail, access.Scope{})) {
-			return w.auditProblem(rw, r, do(rw, r, account))
-		}
-		return w.auditAction(do)(rw, r)
-	}
-}
-
 func (w *Web) showPolicy(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	p := w.newPage(r, "audit.policy.title")
 	said := ""

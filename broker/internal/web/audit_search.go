@@ -35,11 +35,12 @@ const searchCookie = "__Secure-consento-search"
 const searchPath = "/audit/search"
 
 // searchRoutes lists the addresses of the search.
-func (w *Web) searchRoutes() map[string]http.Handler {
-	return map[string]http.Handler{
-		searchPath:                w.staff(w.auditAction(w.showSearch), w.auditAction(w.beginSearch)),
-		searchPath + "/sessions":  w.staff(w.auditAction(w.listSearchable), nil),
-		searchPath + "/summaries": w.staff(w.auditAction(backToSearch), w.auditAction(w.giveSummaries)),
+func (w *Web) searchRoutes() []Route {
+	auditor := w.forAuditors
+	return []Route{
+		at(searchPath, auditor(w.showSearch), auditor(w.beginSearch)),
+		at(searchPath+"/sessions", auditor(w.listSearchable)),
+		at(searchPath+"/summaries", auditor(backToSearch), auditor(w.giveSummaries)),
 	}
 }
 

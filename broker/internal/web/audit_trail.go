@@ -42,23 +42,6 @@ type trailRow struct {
 // trailKinds are the kinds that one looks for, as leaves of the log have them.
 var trailKinds = []string{"admin", "access", "search", "share", "revoke", "hold", "release", "erase", "shred", "purge", "rewrap", "logkeys", "rotation", "witness", "timestamp", "policy", "opened", "closed", "recovered"}
 
-// trailAction is action for a page of who may read the trail.
-func (w *Web) trailAction(do func(http.ResponseWriter, *http.Request, access.Account) error) action {
-	return func(rw http.ResponseWriter, r *http.Request) error {
-		account, ok := access.Current(r)
-		if ok && access.Can(account, access.ReadTrail, access.Scope{}) {
-			return w.auditProblem(rw, r, do(rw, r, account))
-		}
-		p := w.newPage(r, "audit.trail.forbidden")
-		data := forbiddenPage{SignedIn: ok, SignIn: "/signin?next=/audit/trail", Body: p.T("audit.forbidden.nobody")}
-		if ok {
-			data.Body = p.T("settings.signed_in", "name", isolate(account.Name))
-		}
-		p.Data = data
-		return w.show(rw, http.StatusForbidden, "settings-forbidden", p)
-	}
-}
-
 func (w *Web) showTrail(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	p := w.newPage(r, "audit.trail.title")
 	keys, err := w.lockedKeys(r, by)

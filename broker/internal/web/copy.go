@@ -39,18 +39,18 @@ const (
 	copyCookie = "__Secure-consento-copy"
 )
 
-func (w *Web) copyRoutes() map[string]http.Handler {
-	return map[string]http.Handler{
-		"/session/copy":           w.brief(redirectTo("/session"), w.offerCopy),
-		"/copy/{id}":              w.brief(w.showCopy, nil),
-		"/copy/{id}/about":        w.brief(toCopy, w.aboutCopy),
-		"/copy/{id}/open":         w.brief(toCopy, w.openCopy),
-		"/copy/{id}/segments/{n}": w.methods(w.giveBytes(w.copySegment, serveWhole), nil), // over a slow line
-		"/copy/{id}/index/{n}":    w.methods(w.giveBytes(w.copySegment, w.serveIndex), nil),
-		"/copy/{id}/records/{n}":  w.methods(w.giveBytes(w.copySegment, w.serveRecords), nil),
-		"/copy/{id}/shares/{n}":   w.brief(w.giveCopied(Copies.CopyKeys), nil),
-		"/copy/{id}/log/{n}":      w.brief(w.giveCopied(Copies.CopyLog), nil),
-		"/copy/{id}/proof":        w.brief(w.giveCopyProof, nil),
+func (w *Web) copyRoutes() []Route {
+	return []Route{
+		at("/session/copy", anyone(redirectTo("/session")), holder(w.offerCopy)),
+		at("/copy/{id}", holder(w.showCopy)),
+		at("/copy/{id}/about", anyone(toCopy), holder(w.aboutCopy)),
+		at("/copy/{id}/open", anyone(toCopy), holder(w.openCopy)),
+		slowly(at("/copy/{id}/segments/{n}", holder(w.giveBytes(w.copySegment, serveWhole)))), // over a slow line
+		slowly(at("/copy/{id}/index/{n}", holder(w.giveBytes(w.copySegment, w.serveIndex)))),
+		slowly(at("/copy/{id}/records/{n}", holder(w.giveBytes(w.copySegment, w.serveRecords)))),
+		at("/copy/{id}/shares/{n}", holder(w.giveCopied(Copies.CopyKeys))),
+		at("/copy/{id}/log/{n}", holder(w.giveCopied(Copies.CopyLog))),
+		at("/copy/{id}/proof", holder(w.giveCopyProof)),
 	}
 }
 

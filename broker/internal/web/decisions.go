@@ -2,7 +2,6 @@ package web
 
 import (
 	"context"
-	"net/http"
 
 	"consento/broker/internal/access"
 	"consento/broker/internal/evidence"
@@ -22,13 +21,14 @@ type Decisions interface {
 	DecideErasure(ctx context.Context, by access.Account, erasure string, approve bool, why string) error
 }
 
-func (w *Web) decisionRoutes() map[string]http.Handler {
-	return map[string]http.Handler{
-		"/audit/retention":           w.staff(w.trailAction(w.showRetention), w.trailAction(w.changeRetention)),
-		"/audit/storage":             w.staff(w.trailAction(w.showStorage), nil),
-		"/audit/retention/by-number": w.staff(w.trailAction(findSubject), nil),
-		"/audit/retention/{id}":      w.staff(w.trailAction(w.showSubject), nil),
-		"/audit/retention/{id}/hold": w.staff(w.trailAction(backToSubject), w.trailAction(w.changeHold)),
+func (w *Web) decisionRoutes() []Route {
+	trail := w.forTrail
+	return []Route{
+		at("/audit/retention", trail(w.showRetention), trail(w.changeRetention)),
+		at("/audit/storage", trail(w.showStorage)),
+		at("/audit/retention/by-number", trail(findSubject)),
+		at("/audit/retention/{id}", trail(w.showSubject)),
+		at("/audit/retention/{id}/hold", trail(backToSubject), trail(w.changeHold)),
 	}
 }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -51,33 +50,14 @@ type DeskDecisions interface {
 	RestoreHours(ctx context.Context, by access.Account, base, number int64) (desk.Version, error)
 }
 
-func (w *Web) deskRoutes() map[string]http.Handler {
-	may := func(do func(http.ResponseWriter, *http.Request, access.Account) error) action {
-		return w.deskAction(do)
-	}
-	return map[string]http.Handler{
-		"/desk":           w.brief(redirectTo("/desk/"), nil),
-		"/desk/{$}":       w.staff(may(w.showTickets), nil),
-		"/desk/{id}":      w.staff(may(w.showTicket), may(w.doTicket)),
-		"/request":        w.brief(w.showRequest, w.receive),
-		"/request/{link}": w.brief(w.followRequest, w.sayRequest),
-	}
-}
-
-// deskAction is action for who may read any ticket at all.
-func (w *Web) deskAction(do func(http.ResponseWriter, *http.Request, access.Account) error) action {
-	return func(rw http.ResponseWriter, r *http.Request) error {
-		account, ok := access.Current(r)
-		if ok && (access.Can(account, access.ReadTickets, access.Scope{Owner: account.ID, Team: account.Team})) {
-			return do(rw, r, account)
-		}
-		p := w.newPage(r, "settings.forbidden.title")
-		data := forbiddenPage{SignedIn: ok, SignIn: "/signin?next=" + url.QueryEscape("/desk/"), Body: p.T("settings.forbidden.nobody")}
-		if ok {
-			data.Body = p.T("settings.forbidden.other", "name", isolate(account.Name), "role", p.T("signin.role."+string(account.Role)))
-		}
-		p.Data = data
-		return w.show(rw, http.StatusForbidden, "settings-forbidden", p)
+func (w *Web) deskRoutes() []Route {
+	may := func(do staffAction) ruled { return w.may(do, access.ReadTickets) }
+	return []Route{
+		at("/desk", anyone(redirectTo("/desk/"))),
+		at("/desk/{$}", may(w.showTickets)),
+		at("/desk/{id}", may(w.showTicket), may(w.doTicket)),
+		at("/request", anyone(w.showRequest), anyone(w.receive)),
+		at("/request/{link}", anyone(w.followRequest), anyone(w.sayRequest)),
 	}
 }
 

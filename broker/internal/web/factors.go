@@ -76,8 +76,8 @@ func newQR(text string) (qrCode, error) {
 
 // proven is own for pages that change factors: who did not say a moment ago who they are
 // is asked first.
-func (w *Web) proven(do func(http.ResponseWriter, *http.Request, access.Account) error) action {
-	return w.own(func(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+func (w *Web) proven(do staffAction) ruled {
+	return own(func(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 		if w.accounts.Proven(r) {
 			return do(rw, r, by)
 		}

@@ -14,20 +14,18 @@ import (
 
 // levelRoutes are the pages of what the office decides about its desk: categories and
 // escalation matrix, service hours, targets, and their versions.
-func (w *Web) levelRoutes() map[string]http.Handler {
-	may := func(do func(http.ResponseWriter, *http.Request, access.Account) error) action {
-		return w.adminAction(access.ManageDesk, access.ManageDesk, do)
-	}
-	return map[string]http.Handler{
-		"/admin/desk":                           w.staff(may(w.showMatrix), nil),
-		"/admin/desk/{$}":                       w.brief(redirectTo("/admin/desk"), nil),
-		"/admin/desk/matrix/{category}":         w.staff(may(w.showCategory), may(w.changeCategory)),
-		"/admin/desk/matrix/{category}/{level}": w.staff(may(w.showCell), may(w.changeCell)),
-		"/admin/desk/hours":                     w.staff(may(w.showHours), may(w.changeHours)),
-		"/admin/desk/holidays":                  w.staff(redirectTo("/admin/desk/hours"), may(w.changeHolidays)),
-		"/admin/desk/targets":                   w.staff(may(w.showTargets), may(w.changeTargets)),
-		"/admin/desk/versions/{what}":           w.staff(may(w.showDeskVersions), nil),
-		"/admin/desk/versions/{what}/{number}":  w.staff(may(w.compareDeskVersion), may(w.restoreDeskVersion)),
+func (w *Web) levelRoutes() []Route {
+	may := func(do staffAction) ruled { return w.may(do, access.ManageDesk) }
+	return []Route{
+		at("/admin/desk", may(w.showMatrix)),
+		at("/admin/desk/{$}", anyone(redirectTo("/admin/desk"))),
+		at("/admin/desk/matrix/{category}", may(w.showCategory), may(w.changeCategory)),
+		at("/admin/desk/matrix/{category}/{level}", may(w.showCell), may(w.changeCell)),
+		at("/admin/desk/hours", may(w.showHours), may(w.changeHours)),
+		at("/admin/desk/holidays", anyone(redirectTo("/admin/desk/hours")), may(w.changeHolidays)),
+		at("/admin/desk/targets", may(w.showTargets), may(w.changeTargets)),
+		at("/admin/desk/versions/{what}", may(w.showDeskVersions)),
+		at("/admin/desk/versions/{what}/{number}", may(w.compareDeskVersion), may(w.restoreDeskVersion)),
 	}
 }
 

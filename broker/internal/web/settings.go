@@ -72,42 +72,6 @@ type versionLine struct {
 
 type changeLine struct{ When, Account, What, Before, After string }
 
-// administrator returns who is signed in, if they may change the settings; else it
-// has answered.
-func (w *Web) administrator(rw http.ResponseWriter, r *http.Request) (access.Account, bool) {
-	account, ok := access.Current(r)
-	if ok && access.Can(account, access.ManageOffice, access.Scope{}) {
-		return account, true
-	}
-	p := w.newPage(r, "settings.forbidden.title")
-	data := forbiddenPage{SignedIn: ok, SignIn: "/signin?next=/settings", Body: p.T("settings.forbidden.nobody")}
-	if ok {
-		data.Body = p.T("settings.forbidden.other", "name", isolate(account.Name), "role", p.T("signin.role."+string(account.Role)))
-	}
-	p.Data = data
-	if err := w.show(rw, http.StatusForbidden, "settings-forbidden", p); err != nil {
-		w.failed(rw, r, err)
-	}
-	return access.Account{}, false
-}
-
-// forbiddenPage is the data of the template "settings-forbidden".
-type forbiddenPage struct {
-	SignedIn bool
-	Body     string
-	SignIn   string // the address to sign in at, which leads back here
-}
-
-// settingsAction is action for a page that only administrators get.
-func (w *Web) settingsAction(do func(http.ResponseWriter, *http.Request, access.Account) error) action {
-	return func(rw http.ResponseWriter, r *http.Request) error {
-		if account, ok := w.administrator(rw, r); ok {
-			return do(rw, r, account)
-		}
-		return nil
-	}
-}
-
 func (w *Web) showSettings(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	p := w.newPage(r, "settings.title")
 	s, err := w.settings.Settings(r.Context())

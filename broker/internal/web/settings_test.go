@@ -119,7 +119,7 @@ func TestSettingsAreForAdministrators(t *testing.T) {
 	if s, err := h.access.Settings(t.Context()); err != nil || s.Office != office || s.Logo != "" || s.RecordingDays != 90 {
 		t.Errorf("settings %+v, %v", s, err)
 	}
-	h.visitor(t).get("/settings").shows(t, "The settings are for administrators", `href="/signin?next=/settings"`)
+	h.visitor(t).get("/settings").shows(t, "This page is for: administrator", `href="/signin?next=%2Fsettings"`)
 	// An administrator's own browser is not used by other sites.
 	p := administrator(t, h)
 	for _, path := range []string{"/settings", "/settings/logo", "/settings/texts/en", "/settings/restore/program"} {

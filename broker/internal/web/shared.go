@@ -6,7 +6,6 @@ import (
 	"errors"
 	"io"
 	"net/http"
-	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -32,41 +31,25 @@ type Sharing interface {
 // sharedCookie carries the grant of one share; its path keeps it to that share.
 const sharedCookie = "__Secure-consento-shared"
 
-func (w *Web) sharedRoutes() map[string]http.Handler {
-	segment := func(serve server) http.Handler {
-		return w.accounts.LoadSession(w.methods(w.sharedAction(func(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+func (w *Web) sharedRoutes() []Route {
+	may := func(do staffAction) ruled { return w.may(do, access.ReadShared) }
+	segment := func(serve server) ruled {
+		return may(func(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 			return w.giveBytes(func(r *http.Request, n int) (io.ReadSeekCloser, time.Time, error) {
 				return w.sharing.SharedSegment(r.Context(), by, sharedGrant(r), r.PathValue("id"), n)
 			}, serve)(rw, r)
-		}), nil))
+		})
 	}
-	return map[string]http.Handler{
-		"/audit/sessions/{id}/share": w.staff(w.auditAction(backToRecording), w.auditAction(w.makeShare)),
-		"/shared":                    w.staff(w.sharedAction(w.listShared), nil),
-		"/shared/{id}":               w.staff(w.sharedAction(w.showShared), nil),
-		"/shared/{id}/open":          w.staff(redirectTo("/shared"), w.sharedAction(w.openShared)),
-		"/shared/{id}/segments/{n}":  segment(serveWhole),
-		"/shared/{id}/index/{n}":     segment(w.serveIndex),
-		"/shared/{id}/records/{n}":   segment(w.serveRecords),
-		"/shared/{id}/shares/{n}":    w.staff(w.sharedAction(w.giveSharedKeys), nil),
-		"/shared/{id}/forms":         w.staff(w.sharedAction(w.giveSharedForms), nil),
-	}
-}
-
-// sharedAction is action for technicians.
-func (w *Web) sharedAction(do func(http.ResponseWriter, *http.Request, access.Account) error) action {
-	return func(rw http.ResponseWriter, r *http.Request) error {
-		account, ok := access.Current(r)
-		if ok && access.Can(account, access.ReadShared, access.Scope{}) {
-			return do(rw, r, account)
-		}
-		p := w.newPage(r, "shared.forbidden")
-		data := forbiddenPage{SignedIn: ok, SignIn: "/signin?next=" + url.QueryEscape(r.URL.Path), Body: p.T("shared.nobody")}
-		if ok {
-			data.Body = p.T("settings.signed_in", "name", isolate(account.Name))
-		}
-		p.Data = data
-		return w.show(rw, http.StatusForbidden, "settings-forbidden", p)
+	return []Route{
+		at("/audit/sessions/{id}/share", w.forAuditors(backToRecording), w.forAuditors(w.makeShare)),
+		at("/shared", may(w.listShared)),
+		at("/shared/{id}", may(w.showShared)),
+		at("/shared/{id}/open", anyone(redirectTo("/shared")), may(w.openShared)),
+		slowly(at("/shared/{id}/segments/{n}", segment(serveWhole))),
+		slowly(at("/shared/{id}/index/{n}", segment(w.serveIndex))),
+		slowly(at("/shared/{id}/records/{n}", segment(w.serveRecords))),
+		at("/shared/{id}/shares/{n}", may(w.giveSharedKeys)),
+		at("/shared/{id}/forms", may(w.giveSharedForms)),
 	}
 }
 

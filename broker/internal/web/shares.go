@@ -21,9 +21,10 @@ type Shares interface {
 	Revoke(ctx context.Context, by access.Account, id, why string) error
 }
 
-func (w *Web) shareRoutes() map[string]http.Handler {
-	return map[string]http.Handler{
-		"/audit/sessions/{id}/shares": w.staff(w.trailAction(w.showShares), w.trailAction(w.revokeShare)),
+func (w *Web) shareRoutes() []Route {
+	trail := w.forTrail
+	return []Route{
+		at("/audit/sessions/{id}/shares", trail(w.showShares), trail(w.revokeShare)),
 	}
 }
 

@@ -109,30 +109,29 @@ func limited(s string, bytes int) string {
 	return s
 }
 
-// showConsole serves the hull of the console to those who work in it.
-func (w *Web) showConsole(rw http.ResponseWriter, r *http.Request) error {
-	account, ok := access.Current(r)
-	if !ok {
-		http.Redirect(rw, r, "/signin?next="+url.QueryEscape("/console/"), http.StatusSeeOther)
-		return nil
-	}
-	if !access.Can(account, access.Assist, access.Scope{}) {
-		if access.Can(account, access.ManageOffice, access.Scope{}) {
-			http.Redirect(rw, r, "/settings", http.StatusSeeOther)
-			return nil
-		}
-		if w.evidence != nil && access.Can(account, access.ReadTrail, access.Scope{}) {
-			to := "/audit/trail"
-			if auditor(account) {
-				to = "/audit/"
-			}
-			http.Redirect(rw, r, to, http.StatusSeeOther)
-			return nil
-		}
+// noConsole sends others to where they work.
+func (w *Web) noConsole(rw http.ResponseWriter, r *http.Request, account access.Account, ok bool, _ []access.Action) error {
+	to := ""
+	switch {
+	case !ok:
+		to = "/signin?next=" + url.QueryEscape("/console/")
+	case access.May(account, access.ManageOffice):
+		to = "/settings"
+	case w.evidence != nil && auditor(account):
+		to = "/audit/"
+	case w.evidence != nil && access.May(account, access.ReadTrail):
+		to = "/audit/trail"
+	default:
 		p := w.newPage(r, "signin.no_console.title")
 		p.Data = p.T("signin.no_console.body", "name", isolate(account.Name), "role", p.T("signin.role."+string(account.Role)))
 		return w.show(rw, http.StatusForbidden, "noconsole", p)
 	}
+	http.Redirect(rw, r, to, http.StatusSeeOther)
+	return nil
+}
+
+// showConsole serves the hull of the console to those who work in it.
+func (w *Web) showConsole(rw http.ResponseWriter, r *http.Request, _ access.Account) error {
 	if w.console == nil {
 		w.problem(rw, r, http.StatusServiceUnavailable, "page.problem.unbuilt")
 		return nil

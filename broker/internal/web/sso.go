@@ -36,11 +36,11 @@ const (
 )
 
 // ssoRoutes are the ways to the provider of single sign-on and back.
-func (w *Web) ssoRoutes() map[string]http.Handler {
-	return map[string]http.Handler{
-		"/signin/sso": w.staff(w.beginSSO, nil),
-		ssoReturn:     w.staff(w.completeSSO, nil),
-		"/signed-out": w.brief(w.showSignedOut, nil),
+func (w *Web) ssoRoutes() []Route {
+	return []Route{
+		at("/signin/sso", visitor(w.beginSSO)),
+		at(ssoReturn, visitor(w.completeSSO)),
+		at("/signed-out", anyone(w.showSignedOut)),
 	}
 }
 

@@ -236,6 +236,7 @@ type Web struct {
 	pages       *templates
 	streams     *streams
 	log         *slog.Logger
+	table       []Route
 	handler     http.Handler
 }
 
@@ -292,7 +293,8 @@ func New(c Config) (*Web, error) {
 		}
 		w.console = w.assets.page(index)
 	}
-	w.handler = w.guard(w.routes())
+	w.table = w.routes()
+	w.handler = w.guard(w.mux())
 	return w, nil
 }
 
@@ -308,179 +310,81 @@ func baseURL(address string) (string, error) {
 // ServeHTTP implements http.Handler.
 func (w *Web) ServeHTTP(rw http.ResponseWriter, r *http.Request) { w.handler.ServeHTTP(rw, r) }
 
-// action is a handler for one method of one path. It either writes the whole
-// response itself or returns an error, which becomes a page.
-type action func(http.ResponseWriter, *http.Request) error
-
 // routes lists every address. A path that is not here is answered by notFound.
-func (w *Web) routes() http.Handler {
-	mux := http.NewServeMux()
-	for path, h := range map[string]http.Handler{
-		"/{$}":                                  w.brief(w.showKey, nil),
-		"/k/{key}":                              w.brief(w.showKeyFilledIn, nil),
-		"/key":                                  w.brief(redirectTo("/"), w.redeem),
-		"/session":                              w.methods(w.showSession, nil), // streams: it keeps its own time
-		"/session/name":                         w.brief(redirectTo("/session"), w.answerName),
-		"/session/report":                       w.brief(redirectTo("/session"), w.report),
-		"/session/stop":                         w.brief(redirectTo("/session"), w.stop),
-		"/session/rating":                       w.brief(redirectTo("/session"), w.rate),
-		"/session/log":                          w.brief(w.showLog, nil),
-		"/session/log.html":                     w.brief(w.saveLog, nil),
-		"/session/log.json":                     w.brief(w.saveLogData, nil),
-		"/session/receipt":                      w.brief(w.saveReceipt, nil),
-		session.LogPath + "{ticket}":            w.brief(w.openLog, nil),
-		"/session/agent":                        w.methods(w.giveAgent, nil), // a download over a slow line
-		"/terms":                                w.brief(w.showTerms, nil),
-		"/privacy":                              w.brief(w.showPrivacy, nil),
-		"/accessibility":                        w.brief(w.showAccessibility, nil),
-		"/.well-known/security.txt":             w.brief(w.showSecurity, nil),
-		"/signin":                               w.staff(w.showSignIn, w.signIn),
-		"/signout":                              w.staff(redirectTo("/signin"), w.signOut),
-		"/setup":                                w.brief(w.showSetup, w.completeSetup),
-		"/settings":                             w.staff(w.settingsAction(w.showSettings), w.settingsAction(w.changeSettings)),
-		"/settings/logo":                        w.staff(redirectTo("/settings"), w.settingsAction(w.changeLogo)),
-		"/settings/retention":                   w.staff(w.settingsAction(w.showKept), w.settingsAction(w.changeKept)),
-		"/settings/texts/{language}":            w.staff(w.settingsAction(w.editTexts), w.settingsAction(w.changeTexts)),
-		"/settings/restore/{version}":           w.staff(w.settingsAction(w.askRestore), w.settingsAction(w.restoreTexts)),
-		"/settings/library/{shelf}":             w.staff(w.settingsAction(w.showShelf), w.settingsAction(w.changeShelf)),
-		"/settings/library/{shelf}/{id}":        w.staff(w.settingsAction(w.editEntry), w.settingsAction(w.changeEntry)),
-		"/settings/library/{shelf}/{id}/delete": w.staff(w.settingsAction(w.askDeleteEntry), w.settingsAction(w.deleteEntry)),
-		"/settings/summaries":                   w.staff(w.settingsAction(w.showSummaryTeams), w.settingsAction(w.changeSummaryTeams)),
-		"/summaries":                            w.staff(w.sharedAction(w.showMissing), nil),
-		"/console/library":                      w.staff(w.showLibrary, nil),
-		"/console":                              w.brief(redirectTo("/console/"), nil),
-		"/console/{$}":                          w.staff(w.showConsole, nil),
-		"/assets/{name}":                        w.brief(w.showAsset, nil),
-		"/favicon.ico":                          w.brief(w.showIcon, nil),
-		"/logo":                                 w.brief(w.showLogo, nil),
-		"/":                                     w.brief(w.notFound, w.notFound),
-	} {
-		mux.Handle(path, h)
-	}
-	for path, h := range w.accountRoutes() {
-		mux.Handle(path, h)
-	}
-	if w.sso != nil {
-		for path, h := range w.ssoRoutes() {
-			mux.Handle(path, h)
-		}
+func (w *Web) routes() []Route {
+	office := func(do staffAction) ruled { return w.may(do, access.ManageOffice) }
+	routes := []Route{
+		at("/{$}", anyone(w.showKey)),
+		at("/k/{key}", anyone(w.showKeyFilledIn)),
+		at("/key", anyone(redirectTo("/")), anyone(w.redeem)),
+		slowly(at("/session", holder(w.showSession))), // streams: it keeps its own time
+		at("/session/name", anyone(redirectTo("/session")), holder(w.answerName)),
+		at("/session/report", anyone(redirectTo("/session")), holder(w.report)),
+		at("/session/stop", anyone(redirectTo("/session")), holder(w.stop)),
+		at("/session/rating", anyone(redirectTo("/session")), holder(w.rate)),
+		at("/session/log", holder(w.showLog)),
+		at("/session/log.html", holder(w.saveLog)),
+		at("/session/log.json", holder(w.saveLogData)),
+		at("/session/receipt", holder(w.saveReceipt)),
+		at(session.LogPath+"{ticket}", holder(w.openLog)),
+		slowly(at("/session/agent", holder(w.giveAgent))), // a download over a slow line
+		at("/terms", anyone(w.showTerms)),
+		at("/privacy", anyone(w.showPrivacy)),
+		at("/accessibility", anyone(w.showAccessibility)),
+		at("/.well-known/security.txt", anyone(w.showSecurity)),
+		at("/signin", visitor(w.showSignIn), visitor(w.signIn)),
+		at("/signout", anyone(redirectTo("/signin")), visitor(w.signOut)),
+		at("/setup", anyone(w.showSetup), anyone(w.completeSetup)),
+		at("/settings", office(w.showSettings), office(w.changeSettings)),
+		at("/settings/logo", anyone(redirectTo("/settings")), office(w.changeLogo)),
+		at("/settings/retention", office(w.showKept), office(w.changeKept)),
+		at("/settings/texts/{language}", office(w.editTexts), office(w.changeTexts)),
+		at("/settings/restore/{version}", office(w.askRestore), office(w.restoreTexts)),
+		at("/settings/library/{shelf}", office(w.showShelf), office(w.changeShelf)),
+		at("/settings/library/{shelf}/{id}", office(w.editEntry), office(w.changeEntry)),
+		at("/settings/library/{shelf}/{id}/delete", office(w.askDeleteEntry), office(w.deleteEntry)),
+		at("/settings/summaries", office(w.showSummaryTeams), office(w.changeSummaryTeams)),
+		at("/summaries", w.may(w.showMissing, access.ReadShared)),
+		at("/console/library", w.may(w.showLibrary, access.Assist)),
+		at("/console", anyone(redirectTo("/console/"))),
+		at("/console/{$}", w.mayElse(w.showConsole, w.noConsole, access.Assist)),
+		at("/assets/{name}", anyone(w.showAsset)),
+		at("/favicon.ico", anyone(w.showIcon)),
+		at("/logo", anyone(w.showLogo)),
+		at("/", anyone(w.notFound), anyone(w.notFound)),
 	}
 	if w.evidence != nil {
 		if w.policies != nil {
-			for path, h := range w.custodyRoutes() {
-				mux.Handle(path, h)
-			}
+			routes = append(routes, w.custodyRoutes()...)
 		}
-		for path, h := range w.auditRoutes() {
-			mux.Handle(path, h)
-		}
+		routes = append(routes, w.auditRoutes()...)
 		if w.searching != nil {
-			for path, h := range w.searchRoutes() {
-				mux.Handle(path, h)
-			}
+			routes = append(routes, w.searchRoutes()...)
 		}
 	}
-	if w.desk != nil {
-		for path, h := range w.deskRoutes() {
-			mux.Handle(path, h)
-		}
-		for path, h := range w.levelRoutes() {
-			mux.Handle(path, h)
+	for _, part := range []struct {
+		there  bool
+		routes func() []Route
+	}{
+		{true, w.accountRoutes},
+		{w.desk != nil, w.deskRoutes},
+		{w.desk != nil, w.levelRoutes},
+		{w.roster != nil, w.adminRoutes},
+		{w.roster != nil, w.tokenRoutes},
+		{w.sso != nil, w.ssoRoutes},
+		{w.central != nil, w.centralRoutes},
+		{w.mail != nil, w.mailRoutes},
+		{w.copies != nil, w.copyRoutes},
+		{w.sharing != nil, w.sharedRoutes},
+		{w.shares != nil, w.shareRoutes},
+		{w.decisions != nil, w.decisionRoutes},
+	} {
+		if part.there {
+			routes = append(routes, part.routes()...)
 		}
 		for path, h := range w.reportRoutes() {
 			mux.Handle(path, h)
 		}
 	}
-	if w.roster != nil {
-		for path, h := range w.adminRoutes() {
-			mux.Handle(path, h)
-		}
-		for path, h := range w.tokenRoutes() {
-			mux.Handle(path, h)
-		}
-	}
-	if w.central != nil {
-		for path, h := range w.centralRoutes() {
-			mux.Handle(path, h)
-		}
-	}
-	if w.mail != nil {
-		for path, h := range w.mailRoutes() {
-			mux.Handle(path, h)
-		}
-	}
-	if w.copies != nil {
-		for path, h := range w.copyRoutes() {
-			mux.Handle(path, h)
-		}
-	}
-	if w.sharing != nil {
-		for path, h := range w.sharedRoutes() {
-			mux.Handle(path, h)
-		}
-	}
-	if w.shares != nil {
-		for path, h := range w.shareRoutes() {
-			mux.Handle(path, h)
-		}
-	}
-	if w.decisions != nil {
-		for path, h := range w.decisionRoutes() {
-			mux.Handle(path, h)
-		}
-	}
-	return mux
-}
-
-// briefly is how long an ordinary page may take.
-const briefly = 15 * time.Second
-
-// brief is methods with a limit of time.
-func (w *Web) brief(get, post action) http.Handler {
-	h := w.methods(get, post)
-	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-		ctx, cancel := context.WithTimeout(r.Context(), briefly)
-		defer cancel()
-		deadline, _ := ctx.Deadline()
-		rc := http.NewResponseController(rw)
-		// A connection that cannot have deadlines is a test's recorder.
-		_ = rc.SetReadDeadline(deadline)
-		_ = rc.SetWriteDeadline(deadline.Add(briefly))
-		h.ServeHTTP(rw, r.WithContext(ctx))
-	})
-}
-
-// staff is brief for pages that look at who is signed in.
-func (w *Web) staff(get, post action) http.Handler { return w.accounts.LoadSession(w.brief(get, post)) }
-
-// methods answers GET, HEAD and POST, and every other method with a page that
-// says so (RFC 9110, section 15.5.6).
-func (w *Web) methods(get, post action) http.Handler {
-	allow := "GET, HEAD"
-	if post != nil {
-		allow += ", POST"
-	}
-	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-		var err error
-		switch {
-		case r.Method == http.MethodGet || r.Method == http.MethodHead:
-			err = get(rw, r)
-		case r.Method == http.MethodPost && post != nil:
-			err = post(rw, r)
-		default:
-			rw.Header().Set("Allow", allow)
-			err = errMethod
-		}
-		if err != nil {
-			w.failed(rw, r, err)
-		}
-	})
-}
-
-// redirectTo sends on who arrives at the address of a form by its address.
-func redirectTo(path string) action {
-	return func(rw http.ResponseWriter, r *http.Request) error {
-		http.Redirect(rw, r, path, http.StatusSeeOther)
-		return nil
-	}
+	return routes
 }
