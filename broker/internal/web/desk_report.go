@@ -263,6 +263,9 @@ func noFormula(s string) string {
 
 // giveReport is the report as a file (RFC 4180), times in minutes.
 func (w *Web) giveReport(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+	if !access.May(by, access.SeeFigures) { // to export is not to see
+		return w.forbid(rw, r, by, true, []access.Action{access.SeeFigures})
+	}
 	p := w.newPage(r, "levels.report.title")
 	rep, _, err := w.reportMade(r, p, by)
 	if err != nil {
@@ -302,32 +305,10 @@ func (w *Web) giveReport(rw http.ResponseWriter, r *http.Request, by access.Acco
 	return nil
 }
 
-// accountAction is action for those for whom may is true; others are told that it is not
-// for them.
-func (w *Web) accountAction(may func(access.Account) bool, next string, do func(http.ResponseWriter, *http.Request, access.Account) error) action {
-	return func(rw http.ResponseWriter, r *http.Request) error {
-		account, ok := access.Current(r)
-		if ok && may(account) {
-			return do(rw, r, account)
-		}
-		p := w.newPage(r, "settings.forbidden.title")
-		data := forbiddenPage{SignedIn: ok, SignIn: "/signin?next=" + url.QueryEscape(next), Body: p.T("settings.forbidden.nobody")}
-		if ok {
-			data.Body = p.T("settings.forbidden.other", "name", isolate(account.Name), "role", p.T("signin.role."+string(account.Role)))
-		}
-		p.Data = data
-		return w.show(rw, http.StatusForbidden, "settings-forbidden", p)
-	}
-}
-
 // reportRoutes are the reports of service levels.
-func (w *Web) reportRoutes() map[string]http.Handler {
-	sees := func(a access.Account) bool { return access.Can(a, access.SeeFigures, access.Scope{Team: a.Team}) }
-	takes := func(a access.Account) bool {
-		return sees(a) && access.Can(a, access.Export, access.Scope{Team: a.Team})
-	}
-	return map[string]http.Handler{
-		"/desk/report":     w.staff(w.accountAction(sees, "/desk/report", w.showReport), nil),
-		"/desk/report.csv": w.staff(w.accountAction(takes, "/desk/report", w.giveReport), nil),
+func (w *Web) reportRoutes() []Route {
+	return []Route{
+		at("/desk/report", w.may(w.showReport, access.SeeFigures)),
+		at("/desk/report.csv", w.may(w.giveReport, access.Export)),
 	}
 }

@@ -369,6 +369,7 @@ func (w *Web) routes() []Route {
 		{true, w.accountRoutes},
 		{w.desk != nil, w.deskRoutes},
 		{w.desk != nil, w.levelRoutes},
+		{w.desk != nil, w.reportRoutes},
 		{w.roster != nil, w.adminRoutes},
 		{w.roster != nil, w.tokenRoutes},
 		{w.sso != nil, w.ssoRoutes},
@@ -381,9 +382,6 @@ func (w *Web) routes() []Route {
 	} {
 		if part.there {
 			routes = append(routes, part.routes()...)
-		}
-		for path, h := range w.reportRoutes() {
-			mux.Handle(path, h)
 		}
 	}
 	return routes
