@@ -290,7 +290,7 @@ func (b *broker) compose(ctx context.Context, secrets *ops.Secrets) error {
 	if err != nil {
 		return err
 	}
-	consoles, err := sockets.NewConsole(sockets.ConsoleConfig{Sessions: b.sessions, Desk: tickets, Accounts: b.access, Office: b.person,
+	consoles, err := sockets.NewConsole(sockets.ConsoleConfig{Sessions: b.sessions, Desk: tickets, Accounts: b.access, Office: b.person, Colleagues: b.access.Accounts,
 		PublicURL: b.url, Software: software, Log: b.log})
 	if err != nil {
 		return err

@@ -112,6 +112,7 @@ func Messages() []Message {
 		&ConsentEnded{}, &ControlState{}, &Restart{}, &RestartRecorded{}, &SystemRead{}, &SystemWatch{}, &SystemPart{}, &SystemChanges{}, &Annotate{}, &StillTake{}, &StillPart{},
 		&Welcome{}, &SessionChanged{}, &NewSession{}, &SessionIssued{}, &EndSession{}, &StopWatching{}, &Crisp{}, &Note{}, &Reason{}, &ConsentRequest{}, &ConsentReturn{},
 		&GuestAsk{}, &GuestAnswer{}, &GuestRecorded{}, &GuestEnded{}, &GuestJoin{}, &GuestLeave{},
+		&HandedOver{}, &LiveOffer{}, &LiveOfferEnd{}, &Colleagues{}, &ColleagueList{},
 		&SystemRequest{}, &SystemFollow{}, &SystemStarted{}, &StillRequest{},
 		&ChatSay{}, &ChatSaid{}, &ChatSince{}, &Chat{},
 		&Tickets{}, &TicketList{}, &TicketChanged{}, &TicketGone{}, &DeskChanged{}, &TicketOpen{}, &TicketShown{}, &TicketDo{}, &TicketNew{}, &TicketRefused{}}

@@ -108,6 +108,8 @@ type Resumed struct {
 	Picture  bool      `json:"picture"`          // the picture's connection is still there
 	Proof    string    `json:"proof"`            // Joined.Proof, of the recording as it goes on now
 	Guests   []Guest   `json:"guests,omitempty"` // who is there, or asked about
+	// Handed is whose the session has become last, nil if it is who began it.
+	Handed *HandedOver `json:"handed,omitempty"`
 }
 
 func (*Resumed) MessageType() string { return "resumed" }
@@ -124,7 +126,7 @@ func (m *Resumed) Validate() error {
 			return err
 		}
 	}
-	return errors.Join(check(len(m.Consents) <= 2*len(Permissions()), "consents"), check(len(m.Guests) <= maxGuests, "guests"), check(len(m.Proof) <= MaxProof, "proof"))
+	return errors.Join(check(len(m.Consents) <= 2*len(Permissions()), "consents"), check(len(m.Guests) <= maxGuests, "guests"), handedOK(m.Handed), check(len(m.Proof) <= MaxProof, "proof"))
 }
 
 // Terms is one version of the terms of use in one language.

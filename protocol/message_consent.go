@@ -25,12 +25,13 @@ const (
 	CauseRestart    ConsentCause = "restart"    // the broker was restarted
 	CauseFailed     ConsentCause = "failed"     // it could not be carried out any more
 	CauseReboot     ConsentCause = "reboot"     // the customer's computer was restarted
+	CauseHanded     ConsentCause = "handed"     // the session became another technician's
 )
 
 // ConsentCauses lists the causes.
 func ConsentCauses() []ConsentCause {
 	return []ConsentCause{CauseCustomer, CauseNoAnswer, CauseUnable, CauseTechnician, CauseAway, CauseSlept, CauseLocked,
-		CauseShared, CauseRights, CauseMisuse, CauseRestart, CauseFailed, CauseReboot}
+		CauseShared, CauseRights, CauseMisuse, CauseRestart, CauseFailed, CauseReboot, CauseHanded}
 }
 
 func (c ConsentCause) valid() bool { return c == "" || slices.Contains(ConsentCauses(), c) }

@@ -47,6 +47,8 @@ type Session struct {
 	Guests []Guest `json:"guests,omitempty"`
 	// Self is the Epoch of who reads this among them, 0 if they are not.
 	Self uint32 `json:"self,omitempty"`
+	// Offer is to whom the session is on offer, nil: to nobody.
+	Offer *Offering `json:"offer,omitempty"`
 	// May are the ways in which who reads this may come into the session.
 	May       []GuestWay `json:"may,omitempty"`
 	Recording bool       `json:"recording"`

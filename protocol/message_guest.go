@@ -12,10 +12,15 @@ type GuestWay string
 const (
 	WayJoin      GuestWay = "join"      // a colleague, who sees and writes
 	WaySupervise GuestWay = "supervise" // a lead, who only sees
+	WayTakeOver  GuestWay = "take_over" // who is to be the technician, and asks for it
+	WayTransfer  GuestWay = "transfer"  // who is to be the technician, and was offered it
+	WayFormer    GuestWay = "former"    // who was the technician, and stays; nobody is asked about that
 )
 
 // GuestWays lists the ways.
-func GuestWays() []GuestWay { return []GuestWay{WayJoin, WaySupervise} }
+func GuestWays() []GuestWay {
+	return []GuestWay{WayJoin, WaySupervise, WayTakeOver, WayTransfer, WayFormer}
+}
 
 // Chats reports whether who comes this way reads and writes the chat.
 func (w GuestWay) Chats() bool { return w != WaySupervise }
@@ -42,6 +47,9 @@ func GuestCauses() []GuestCause {
 }
 
 func (c GuestCause) valid() bool { return c == "" || slices.Contains(GuestCauses(), c) }
+
+// Hands reports whether the session becomes theirs with the customer's yes.
+func (w GuestWay) Hands() bool { return w == WayTakeOver || w == WayTransfer }
 
 // Guest is a person in a session beside the technician whose it is, or one about whom the
 // customer is being asked.
@@ -72,7 +80,7 @@ func (*GuestJoin) MessageType() string { return "guest_join" }
 
 // Validate implements Message.
 func (m *GuestJoin) Validate() error {
-	return errors.Join(check(m.Session != "" && len(m.Session) <= 64, "session"), check(slices.Contains(GuestWays(), m.Way), "way"))
+	return errors.Join(check(m.Session != "" && len(m.Session) <= 64, "session"), check(slices.Contains(GuestWays(), m.Way) && m.Way != WayFormer, "way"))
 }
 
 // GuestLeave ends a person's place in a session, or the question about them: one's own,
@@ -98,7 +106,7 @@ func (*GuestAsk) MessageType() string { return "guest_ask" }
 
 // Validate implements Message.
 func (m *GuestAsk) Validate() error {
-	return errors.Join(m.Guest.validate(), check(m.Guest.State == ConsentAsked, "state"))
+	return errors.Join(m.Guest.validate(), check(m.Guest.State == ConsentAsked && m.Guest.Way != WayFormer, "state"))
 }
 
 // GuestAnswer is the customer's answer, or that they send the person away later.

@@ -21,6 +21,8 @@ var digest = strings.Repeat("A", 43)
 
 var aSharing = protocol.Sharing{State: protocol.SharingShown, Source: protocol.SourceApplication, Width: 1280, Height: 800, Name: "テキスト エディター", Covered: 2, Fields: 1}
 
+var aHandover = protocol.HandedOver{Epoch: 3, Technician: person, Former: protocol.Guest{Epoch: 4, Name: "Anna Rossi", Team: "Help desk", Way: protocol.WayFormer, State: protocol.ConsentGiven}}
+
 var aGuest = protocol.Guest{Epoch: 3, Name: "Luca Verdi", Team: "Network", Way: protocol.WayJoin, State: protocol.ConsentAsked}
 
 var aSession = protocol.Session{ID: strings.Repeat("a", 32), State: protocol.StateActive, Technician: person, Mine: true,
@@ -45,7 +47,7 @@ func valid() []protocol.Message {
 		&protocol.Join{Ticket: string(protocol.TicketFrom([16]byte{})), Languages: []string{"it", "ja"}, Tools: []protocol.Permission{protocol.Control, protocol.MayKeep}},
 		&protocol.Joined{Session: "s", Technician: person, ConfirmName: true, Terms: protocol.Terms{Version: "1", Language: "it", Text: "Testo\n\nAltro", URL: "https://x/y"}, Resume: "secret", Reason: "התקנת מדפסת", Log: "https://x/log/y", Proof: "{}", Chat: true},
 		&protocol.Resume{Session: "s", Secret: "secret"},
-		&protocol.Resumed{Named: true, Accepted: true, Consents: aSession.Consents, Picture: true, Proof: "{}", Guests: []protocol.Guest{aGuest}},
+		&protocol.Resumed{Named: true, Accepted: true, Consents: aSession.Consents, Picture: true, Proof: "{}", Guests: []protocol.Guest{aGuest}, Handed: &aHandover},
 		&protocol.NameAnswer{Confirmed: true},
 		&protocol.TermsAnswer{Version: "1", Accepted: true},
 		&protocol.ConsentAsk{Permission: protocol.FetchFiles, Epoch: 8, Technician: person, Files: &protocol.FileLimits{File: 1, Total: 2, Folders: true}},
@@ -87,6 +89,8 @@ func valid() []protocol.Message {
 		&protocol.GuestAsk{Guest: aGuest}, &protocol.GuestAnswer{Epoch: 3, State: protocol.ConsentRefused, Cause: protocol.GuestNoAnswer},
 		&protocol.GuestRecorded{Epoch: 3}, &protocol.GuestEnded{Session: "s", Epoch: 3, Cause: protocol.GuestLost},
 		&protocol.GuestJoin{Session: "s", Way: protocol.WaySupervise}, &protocol.GuestLeave{Session: "s", Epoch: 3},
+		&aHandover, &protocol.LiveOffer{Session: "s", Account: "a", Words: "Rete"}, &protocol.LiveOfferEnd{Session: "s"}, &protocol.Colleagues{},
+		&protocol.ColleagueList{People: []protocol.Colleague{{ID: "a", Name: "Luca Verdi", Team: "Network", Level: "L2", Here: true}}, Teams: []string{"Network"}},
 		&protocol.SystemRequest{Session: "s", Sections: []protocol.Section{protocol.SectionSoftware}},
 		&protocol.SystemFollow{Session: "s", On: true},
 		&protocol.SystemStarted{Session: "s", Snapshot: 2, Watch: 1},
@@ -178,6 +182,11 @@ func init() {
 	decoder[protocol.GuestEnded]()
 	decoder[protocol.GuestJoin]()
 	decoder[protocol.GuestLeave]()
+	decoder[protocol.HandedOver]()
+	decoder[protocol.LiveOffer]()
+	decoder[protocol.LiveOfferEnd]()
+	decoder[protocol.Colleagues]()
+	decoder[protocol.ColleagueList]()
 	decoder[protocol.SystemRead]()
 	decoder[protocol.SystemWatch]()
 	decoder[protocol.SystemPart]()
@@ -207,7 +216,7 @@ func TestEveryMessageRoundTrips(t *testing.T) {
 			}
 			for field := range reflect.ValueOf(m).Elem().Fields() {
 				other := m.MessageType() == "consent_ask" && (field.Name == "Device" || field.Name == "Hosts") // with another permission than Files
-				if m.MessageType() != "join" && !other && reflect.ValueOf(m).Elem().FieldByIndex(field.Index).IsZero() {
+				if m.MessageType() != "join" && m.MessageType() != "live_offer" && !other && reflect.ValueOf(m).Elem().FieldByIndex(field.Index).IsZero() {
 					t.Errorf("the sample's %s is empty", field.Name)
 				}
 			}
@@ -339,6 +348,12 @@ func TestValidateRefuses(t *testing.T) {
 		"a yes to a guest, with a cause": &protocol.GuestAnswer{Epoch: 1, State: protocol.ConsentGiven, Cause: protocol.GuestCustomer},
 		"refused a guest by rights":      &protocol.GuestAnswer{Epoch: 1, State: protocol.ConsentRefused, Cause: protocol.GuestRights},
 		"ended without a cause":          &protocol.GuestEnded{Epoch: 1},
+		"joins as who was there":         &protocol.GuestJoin{Session: "s", Way: protocol.WayFormer},
+		"offers to nobody":               &protocol.LiveOffer{Session: "s"},
+		"offers to two":                  &protocol.LiveOffer{Session: "s", Account: "a", Team: "b"},
+		"offers with two lines":          &protocol.LiveOffer{Session: "s", Account: "a", Words: "a\nb"},
+		"handed over to nobody":          &protocol.HandedOver{Epoch: 1, Former: aHandover.Former},
+		"handed over by a guest":         &protocol.HandedOver{Epoch: 1, Technician: person, Former: aGuest},
 		"joins nothing":                  &protocol.GuestJoin{Way: protocol.WayJoin},
 		"leaves as nobody":               &protocol.GuestLeave{Session: "s"},
 		"requests the view":              &protocol.ConsentRequest{Session: "s", Permission: protocol.ViewScreen},

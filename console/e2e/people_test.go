@@ -64,13 +64,28 @@ func TestPeople(t *testing.T) {
 	o.must(o.console.Click(byID("chat")))
 	o.must(o.console.Until("the technician reads it, as the lead's", `document.querySelector('[data-testid="chat-log"]').innerText.includes("Luca Verdi")`))
 
-	// Sent away from the bar.
-	o.bar("take back")
-	team("sent away", `document.querySelector('`+remote+`') === null && document.querySelector('[data-testid="people"]') === null`)
-	o.must(o.console.Until("nobody else", `document.querySelector('[data-testid="people"]') === null`))
+	// The lead takes over: the customer knows this person already, and sees the other name on the bar.
+	o.must(lead.console.Click(`[data-way="take_over"]`))
+	team("it is the lead's", `document.querySelector('[data-testid="end-session"]') !== null && document.querySelector('[data-testid="people"] [data-way="former"]') !== null`)
+	o.must(o.console.Until("not the technician's any more, who still sees", `document.querySelector('[data-testid="end-session"]') === null && document.querySelector('`+remote+`')?.videoWidth === 1280`))
+	o.picture("handed over", o.customer)
+	o.picture("owner", lead.technician)
+	o.picture("former", o.technician)
 
-	o.must(o.console.Click(byID("end-session")))
+	// The customer sends away who had it.
+	o.bar("take back")
+	o.must(o.console.Until("sent away", `document.querySelector('`+remote+`') === null && document.querySelector('[data-testid="people"]') === null`))
+	team("nobody else", `document.querySelector('[data-testid="people"]') === null && document.querySelector('`+remote+`') !== null`)
+	o.picture("gone", o.technician)
+
+	o.must(lead.console.Click(byID("offer")))
+	team("to whom", `document.querySelectorAll('#offer-to option').length > 0`)
+	o.picture("offer", lead.technician)
+	o.must(lead.console.Click(byID("offer-send")))
+	team("on offer", `document.querySelector('[data-testid="offer-out"]') !== null`)
+	o.must(o.console.Until("offered to the team", `document.querySelector('[data-group="offered"] .row') !== null`))
+	o.must(lead.console.Click(byID("end-session")))
 	o.over(agent, 0, before)
 	o.newest(whole).expect(o.t, protocol.EndTechnician, protocol.EventGuestAsked, protocol.EventGuestRefused, protocol.EventGuestAsked, protocol.EventGuestAllowed, protocol.EventViewerJoined,
-		protocol.EventViewerLeft, protocol.EventGuestLeft, protocol.EventEnded)
+		protocol.EventHandedOver, protocol.EventViewerLeft, protocol.EventGuestLeft, protocol.EventOffered, protocol.EventEnded)
 }

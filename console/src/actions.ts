@@ -13,6 +13,7 @@ import { keepable } from "./stills";
 import { readable } from "./system/system";
 import { ticketIn } from "./tickets/tab";
 import { d, t } from "./text";
+import { doorsOf } from "./view/people";
 import { focusFilter } from "./view/focus";
 import { toggleFullScreen } from "./view/fullscreen";
 import type { Parts } from "./view/context";
@@ -35,7 +36,7 @@ export function actions({ desk, settings, layout, bell }: Parts): Action[] {
   if (s !== undefined) {
     const self = selfIn(s);
     if (self !== undefined) add("guest-leave", t(self.state === "asked" ? "guest.ask_no_more" : "guest.leave"), "", () => void desk.leaveLive(s.id, self.epoch));
-    else if (s.state === "Active") for (const way of s.may ?? []) add(`guest-${way}`, t(`guest.${way}`), "", () => void desk.joinLive(s.id, way), s.technician.name);
+    for (const way of doorsOf(s)) add(`guest-${way}`, t(`guest.${way}`), "", () => void desk.joinLive(s.id, way), s.technician.name);
     if (talksIn(s)) add("chat", t("act.chat"), "C", () => layout.toggle("chat"));
     if (s.mine) add("notes", t("act.notes"), "W", () => layout.toggle("notes"));
     if (s.mine && !over(s.state)) add("figures", t("act.figures"), "Q", () => layout.toggle("figures"));

@@ -17,6 +17,8 @@ const person = (v: unknown) => object(v) && text(v["name"]);
 const consent = (v: unknown) => object(v) && text(v["permission"]) && text(v["state"]);
 
 const guest = (v: unknown) => object(v) && typeof v["epoch"] === "number" && text(v["name"]) && text(v["team"]) && text(v["way"]) && text(v["state"]);
+const offering = (v: unknown) => object(v) && text(v["team"]) && text(v["by"]);
+const colleague = (v: unknown) => object(v) && ["id", "name", "team", "level"].every((k) => text(v[k]));
 const count = (v: unknown) => typeof v === "number" && v >= 0;
 const row = (v: unknown) => object(v) && text(v["key"]) && list(v["cells"], text);
 const still = (v: unknown) => object(v) && count(v["n"]) && date(v["at"]);
@@ -26,7 +28,7 @@ function session(v: unknown): boolean {
   return (
     object(v) && text(v["id"]) && text(v["state"]) && person(v["technician"]) && date(v["issued_at"]) && date(v["key_expires"]) &&
     list(v["consents"], consent) && list(v["steps"], text) && list(v["viewers"], text) &&
-    list(v["tools"], text) && list(v["stills"], still) && list(v["guests"], guest) && list(v["may"], text)
+    list(v["tools"], text) && list(v["stills"], still) && list(v["guests"], guest) && list(v["may"], text) && (v["offer"] === undefined || offering(v["offer"]))
   );
 }
 
@@ -61,6 +63,8 @@ export function wellFormed(m: Incoming): boolean {
       return session(body["session"]) && text(body["key"]) && text(body["url"]) && text(body["address"]);
     case "chat":
       return typeof body["allowed"] === "boolean" && list(body["lines"], chatLine);
+    case "colleague_list":
+      return list(body["people"], colleague) && list(body["teams"], text);
     case "guest_ended":
       return text(body["session"]) && text(body["cause"]) && count(body["epoch"]);
     case "chat_said":

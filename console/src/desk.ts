@@ -12,7 +12,7 @@ import { type Happening, happeningOf } from "./happening";
 import { Library } from "./library";
 import { Note } from "./notes";
 import { Picture } from "./picture";
-import { type Answer, type ChatLine, type Device, type GuestWay, type Permission, type Session, type SessionIssued, type State, states, type Welcome } from "./protocol";
+import { type Answer, type ChatLine, type ColleagueList, type Device, type GuestWay, type Permission, type Session, type SessionIssued, type State, states, type Welcome } from "./protocol";
 import { Clipboards } from "./clipboard/clipboards";
 import { Files } from "./files/files";
 import { Shell, shellable, shellStep } from "./shell/shell";
@@ -219,6 +219,27 @@ export class Desk {
   /** leaveLive ends somebody's place in a session, or the question about them. */
   leaveLive(session: string, epoch: number): Promise<void> {
     return this.#live(() => this.wire.request("guest_leave", { session, epoch }));
+  }
+
+  /** colleagues are to whom a session can be handed; null if that is not to be had. */
+  async colleagues(): Promise<ColleagueList | null> {
+    try {
+      const m = await this.wire.request("colleagues", {});
+      return m.type === "colleague_list" ? m.body : null;
+    } catch (e) {
+      this.#fail(e);
+      return null;
+    }
+  }
+
+  /** offerLive offers a session to a colleague or a team: the ticket's escalation does the latter. */
+  offerLive(session: string, to: { account?: string; team?: string; words?: string }): Promise<void> {
+    return this.#live(() => this.wire.request("live_offer", { session, ...to }));
+  }
+
+  /** endOffer withdraws an offer, or declines it. */
+  endOffer(session: string): Promise<void> {
+    return this.#live(() => this.wire.request("live_offer_end", { session }));
   }
 
   async #live(ask: () => Promise<unknown>): Promise<void> {
@@ -505,6 +526,14 @@ export class Desk {
     const next = viewOf(session);
     const before = this.sessions.value.find((s) => s.id === next.id);
     if (before && rank(before.state) > rank(next.state)) return; // the only way is forward
+    const foreign = !next.mine && next.self === undefined && (next.may ?? []).length === 0 && next.offer?.mine !== true;
+    if (foreign && !(over(next.state) && this.opened.value.includes(next.id))) { // it is none of this person's any more
+      batch(() => {
+        this.sessions.value = this.sessions.value.filter((s) => s.id !== next.id);
+        if (this.opened.value.includes(next.id)) this.close(next.id);
+      });
+      return;
+    }
     this.sessions.value = [next, ...this.sessions.value.filter((s) => s.id !== next.id)].sort(newestFirst);
     if (over(next.state) && this.ending.value.has(next.id)) {
       this.ending.value = new Set([...this.ending.value].filter((id) => id !== next.id));
@@ -549,6 +578,13 @@ export class Desk {
     if (next.mine && before !== undefined) {
       for (const g of next.guests ?? []) if (before.guests?.find((b) => b.epoch === g.epoch)?.state !== g.state) this.say(personText(g));
       for (const g of before.guests ?? []) if (!(next.guests ?? []).some((x) => x.epoch === g.epoch)) this.say(t("guest.gone", { name: g.name }));
+    }
+    if (next.mine && before !== undefined && !before.mine) this.say(t("guest.yours"));
+    if (next.offer?.mine === true && before?.offer?.mine !== true) {
+      const text = t("offer.in", { by: next.offer.by });
+      this.say(text);
+      this.unread.value = new Set(this.unread.value).add(next.id);
+      this.#bell.ring(this.nameOf(next), text, next.id, () => this.open(next.id));
     }
     const step = next.steps.at(-1);
     if (this.selected.value === next.id && step && before && step !== before.steps.at(-1) && has(`step.done.${step}`)) {

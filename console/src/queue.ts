@@ -4,11 +4,12 @@
 import type { SessionView } from "./sessionview";
 
 /** The groups of the list, in their order. */
-export const groups = ["lost", "decides", "waiting", "sharing", "team", "summary", "over"] as const;
+export const groups = ["offered", "lost", "decides", "waiting", "sharing", "team", "summary", "over"] as const;
 export type Group = (typeof groups)[number];
 
 export function groupOf(s: SessionView): Group {
   if (s.state === "Ending" || s.state === "Closed") return s.mine && s.summary === "missing" ? "summary" : "over";
+  if (s.offer?.mine === true) return "offered";
   if (!s.mine && s.self === undefined) return "team";
   if (s.away_since) return "lost";
   if (s.state === "Active") return "sharing";

@@ -113,7 +113,7 @@ func (v *chatView) follow(ctx context.Context, address string) {
 	ctx, v.asking = context.WithCancel(ctx)
 	host := isolate(links[0].Host)
 	question := ui.Question{Title: v.texts.T("agent.chat.open.title"), Heading: v.texts.T("agent.chat.open.heading", "host", host),
-		Body: v.texts.T("agent.chat.open.body", "name", v.with), Details: "\u200e" + address,
+		Body: v.texts.T("agent.chat.open.body", "name", v.name()), Details: "\u200e" + address,
 		Accept: v.texts.T("agent.chat.open.yes"), Refuse: v.texts.T("agent.chat.open.no")}
 	v.work.Go(func() {
 		answer, err := v.ui.Ask(ctx, question)
@@ -134,7 +134,7 @@ func (v *chatView) follow(ctx context.Context, address string) {
 // text is what the window says beside the lines.
 func (v *chatView) text() ui.ChatText {
 	t := v.texts
-	return ui.ChatText{Title: t.T("agent.chat.title"), Heading: t.T("agent.chat.heading", "name", v.with), Hint: t.T("agent.chat.hint"),
+	return ui.ChatText{Title: t.T("agent.chat.title"), Heading: t.T("agent.chat.heading", "name", v.name()), Hint: t.T("agent.chat.hint"),
 		Empty: t.T("agent.chat.empty"), Label: t.T("agent.chat.label"), Send: t.T("agent.chat.send"), Again: t.T("agent.chat.again"),
 		Close: t.T("agent.chat.close"), Most: protocol.MaxChat}
 }
@@ -175,4 +175,21 @@ func (v *chatView) lines() []ui.ChatLine {
 		lines = append(lines, l)
 	}
 	return lines
+}
+
+// name is with whom the customer writes.
+func (c *chat) name() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.with
+}
+
+// hand says that it is another technician now: a window that opens says so.
+func (c *chat) hand(name string) {
+	if c == nil {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.with = name
 }

@@ -16,6 +16,7 @@ type guests struct {
 	in      []protocol.Guest                // with the yes, and on the broker's evidence
 	said    map[uint32]protocol.GuestAnswer // the last word on each question of this run
 	people  map[uint32]protocol.Guest       // whom each question was about
+	owner   uint32                          // the yes by which the technician has the session; 0: began it
 	asking  *protocol.Guest                 // nil while nobody is asked about
 	hush    context.CancelFunc              // closes the question
 	answers chan guestAnswer
@@ -72,7 +73,7 @@ func (s *Session) askedGuest(ctx context.Context, bar *ui.Bar, ask protocol.Gues
 func (s *Session) guestQuestion(g protocol.Guest) ui.Question {
 	name, key := isolate(g.Name), "agent.guest."+string(g.Way)
 	return ui.Question{
-		Title: s.Texts.T("agent.guest.title"), Heading: s.Texts.T(key+".heading", "name", name),
+		Title: s.Texts.T("agent.guest.title"), Heading: s.Texts.T(key+".heading", "name", name, "technician", isolate(s.joined.Technician.Name)),
 		Who:    ui.Person{Name: isolate(g.Name), Team: isolate(g.Team), Office: s.joined.Technician.Office},
 		Body:   s.Texts.T(key+".body", "name", name, "technician", isolate(s.joined.Technician.Name)) + "\n\n" + s.Texts.T("agent.guest.away"),
 		Accept: s.Texts.T("agent.tool.allow"), Refuse: s.Texts.T("agent.tool.refuse"), Report: s.Texts.T("agent.report"),
@@ -222,4 +223,33 @@ func (s *Session) heard(m protocol.Chat) protocol.Chat {
 		return out
 	})
 	return m
+}
+
+// handedOver makes somebody the technician whom the customer has let in. A broker that names anybody
+// else ends the session: the customer would be with a stranger.
+func (s *Session) handedOver(bar *ui.Bar, m protocol.HandedOver) *ending {
+	g := &s.tools.guests
+	if m.Epoch <= g.owner {
+		return nil // it was heard already
+	}
+	person, said := g.people[m.Epoch], g.said[m.Epoch]
+	if said.State != protocol.ConsentGiven || person.Way == protocol.WaySupervise || m.Technician.Name != person.Name || m.Technician.Team != person.Team || m.Former.Epoch <= m.Epoch {
+		s.Log.Error("handed over to somebody whom the customer did not let in")
+		return &ending{reason: protocol.EndConsentWithdrawn, code: ExitRefused}
+	}
+	for _, p := range protocol.Permissions() {
+		if said, open := s.shut(nil, p); open && p != protocol.ViewScreen { // the yes was for who had it
+			said.State, said.Cause = protocol.ConsentWithdrawn, ""
+			s.tools.said[p] = said
+		}
+	}
+	former := m.Former
+	former.Name, former.Team = plain(s.joined.Technician.Name), plain(s.joined.Technician.Team) // as the customer knows them
+	g.owner, s.tools.last = m.Epoch, max(s.tools.last, former.Epoch)
+	g.people[former.Epoch], g.said[former.Epoch] = former, protocol.GuestAnswer{Epoch: former.Epoch, State: protocol.ConsentGiven}
+	g.in = append(slices.DeleteFunc(g.in, func(x protocol.Guest) bool { return x.Epoch == m.Epoch }), former)
+	s.joined.Technician = isolated(m.Technician)
+	s.chat.hand(s.joined.Technician.Name)
+	s.showGuests(bar)
+	return nil
 }

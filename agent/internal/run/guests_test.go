@@ -132,3 +132,52 @@ func TestNoBrokerBringsAGuest(t *testing.T) {
 		t.Errorf("%+v, here %v", over, a.here())
 	}
 }
+
+// TestHandedOver: only to whom the customer let in, by that name; what was allowed ends, and who had
+// the session is still on the bar.
+func TestHandedOver(t *testing.T) {
+	t.Parallel()
+	a := attend(t)
+	agrees := func(epoch uint32, way protocol.GuestWay) {
+		person := luca
+		person.Epoch, person.Way = epoch, way
+		a.tools.guests.people[epoch] = person
+		a.tools.guests.said[epoch] = protocol.GuestAnswer{Epoch: epoch, State: protocol.ConsentGiven}
+		a.tools.last = max(a.tools.last, epoch)
+	}
+	handed := func(epoch uint32, name string) *ending {
+		return a.handedOver(a.bar, protocol.HandedOver{Epoch: epoch, Technician: protocol.Person{Name: name, Team: luca.Team},
+			Former: protocol.Guest{Epoch: epoch + 1, Name: "X", Way: protocol.WayFormer, State: protocol.ConsentGiven}})
+	}
+	if over := handed(4, luca.Name); over == nil {
+		t.Error("to somebody about whom nobody was asked")
+	}
+	agrees(4, protocol.WaySupervise)
+	if over := handed(4, luca.Name); over == nil {
+		t.Error("to somebody who only looks on")
+	}
+	agrees(4, protocol.WayTakeOver)
+	if over := handed(4, "Mallory"); over == nil {
+		t.Error("to somebody else")
+	}
+	a.tools.said[protocol.Control] = protocol.ConsentAnswer{Permission: protocol.Control, State: protocol.ConsentGiven, Epoch: 2}
+	a.gets(recorded(2))
+	a.gets(&protocol.GuestRecorded{Epoch: 4})
+	if over := handed(4, luca.Name); over != nil {
+		t.Fatalf("%+v", over)
+	}
+	if a.tools.open[protocol.Control] != nil || a.tools.gate.Load() != nil {
+		t.Error("control goes on for another")
+	}
+	if text := a.barText(); !strings.Contains(text.Who, luca.Name+"\u2069 sees") && !strings.Contains(text.Who, luca.Name) || !strings.Contains(text.Who, "Anna Bianchi") || !slices.Equal(a.here(), []uint32{5}) {
+		t.Errorf("the bar says %+v, here %v", text, a.here())
+	}
+	a.gets(recorded(2))
+	if a.tools.open[protocol.Control] != nil {
+		t.Error("a late word opens it again")
+	}
+	a.gets(ask(9)) // in the name of who had it
+	if said := a.said(); said.State != protocol.ConsentRefused || said.Cause != protocol.CauseUnable {
+		t.Errorf("said %+v", said)
+	}
+}

@@ -58,6 +58,11 @@ func (s *Session) returned(ctx context.Context, broker protocol.Resumed) *ending
 	if over := s.reconcile(ctx, s.bar, broker.Consents); over != nil {
 		return over
 	}
+	if broker.Handed != nil {
+		if over := s.handedOver(s.bar, *broker.Handed); over != nil {
+			return over
+		}
+	}
 	if over := s.reconcileGuests(ctx, s.bar, broker.Guests); over != nil {
 		return over
 	}

@@ -232,6 +232,12 @@ func (s *Session) incoming(ctx context.Context, e protocol.Envelope) *ending {
 			return s.broken(e, err)
 		}
 		s.endedGuest(s.bar, m.Epoch)
+	case (*protocol.HandedOver)(nil).MessageType():
+		m, err := protocol.DecodeBody[protocol.HandedOver](e)
+		if err != nil {
+			return s.broken(e, err)
+		}
+		return s.handedOver(s.bar, m)
 	case (*protocol.StillTake)(nil).MessageType():
 		m, err := protocol.DecodeBody[protocol.StillTake](e)
 		if err != nil {

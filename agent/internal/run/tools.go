@@ -138,7 +138,7 @@ func (s *Session) asked(ctx context.Context, bar *ui.Bar, ask protocol.ConsentAs
 	if said, ok := t.said[ask.Permission]; ok && said.Epoch == ask.Epoch {
 		return s.tell(ctx, said) // the broker did not hear it
 	}
-	if ask.Epoch <= t.last || t.asking != nil || t.guests.asking != nil || bar == nil || !t.has(ask.Permission) || ask.Device != nil && !ask.Hosts.MayName(ask.Device.Host) {
+	if ask.Epoch <= t.last || t.asking != nil || t.guests.asking != nil || bar == nil || !t.has(ask.Permission) || plain(ask.Technician.Name) != plain(s.joined.Technician.Name) || ask.Device != nil && !ask.Hosts.MayName(ask.Device.Host) {
 		return s.tell(ctx, protocol.ConsentAnswer{Permission: ask.Permission, State: protocol.ConsentRefused, Epoch: ask.Epoch, Cause: protocol.CauseUnable})
 	}
 	if said, open := s.shut(bar, ask.Permission); open { // a new question ends the old yes

@@ -21,6 +21,11 @@ func isolate(name string) string {
 	return "\u200e\u2068" + name + "\u2069\u200e"
 }
 
+// plain is what isolate was given.
+func plain(name string) string {
+	return strings.TrimSuffix(strings.TrimPrefix(name, "\u200e\u2068"), "\u2069\u200e")
+}
+
 // lines keeps a text that others wrote from left to right, line by line, whatever
 // name a line begins with.
 func lines(text string) string {

@@ -46,7 +46,7 @@ func TestRating(t *testing.T) {
 		t.Errorf("%d segments, %+v", segments, rated)
 	}
 
-	_, changes, err := e.m.Watch(t.Context(), anna.ID, nothing)
+	_, changes, err := e.m.Watch(t.Context(), anna, nothing)
 	must(0, err)(t)
 	must(0, e.m.Rate(t.Context(), p.id, protocol.Rating{Stars: 5}))(t)
 	if s := <-changes; s.ID != p.id || s.Stars != 5 || s.State != protocol.StateClosed {

@@ -117,6 +117,12 @@ func copyFields(code protocol.EventCode) (fields []string, ok bool) {
 		return []string{"name", "team"}, true
 	case protocol.EventGuestAsked, protocol.EventGuestAllowed, protocol.EventGuestRefused, protocol.EventGuestLeft:
 		return []string{"epoch", "name", "team", "way", "cause"}, true
+	case protocol.EventOffered:
+		return []string{"name", "team", "by", "words"}, true
+	case protocol.EventOfferEnded:
+		return []string{"cause", "by"}, true
+	case protocol.EventHandedOver:
+		return []string{"epoch", "technician", "before", "way"}, true
 	case protocol.EventTransportChanged:
 		return []string{"who", "connected"}, true
 	case protocol.EventStateChanged:
@@ -149,7 +155,7 @@ func noise(code protocol.EventCode) bool {
 
 // logCopy is the customer's copy of one session's log.
 type logCopy struct {
-	technician Technician // never changes
+	technician Technician // who began it: the evidence goes by that; never changes
 	segment    int        // of the recording, in which it began; never changes
 
 	mu      sync.Mutex
@@ -160,6 +166,19 @@ type logCopy struct {
 	until   time.Time // when it goes; zero while the session goes on
 	rating  protocol.Rating
 	keys    []promised // of the customer's own copies
+	owner   Technician // whose it is now
+}
+
+func (c *logCopy) whose() Technician {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.owner
+}
+
+func (c *logCopy) hand(to Technician) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.owner = to
 }
 
 // add takes an event that is on the evidence. What does not fit pushes older

@@ -3,6 +3,7 @@ package session
 import (
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"time"
 
@@ -22,6 +23,8 @@ type Whose struct {
 	Owner     string // id of the technician's account
 	Team      string
 	Territory string
+	// To whom it is on offer: an account, or a team.
+	OfferedTo, OfferedTeam string
 }
 
 // guest is somebody beside the technician, with the customer's yes or asked about. It
@@ -29,8 +32,16 @@ type Whose struct {
 type guest struct {
 	protocol.Guest
 	account string
-	since   time.Time // of the question
-	heard   time.Time // when a console of theirs was there last
+	by      Technician // who it is, with the profile as it was told last
+	since   time.Time  // of the question
+	heard   time.Time  // when a console of theirs was there last
+}
+
+// table is what others read of who is in a session.
+type table struct {
+	seats []seat
+	offer *offer          // a copy
+	knew  map[string]bool // accounts, and "team " with a name, that were told of it: they are told of its end
 }
 
 // seat is what others read of a guest.
@@ -62,8 +73,8 @@ func (s *session) guestBy(epoch uint32) *guest {
 
 // seatOf finds somebody among the seats, from any goroutine.
 func (s *session) seatOf(account string) (protocol.Guest, bool) {
-	if seats := s.seats.Load(); seats != nil {
-		for _, x := range *seats {
+	if t := s.table.Load(); t != nil {
+		for _, x := range t.seats {
 			if x.account == account {
 				return x.guest, true
 			}
@@ -74,11 +85,15 @@ func (s *session) seatOf(account string) (protocol.Guest, bool) {
 
 // takeSeats shows the guests to other goroutines.
 func (s *session) takeSeats() {
-	seats := make([]seat, len(s.guests))
+	t := &table{seats: make([]seat, len(s.guests)), knew: maps.Clone(s.knew)}
 	for i, g := range s.guests {
-		seats[i] = seat{g.account, g.Guest}
+		t.seats[i] = seat{g.account, g.Guest}
 	}
-	s.seats.Store(&seats)
+	if s.offer != nil {
+		o := *s.offer
+		t.offer = &o
+	}
+	s.table.Store(t)
 }
 
 // said is what the evidence says of a guest.
@@ -99,12 +114,35 @@ func (m *Manager) JoinLive(ctx context.Context, by Technician, join protocol.Gue
 		return shown, err
 	}
 	return shown, s.do(ctx, func() error {
-		if err := s.askGuest(by, join.Way, time.Now()); err != nil {
+		if join.Way == protocol.WayTransfer && !s.offer.isFor(by.ID, by.Team) {
+			return ErrNoSession
+		}
+		if g := s.guestOf(by.ID); g.in() && join.Way.Hands() {
+			if err := s.takes(g, by, join.Way); err != nil {
+				return err
+			}
+		} else if err := s.askGuest(by, join.Way, time.Now()); err != nil {
 			return err
 		}
-		shown = m.Seen(by.ID, *s.shown.Load())
+		shown = m.Seen(by, *s.shown.Load())
 		return nil
 	})
+}
+
+// takes hands the session to somebody whom the customer has let in already: nobody is
+// asked about the same person twice, and what that person may not do yet is asked for then.
+func (s *session) takes(g *guest, by Technician, way protocol.GuestWay) error {
+	switch {
+	case g.Way == protocol.WaySupervise || !by.Profile.Permissions.Allows(protocol.ViewScreen):
+		return ErrNotAllowed // the customer was told that this person only looks on
+	case s.row.State != protocol.StateActive || s.agent == nil || s.asking():
+		return ErrNotNow
+	}
+	if err := s.manager.mayBegin(by); err != nil {
+		return err
+	}
+	g.by = by
+	return s.handOver(g, way)
 }
 
 // mayAskGuest says whether the customer can be asked about a person now.
@@ -130,7 +168,8 @@ func (s *session) askGuest(by Technician, way protocol.GuestWay, now time.Time) 
 		return err
 	}
 	s.epoch++
-	g := &guest{Guest: protocol.Guest{Epoch: s.epoch, Name: by.Name, Team: by.Team, Way: way, State: protocol.ConsentAsked}, account: by.ID, since: now, heard: now}
+	g := &guest{Guest: protocol.Guest{Epoch: s.epoch, Name: by.Name, Team: by.Team, Way: way, State: protocol.ConsentAsked}, account: by.ID, by: by, since: now, heard: now}
+	s.knew[by.ID] = true
 	data := g.said("")
 	data["account"] = by.ID
 	if err := s.write(logged{protocol.EventGuestAsked, data}); err != nil {
@@ -169,6 +208,9 @@ func (a *Agent) AnswerGuest(ctx context.Context, answer protocol.GuestAnswer) er
 		g.State = protocol.ConsentGiven
 		s.publish()
 		s.agent.Send(&protocol.GuestRecorded{Epoch: g.Epoch})
+		if g.Way.Hands() {
+			return s.handOver(g, g.Way)
+		}
 		return nil
 	})
 }
@@ -202,6 +244,14 @@ func (s *session) endGuest(g *guest, cause protocol.GuestCause) error {
 	s.must(err)
 	if s.agent != nil && cause != protocol.GuestCustomer && cause != protocol.GuestNoAnswer {
 		s.agent.Send(&protocol.GuestEnded{Epoch: g.Epoch, Cause: cause})
+	}
+	if g.Way == protocol.WayTransfer && s.offer != nil {
+		s.offer = nil
+		ended := protocol.OfferRefused
+		if cause != protocol.GuestCustomer && cause != protocol.GuestNoAnswer {
+			ended = protocol.OfferDeclined
+		}
+		s.note(protocol.EventOfferEnded, map[string]any{"cause": ended, "by": g.Name})
 	}
 	s.publish()
 	s.manager.listeners.tell(g.account, &protocol.GuestEnded{Epoch: g.Epoch, Cause: cause, Session: s.id})
@@ -249,7 +299,7 @@ func (m *Manager) LeaveLive(ctx context.Context, by Technician, leave protocol.G
 			return ErrNotNow
 		}
 		err := s.endGuest(g, cause)
-		shown = m.Seen(by.ID, *s.shown.Load())
+		shown = m.Seen(by, *s.shown.Load())
 		return err
 	})
 }
@@ -264,7 +314,7 @@ func (m *Manager) KeepGuest(ctx context.Context, by Technician, may func(Whose, 
 			if g == nil {
 				return nil
 			}
-			g.heard = time.Now()
+			g.heard, g.by = time.Now(), by
 			if !by.Profile.Permissions.Allows(protocol.ViewScreen) || !may(s.whose(), g.Way) {
 				return s.endGuest(g, protocol.GuestRights)
 			}
@@ -300,22 +350,38 @@ func (m *Manager) WhoseIs(id string) (Whose, error) {
 
 func (s *session) whose() Whose {
 	t := s.technician()
-	return Whose{Owner: t.ID, Team: t.Team, Territory: t.Territory}
+	w := Whose{Owner: t.ID, Team: t.Team, Territory: t.Territory}
+	if x := s.table.Load(); x != nil && x.offer != nil {
+		if w.OfferedTo = x.offer.account; w.OfferedTo == "" {
+			w.OfferedTeam = x.offer.shown.Team
+		}
+	}
+	return w
 }
 
-// Seen is what somebody sees of a session: all of one's own; of one whose guest one is what
-// a guest may know; of another that it is, whose, and since when.
-func (m *Manager) Seen(account string, shown protocol.Session) protocol.Session {
+// Seen is what somebody (ID and Team count) sees of a session: all of one's own; of one whose
+// guest one is what a guest may know; of another that it is, whose, and since when.
+func (m *Manager) Seen(by Technician, shown protocol.Session) protocol.Session {
+	account := by.ID
 	if m.owner(shown.ID) == account {
 		shown.Mine = true
 		return shown
 	}
 	shown.Note, shown.NotedAt, shown.Summary, shown.Stills, shown.Tools, shown.Restart = "", time.Time{}, "", nil, nil, nil
+	if shown.Offer != nil {
+		o := *shown.Offer
+		shown.Offer = &o
+	}
 	shown.Consents = slices.DeleteFunc(slices.Clone(shown.Consents), func(c protocol.Consent) bool { return c.Permission != protocol.ViewScreen })
 	in := false
 	if s, err := m.find(shown.ID); err == nil {
 		if g, there := s.seatOf(account); there {
 			shown.Self, in = g.Epoch, g.State == protocol.ConsentGiven
+		}
+		if t := s.table.Load(); shown.Offer != nil && t != nil && t.offer.isFor(account, by.Team) {
+			shown.Offer.Mine = true
+		} else if !in {
+			shown.Offer = nil
 		}
 	}
 	if !in {

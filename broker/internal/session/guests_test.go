@@ -81,7 +81,7 @@ func TestGuestNeedsTheCustomer(t *testing.T) {
 		t.Errorf("asked %+v", asked)
 	}
 	comesTo("while asked", ErrNoSession, ErrNoSession, ErrNoSession)
-	if seen := e.m.Seen(luca.ID, p.state(t)); seen.Self != asked.Epoch || seen.Sharing != nil || seen.System != "" || seen.Mine {
+	if seen := e.m.Seen(luca, p.state(t)); seen.Self != asked.Epoch || seen.Sharing != nil || seen.System != "" || seen.Mine {
 		t.Errorf("sees %+v", seen)
 	}
 	if err := p.joins(t, vera, protocol.WaySupervise); !errors.Is(err, ErrNotNow) {
@@ -95,7 +95,7 @@ func TestGuestNeedsTheCustomer(t *testing.T) {
 		t.Errorf("recorded %+v", r)
 	}
 	p.allow(t, protocol.Control)
-	if seen := e.m.Seen(luca.ID, p.state(t)); seen.Self != asked.Epoch || seen.Sharing == nil || len(seen.Consents) != 1 || seen.Tools != nil || seen.Note != "" {
+	if seen := e.m.Seen(luca, p.state(t)); seen.Self != asked.Epoch || seen.Sharing == nil || len(seen.Consents) != 1 || seen.Tools != nil || seen.Note != "" {
 		t.Errorf("sees %+v", seen)
 	}
 	chat := must(e.m.ChatSince(t.Context(), luca, protocol.ChatSince{Session: p.id}))(t)

@@ -294,7 +294,7 @@ func (m *Manager) begin(by Technician, office protocol.Person, asked protocol.Ne
 	now := m.config.Now()
 	person := protocol.Person{Name: by.Name, Team: by.Team, Office: office.Office, Phone: office.Phone}
 	s, err := m.newSession(by, person, row{ID: recordings.NewSessionID().String(), State: protocol.StateIssued, TechnicianID: by.ID,
-		Technician: by.Name, Team: by.Team, Reason: asked.Reason, Test: asked.Test, Retention: kept.Class, KeepDays: kept.Days, LogMonths: kept.LogMonths, Issued: now.UnixMilli(), KeyExpires: now.Add(m.config.Limits.Key).UnixMilli()}, recipients, 0, nil)
+		Technician: by.Name, Team: by.Team, OwnerID: by.ID, Owner: by.Name, OwnerTeam: by.Team, Reason: asked.Reason, Test: asked.Test, Retention: kept.Class, KeepDays: kept.Days, LogMonths: kept.LogMonths, Issued: now.UnixMilli(), KeyExpires: now.Add(m.config.Limits.Key).UnixMilli()}, recipients, 0, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -332,12 +332,12 @@ func (m *Manager) newSession(by Technician, person protocol.Person, r row, recip
 		return nil, err
 	}
 	written.summary.Reason = r.Reason
-	written.copy = &logCopy{technician: by, segment: segment}
+	written.copy = &logCopy{technician: by, owner: by, segment: segment}
 	if segment > 0 {
 		written.copy.since = written.started.UTC()
 	}
 	s := &session{
-		id: r.ID, manager: m, person: person, turnedAway: map[string]refused{}, row: r, stored: r.State, wall: newWall(m.config.Now),
+		id: r.ID, manager: m, person: person, turnedAway: map[string]refused{}, knew: map[string]bool{}, row: r, stored: r.State, wall: newWall(m.config.Now),
 		evidence: written,
 		inbox:    make(chan func(), 64), frames: make(chan sfu.Frame, 1024), done: make(chan struct{}),
 		viewers: map[*View]struct{}{}, deadline: stopped(), returning: stopped(),
@@ -455,9 +455,10 @@ func (m *Manager) Follow(ctx context.Context, id string) (<-chan protocol.Sessio
 // Watch returns the technician's sessions, live ones and those of the last
 // day, and the live ones that they may know of, and then delivers every change until ctx
 // ends. lists says whether they may know of a session that is not theirs; it must not block.
-func (m *Manager) Watch(ctx context.Context, technicianID string, lists func(Whose) bool) ([]protocol.Session, <-chan protocol.Session, error) {
+func (m *Manager) Watch(ctx context.Context, by Technician, lists func(Whose) bool) ([]protocol.Session, <-chan protocol.Session, error) {
+	technicianID := by.ID
 	changes := m.feed.subscribe(ctx, func(s protocol.Session) bool {
-		return m.owner(s.ID) == technicianID || m.knows(technicianID, s.ID, lists)
+		return m.owner(s.ID) == technicianID || m.knows(by, s.ID, lists)
 	})
 	office, err := m.config.Office(ctx)
 	if err != nil {
@@ -495,18 +496,19 @@ func (m *Manager) Watch(ctx context.Context, technicianID string, lists func(Who
 	return list, changes, nil
 }
 
-// knows reports whether somebody may know of a session that is not theirs.
-func (m *Manager) knows(account, id string, lists func(Whose) bool) bool {
+// knows reports whether somebody may know of a session that is not theirs, or knew of it.
+func (m *Manager) knows(by Technician, id string, lists func(Whose) bool) bool {
 	s, err := m.find(id)
 	if err != nil {
 		if c := m.copies.get(id); c != nil { // it has ended in this moment
-			t := c.technician
+			t := c.whose()
 			return lists(Whose{Owner: t.ID, Team: t.Team, Territory: t.Territory})
 		}
 		return false
 	}
-	_, in := s.seatOf(account)
-	return in || lists(s.whose())
+	_, in := s.seatOf(by.ID)
+	t := s.table.Load()
+	return in || t != nil && (t.knew[by.ID] || t.knew["team "+by.Team]) || lists(s.whose())
 }
 
 // owner returns whose session it is, "" if it is over for long.
@@ -517,7 +519,7 @@ func (m *Manager) owner(id string) string {
 		return s.technician().ID
 	}
 	if c := m.copies.get(id); c != nil {
-		return c.technician.ID
+		return c.whose().ID
 	}
 	return m.papers.owner(id)
 }

@@ -88,7 +88,7 @@ func (m *Manager) writeLate(ctx context.Context, by Technician, note protocol.No
 	if err != nil {
 		return protocol.Session{}, err
 	}
-	if r.TechnicianID != by.ID {
+	if r.OwnerID != by.ID {
 		return protocol.Session{}, ErrNoSession
 	}
 	m.papers.fill(&r)
@@ -202,7 +202,7 @@ func (s store) missing(ctx context.Context, technicianID, team string) ([]row, e
 	var rows []row
 	q := s.db.NewSelect().Model(&rows).Where("summary = ?", protocol.SummaryMissing).Where("state = ?", protocol.StateClosed)
 	if technicianID != "" {
-		q = q.Where("technician_id = ?", technicianID)
+		q = q.Where("owner_id = ?", technicianID)
 	}
 	if team != "" {
 		q = q.Where("team = ?", team)

@@ -135,7 +135,7 @@ func TestSummaryIsWanted(t *testing.T) {
 	draft = must(write(p.id, "Printer: toner", draft.NotedAt, false))(t)
 	e.close(t)
 	e.m = must(New(t.Context(), e.config))(t)
-	list, _, err := e.m.Watch(t.Context(), anna.ID, nothing)
+	list, _, err := e.m.Watch(t.Context(), anna, nothing)
 	must(0, err)(t)
 	i := slices.IndexFunc(list, func(s protocol.Session) bool { return s.ID == p.id })
 	if i < 0 || list[i].Note != "Printer: toner" || list[i].Summary != protocol.SummaryMissing {

@@ -39,7 +39,7 @@ func (p *papers) keep(r row) {
 	if _, there := p.all[r.ID]; !there {
 		p.order = append(p.order, r.ID)
 	}
-	p.all[r.ID] = paper{r.TechnicianID, r.Reason, r.Note, r.Noted, r.Ended}
+	p.all[r.ID] = paper{r.OwnerID, r.Reason, r.Note, r.Noted, r.Ended}
 	for len(p.order) > maxPapers {
 		delete(p.all, p.order[0])
 		p.order = p.order[1:]

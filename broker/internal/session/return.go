@@ -78,7 +78,7 @@ func (m *Manager) Resume(ctx context.Context, hello protocol.Hello, resume proto
 		s.returning.Stop()
 		s.tools.away.Stop()
 		resumed = protocol.Resumed{Named: s.named, Accepted: s.accepted,
-			Consents: append([]protocol.Consent{}, s.consents...), Picture: s.room.Publishing(), Proof: s.evidence.proof, Guests: s.shown.Load().Guests}
+			Consents: append([]protocol.Consent{}, s.consents...), Picture: s.room.Publishing(), Proof: s.evidence.proof, Guests: s.shown.Load().Guests, Handed: s.handed}
 		s.publish()
 		return nil
 	})
@@ -181,6 +181,7 @@ type memory struct {
 	Joined   bool                  `json:"joined"`
 	Tools    []protocol.Permission `json:"tools,omitempty"`
 	Asks     bool                  `json:"asks,omitempty"` // the agent can ask about more people
+	Handed   *protocol.HandedOver  `json:"handed,omitempty"`
 	Guests   []seatMemory          `json:"guests,omitempty"`
 	Turned   map[string]refused    `json:"turned,omitempty"`
 	Chat     uint32                `json:"chat,omitempty"` // number of the last line
@@ -220,7 +221,7 @@ func (s *session) remember() {
 	}
 	text := memory{Consents: s.consents, Epoch: s.epoch, Named: s.named, Accepted: s.accepted,
 		Terms: s.terms.Version, System: s.system, Joined: s.joined, Tools: s.tools.able, Refused: s.tools.refused, Chat: s.chat.n, Said: s.chat.said, Copies: s.evidence.copy.rememberCopies(),
-		Restart: s.restart.remember(), Returns: s.returns, Asks: s.tools.guests, Guests: s.rememberGuests(), Turned: s.turnedAway}.text()
+		Restart: s.restart.remember(), Returns: s.returns, Asks: s.tools.guests, Handed: s.handed, Guests: s.rememberGuests(), Turned: s.turnedAway}.text()
 	if text == s.row.Memory {
 		return
 	}
@@ -263,6 +264,13 @@ func (m *Manager) revive(ctx context.Context, r row, last completed) error {
 		return fmt.Errorf("session %s: technician: %w", r.ID, err)
 	}
 	by.Team = r.Team // what the customer was told stands
+	owner := by
+	if r.OwnerID != r.TechnicianID {
+		if owner, err = m.config.Technician(ctx, r.OwnerID); err != nil {
+			return fmt.Errorf("session %s: owner: %w", r.ID, err)
+		}
+		owner.Team = r.OwnerTeam
+	}
 	office, err := m.config.Office(ctx)
 	if err != nil {
 		return err
@@ -274,11 +282,13 @@ func (m *Manager) revive(ctx context.Context, r row, last completed) error {
 	if len(recipients.Stanzas) == 0 {
 		return ErrNoRecipient
 	}
-	person := protocol.Person{Name: r.Technician, Team: r.Team, Office: office.Office, Phone: office.Phone}
+	person := protocol.Person{Name: r.Owner, Team: r.OwnerTeam, Office: office.Office, Phone: office.Phone}
 	s, err := m.newSession(by, person, r, recipients, last.number+1, &last.head)
 	if err != nil {
 		return err
 	}
+	s.own(owner)
+	s.handed = mem.Handed
 	s.consents, s.epoch, s.named, s.accepted = mem.Consents, mem.Epoch, mem.Named, mem.Accepted
 	s.terms.Version, s.system, s.joined = mem.Terms, mem.System, mem.Joined
 	s.tools.able = mem.Tools
@@ -297,7 +307,7 @@ func (m *Manager) revive(ctx context.Context, r row, last completed) error {
 	}
 	m.keepKeys(s.evidence, s.evidence.now()+m.config.Limits.Joining+m.timeLeft(r))
 	s.noteOpen = r.Note != "" // a crash may have come before it was on the evidence
-	resumed := logged{protocol.EventResumed, map[string]any{"state": r.State, "technician": person, "profile": by.Profile.Name, "consents": s.consents}}
+	resumed := logged{protocol.EventResumed, map[string]any{"state": r.State, "technician": person, "profile": owner.Profile.Name, "consents": s.consents}}
 	if err := s.write(append([]logged{resumed}, forgotten...)...); err != nil {
 		s.room.Stop()
 		return errors.Join(ErrEvidence, err, s.evidence.close())

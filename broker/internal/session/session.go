@@ -51,7 +51,10 @@ type session struct {
 	terms     protocol.Terms
 	viewers   map[*View]struct{}
 	guests    []*guest
-	seats     atomic.Pointer[[]seat] // of the guests, for other goroutines
+	table     atomic.Pointer[table] // of who is here, for other goroutines
+	knew      map[string]bool
+	offer     *offer               // nil: it is on offer to nobody
+	handed    *protocol.HandedOver // the last; nil: to nobody
 	// turnedAway are people whom the customer did not want, by account.
 	turnedAway map[string]refused
 	tools      tools
@@ -193,6 +196,7 @@ func (s *session) run() {
 				s.shellSecond(time.Now())
 				s.stillSecond(time.Now())
 				s.guestSecond(time.Now())
+				s.offerSecond(time.Now())
 				s.ageClips(time.Now())
 				s.must(s.evidence.second())
 			}
@@ -373,7 +377,7 @@ func (s *session) end(reason protocol.EndReason, by string) {
 		events = append(events, logged{protocol.EventViewerLeft, map[string]any{"name": v.name, "team": v.team}})
 	}
 	clear(s.viewers)
-	s.guests = nil
+	s.guests, s.offer = nil, nil
 	err := s.commit(protocol.CommandEnd, append(events, logged{protocol.EventEnded, map[string]any{"reason": reason, "by": by}})...)
 	if err != nil {
 		s.giveUp(protocol.StateEnding, err)
@@ -507,6 +511,10 @@ func (s *session) publish() {
 	}
 	for _, g := range s.guests {
 		shown.Guests = append(shown.Guests, g.Guest)
+	}
+	if s.offer != nil && !s.row.State.Over() {
+		o := s.offer.shown
+		shown.Offer = &o
 	}
 	s.takeSeats()
 	for v := range s.viewers {

@@ -23,6 +23,9 @@ type row struct {
 	TechnicianID string             `bun:"technician_id"`
 	Technician   string             `bun:"technician"`
 	Team         string             `bun:"team"`
+	OwnerID      string             `bun:"owner_id"` // whose it is now; who began it is above
+	Owner        string             `bun:"owner"`
+	OwnerTeam    string             `bun:"owner_team"`
 	KeyHash      string             `bun:"key_hash,nullzero"` // HMAC; gone once the key is used or expired
 	KeyExpires   int64              `bun:"key_expires"`
 	TicketHash   string             `bun:"ticket_hash,nullzero"` // HMAC
@@ -165,7 +168,7 @@ func (s store) open(ctx context.Context) ([]row, error) {
 // recent lists the newest sessions of a technician that ended after since, newest first.
 func (s store) recent(ctx context.Context, technicianID string, since time.Time, limit int64) ([]row, error) {
 	var rows []row
-	err := s.db.NewSelect().Model(&rows).Where("technician_id = ?", technicianID).Where("state = ?", protocol.StateClosed).
+	err := s.db.NewSelect().Model(&rows).Where("owner_id = ?", technicianID).Where("state = ?", protocol.StateClosed).
 		Where("ended >= ?", since.UnixMilli()).Order("ended DESC").Limit(limit).Scan(ctx)
 	return rows, wrapStore(err)
 }
@@ -211,7 +214,7 @@ func (r row) public(office protocol.Person) protocol.Session {
 	}
 	return protocol.Session{
 		ID: r.ID, KeptDays: r.KeepDays, LogMonths: r.LogMonths, State: r.State, EndReason: r.EndReason, Removed: r.Removed,
-		Technician: protocol.Person{Name: r.Technician, Team: r.Team, Office: office.Office, Phone: office.Phone},
+		Technician: protocol.Person{Name: r.Owner, Team: r.OwnerTeam, Office: office.Office, Phone: office.Phone},
 		IssuedAt:   at(r.Issued), KeyExpires: at(r.KeyExpires), ActiveAt: at(r.Active), EndedAt: at(r.Ended),
 		Since: at(r.Ended), Reason: r.Reason, Stars: r.Stars, Test: r.Test, Note: r.Note, NotedAt: r.notedAt(), Summary: r.Summary,
 		Consents: []protocol.Consent{}, Steps: r.steps(), Viewers: []string{},

@@ -74,6 +74,8 @@ func (s *summary) take(track recordings.Track, entry []byte) error {
 		s.Reason = w.Text
 	case protocol.EventNoteWritten:
 		s.Note = w.Text
+	case protocol.EventHandedOver:
+		s.People = add(s.People, w.Technician.Name, maxShown)
 	case protocol.EventViewerJoined, protocol.EventGuestAllowed:
 		s.People = add(s.People, w.Name, maxShown)
 	case protocol.EventAgentJoined:
@@ -91,7 +93,7 @@ func (s *summary) take(track recordings.Track, entry []byte) error {
 // has tells the events that have words.
 func has(code protocol.EventCode) bool {
 	switch code {
-	case protocol.EventIssued, protocol.EventResumed, protocol.EventReason, protocol.EventNoteWritten, protocol.EventViewerJoined, protocol.EventGuestAllowed,
+	case protocol.EventIssued, protocol.EventResumed, protocol.EventReason, protocol.EventNoteWritten, protocol.EventViewerJoined, protocol.EventGuestAllowed, protocol.EventHandedOver,
 		protocol.EventAgentJoined, protocol.EventScreenShown, protocol.EventEnded, protocol.EventRated:
 		return true
 	}

@@ -110,7 +110,7 @@ func TestNothingIsLeftInPlain(t *testing.T) {
 	if s := p.state(t); s.Reason != "quadragesima stampante" || s.Note != "sexagesima: toner\nordered" || s.NotedAt.IsZero() {
 		t.Errorf("the list of the day: %+v", s)
 	}
-	list, _, err := e.m.Watch(t.Context(), anna.ID, nothing)
+	list, _, err := e.m.Watch(t.Context(), anna, nothing)
 	if must(0, err)(t); len(list) != 2 || list[0].Note == "" && list[1].Note == "" {
 		t.Errorf("%+v", list)
 	}

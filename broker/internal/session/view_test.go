@@ -291,11 +291,11 @@ func TestWatch(t *testing.T) {
 	old.closed(t)
 	live := e.issue(t)
 	ctx, cancel := context.WithCancel(t.Context())
-	list, changes, err := e.m.Watch(ctx, anna.ID, nothing)
+	list, changes, err := e.m.Watch(ctx, anna, nothing)
 	if err != nil || len(list) != 2 || list[0].ID != live.id || list[1].ID != old.id {
 		t.Fatalf("%+v, %v", list, err)
 	}
-	none, foreign, err := e.m.Watch(ctx, "bert-id", nothing)
+	none, foreign, err := e.m.Watch(ctx, Technician{ID: "bert-id"}, nothing)
 	if err != nil || len(none) != 0 {
 		t.Fatalf("%+v, %v", none, err)
 	}

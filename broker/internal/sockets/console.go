@@ -27,13 +27,14 @@ type Accounts interface {
 
 // ConsoleConfig is what NewConsole needs.
 type ConsoleConfig struct {
-	Sessions  *session.Manager
-	Desk      Desk
-	Accounts  Accounts
-	Office    func(context.Context) (protocol.Person, error) // Office and Phone
-	PublicURL string                                         // without a path or a final slash
-	Software  string
-	Log       *slog.Logger
+	Sessions   *session.Manager
+	Desk       Desk
+	Accounts   Accounts
+	Office     func(context.Context) (protocol.Person, error)  // Office and Phone
+	Colleagues func(context.Context) ([]access.Account, error) // who could be handed a session
+	PublicURL  string                                          // without a path or a final slash
+	Software   string
+	Log        *slog.Logger
 
 	requests map[string]Request
 }
@@ -46,7 +47,7 @@ type Console struct {
 // NewConsole returns the handler. access.LoadSession stands
 // before it.
 func NewConsole(config ConsoleConfig) (*Console, error) {
-	if config.Sessions == nil || config.Desk == nil || config.Accounts == nil || config.Office == nil || config.PublicURL == "" || config.Log == nil {
+	if config.Sessions == nil || config.Desk == nil || config.Accounts == nil || config.Office == nil || config.Colleagues == nil || config.PublicURL == "" || config.Log == nil {
 		return nil, errors.New("sockets: the configuration is not complete")
 	}
 	config.requests = map[string]Request{}
@@ -205,7 +206,7 @@ func (c *console) welcome(ctx context.Context, technician session.Technician, wo
 	if err != nil {
 		return err
 	}
-	sessions, changes, err := c.config.Sessions.Watch(ctx, technician.ID, c.lists)
+	sessions, changes, err := c.config.Sessions.Watch(ctx, technician, c.lists)
 	if err != nil {
 		return err
 	}

@@ -38,12 +38,15 @@ func Requests() []Request {
 		on(access.ViewSession, (*console).readSystem),
 		on(access.ViewSession, (*console).followSystem),
 		on(access.EndSession, (*console).end),
-		on(access.JoinSession, (*console).joinLive),
+		on(access.Assist, (*console).joinLive), // by which way, and into whose, it asks itself
 		on(access.Assist, changing((*session.Manager).LeaveLive)),
 		on(access.ReadTickets, (*console).listTickets),
 		on(access.ReadTickets, (*console).openTicket),
 		on(access.ReadTickets, (*console).doTicket), // notes are for whoever reads one; package desk asks for the rest
 		on(access.WorkTickets, (*console).newTicket),
+		on(access.Assist, (*console).colleagues),
+		on(access.Assist, (*console).offerLive), // likewise
+		on(access.Assist, changing((*session.Manager).EndOffer)),
 	}
 }
 

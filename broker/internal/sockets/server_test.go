@@ -127,7 +127,7 @@ func serve(t testing.TB, change ...func(*session.Limits)) *server {
 	mux := http.NewServeMux()
 	mux.Handle("/ws/agent", s.agents)
 	s.Server = httptest.NewUnstartedServer(mux)
-	consoles := must(NewConsole(ConsoleConfig{Sessions: s.sessions, Desk: s.desk, Accounts: s.access, Office: office, PublicURL: "https://test.example", Software: "broker test", Log: log}))(t)
+	consoles := must(NewConsole(ConsoleConfig{Sessions: s.sessions, Desk: s.desk, Accounts: s.access, Office: office, Colleagues: s.access.Accounts, PublicURL: "https://test.example", Software: "broker test", Log: log}))(t)
 	mux.Handle("/ws/console", s.access.LoadSession(consoles))
 	mux.Handle("/in", s.access.LoadSession(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		must(s.access.SignIn(r, r.URL.Query().Get("email"), "seven grey herons over Bolzano"))(t)

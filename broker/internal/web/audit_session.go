@@ -290,7 +290,7 @@ func (w *Web) play(rw http.ResponseWriter, r *http.Request, by access.Account) e
 // playerTexts are the texts that the script needs, in the page's language.
 func playerTexts(p *page) map[string]string {
 	texts := map[string]string{}
-	for _, prefix := range []string{"audit.e.", "audit.js.", "audit.lane.", "audit.permission.", "audit.end.", "log.e.", "log.by.", "log.source.", "log.state.", "log.section.", "log.block.", "log.file.", "log.clip.", "log.clip_of.", "log.still.", "log.guest.", "audit.drawn.", "count.", "console.system."} {
+	for _, prefix := range []string{"audit.e.", "audit.js.", "audit.lane.", "audit.permission.", "audit.end.", "log.e.", "log.by.", "log.source.", "log.state.", "log.section.", "log.block.", "log.file.", "log.clip.", "log.clip_of.", "log.still.", "log.guest.", "log.offer.", "audit.drawn.", "count.", "console.system."} {
 		for key, text := range p.All(prefix) {
 			texts[key] = text
 		}

@@ -175,6 +175,20 @@ func tell(texts lang.Texts, e session.LogEntry) string {
 			cause = texts.T("log.guest.cause." + d.Cause)
 		}
 		return say(string(e.Code), "name", isolate(d.Name), "team", isolate(d.Team), "way", way, "cause", cause)
+	case protocol.EventOffered:
+		name := d.Name
+		if name == "" {
+			name = d.Team
+		}
+		return say(string(e.Code), "by", isolate(d.By), "name", isolate(name))
+	case protocol.EventOfferEnded:
+		cause := isolate(d.Cause)
+		if slices.Contains(protocol.OfferCauses(), protocol.OfferCause(d.Cause)) {
+			cause = texts.T("log.offer." + d.Cause)
+		}
+		return say(string(e.Code), "cause", cause)
+	case protocol.EventHandedOver:
+		return say(string(e.Code), "name", isolate(d.Technician.Name), "team", isolate(d.Technician.Team), "before", isolate(d.Before))
 	case protocol.EventStateChanged:
 		for _, s := range protocol.States() {
 			if string(s) == d.To {

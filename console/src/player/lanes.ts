@@ -7,7 +7,7 @@ import { say, tell } from "./words";
 export const lanes = ["consent", "control", "shell", "files", "clipboard", "chat", "stills", "people", "gaps"] as const;
 export type Lane = (typeof lanes)[number] | "other";
 
-const people = /^(viewer\.|guest\.|agent\.(joined|fetched|returned)|session\.issued|key\.redeemed|ticket\.refused)/;
+const people = /^(viewer\.|guest\.|session\.(offer|handed)|agent\.(joined|fetched|returned)|session\.issued|key\.redeemed|ticket\.refused)/;
 
 /** laneOf sorts a happening. */
 export function laneOf(h: Happening): Lane {

@@ -79,6 +79,14 @@ export function tell(h: Happening): string {
     case "guest.refused":
     case "guest.left":
       return e(h.code, { way: all[`log.guest.way.${String(d["way"])}`] ?? values["way"] ?? "", cause: all[`log.guest.cause.${String(d["cause"])}`] ?? values["cause"] ?? "" });
+    case "session.offered":
+      return e(h.code, { name: values["name"] || values["team"] || "" });
+    case "session.offer_ended":
+      return e(h.code, { cause: all[`log.offer.${String(d["cause"])}`] ?? values["cause"] ?? "" });
+    case "session.handed_over": {
+      const to = (d["technician"] ?? {}) as Record<string, unknown>;
+      return e(h.code, { name: text(to["name"]), team: text(to["team"]), way: all[`log.guest.way.${String(d["way"])}`] ?? values["way"] ?? "" });
+    }
     case "still.asked":
       return e(values["caption"] ? h.code : "still.asked_plain");
     case "still.failed":

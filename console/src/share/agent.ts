@@ -243,6 +243,9 @@ export class Agent {
       case "guest_recorded":
         this.#guests.recorded(m.body.epoch);
         return;
+      case "handed_over":
+        if (!this.#guests.handed(m.body)) void this.end("consent_withdrawn"); // a stranger
+        return;
       case "guest_ended":
         this.#guests.ended(m.body.epoch);
         return;
@@ -402,6 +405,7 @@ export class Agent {
         this.#gauge.forget();
         this.#page.problem(null);
         this.#box.returned();
+        if (resumed.body.handed !== undefined && !this.#guests.handed(resumed.body.handed)) return void this.end("consent_withdrawn");
         this.#guests.returned(resumed.body.guests ?? []);
         if (this.#slept.n > 0) link.send("slept", this.#slept);
         if (!resumed.body.accepted && this.#accepted) link.send("terms_answer", { version: this.#terms, accepted: true });

@@ -1,7 +1,7 @@
 // People beside the technician: the customer is asked about each, sees who is here and
 // sends them away. Nobody is here by the broker's word alone.
 
-import type { Guest, GuestAnswer, GuestCause } from "../protocol";
+import type { Guest, GuestAnswer, GuestCause, HandedOver } from "../protocol";
 
 /** Before a yes counts, and for an answer, in ms. */
 const delay = 5_000;
@@ -24,6 +24,7 @@ export class GuestBox {
   readonly #people = new Map<number, Guest>();
   readonly #said = new Map<number, GuestAnswer>();
   readonly #here = new Set<number>();
+  #owner = 0; // the yes by which the technician has the session
   #asking = 0; // epoch, 0: nobody is asked about
   #since = 0;
   #began = 0;
@@ -55,7 +56,7 @@ export class GuestBox {
     if (this.#asking !== 0 || way === undefined || this.#said.size > 60) return this.#say({ epoch: guest.epoch, state: "refused", cause: "unable" });
     this.#people.set(guest.epoch, guest);
     this.#asking = guest.epoch;
-    const fill = (text: string) => text.replaceAll("{name}", isolate(guest.name));
+    const fill = (text: string) => text.replaceAll("{name}", isolate(guest.name)).replaceAll("{technician}", isolate(this.#dialog.dataset["technician"] ?? ""));
     part(this.#dialog, "h2").textContent = fill(way);
     part(this.#dialog, "[data-guest-who]").textContent = [guest.name, guest.team].filter(Boolean).map(isolate).join(", ");
     part(this.#dialog, "[data-guest-body]").textContent = fill(this.#dialog.dataset[`${guest.way}Body`] ?? "");
@@ -71,6 +72,23 @@ export class GuestBox {
     if (this.#said.get(epoch)?.state !== "given") return;
     this.#here.add(epoch);
     this.#draw();
+  }
+
+  /** handed makes somebody the technician whom the customer has let in; false for anybody else. */
+  handed(m: HandedOver): boolean {
+    const person = this.#people.get(m.epoch);
+    if (m.epoch <= this.#owner) return true; // it was heard already
+    if (this.#said.get(m.epoch)?.state !== "given" || person === undefined || person.way === "supervise" || person.name !== m.technician.name) return false;
+    this.#owner = m.epoch;
+    const { epoch } = m.former;
+    this.#people.set(epoch, { ...m.former, name: this.#dialog.dataset["technician"] ?? "" });
+    this.#said.set(epoch, { epoch, state: "given" });
+    this.#here.delete(m.epoch);
+    this.#here.add(epoch);
+    this.#dialog.dataset["technician"] = person.name;
+    for (const part of document.querySelectorAll<HTMLElement>("[data-named]")) part.textContent = (part.dataset["named"] ?? "").replace("{name}", isolate(person.name));
+    this.#draw();
+    return true;
   }
 
   /** ended: somebody is not here any more, or not asked about. */

@@ -162,6 +162,8 @@ function wellFormed(type: string, body: Fields): boolean {
       return text(body["permission"]) && typeof body["epoch"] === "number";
     case "guest_ask":
       return object(body["guest"]) && typeof body["guest"]["epoch"] === "number" && ["name", "team", "way"].every((k) => text((body["guest"] as Fields)[k]));
+    case "handed_over":
+      return typeof body["epoch"] === "number" && object(body["technician"]) && text(body["technician"]["name"]) && object(body["former"]) && typeof body["former"]["epoch"] === "number";
     case "guest_recorded":
     case "guest_ended":
       return typeof body["epoch"] === "number";

@@ -1,11 +1,22 @@
 // Who is in a session beside its technician: asked about, here, to be sent away; and, for
 // who is not the technician, the way in and out.
 
-import type { Guest } from "../protocol";
+import type { Guest, GuestWay } from "../protocol";
 import { looksOn, over, selfIn, type SessionView } from "../sessionview";
 import { isolate, t } from "../text";
 import { useConsole } from "./context";
 import { Icon } from "./icons";
+
+/** The ways that one can ask for. */
+export type Door = Exclude<GuestWay, "former">;
+
+/** doorsOf are the ways that are open now. An onlooker has to leave before another one. */
+export function doorsOf(s: SessionView): Door[] {
+  const self = selfIn(s);
+  if (s.mine || s.state !== "Active" || self?.state === "asked" || self?.way === "supervise") return [];
+  const offered = s.offer?.mine === true;
+  return (s.may ?? []).filter((way): way is Door => way !== "former" && (way !== "transfer" || offered));
+}
 
 /** personText says what a person is in the session. */
 export function personText(g: Guest): string {
@@ -22,9 +33,16 @@ export function PeopleStrip({ session }: { session: SessionView }) {
   return (
     <div class="people-strip" data-testid="people" role="group" aria-label={t("guest.label")}>
       {self !== undefined && (
-        <p data-guest={self.state}>
+        <p data-guest={self.state} data-way={self.way}>
           <Icon name={self.state === "asked" ? "wait" : "eye"} />
           <span role="status">{self.state === "asked" ? t("guest.asked_self") : t(`guest.in_${self.way}`, { name: isolate(session.technician.name) })}</span>
+          {doorsOf(session)
+            .filter((way) => way === "take_over" || way === "transfer")
+            .map((way) => (
+              <button key={way} type="button" class="button small" data-way={way} onClick={() => void desk.joinLive(session.id, way)}>
+                {t(`guest.${way}`)}
+              </button>
+            ))}
           <button type="button" class="button small" data-testid="guest-leave" onClick={() => void desk.leaveLive(session.id, self.epoch)}>
             {t(self.state === "asked" ? "guest.ask_no_more" : "guest.leave")}
           </button>
@@ -49,23 +67,38 @@ export function PeopleStrip({ session }: { session: SessionView }) {
 export function Doors({ session }: { session: SessionView }) {
   const { desk } = useConsole();
   if (session.mine || over(session.state) || looksOn(session)) return null;
-  const may = session.may ?? [];
+  const offer = session.offer?.mine === true ? session.offer : undefined;
+  const doors = doorsOf(session);
   return (
     <div class="session-body centre">
       <div>
-        <p class="lead">{t("others", { name: session.technician.name })}</p>
-        {session.state === "Active" && session.self === undefined && may.length > 0 && (
+        <p class="lead">{offer === undefined ? t("others", { name: session.technician.name }) : t("offer.in", { by: isolate(offer.by) })}</p>
+        {doors.length > 0 && (
           <ul class="doors" data-testid="doors">
-            {may.map((way) => (
+            {doors.map((way) => (
               <li key={way}>
-                <button type="button" class="button" data-way={way} aria-describedby={`door-${way}`} aria-disabled={!desk.online.value} onClick={() => desk.online.value && void desk.joinLive(session.id, way)}>
+                <button
+                  type="button"
+                  class={way === "transfer" ? "button primary" : "button"}
+                  data-way={way}
+                  aria-describedby={`door-${way}`}
+                  aria-disabled={!desk.online.value}
+                  onClick={() => desk.online.value && void desk.joinLive(session.id, way)}
+                >
                   {t(`guest.${way}`)}
                 </button>
                 <span id={`door-${way}`} class="soft small-text">
-                  {t(`guest.${way}_hint`)}
+                  {t(`guest.${way}_hint`, { words: isolate(offer?.words ?? "") })}
                 </span>
               </li>
             ))}
+            {offer?.name !== undefined && (
+              <li>
+                <button type="button" class="button quiet" data-testid="offer-decline" onClick={() => void desk.endOffer(session.id)}>
+                  {t("offer.decline")}
+                </button>
+              </li>
+            )}
           </ul>
         )}
       </div>

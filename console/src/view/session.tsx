@@ -21,6 +21,7 @@ import { FilesButton, filesDocked } from "./files";
 import { Icon } from "./icons";
 import { KeyCard } from "./keycard";
 import { Menu } from "./menu";
+import { OfferButton, OfferStrip } from "./offer";
 import { Doors, PeopleStrip } from "./people";
 import { RestartButton, RestartStrip } from "./restart";
 import { Screen } from "./screen";
@@ -114,6 +115,7 @@ export function SessionPanel({ session }: { session: SessionView }) {
           )}
           <RestartButton session={session} place="head" />
           <SystemButton session={session} />
+          <OfferButton session={session} />
           {talksIn(session) && (
             <button
               type="button"
@@ -158,6 +160,7 @@ export function SessionPanel({ session }: { session: SessionView }) {
       </header>
       <div class="session-main">
         <div class="session-view">
+          <OfferStrip session={session} />
           <PeopleStrip session={session} />
           <RestartStrip session={session} />
           <ControlStrip session={session} control={desk.controls.get(session.id)} />
