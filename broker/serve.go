@@ -19,6 +19,7 @@ import (
 	"github.com/uptrace/bun"
 
 	"consento/broker/internal/access"
+	"consento/broker/internal/api"
 	"consento/broker/internal/desk"
 	"consento/broker/internal/evidence"
 	"consento/broker/internal/mail"
@@ -311,6 +312,12 @@ func (b *broker) compose(ctx context.Context, secrets *ops.Secrets) error {
 		_, _ = w.Write(*b.manifest.Load())
 	})
 	mux.HandleFunc("GET "+protocol.PolicyPath+"{hash}", b.servePolicy)
+	programs, err := api.New(api.Config{Accounts: b.access, Desk: tickets, Database: b.db, Texts: texts, PublicURL: b.url, Software: software, Log: b.log})
+	if err != nil {
+		return err
+	}
+	mux.Handle("/api/v1/", programs)
+	mux.Handle("GET /api/openapi.json", programs)
 	mux.Handle("/", site)
 	b.handler = ops.LogRequests(b.log, mux, mux)
 	return nil
@@ -434,7 +441,7 @@ func (b *broker) sweep() *evidence.SweepConfig {
 			return s.LogMonths, err
 		},
 		Forget: func(ctx context.Context, tx bun.IDB, empty, gone []string) error {
-			return errors.Join(session.Forget(ctx, tx, empty, gone), access.Forget(ctx, tx))
+			return errors.Join(session.Forget(ctx, tx, empty, gone), access.Forget(ctx, tx), api.Forget(ctx, tx, time.Now()))
 		},
 	}
 }

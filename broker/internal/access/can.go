@@ -118,14 +118,17 @@ func Grants(r Role) []Grant {
 // Can says whether the account may do action within scope. Where a token asks for it, that
 // narrows as well.
 func Can(a Account, action Action, s Scope) bool {
-	return active(a) && (a.only == nil || a.only[action]) && slices.ContainsFunc(Grants(a.Role), func(g Grant) bool { return g.Action == action && g.reaches(a, s) && g.given(a) })
+	return active(a) && a.within(action) && slices.ContainsFunc(Grants(a.Role), func(g Grant) bool { return g.Action == action && g.reaches(a, s) && g.given(a) })
 }
 
 // May says whether the account may do action somewhere: what pages for its role ask, before
 // they know about which session or ticket they will be.
 func May(a Account, action Action) bool {
-	return slices.ContainsFunc(Why(a, action), func(r Reason) bool { return r.Given })
+	return a.within(action) && slices.ContainsFunc(Why(a, action), func(r Reason) bool { return r.Given })
 }
+
+// within says whether the token, if one asks, leaves the account the action.
+func (a Account) within(action Action) bool { return a.only == nil || a.only[action] }
 
 // active says whether the account may do anything: it has not ended, and who assists has
 // a team and a profile.

@@ -125,11 +125,15 @@ func (d *Desk) Receive(ctx context.Context, n NewTicket) (Ticket, error) {
 	return d.open(ctx, Person{}, n, Identified)
 }
 
-// Open makes a ticket for somebody who called, wrote or came. It returns ErrForbidden to
+// Open makes a ticket for somebody who called, wrote or came; one from a program waits as one
+// from the portal does. It returns ErrForbidden to
 // who may not, and an *access.Invalid.
 func (d *Desk) Open(ctx context.Context, by access.Account, n NewTicket) (Ticket, error) {
 	if !access.Can(by, access.WorkTickets, access.Scope{Team: by.Team}) {
 		return Ticket{}, ErrForbidden
+	}
+	if n.Channel == ByProgram {
+		return d.open(ctx, personOf(by), n, Identified) // no person has taken it in hand
 	}
 	return d.open(ctx, personOf(by), n, Logged)
 }

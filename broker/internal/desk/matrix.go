@@ -109,6 +109,9 @@ func (c Category) In(tag string) Words { return inLanguage(c.Words, tag) }
 // Name is the category's name, likewise.
 func (c Category) Name(tag string) string { return c.In(tag).Name }
 
+// About is what belongs to it, likewise.
+func (c Category) About(tag string) string { return inLanguage(c.Words, tag).About }
+
 // Work is what is to be done in a language, or in another one that the cell has.
 func (c Cell) Work(tag string) Work { return inLanguage(c.Words, tag) }
 

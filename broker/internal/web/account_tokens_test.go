@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"consento/broker/internal/access"
+	"consento/broker/internal/api"
 )
 
 // asker is whom a token stands for at the API's door.
@@ -134,5 +135,25 @@ func TestTokensInChromium(t *testing.T) {
 		b.speaks(language)
 		b.open("/account/tokens", `html[lang="`+language+`"] .admin-list`)
 		b.glance("90-tokens")
+	}
+}
+
+// TestAPIPage: the reference names every operation and problem, in every language.
+func TestAPIPage(t *testing.T) {
+	h := builtHouse(t)
+	page := h.visitor(t).get("/api/")
+	for _, o := range api.Operations() {
+		page.shows(t, `id="`+o.ID+`"`, o.Summary)
+	}
+	for _, f := range api.Failures() {
+		page.shows(t, `id="problem-`+f.Code+`"`)
+	}
+	b := newChromium(t, h, "en")
+	b.open("/api/", "h1")
+	for _, language := range tags(t) {
+		b.tag = language
+		b.speaks(language)
+		b.open("/api/", `html[lang="`+language+`"] h1`)
+		b.glance("91-api")
 	}
 }

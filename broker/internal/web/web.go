@@ -372,6 +372,7 @@ func (w *Web) routes() []Route {
 		{w.desk != nil, w.reportRoutes},
 		{w.roster != nil, w.adminRoutes},
 		{w.roster != nil, w.tokenRoutes},
+		{w.roster != nil, w.apiRoutes},
 		{w.sso != nil, w.ssoRoutes},
 		{w.central != nil, w.centralRoutes},
 		{w.mail != nil, w.mailRoutes},
