@@ -25,6 +25,7 @@ const (
 	ActAppoint  ActKind = "appoint"
 	ActHang     ActKind = "hang" // on a parent incident, or on none
 	ActSession  ActKind = "session"
+	ActOutage   ActKind = "outage" // what the portal says of it, see Outage
 	ActLog      ActKind = ActKind(StepLog)
 	ActCategory ActKind = ActKind(StepCategorise)
 	ActPriority ActKind = ActKind(StepPrioritise)
@@ -38,7 +39,7 @@ const (
 
 // ActKinds lists them.
 func ActKinds() []ActKind {
-	kinds := []ActKind{ActTake, ActAssign, ActEdit, ActComment, ActAnswer, ActWait, ActGoOn, ActAppoint, ActHang, ActSession}
+	kinds := []ActKind{ActTake, ActAssign, ActEdit, ActComment, ActAnswer, ActWait, ActGoOn, ActAppoint, ActHang, ActSession, ActOutage}
 	for _, s := range Steps() {
 		kinds = append(kinds, ActKind(s))
 	}
@@ -65,6 +66,8 @@ type Act struct {
 	Parent     string     `json:"parent,omitempty"`
 	Session    string     `json:"session,omitempty"`
 	Resolution Resolution `json:"resolution,omitempty"`
+	Children   bool       `json:"children,omitempty"` // those that hang on it as well: answer and resolve
+	Outage     *Outage    `json:"outage,omitempty"`
 }
 
 // Team is whom a ticket is handed on to.
@@ -149,6 +152,15 @@ func (t Ticket) apply(by Person, a Act, now time.Time) (Ticket, error) {
 			return t, fmt.Errorf("%w: a ticket hangs on itself", ErrStep)
 		}
 		t.Parent = a.Parent
+		switch {
+		case a.Parent != "":
+			if t.Waiting == WaitingForNobody {
+				t.Pauses = append(t.Pauses, Pause{From: now})
+			}
+			t.Waiting = WaitingForParent
+		case t.Waiting == WaitingForParent:
+			t.goOn(now)
+		}
 	case ActResolve:
 		return t.resolve(a, now)
 	case ActClose:
@@ -199,7 +211,10 @@ func (t *Ticket) edit(a Act) {
 		t.Type = a.Type
 	}
 	if a.Requester != nil {
-		t.Requester = *a.Requester
+		reach := t.Requester.Reach
+		if t.Requester = *a.Requester; t.Requester.Reach == "" {
+			t.Requester.Reach = reach
+		}
 	}
 }
 
@@ -265,6 +280,12 @@ func (a Act) Clean() (Act, error) {
 	case ActTake, ActLog, ActDiagnose, ActInquire, ActClose, ActGoOn:
 	case ActComment, ActAnswer, ActReopen:
 		needs = "text"
+		only.Children = a.Children && a.Kind == ActAnswer
+	case ActOutage:
+		only.Outage = a.Outage
+		if a.Outage == nil {
+			return a, wrong("texts", "missing")
+		}
 	case ActAssign:
 		only.Assignee = a.Assignee
 	case ActEdit:
@@ -299,6 +320,9 @@ func (a Act) Clean() (Act, error) {
 	case ActAppoint:
 		only.At = a.At
 	case ActHang:
+		if a.Parent != "" && len(a.Parent) < 36 {
+			a.Parent = asRef(a.Parent)
+		}
 		only.Parent = a.Parent
 	case ActSession:
 		only.Session = a.Session
@@ -306,7 +330,7 @@ func (a Act) Clean() (Act, error) {
 			return a, wrong("session", "missing")
 		}
 	case ActResolve:
-		only.Resolution = a.Resolution
+		only.Resolution, only.Children = a.Resolution, a.Children
 		if !slices.Contains(Resolutions(), a.Resolution) {
 			return a, wrong("resolution", "unknown")
 		}
@@ -334,6 +358,13 @@ func (a Act) Clean() (Act, error) {
 		if *f.text, err = ops.CleanLine(*f.text, f.most); err != nil {
 			return a, wrong(f.field, "malformed")
 		}
+	}
+	if a.Outage != nil {
+		o, err := a.Outage.clean()
+		if err != nil {
+			return a, err
+		}
+		a.Outage = &o
 	}
 	if a.Requester != nil {
 		r, err := a.Requester.Clean()

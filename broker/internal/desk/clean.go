@@ -48,6 +48,11 @@ func (r Requester) Clean() (Requester, error) {
 			return r, wrong("phone", "malformed")
 		}
 	}
+	if r.Reach = strings.TrimSpace(r.Reach); r.Reach != "" {
+		if r.Reach, err = ops.CleanLine(r.Reach, maxLine); err != nil {
+			return r, wrong("reach", "malformed")
+		}
+	}
 	if r.Email == "" && r.Phone == "" {
 		return r, wrong("contact", "missing")
 	}

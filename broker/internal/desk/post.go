@@ -62,6 +62,10 @@ func (p Post) letter(n Notice, office mail.Office, zone *time.Location) mail.Let
 	}
 	l.Body = append(l.Body, x.T(said, "office", office.Name, "when", when))
 	l.Quote = n.Text
+	if n.Kind == ActAppoint {
+		e := event{uid: t.ID + "@consento", sequence: n.Version, made: n.Made, at: n.At, summary: office.Name + " – " + t.Ref, text: x.T(said, "when", when) + "\n" + l.Link.URL, url: l.Link.URL}
+		l.Event = e.ics()
+	}
 	if after := "mail.after." + string(n.Kind); x.Has(after) {
 		l.After = []string{x.T(after)}
 	}
@@ -76,8 +80,13 @@ func wallTime(x lang.Texts, at time.Time) string {
 // noticeKey is where a notice's words stand in the language files.
 func noticeKey(what string, n Notice) string {
 	key := "mail." + what + "." + string(n.Kind)
-	if n.Kind == ActWait {
+	switch {
+	case n.Kind == ActWait:
 		key += "." + string(n.Waiting)
+	case n.Kind == ActHang && n.Parent != "":
+		key = "mail." + what + ".wait." + string(WaitingForParent)
+	case n.Kind == ActAppoint && n.At.IsZero():
+		key += ".gone"
 	}
 	return key
 }

@@ -77,7 +77,7 @@ type Line struct {
 }
 
 // toRequester are the acts that a requester is shown, and told of by mail.
-var toRequester = map[ActKind]bool{ActTake: true, ActAnswer: true, ActWait: true, ActAppoint: true, ActEscalate: true, ActResolve: true, ActClose: true, ActReopen: true}
+var toRequester = map[ActKind]bool{ActTake: true, ActAnswer: true, ActWait: true, ActAppoint: true, ActEscalate: true, ActResolve: true, ActClose: true, ActReopen: true, ActHang: true}
 
 func (d *Desk) followed(ctx context.Context, t Ticket) (Followed, error) {
 	f := Followed{Ticket: t}
@@ -158,6 +158,8 @@ type Notice struct {
 	// Waiting is what it waits for, and At when the appointment is, as the act said.
 	Waiting Waiting
 	At      time.Time
+	Parent  string
+	Version int64 // of the ticket that it tells of
 	Made    time.Time
 	Tries   int
 }
@@ -202,7 +204,7 @@ func (d *Desk) Notices(ctx context.Context, most int) ([]Notice, error) {
 				return nil, fmt.Errorf("desk: notices: %w", err)
 			}
 		}
-		n.By, n.Waiting, n.At = h.By, a.Waiting, a.At
+		n.By, n.Waiting, n.At, n.Parent, n.Version = h.By, a.Waiting, a.At, a.Parent, r.Version
 		if r.Kind == ActAnswer || r.Kind == ActResolve {
 			n.Text = a.Text
 		}

@@ -31,6 +31,7 @@ type ticketRow struct {
 	Requester   string
 	Email       string
 	Phone       string
+	Reach       string
 	Office      bool
 	Channel     Channel
 	Category    string
@@ -109,7 +110,7 @@ func timeOf(ms int64) time.Time {
 
 func rowOf(t Ticket) *ticketRow {
 	return &ticketRow{ID: t.ID, Ref: t.Ref, Version: t.Version, Type: t.Type, State: t.State, Title: t.Title, Text: t.Text, Language: t.Language,
-		Requester: t.Requester.Name, Email: t.Requester.Email, Phone: t.Requester.Phone, Office: t.Requester.Office, Channel: t.Channel,
+		Requester: t.Requester.Name, Email: t.Requester.Email, Phone: t.Requester.Phone, Reach: t.Requester.Reach, Office: t.Requester.Office, Channel: t.Channel,
 		Category: t.Category, Area: t.Area, Impact: t.Impact, Urgency: t.Urgency, Priority: t.Priority, Team: t.Team, Level: t.Level,
 		AssigneeID: t.Assignee.ID, Parent: t.Parent, Waiting: t.Waiting, Appointment: millis(t.Appointment), Resolution: t.Resolution, Solution: t.Solution,
 		Reopened: t.Reopened, Created: millis(t.Created), Responded: millis(t.Responded), Resolved: millis(t.Resolved), Closed: millis(t.Closed),
@@ -119,7 +120,7 @@ func rowOf(t Ticket) *ticketRow {
 // ticket is what the row says; without Teams and Pauses.
 func (r *ticketRow) ticket() Ticket {
 	return Ticket{ID: r.ID, Ref: r.Ref, Version: r.Version, Type: r.Type, State: r.State, Title: r.Title, Text: r.Text, Language: r.Language,
-		Requester: Requester{r.Requester, r.Email, r.Phone, r.Office}, Channel: r.Channel, Category: r.Category, Area: r.Area,
+		Requester: Requester{r.Requester, r.Email, r.Phone, r.Reach, r.Office}, Channel: r.Channel, Category: r.Category, Area: r.Area,
 		Impact: r.Impact, Urgency: r.Urgency, Priority: r.Priority, Team: r.Team, Territory: r.Territory, Level: r.Level,
 		Assignee: Person{r.AssigneeID, r.Assignee}, Parent: r.Parent, Waiting: r.Waiting, Appointment: timeOf(r.Appointment),
 		Resolution: r.Resolution, Solution: r.Solution, Reopened: r.Reopened, Created: timeOf(r.Created), Responded: timeOf(r.Responded),
@@ -307,10 +308,15 @@ func (d *Desk) change(ctx context.Context, tx bun.Tx, by Person, t Ticket, a Act
 			return t, fmt.Errorf("desk: %w", err)
 		}
 	}
-	if err := d.tell(ctx, tx, after, by, a.Kind); err != nil {
+	if a.Kind == ActOutage {
+		if err := d.announce(ctx, tx, t.ID, *a.Outage); err != nil {
+			return t, fmt.Errorf("desk: %w", err)
+		}
+	}
+	if err := errors.Join(d.tell(ctx, tx, after, by, a.Kind), d.remind(ctx, tx, after, a.Kind)); err != nil {
 		return t, fmt.Errorf("desk: %w", err)
 	}
-	return after, nil
+	return after, d.together(ctx, tx, by, after, a)
 }
 
 // maxHang is how deep tickets may hang on each other.
@@ -348,7 +354,29 @@ func (d *Desk) resolved(ctx context.Context, tx bun.Tx, t Ticket, a Act) (Act, e
 		if err != nil {
 			return a, fmt.Errorf("desk: %w", err)
 		}
+	case ActAppoint:
+		if !a.At.IsZero() && !a.At.After(d.now()) {
+			return a, wrong("at", "past")
+		}
 	case ActHang:
+		if a.Parent == "" {
+			return a, nil
+		}
+		var parent ticketRow
+		q := tx.NewSelect().Model(&parent).Column("id", "state", "type")
+		if isRef(a.Parent) {
+			q = q.Where("ref = ?", a.Parent)
+		} else {
+			q = q.Where("id = ?", a.Parent)
+		}
+		err := q.Scan(ctx)
+		if errors.Is(err, sql.ErrNoRows) || err == nil && (parent.Type != Incident || !parent.State.Open()) {
+			return a, wrong("parent", "unknown")
+		}
+		if err != nil {
+			return a, fmt.Errorf("desk: %w", err)
+		}
+		a.Parent = parent.ID
 		return a, noCircle(ctx, tx, t, a.Parent)
 	}
 	return a, nil

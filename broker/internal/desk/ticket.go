@@ -76,6 +76,7 @@ type Requester struct {
 	Name   string
 	Email  string // "" without one: nothing is told by mail then
 	Phone  string // as people write it
+	Reach  string // when they are best called back, in their words
 	Office bool   // the whole office is affected, as they say
 }
 

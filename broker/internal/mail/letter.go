@@ -133,7 +133,11 @@ func (l Letter) message(server ops.MailConfig, office Office, texts lang.Texts, 
 	}
 	m.AddAlternativeString(gomail.TypeTextHTML, html.String())
 	if len(l.Event) > 0 {
-		err := m.AttachReader("appointment.ics", bytes.NewReader(l.Event), gomail.WithFileContentType("text/calendar; charset=utf-8; method=PUBLISH"))
+		method := "PUBLISH"
+		if bytes.Contains(l.Event, []byte("\r\nMETHOD:CANCEL\r\n")) {
+			method = "CANCEL"
+		}
+		err := m.AttachReader("appointment.ics", bytes.NewReader(l.Event), gomail.WithFileContentType(gomail.ContentType("text/calendar; charset=utf-8; method="+method)))
 		if err != nil {
 			return nil, err
 		}

@@ -25,6 +25,9 @@ type Desk interface {
 	Report(ctx context.Context, by access.Account, a desk.Asked) (desk.Report, error)
 	DeskDecisions
 	Receive(ctx context.Context, n desk.NewTicket) (desk.Ticket, error)
+	Outages(ctx context.Context) ([]desk.Outage, error)
+	OutageOf(ctx context.Context, ticket string) (*desk.Outage, error)
+	Children(ctx context.Context, parent string) (int, error)
 	Untold(ctx context.Context, ticket string) (string, error)
 	Link(t desk.Ticket) string
 	ByLink(ctx context.Context, link string) (desk.Followed, error)

@@ -13,9 +13,10 @@ import (
 
 // requestPage is the data of the template "request".
 type requestPage struct {
-	Ready  bool // the office is set up, and somebody takes requests
-	Fields []deskField
-	Office bool
+	Outages outagePart
+	Ready   bool // the office is set up, and somebody takes requests
+	Fields  []deskField
+	Office  bool
 }
 
 // followedPage is the data of the template "request-followed".
@@ -24,7 +25,8 @@ type followedPage struct {
 	Ref    string
 	Title  string
 	State  string
-	Place  string // in the queue, in words
+	Place  string   // in the queue, in words
+	Calls  []string // who calls back, and when
 	Lines  []historyLine
 	Open   bool // something can be written
 	New    bool // it was just sent
@@ -44,9 +46,13 @@ func (w *Web) requestForm(rw http.ResponseWriter, r *http.Request, status int, v
 		return err
 	}
 	data := requestPage{Ready: team.Name != "" && p.Office.Name != "", Office: values.Get("office") != ""}
+	if data.Outages, err = w.outages(r, p); err != nil {
+		return err
+	}
 	data.Fields = []deskField{
 		{Name: "name", Label: p.T("request.name"), Max: 100, Required: true},
 		{Name: "phone", Label: p.T("request.phone"), Hint: p.T("request.phone.hint"), Max: 60},
+		{Name: "reach", Label: p.T("request.reach"), Hint: p.T("request.reach.hint"), Max: 200},
 		{Name: "email", Label: p.T("request.email"), Hint: p.T("request.email.hint"), Max: 254},
 		{Name: "title", Label: p.T("request.what"), Hint: p.T("request.what.hint"), Max: 200, Required: true},
 		{Name: "text", Label: p.T("request.more"), Hint: p.T("request.more.hint"), Lines: 5, Max: 8000},
@@ -88,7 +94,7 @@ func (w *Web) receive(rw http.ResponseWriter, r *http.Request) error {
 	var refused error
 	err = w.sessions.Guess(r.Context(), clientAddress(r), func() error {
 		t, refused = w.desk.Receive(r.Context(), desk.NewTicket{Type: desk.Incident, Title: values.Get("title"), Text: values.Get("text"), Language: p.Tag,
-			Requester: desk.Requester{Name: values.Get("name"), Email: values.Get("email"), Phone: values.Get("phone"), Office: values.Get("office") != ""}, Team: team})
+			Requester: desk.Requester{Name: values.Get("name"), Email: values.Get("email"), Phone: values.Get("phone"), Reach: values.Get("reach"), Office: values.Get("office") != ""}, Team: team})
 		return session.ErrKey // each one counts
 	})
 	var throttled *session.ThrottledError
@@ -129,6 +135,11 @@ func (w *Web) followed(rw http.ResponseWriter, r *http.Request, status int, type
 	if f.Place > 0 {
 		data.Place = p.T("request.place", "n", strconv.Itoa(f.Place))
 	}
+	hours, _, err := w.desk.Hours(r.Context())
+	if err != nil {
+		return err
+	}
+	data.Calls = callBack(p, f.Ticket, hours.Calendar.Zone)
 	for i := len(f.Lines) - 1; i >= 0; i-- {
 		l := f.Lines[i]
 		line := historyLine{When: minute(p, l.At), By: l.By, What: p.T("request.did." + string(l.Kind)), Text: l.Text}

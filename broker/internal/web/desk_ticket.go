@@ -27,6 +27,10 @@ type ticketPage struct {
 	Other    []actForm
 	History  []historyLine
 	Said     string
+	Parent   *hungTicket
+	Children []hungTicket // that the reader may read
+	Hung     int          // open ones, of every team
+	Outage   *outageLine
 	Untold   string // why the requester was not told of the last change, "" if they were
 }
 
@@ -49,7 +53,8 @@ type actForm struct {
 // the field's name.
 type deskField struct {
 	ID, Name, Label, Hint, Value string
-	Lines                        int // of a field of several lines
+	Type                         string // of an input; "": by its name
+	Lines                        int    // of a field of several lines
 	Max                          int
 	Options                      []option
 	Required                     bool
@@ -101,6 +106,9 @@ func (w *Web) ticket(rw http.ResponseWriter, r *http.Request, by access.Account,
 		data.Untold = p.T("desk.untold", "why", isolate(why))
 	}
 	data.Facts = ticketFacts(p, t, data.Category)
+	if err := w.around(r, p, by, &data); err != nil {
+		return err
+	}
 	if access.Can(by, access.WorkTickets, access.Scope{Owner: t.Assignee.ID, Team: t.Team, Territory: t.Territory}) {
 		if err := w.acts(r, p, &data, matrix, form); err != nil {
 			return err
@@ -213,9 +221,10 @@ func (w *Web) acts(r *http.Request, p *page, data *ticketPage, matrix desk.Matri
 	add(desk.ActEscalate, pick("team", p.T("desk.team"), others...), area2("text", p.T("desk.why"), 3))
 	add(desk.ActInquire)
 	add(desk.ActResolve, pick("resolution", p.T("desk.resolution"), resolutions...), deskField{Name: "text", Label: p.T("desk.solution"), Hint: p.T("desk.solution.hint"), Lines: 4, Max: 8000})
+	forms[desk.ActResolve] = w.act(p, t, desk.ActResolve, form, withChildren(p, data.Hung, forms[desk.ActResolve].Fields)...)
 	add(desk.ActClose)
 	add(desk.ActReopen, area2("text", p.T("desk.why"), 3))
-	add(desk.ActAnswer, area2("text", p.T("desk.answer"), 4))
+	add(desk.ActAnswer, withChildren(p, data.Hung, []deskField{area2("text", p.T("desk.answer"), 4)})...)
 	add(desk.ActComment, area2("text", p.T("desk.comment"), 4))
 	add(desk.ActWait, pick("waiting", p.T("desk.whom"), waitings...))
 	add(desk.ActGoOn)
@@ -233,7 +242,13 @@ func (w *Web) acts(r *http.Request, p *page, data *ticketPage, matrix desk.Matri
 	for _, kind := range other {
 		data.Other = append(data.Other, forms[kind])
 	}
-	return nil
+	hours, _, err := w.desk.Hours(r.Context())
+	if err != nil {
+		return err
+	}
+	more, err := w.moreActs(r, p, t, hours.Calendar.Zone, form)
+	data.Other = append(data.Other, more...)
+	return err
 }
 
 // matrixTeam is who gets it from this level for this category, "" if that is not said.
@@ -312,7 +327,14 @@ func (w *Web) doTicket(rw http.ResponseWriter, r *http.Request, by access.Accoun
 	if err != nil {
 		return errForm
 	}
+	hours, _, err := w.desk.Hours(r.Context())
+	if err != nil {
+		return err
+	}
 	a := actOf(values)
+	if err := w.moreOf(&a, values, hours.Calendar.Zone); err != nil {
+		return w.ticket(rw, r, by, http.StatusUnprocessableEntity, values, err)
+	}
 	t, err := w.desk.Do(r.Context(), by, limited(r.PathValue("id"), 64), version, a)
 	if errors.Is(err, desk.ErrNoTicket) {
 		return w.notFound(rw, r)

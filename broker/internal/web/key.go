@@ -19,6 +19,7 @@ type keyPage struct {
 	First bool   // this browser was in no session yet
 
 	Requests bool // help can be asked for in writing
+	Outages  outagePart
 }
 
 func (w *Web) showKey(rw http.ResponseWriter, r *http.Request) error {
@@ -71,7 +72,11 @@ func (w *Web) redeem(rw http.ResponseWriter, r *http.Request) error {
 func (w *Web) keyForm(rw http.ResponseWriter, r *http.Request, status int, key, problem string) error {
 	p := w.newPage(r, "portal.key.title")
 	p.Error = problem
-	p.Data = keyPage{Key: key, Ready: p.Office.Name != "", First: firstTime(r), Requests: w.desk != nil}
+	outages, err := w.outages(r, p)
+	if err != nil {
+		return err
+	}
+	p.Data = keyPage{Key: key, Ready: p.Office.Name != "", First: firstTime(r), Requests: w.desk != nil, Outages: outages}
 	if p.Office.Name == "" {
 		p.Title, p.Error = p.T("portal.key.not_ready.title"), ""
 	}

@@ -1,0 +1,213 @@
+package web
+
+import (
+	"net/http"
+	"net/url"
+	"strconv"
+	"time"
+
+	"consento/broker/internal/access"
+	"consento/broker/internal/desk"
+)
+
+// localTime is how a field of date and time is written (HTML, local date and time).
+const localTime = "2006-01-02T15:04"
+
+// wall is a moment on the office's clock.
+func wall(p *page, at time.Time, zone *time.Location) string {
+	at = at.In(zone)
+	return day(p, at) + " " + at.Format("15:04 (MST)")
+}
+
+// hungTicket is one that hangs on the ticket which is shown, or that it hangs on.
+type hungTicket struct{ ID, Ref, Title string }
+
+// around is what stands around a ticket: what it hangs on and what hangs on it, what the
+// portal says of it, and its appointment.
+func (w *Web) around(r *http.Request, p *page, by access.Account, data *ticketPage) error {
+	t := data.Ticket
+	hours, _, err := w.desk.Hours(r.Context())
+	if err != nil {
+		return err
+	}
+	if t.Parent != "" {
+		data.Parent = &hungTicket{}                                          // another team's: that it hangs is all there is to know
+		if on, err := w.desk.Ticket(r.Context(), by, t.Parent); err == nil { // who may not read it gets no link
+			data.Parent = &hungTicket{on.ID, on.Ref, on.Title}
+		}
+	}
+	list, err := w.desk.List(r.Context(), by, desk.Filter{Parent: t.ID, Limit: 50})
+	if err != nil {
+		return err
+	}
+	for _, c := range list {
+		data.Children = append(data.Children, hungTicket{c.ID, c.Ref, c.Title})
+	}
+	if data.Hung, err = w.desk.Children(r.Context(), t.ID); err != nil {
+		return err
+	}
+	o, err := w.desk.OutageOf(r.Context(), t.ID)
+	if err != nil {
+		return err
+	}
+	if o != nil {
+		line := w.outageLine(p, *o)
+		data.Outage = &line
+	}
+	fact := func(key, value string) {
+		data.Facts = append(data.Facts, ticketFact{p.T("desk.fact." + key), value})
+	}
+	if t.Requester.Reach != "" {
+		fact("reach", t.Requester.Reach)
+	}
+	if !t.Appointment.IsZero() {
+		fact("appointment", wall(p, t.Appointment, hours.Calendar.Zone))
+	}
+	return nil
+}
+
+// moreActs are the forms of a ticket that is open, beside those of its steps.
+func (w *Web) moreActs(r *http.Request, p *page, t desk.Ticket, zone *time.Location, form url.Values) ([]actForm, error) {
+	if !t.State.Open() {
+		return nil, nil
+	}
+	at := deskField{Name: "at", Type: "datetime-local", Label: p.T("desk.appoint.at"), Hint: p.T("desk.appoint.hint", "zone", zone.String())}
+	if !t.Appointment.IsZero() {
+		at.Value = t.Appointment.In(zone).Format(localTime)
+	}
+	acts := []actForm{w.act(p, t, desk.ActAppoint, form, at)}
+	if t.Parent == "" {
+		acts = append(acts, w.act(p, t, desk.ActHang, form, deskField{Name: "parent", Label: p.T("desk.hang.parent"), Hint: p.T("desk.hang.hint"), Max: 20, Required: true}))
+	} else {
+		off := w.act(p, t, desk.ActHang, form)
+		off.Title = p.T("desk.hang.off")
+		acts = append(acts, off)
+	}
+	if t.Type != desk.Incident {
+		return acts, nil
+	}
+	o, err := w.desk.OutageOf(r.Context(), t.ID)
+	if err != nil {
+		return nil, err
+	}
+	if o == nil {
+		o = &desk.Outage{Spread: desk.SpreadEveryone}
+	}
+	field := func(at time.Time) string {
+		if at.IsZero() {
+			return ""
+		}
+		return at.In(zone).Format(localTime)
+	}
+	fields := []deskField{
+		{Name: "spread", Label: p.T("desk.outage.spread"), Options: []option{
+			{string(desk.SpreadEveryone), p.T("desk.outage.everyone"), o.Spread == desk.SpreadEveryone}, {string(desk.SpreadLocal), p.T("desk.outage.local"), o.Spread == desk.SpreadLocal}}},
+		{Name: "place", Label: p.T("desk.outage.place"), Hint: p.T("desk.outage.place.hint"), Max: 100, Value: o.Place}}
+	for _, tag := range w.texts.Only(p.Office.Languages...).Tags() {
+		fields = append(fields, deskField{Name: "text-" + tag, Label: p.T("desk.outage.text", "language", w.texts.Match(tag).T("page.language")), Lines: 2, Max: 600, Value: o.Texts[tag]})
+	}
+	fields = append(fields, deskField{Name: "from", Type: "datetime-local", Label: p.T("desk.outage.from"), Hint: p.T("desk.outage.from.hint"), Value: field(o.From)},
+		deskField{Name: "until", Type: "datetime-local", Label: p.T("desk.outage.until"), Hint: p.T("desk.outage.until.hint"), Value: field(o.Until)})
+	return append(acts, w.act(p, t, desk.ActOutage, form, fields...)), nil
+}
+
+// withChildren offers to do an act with all that hangs on the ticket as well.
+func withChildren(p *page, n int, fields []deskField) []deskField {
+	if n == 0 {
+		return fields
+	}
+	return append(fields, deskField{Name: "children", Type: "checkbox", Label: p.T("desk.children.too", "n", strconv.Itoa(n))})
+}
+
+// moreOf fills in what a form says of these acts.
+func (w *Web) moreOf(a *desk.Act, values url.Values, zone *time.Location) error {
+	at := func(name string) (time.Time, error) {
+		s := values.Get(name)
+		if s == "" {
+			return time.Time{}, nil
+		}
+		t, ok := desk.LocalTime(s, zone)
+		if !ok {
+			return t, &access.Invalid{Field: "at", Code: "unknown", Reason: "is no time"}
+		}
+		return t, nil
+	}
+	var err error
+	switch a.Kind {
+	case desk.ActAnswer, desk.ActResolve:
+		a.Children = values.Get("children") != ""
+	case desk.ActAppoint:
+		a.At, err = at("at")
+	case desk.ActHang:
+		a.Parent = limited(values.Get("parent"), 64)
+	case desk.ActOutage:
+		o := desk.Outage{Spread: desk.Spread(values.Get("spread")), Place: values.Get("place"), Texts: map[string]string{}}
+		for _, tag := range w.texts.Tags() {
+			o.Texts[tag] = values.Get("text-" + tag)
+		}
+		if o.From, err = at("from"); err == nil {
+			o.Until, err = at("until")
+		}
+		a.Outage = &o
+	}
+	return err
+}
+
+// outageLine is what the portal says of an incident.
+type outageLine struct {
+	Text, Language, Whom, When string
+}
+
+func (w *Web) outageLine(p *page, o desk.Outage) outageLine {
+	l := outageLine{When: p.T("outage.since", "when", minute(p, o.From))}
+	l.Text, l.Language = o.Text(p.Tag)
+	if !o.Until.IsZero() {
+		l.When = p.T("outage.since.until", "when", minute(p, o.From), "until", minute(p, o.Until))
+	}
+	if o.Spread == desk.SpreadLocal {
+		l.Whom = o.Place
+	}
+	return l
+}
+
+// outages are what customers are told before they ask.
+func (w *Web) outages(r *http.Request, p *page) (part outagePart, err error) {
+	if w.desk == nil {
+		return part, nil
+	}
+	list, err := w.desk.Outages(r.Context())
+	part.Title = p.T("outage.title")
+	for _, o := range list {
+		part.Lines = append(part.Lines, w.outageLine(p, o))
+	}
+	return part, err
+}
+
+// outagePart is the data of the template "outages".
+type outagePart struct {
+	Title string
+	Lines []outageLine
+}
+
+// callBack says who calls a customer back, and when; "" if nobody does any more.
+func callBack(p *page, t desk.Ticket, zone *time.Location) (lines []string) {
+	if !t.State.Open() {
+		return nil
+	}
+	if !t.Appointment.IsZero() {
+		return []string{p.T("request.appointment", "when", wall(p, t.Appointment, zone))}
+	}
+	if t.Requester.Phone == "" {
+		return nil
+	}
+	phone := isolate(p.Office.Phone)
+	if t.Assignee.Name != "" {
+		lines = append(lines, p.T("request.calls.name", "name", isolate(plain(t.Assignee.Name)), "phone", phone, "own", isolate(t.Requester.Phone)))
+	} else {
+		lines = append(lines, p.T("request.calls", "phone", phone, "own", isolate(t.Requester.Phone)))
+	}
+	if t.Requester.Reach != "" {
+		lines = append(lines, p.T("request.calls.when", "when", isolate(t.Requester.Reach)))
+	}
+	return lines
+}
