@@ -98,6 +98,8 @@ type broker struct {
 	sessions     *session.Manager
 	health       *ops.Health
 	mail         *mail.Mail
+	site         *web.Web
+	doors        []door
 	handler      http.Handler
 	closers      []func() error // last in, first out
 }
@@ -299,28 +301,43 @@ func (b *broker) compose(ctx context.Context, secrets *ops.Secrets) error {
 	b.health = ops.NewHealth(b.log, map[string]ops.Check{
 		"database": ops.DatabaseCheck(b.db.DB), "evidence": space, "witness": b.evidence.WitnessCheck, "timestamp": b.evidence.ClockCheck, "certificate": b.certificates.Check,
 	})
-	mux := http.NewServeMux()
-	mux.Handle("GET /ws/agent", agents)
-	mux.Handle("GET /ws/console", b.access.LoadSession(consoles))
-	mux.Handle("GET /healthz", b.health.Live())
-	mux.Handle("GET /readyz", b.health.Ready())
-	mux.Handle("GET /metrics", b.access.LoadAny(b.metrics()))
-	mux.HandleFunc("GET "+protocol.ManifestPath, func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Type", "application/json")
-		w.Header().Set("Cache-Control", "no-store")
-		// An error means that the caller is gone.
-		_, _ = w.Write(*b.manifest.Load())
-	})
-	mux.HandleFunc("GET "+protocol.PolicyPath+"{hash}", b.servePolicy)
 	programs, err := api.New(api.Config{Accounts: b.access, Desk: tickets, Database: b.db, Texts: texts, PublicURL: b.url, Software: software, Log: b.log})
 	if err != nil {
 		return err
 	}
-	mux.Handle("/api/v1/", programs)
-	mux.Handle("GET /api/openapi.json", programs)
+	b.site = site
+	b.doors = []door{
+		{"GET /ws/agent", web.Rule{Who: web.Holder}, agents}, // of a session key, or of what a session gave it
+		{"GET /ws/console", web.Rule{Who: web.Staff, Actions: []access.Action{access.Assist}}, b.access.LoadSession(consoles)},
+		{"GET /healthz", web.Rule{Who: web.Anyone}, b.health.Live()},
+		{"GET /readyz", web.Rule{Who: web.Anyone}, b.health.Ready()},
+		{"GET /metrics", web.Rule{Who: web.Staff, Actions: []access.Action{access.SeeMetrics}}, b.access.LoadAny(b.metrics())}, // and a scraper on this machine
+		{"/api/v1/", web.Rule{Who: web.Holder}, programs},                                                                      // of an API token: api.Operations has the rules
+		{"GET /api/openapi.json", web.Rule{Who: web.Anyone}, programs},
+		{"GET " + protocol.ManifestPath, web.Rule{Who: web.Anyone}, http.HandlerFunc(b.serveManifest)},
+		{"GET " + protocol.PolicyPath + "{hash}", web.Rule{Who: web.Anyone}, http.HandlerFunc(b.servePolicy)},
+	}
+	mux := http.NewServeMux()
+	for _, d := range b.doors {
+		mux.Handle(d.pattern, d.handler)
+	}
 	mux.Handle("/", site)
 	b.handler = ops.LogRequests(b.log, mux, mux)
 	return nil
+}
+
+// door is an address beside the pages, with who comes in.
+type door struct {
+	pattern string
+	rule    web.Rule
+	handler http.Handler
+}
+
+func (b *broker) serveManifest(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	// An error means that the caller is gone.
+	_, _ = w.Write(*b.manifest.Load())
 }
 
 // serve answers until ctx ends, and then lets open sessions close.
