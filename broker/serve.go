@@ -22,6 +22,7 @@ import (
 	"consento/broker/internal/api"
 	"consento/broker/internal/desk"
 	"consento/broker/internal/evidence"
+	"consento/broker/internal/figures"
 	"consento/broker/internal/mail"
 	"consento/broker/internal/ops"
 	"consento/broker/internal/session"
@@ -272,8 +273,12 @@ func (b *broker) compose(ctx context.Context, secrets *ops.Secrets) error {
 		return err
 	}
 	b.later(b.mail.Close)
+	counted, err := figures.New(figures.Config{Database: b.db, Hours: tickets.Hours, Log: b.log})
+	if err != nil {
+		return err
+	}
 	pages := web.Config{
-		Sessions: b.sessions, Accounts: b.access, Setup: b.access, Settings: b.access, Evidence: b.evidence, AuditorKeys: b.access, Policies: b.evidence, Custody: b.access, Rewraps: b.evidence, Decisions: b.evidence, People: b.access.Accounts, Receipts: b.evidence.Receipt, Shares: b.evidence, Sharing: b.evidence, Copies: b.evidence, Searching: b.evidence, Roster: b.access, Desk: tickets, Mail: b.mail, Office: b.office, Texts: texts, Legal: legal,
+		Sessions: b.sessions, Accounts: b.access, Setup: b.access, Settings: b.access, Evidence: b.evidence, AuditorKeys: b.access, Policies: b.evidence, Custody: b.access, Rewraps: b.evidence, Decisions: b.evidence, People: b.access.Accounts, Receipts: b.evidence.Receipt, Shares: b.evidence, Sharing: b.evidence, Copies: b.evidence, Searching: b.evidence, Roster: b.access, Desk: tickets, Figures: counted, Mail: b.mail, Office: b.office, Texts: texts, Legal: legal,
 		PublicURL: b.url, CookieKey: secrets.Derive("customer cookie"), Agents: os.DirFS(b.folder.Agents()), Logger: b.log,
 	}
 	if err := b.centralPages(&pages); err != nil {

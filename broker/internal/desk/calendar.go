@@ -18,6 +18,8 @@ type Calendar struct {
 	Always   bool           // around the clock: nothing else counts
 	Week     [7][]Hours     // by time.Weekday; of a day sorted and apart from each other
 	Holidays []Holiday
+
+	measured *measured // nil: see Measured
 }
 
 // Hours are opening hours within one day, in minutes since its midnight on the clock on
@@ -134,6 +136,9 @@ func (c Calendar) Elapsed(from, to time.Time) (open time.Duration) {
 	from, to = from.Round(0), to.Round(0) // the clock on the wall, whatever the machine slept
 	if c.Always {
 		return max(0, to.Sub(from))
+	}
+	if from.Before(to) && c.measured.covers(from, to) {
+		return c.measured.until(to) - c.measured.until(from)
 	}
 	for from.Before(to) {
 		p := c.piece(from)

@@ -143,6 +143,10 @@ func TestProperties(t *testing.T) {
 		if got := byTheMinute(c, from.Truncate(time.Minute), to.Truncate(time.Minute)); got != c.Elapsed(from.Truncate(time.Minute), to.Truncate(time.Minute)) {
 			t.Fatalf("%+v from %v to %v: %v by the minute, %v", c, from, to, got, c.Elapsed(from.Truncate(time.Minute), to.Truncate(time.Minute)))
 		}
+		table := c.Measured(from.Add(-span()), to.Add(span()))
+		if got := table.Elapsed(from, mid); got != c.Elapsed(from, mid) || table.Elapsed(mid, to) != c.Elapsed(mid, to) || table.Elapsed(to, from) != 0 {
+			t.Fatalf("%+v from %v to %v: %v by the table, %v", c, from, mid, got, c.Elapsed(from, mid))
+		}
 		if c.Check() != nil {
 			continue // never open
 		}

@@ -98,7 +98,7 @@ func (h *ServiceHours) UnmarshalJSON(raw []byte) error {
 		return time.Duration(minutes) * time.Minute
 	}
 	law := DefaultBreachClock()
-	*h = ServiceHours{Calendar{zone, s.Always, s.Week, s.Holidays}, map[Priority]Target{}, span(s.Average, DefaultAverage),
+	*h = ServiceHours{Calendar{Zone: zone, Always: s.Always, Week: s.Week, Holidays: s.Holidays}, map[Priority]Target{}, span(s.Average, DefaultAverage),
 		BreachClock{span(s.Breach[0], law.First), span(s.Breach[1], law.Last), span(s.Breach[2], law.Hold)}}
 	for p, t := range s.Targets {
 		h.Targets[p] = Target{time.Duration(t[0]) * time.Minute, time.Duration(t[1]) * time.Minute, s.Warn}

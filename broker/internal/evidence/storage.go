@@ -52,6 +52,9 @@ type Storage struct {
 	Witnesses   []WitnessStatus
 	MaxLag      time.Duration     // 0: for ever
 	Clock       *ClockStatus      // nil: none is configured
+	Leaves      uint64            // of the global log, as its newest checkpoint says
+	Checks      map[State]int     // recordings, by what their last check found
+	Checked     time.Time         // the newest of these checks; zero: there is none
 	LastWords   ops.ReserveStatus // room for the ends of all that runs, should the disk be full
 }
 
@@ -81,6 +84,9 @@ func (e *Evidence) Storage(ctx context.Context, by access.Account) (Storage, err
 		return s, err
 	}
 	s.forecast(e.config.Now())
+	if err := e.checks(ctx, &s); err != nil {
+		return s, err
+	}
 	if !decides {
 		return s, nil
 	}
@@ -98,6 +104,28 @@ func (e *Evidence) Storage(ctx context.Context, by access.Account) (Storage, err
 		s.Heaviest = append(s.Heaviest, summary(f, parts[f.ID]))
 	}
 	return s, nil
+}
+
+// checks counts what checks found.
+func (e *Evidence) checks(ctx context.Context, s *Storage) error {
+	s.Leaves, s.Checks = e.log.Checkpoint().Size, map[State]int{}
+	var rows []struct {
+		State   State
+		Count   int
+		Checked int64
+	}
+	if err := e.config.Database.NewRaw("SELECT state, COUNT(*) AS count, MAX(checked) AS checked FROM checks GROUP BY state").Scan(ctx, &rows); err != nil {
+		return fmt.Errorf("evidence: storage: %w", err)
+	}
+	var newest int64
+	for _, r := range rows {
+		s.Checks[r.State] = r.Count
+		newest = max(newest, r.Checked)
+	}
+	if newest > 0 {
+		s.Checked = time.UnixMilli(newest)
+	}
+	return nil
 }
 
 // used counts what lies here; what is still written is as long as its file.

@@ -70,6 +70,7 @@ type ticketsPage struct {
 	Search  string
 	State   picker
 	Works   bool // new ones can be made
+	Counted bool // figures by person are on
 	Tickets []ticketLine
 	Older   string // address of the next page, "" if there is none
 	Said    string
@@ -102,6 +103,13 @@ func (w *Web) showTickets(rw http.ResponseWriter, r *http.Request, by access.Acc
 		return err
 	}
 	data := ticketsPage{Account: by, Search: filter.Text, Works: access.Can(by, access.WorkTickets, access.Scope{Team: by.Team})}
+	if w.figures != nil {
+		counted, err := w.figures.Setting(r.Context())
+		if err != nil {
+			return err
+		}
+		data.Counted = counted.ByPerson
+	}
 	data.State = picker{Name: "ended", Label: p.T("desk.list.which"), Options: []option{{"", p.T("desk.list.open"), filter.Open}, {"all", p.T("desk.list.all"), !filter.Open}}}
 	if data.Untold, err = w.mailDown(r, p); err != nil {
 		return err

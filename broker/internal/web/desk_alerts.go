@@ -48,6 +48,12 @@ func deskLinks(a access.Account) (links []deskLink) {
 	if access.Can(a, access.Assist, access.Scope{}) {
 		links = append(links, deskLink{"/console/", "desk.console"})
 	}
+	switch {
+	case access.May(a, access.SeeFigures):
+		links = append(links, deskLink{"/figures/", "figures.title"})
+	case access.May(a, access.Assist):
+		links = append(links, deskLink{"/figures/people", "figures.people.title"})
+	}
 	if access.Can(a, access.SeeFigures, access.Scope{Team: a.Team}) {
 		links = append(links, deskLink{"/desk/report", "levels.report.title"})
 	}

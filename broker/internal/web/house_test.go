@@ -23,6 +23,7 @@ import (
 
 	"consento/broker/internal/access"
 	tickets "consento/broker/internal/desk"
+	"consento/broker/internal/figures"
 	"consento/broker/internal/mail"
 	"consento/broker/internal/ops"
 	"consento/broker/internal/session"
@@ -384,6 +385,9 @@ func newHouse(t testing.TB, options ...option) *house {
 		t.Fatal(err)
 	}
 	c.Mail = letters
+	if c.Figures, err = figures.New(figures.Config{Database: db, Hours: c.Desk.Hours, Log: log}); err != nil {
+		t.Fatal(err)
+	}
 	if c.Evidence != nil {
 		c.AuditorKeys = h.access
 	}

@@ -45,6 +45,7 @@ func readTemplates(a *assets) (*templates, error) {
 		"rows":      rowsOf,
 		"levelsrow": levelsRow,
 		"desklinks": deskLinks,
+		"both":      func(p *page, t figureTable) map[string]any { return map[string]any{"Page": p, "Of": t} },
 		"zones":     func() []string { return commonZones },
 	}).ParseFS(templateFiles, "templates/*.html")
 	if err != nil {
@@ -83,7 +84,7 @@ func languageURL(r *http.Request, tag string) string {
 			to.Path = "/settings"
 		case strings.HasPrefix(r.URL.Path, "/admin/"):
 			to.Path = strings.TrimSuffix(strings.TrimSuffix(r.URL.Path, "/link"), "/gone")
-		case r.URL.Path == "/invitation" || r.URL.Path == "/request" || strings.HasPrefix(r.URL.Path, "/desk/") || strings.HasPrefix(r.URL.Path, "/request/"):
+		case r.URL.Path == "/invitation" || r.URL.Path == "/request" || r.URL.Path == "/figures/people" || strings.HasPrefix(r.URL.Path, "/desk/") || strings.HasPrefix(r.URL.Path, "/request/"):
 			to.Path = r.URL.Path
 		case strings.HasPrefix(r.URL.Path, "/audit/"):
 			to.Path = strings.TrimSuffix(strings.TrimSuffix(r.URL.Path, "/view"), "/hold")

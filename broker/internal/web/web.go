@@ -149,7 +149,7 @@ func OfficeOf(s access.Settings) Office {
 		CopyDays: s.CustomerDays, CopyWithheld: s.WithholdRecording}
 }
 
-// Config is what New needs. Every field but Evidence, AuditorKeys, Policies, Custody, Rewraps, Decisions, People, Receipts, Shares, Sharing, Copies, Searching, Roster, Desk, Mail, Central, SSO, Directory, Console, Style, Agents and Logger is required.
+// Config is what New needs. Every field but Evidence, AuditorKeys, Policies, Custody, Rewraps, Decisions, People, Receipts, Shares, Sharing, Copies, Searching, Roster, Desk, Figures, Mail, Central, SSO, Directory, Console, Style, Agents and Logger is required.
 type Config struct {
 	Sessions Sessions
 	Accounts Accounts
@@ -180,6 +180,7 @@ type Config struct {
 	SSO       SingleSignOn // nil: nobody signs in elsewhere
 	Directory string       // what people call the directory that checks passwords; "": none
 	Mail      Mail         // behind the page of the mail; nil: there is none
+	Figures   Figures      // behind the pages of figures; needs Desk; nil: there are none
 	// Office is asked for each page, because set-up fills it in.
 	Office func(context.Context) (Office, error)
 	Legal  *Legal
@@ -223,7 +224,8 @@ type Web struct {
 	sso         SingleSignOn
 	directory   string
 	ssoKey      []byte
-	mail        Mail // nil: there is no page of it
+	mail        Mail    // nil: there is no page of it
+	figures     Figures // nil: there are no figures
 	office      func(context.Context) (Office, error)
 	texts       *lang.Catalog
 	publicURL   string
@@ -255,6 +257,8 @@ func New(c Config) (*Web, error) {
 		return nil, errors.New("web: Desk needs Roster")
 	case c.Central != nil && c.Roster == nil:
 		return nil, errors.New("web: Central needs Roster")
+	case c.Figures != nil && c.Desk == nil:
+		return nil, errors.New("web: Figures needs Desk")
 	case len(c.CookieKey) < 32:
 		return nil, errors.New("web: CookieKey needs 32 bytes")
 	}
@@ -271,7 +275,7 @@ func New(c Config) (*Web, error) {
 	seal.Write([]byte("consento single sign-on v1"))
 	w := &Web{
 		central: c.Central, sso: c.SSO, directory: c.Directory, ssoKey: seal.Sum(nil),
-		sessions: c.Sessions, accounts: c.Accounts, setup: c.Setup, settings: c.Settings, evidence: c.Evidence, auditorKeys: c.AuditorKeys, policies: c.Policies, custody: c.Custody, rewraps: c.Rewraps, decisions: c.Decisions, people: c.People, receipts: c.Receipts, shares: c.Shares, sharing: c.Sharing, copies: c.Copies, searching: c.Searching, roster: c.Roster, desk: c.Desk, mail: c.Mail, office: c.Office, texts: c.Texts,
+		sessions: c.Sessions, accounts: c.Accounts, setup: c.Setup, settings: c.Settings, evidence: c.Evidence, auditorKeys: c.AuditorKeys, policies: c.Policies, custody: c.Custody, rewraps: c.Rewraps, decisions: c.Decisions, people: c.People, receipts: c.Receipts, shares: c.Shares, sharing: c.Sharing, copies: c.Copies, searching: c.Searching, roster: c.Roster, desk: c.Desk, figures: c.Figures, mail: c.Mail, office: c.Office, texts: c.Texts,
 		publicURL: base,
 		legal:     c.Legal,
 		cookies:   customerCookies{key: mac.Sum(nil), now: time.Now},
@@ -376,6 +380,7 @@ func (w *Web) routes() []Route {
 		{w.sso != nil, w.ssoRoutes},
 		{w.central != nil, w.centralRoutes},
 		{w.mail != nil, w.mailRoutes},
+		{w.figures != nil, w.figureRoutes},
 		{w.copies != nil, w.copyRoutes},
 		{w.sharing != nil, w.sharedRoutes},
 		{w.shares != nil, w.shareRoutes},
