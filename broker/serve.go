@@ -97,6 +97,7 @@ type broker struct {
 	reserve      *ops.Reserve
 	evidence     *evidence.Evidence
 	sessions     *session.Manager
+	desk         *desk.Desk
 	health       *ops.Health
 	mail         *mail.Mail
 	site         *web.Web
@@ -245,7 +246,7 @@ func (b *broker) compose(ctx context.Context, secrets *ops.Secrets) error {
 			return b.access.Script(ctx, technician.Team, id, version)
 		}, Summary: func(ctx context.Context, technician session.Technician) (bool, error) {
 			return b.access.SummaryWanted(ctx, technician.Team)
-		}, Technician: b.technician, Space: space, Reserve: b.reserve, Office: b.person,
+		}, Ticket: b.sessionTicket, Technician: b.technician, Space: space, Reserve: b.reserve, Office: b.person,
 		Terms: func(ctx context.Context, language string) (protocol.Terms, error) {
 			office, err := b.office(ctx)
 			if err != nil {
@@ -268,6 +269,8 @@ func (b *broker) compose(ctx context.Context, secrets *ops.Secrets) error {
 	if err != nil {
 		return err
 	}
+	b.desk = tickets
+	b.background(b.linkSessions)
 	b.background(func(ctx context.Context) { tickets.Watch(ctx, lookAtPromises) })
 	if b.mail, err = b.openMail(tickets, texts); err != nil {
 		return err

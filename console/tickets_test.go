@@ -179,3 +179,68 @@ func ctrlEnter(b *browser) {
 	b.t.Helper()
 	b.do(chromedp.KeyEvent(kb.Enter, stage.Raw, chromedp.KeyModifiers(chromedp.ModifierCtrl)))
 }
+
+// TestSessionOfTicket: a session is begun from a ticket by one key, shows what it is about,
+// and its notes become a note of the ticket when the technician wants it.
+func TestSessionOfTicket(t *testing.T) {
+	p := newPeer(t)
+	p.welcome.Tickets = true
+	now := time.Now()
+	b := newBrowser(t, "en")
+	look := func(name string) {
+		t.Helper()
+		for _, view := range views("en") {
+			b.scheme(view.dark)
+			b.size(view.width, view.height)
+			shot := fmt.Sprintf("ticket-session-%s-%d-%t", name, view.width, view.dark)
+			b.axe(shot)
+			b.until(name+": nothing is beside the page", `document.documentElement.scrollWidth <= innerWidth`)
+			b.shot(shot)
+		}
+		b.size(1440, 900)
+		b.scheme(false)
+	}
+	b.open(p.URL + "/console/")
+	late := deskTicket("t1", "T-AAAAAA", "The printer on floor 2 does not print", now.UnixMilli(), now.Add(time.Hour))
+	p.answers("tickets", &protocol.TicketList{Tickets: []protocol.DeskTicket{late}, Works: true})
+	b.key("u")
+	b.until("the list", `document.querySelectorAll("[data-ticket]").length === 1`)
+	b.click("[data-ticket]")
+	one := shownTicket(late)
+	p.answers("ticket_open", &one)
+	b.until("the ticket", `document.querySelector("[data-testid=start-session]") !== null`)
+	eval[bool](b, `(document.activeElement?.blur(), true)`)
+	b.key("n")
+	asked := p.wait("new_session")
+	if m, err := protocol.DecodeBody[protocol.NewSession](asked); err != nil || m != (protocol.NewSession{Ticket: "t1"}) {
+		t.Errorf("asks for %+v, %v", m, err)
+	}
+	s := scene("s1", protocol.StateIssued, now)
+	s.Ticket = &protocol.TicketName{ID: "t1", Ref: "T-AAAAAA"}
+	p.keep(s)
+	p.send(asked.ID, &protocol.SessionIssued{Session: s, Key: sampleKey, URL: p.URL + "/k/" + sampleKey, Address: p.URL})
+	b.until("what it is about, beside the key", `document.querySelector("[data-testid=of-session]")?.innerText.includes("Maria Verdi") && document.querySelector("[data-testid=session-key]") !== null`)
+	look("key")
+	over := scene("s1", protocol.StateClosed, now)
+	over.Ticket, over.Note, over.NotedAt = s.Ticket, "Cable replaced.", now.UTC().Truncate(time.Millisecond)
+	p.change(over)
+	b.until("over", `document.querySelector(".ended") !== null`)
+	look("ended")
+	eval[bool](b, `(document.activeElement?.blur(), true)`)
+	b.key("w")
+	b.click("[data-testid=to-ticket]")
+	// Somebody else was faster: a note hurts nobody, and is tried again.
+	p.answers("ticket_do", &protocol.TicketRefused{Problem: protocol.TicketStale})
+	one.Ticket.Version = 4
+	p.answers("ticket_open", &one)
+	one.Ticket.Version = 5
+	if m, err := protocol.DecodeBody[protocol.TicketDo](p.answers("ticket_do", &one)); err != nil || m.Version != 4 || m.Act != (protocol.TicketAct{Kind: "comment", Text: "Cable replaced."}) {
+		t.Errorf("notes %+v, %v", m, err)
+	}
+	b.until("it is said", `[...document.querySelectorAll("[role=status]")].some((e) => e.innerText.includes("T-AAAAAA"))`)
+	b.click("[data-testid=of-session] button")
+	b.until("and back to the ticket", `document.querySelector("[data-testid=ticket]") !== null`)
+	eval[bool](b, `(document.activeElement?.blur(), true)`)
+	p.send(0, &protocol.TicketGone{Ticket: "t1"})
+	b.until("gone", `document.querySelector("[data-testid=ticket]") === null`)
+}

@@ -28,6 +28,7 @@ type Session struct {
 	State      State     `json:"state"`
 	Technician Person    `json:"technician"`
 	Reason     string    `json:"reason,omitempty"` // why it is needed, as the customer reads it
+	Ticket     *TicketName `json:"ticket,omitempty"` // that it belongs to; nil: none
 	Test       bool      `json:"test,omitempty"`   // marked as a test; nothing else is different about it
 	Mine       bool      `json:"mine"`
 	Since      time.Time `json:"since,omitzero"` // when this state began
@@ -103,12 +104,18 @@ func (m *SessionChanged) Validate() error { return check(m.Session.ID != "", "se
 type NewSession struct {
 	Reason string `json:"reason,omitempty"` // as in Reason, if it is known already
 	Test   bool   `json:"test,omitempty"`   // mark it as a test
+	Ticket string `json:"ticket,omitempty"` // id of the ticket that it belongs to
+	// Title is that of the ticket that is made for it where it belongs to none, in the
+	// technician's language.
+	Title string `json:"title,omitempty"`
 }
 
 func (*NewSession) MessageType() string { return "new_session" }
 
 // Validate implements Message.
-func (m *NewSession) Validate() error { return check(lineOK(m.Reason, MaxReason), "reason") }
+func (m *NewSession) Validate() error {
+	return errors.Join(check(lineOK(m.Reason, MaxReason), "reason"), check(len(m.Ticket) <= 64, "ticket"), check(lineOK(m.Title, MaxTicketLine), "title"))
+}
 
 // SessionIssued answers NewSession. The key is in no other message.
 type SessionIssued struct {

@@ -30,7 +30,7 @@ var aSession = protocol.Session{ID: strings.Repeat("a", 32), State: protocol.Sta
 	Consents: []protocol.Consent{{Permission: protocol.ViewScreen, State: protocol.ConsentGiven, Epoch: 1<<32 - 1}},
 	Tools:    []protocol.Permission{protocol.Control}, Block: protocol.BlockCustomer,
 	Steps: []protocol.Step{protocol.StepKeyTyped}, System: "Debian", Viewers: []string{"A"}, Recording: true, Removed: yes(), Sharing: &aSharing, AwaySince: at(5), AwayUntil: at(6), Restart: &protocol.Restarting{State: protocol.RestartGoing, At: at(5), Until: at(6)},
-	Since: at(7), Language: "de", Reason: "Drucker", Stars: 4, Test: true, Note: "Drucker\n\t打印机 🖨️ קו", NotedAt: at(8)}
+	Since: at(7), Language: "de", Reason: "Drucker", Ticket: &protocol.TicketName{ID: "t", Ref: "T-ABCDEF"}, Stars: 4, Test: true, Note: "Drucker\n\t打印机 🖨️ קו", NotedAt: at(8)}
 
 var aTicket = protocol.DeskTicket{ID: "t", Ref: "T-ABCDEF", Version: 3, Type: "incident", State: "logged", Title: "מדפסת", Requester: "山田", Priority: 2, Team: "a", Level: "L1", Assignee: "b", Mine: true, Waiting: "vendor",
 	Created: at(1), Resolved: at(2), Turn: 1 << 52, Due: at(3), Warn: at(4), Answer: true}
@@ -77,7 +77,7 @@ func valid() []protocol.Message {
 		&protocol.StillPart{Epoch: 7, Still: 2, Part: 3, Last: true, Data: []byte("PNG"), Problem: protocol.StillSize},
 		&protocol.Welcome{Account: person, Permissions: protocol.PermissionSet{protocol.ViewScreen: true}, Rights: protocol.RightSet{protocol.MayIssueKeys: true}, CanIssue: true, Tickets: true, Sessions: []protocol.Session{aSession}, Now: at(9)},
 		&protocol.SessionChanged{Session: aSession, Now: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)},
-		&protocol.NewSession{Reason: "プリンターの設定", Test: true},
+		&protocol.NewSession{Reason: "プリンターの設定", Test: true, Ticket: "t", Title: "サポート"},
 		&protocol.SessionIssued{Session: aSession, Key: "ACD3EFG", URL: "https://x/k/ACD3EFG", Address: "x"},
 		&protocol.EndSession{Session: "s"},
 		&protocol.StopWatching{Session: "s"},

@@ -69,6 +69,12 @@ type DeskTicket struct {
 	Answer    bool      `json:"answer,omitempty"` // the clock that runs is that of the first answer
 }
 
+// TicketName is a ticket by its names.
+type TicketName struct {
+	ID  string `json:"id"`
+	Ref string `json:"ref"` // what people call it on the phone
+}
+
 // TicketList answers Tickets.
 type TicketList struct {
 	Tickets []DeskTicket `json:"tickets"`

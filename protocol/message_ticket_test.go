@@ -10,6 +10,8 @@ import (
 
 func TestTicketsRefused(t *testing.T) {
 	for name, m := range map[string]protocol.Message{
+		"a session of a long ticket": &protocol.NewSession{Ticket: strings.Repeat("t", 65)},
+		"a title of two lines":       &protocol.NewSession{Title: "a\nb"},
 		"tickets of no view":         &protocol.Tickets{},
 		"tickets, two lines":         &protocol.Tickets{View: protocol.TicketsAll, Text: "a\nb"},
 		"tickets after too much":     &protocol.Tickets{View: protocol.TicketsAll, After: strings.Repeat("x", 101)},

@@ -12,12 +12,12 @@ import (
 )
 
 // ofTickets are the keys of the words of tickets, which the broker's pages and the console share.
-var ofTickets = regexp.MustCompile(`^desk\.(act|acts|answer|channel|comment|did|due|error|fact|facts|history|impact|matrix|new|next|priority|resolution|said|solution|state|team|type|urgency|waiting|whom|why)(\.|$)`)
+var ofTickets = regexp.MustCompile(`^desk\.(act|acts|answer|channel|comment|did|due|error|fact|facts|history|impact|matrix|new|next|priority|resolution|said|session|sessions|solution|state|team|type|urgency|waiting|whom|why)(\.|$)`)
 
 // consoleKey tells the keys of the texts that the console shows. The shared
 // language files hold those of portal and agent as well.
 func consoleKey(key string) bool {
-	return strings.HasPrefix(key, "console.") || strings.HasPrefix(key, "count.") || ofTickets.MatchString(key)
+	return strings.HasPrefix(key, "console.") || strings.HasPrefix(key, "count.") || ofTickets.MatchString(key) || strings.HasPrefix(key, "audit.end.")
 }
 
 // options describes the bundle. minify is off while somebody works on it.

@@ -28,7 +28,8 @@ function session(v: unknown): boolean {
   return (
     object(v) && text(v["id"]) && text(v["state"]) && person(v["technician"]) && date(v["issued_at"]) && date(v["key_expires"]) &&
     list(v["consents"], consent) && list(v["steps"], text) && list(v["viewers"], text) &&
-    list(v["tools"], text) && list(v["stills"], still) && list(v["guests"], guest) && list(v["may"], text) && (v["offer"] === undefined || offering(v["offer"]))
+    list(v["tools"], text) && list(v["stills"], still) && list(v["guests"], guest) && list(v["may"], text) && (v["offer"] === undefined || offering(v["offer"])) &&
+    (v["ticket"] === undefined || v["ticket"] === null || (object(v["ticket"]) && text(v["ticket"]["id"]) && text(v["ticket"]["ref"])))
   );
 }
 

@@ -18,7 +18,7 @@ import { Files } from "./files/files";
 import { Shell, shellable, shellStep } from "./shell/shell";
 import { looksOn, over, reasonText, type SessionView, talksIn, viewOf } from "./sessionview";
 import { personText } from "./view/people";
-import { has, hourOf, t } from "./text";
+import { has, hourOf, instant, t } from "./text";
 import { newTicket, tabOf, ticketIn } from "./tickets/tab";
 import { Tickets } from "./tickets/tickets";
 import { SystemInfo } from "./system/system";
@@ -132,13 +132,13 @@ export class Desk {
     }, stayingSignedIn);
   }
 
-  /** newSession asks for a session and opens it with its key. Of a test it returns the customer's address. */
-  async newSession(test = false): Promise<string | undefined> {
+  /** newSession asks for a session, perhaps for a ticket, and opens it with its key. Of a test it returns the customer's address. */
+  async newSession(test = false, ticket = ""): Promise<string | undefined> {
     if (this.asking.value || this.welcome.value?.can_issue === false) return;
-    if (!test && this.#reminds(this.sessions.value, () => void this.newSession())) return;
+    if (!test && this.#reminds(this.sessions.value, () => void this.newSession(test, ticket))) return;
     this.asking.value = true;
     try {
-      const m = await this.wire.request("new_session", test ? { test } : {});
+      const m = await this.wire.request("new_session", test ? { test } : ticket !== "" ? { ticket } : { title: t("ticket.fly_title", { time: instant(this.clock.read()) }) });
       this.trouble.value = "";
       return test && m.type === "session_issued" ? m.body.url : undefined;
     } catch (e) {
@@ -275,6 +275,12 @@ export class Desk {
     if (this.welcome.value?.tickets !== true) return;
     this.tickets.ticket(id);
     this.open(tabOf(id));
+  }
+
+  /** sessionFor begins a session for the ticket that is open, or one of its own. */
+  sessionFor(): Promise<string | undefined> {
+    const id = ticketIn(this.selected.value);
+    return this.newSession(false, id !== null && this.tickets.opened.get(id)?.shown.value?.works === true ? id : "");
   }
 
   /** newTicket opens the form of a new ticket. */

@@ -29,11 +29,6 @@ export const crispWaits = (s: SessionView) => s.state === "Active" && s.crisp ==
 
 export function reasonText(s: SessionView): string {
   if (s.end_reason === "technician" && !s.mine) return t("reason.technician_other", { name: s.technician.name });
-  return reasonOf(s.end_reason ?? "");
-}
-
-/** reasonOf says it of a reason alone. */
-export function reasonOf(reason: string): string {
-  const key = `reason.${reason}`;
+  const key = `reason.${s.end_reason ?? ""}`;
   return has(key) ? t(key) : t("reason.unknown");
 }

@@ -67,6 +67,9 @@ export function d(key: DeskKey | (string & {}), values: Record<string, string | 
   return text.replace(/\{([a-z_]+)\}/g, (all, name: string) => isolate(String(values[name] ?? all)));
 }
 
+/** endOf says why a session ended, to whoever was not in it. */
+export const endOf = (reason: string): string => languages[language]?.[`audit.end.${reason}`] ?? reason;
+
 /** hasDesk reports whether there is such a text. */
 export const hasDesk = (key: string): key is DeskKey => `desk.${key}` in english;
 

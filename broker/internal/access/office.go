@@ -45,6 +45,8 @@ type Settings struct {
 	// to 90; 0: as shipped. WithholdRecording: the log alone.
 	WithholdRecording bool
 	CustomerDays      int
+	// LooseSessions: a session may belong to no ticket; else one is made for it.
+	LooseSessions bool
 }
 
 // Facts is what the terms and the privacy notice say about the office.
@@ -111,6 +113,18 @@ func (s Settings) CustomerRecording() string {
 	return give
 }
 
+// What stands on the trail for LooseSessions.
+const made, none = "made", "none"
+
+// SessionTickets is LooseSessions in a word, what is done where a session belongs to no
+// ticket: made or none.
+func (s Settings) SessionTickets() string {
+	if s.LooseSessions {
+		return none
+	}
+	return made
+}
+
 // facts are those of the settings.
 func (s Settings) facts() Facts {
 	return Facts{Office: s.Office, RecordingDays: s.RecordingDays, LogMonths: s.LogMonths}
@@ -135,6 +149,7 @@ func (a *Access) settings(ctx context.Context, db bun.IDB) (Settings, error) {
 	}
 	s.Languages, s.RecordingDays, s.LogMonths, s.Logo = strings.Fields(row.Languages), row.RecordingDays, row.LogMonths, row.LogoHash
 	s.WithholdRecording, s.CustomerDays = row.CustomerRecording == withhold, row.CustomerDays
+	s.LooseSessions = row.SessionTickets == none
 	return s, nil
 }
 
@@ -186,6 +201,7 @@ func (a *Access) noteSettings(ctx context.Context, tx bun.Tx, by Account, before
 		{"log_months", strconv.Itoa(before.LogMonths), strconv.Itoa(after.LogMonths)},
 		{"customer_recording", before.CustomerRecording(), after.CustomerRecording()},
 		{"customer_days", strconv.Itoa(before.CustomerDays), strconv.Itoa(after.CustomerDays)},
+		{"session_tickets", before.SessionTickets(), after.SessionTickets()},
 	} {
 		if f.before == f.after {
 			continue
@@ -199,10 +215,10 @@ func (a *Access) noteSettings(ctx context.Context, tx bun.Tx, by Account, before
 
 func storeSettings(ctx context.Context, tx bun.Tx, s Settings) error {
 	row := settingsRow{ID: officeID, Languages: strings.Join(s.Languages, " "), RecordingDays: s.RecordingDays, LogMonths: s.LogMonths,
-		CustomerRecording: s.CustomerRecording(), CustomerDays: s.CustomerDays, ChangedAt: time.Now()}
+		CustomerRecording: s.CustomerRecording(), CustomerDays: s.CustomerDays, SessionTickets: s.SessionTickets(), ChangedAt: time.Now()}
 	_, err := tx.NewInsert().Model(&row).On("CONFLICT (id) DO UPDATE").Set("languages = EXCLUDED.languages").
 		Set("recording_days = EXCLUDED.recording_days").Set("log_months = EXCLUDED.log_months").Set("changed_at = EXCLUDED.changed_at").
-		Set("customer_recording = EXCLUDED.customer_recording").Set("customer_days = EXCLUDED.customer_days").Exec(ctx)
+		Set("customer_recording = EXCLUDED.customer_recording").Set("customer_days = EXCLUDED.customer_days").Set("session_tickets = EXCLUDED.session_tickets").Exec(ctx)
 	if err != nil {
 		return fmt.Errorf("settings: %w", err)
 	}
@@ -257,6 +273,7 @@ type settingsRow struct {
 	LogoHash          string
 	CustomerRecording string
 	CustomerDays      int
+	SessionTickets    string
 	ChangedAt         time.Time
 }
 

@@ -116,6 +116,10 @@ func (t Ticket) apply(by Person, a Act, now time.Time) (Ticket, error) {
 		}
 		t.Assignee = by
 		t.answered(now)
+	case ActSession:
+		if t.State.Open() && t.Assignee.ID == "" { // whoever helps has it in hand
+			return t.apply(by, Act{Kind: ActTake}, now)
+		}
 	case ActAssign:
 		t.Assignee = a.Assignee
 	case ActEdit:

@@ -87,13 +87,6 @@ type historyRow struct {
 	Data   string
 }
 
-type sessionRow struct {
-	bun.BaseModel `bun:"table:ticket_sessions,alias:ticket_session"`
-
-	Ticket  string `bun:",pk"`
-	Session string `bun:",pk"`
-}
-
 func millis(t time.Time) int64 {
 	if t.IsZero() {
 		return 0
@@ -168,6 +161,11 @@ func (d *Desk) open(ctx context.Context, by Person, n NewTicket, state State) (T
 	if err != nil {
 		return Ticket{}, err
 	}
+	return d.insert(ctx, by, n, state)
+}
+
+// insert makes a ticket of what is clean.
+func (d *Desk) insert(ctx context.Context, by Person, n NewTicket, state State) (Ticket, error) {
 	now := d.now()
 	t := Ticket{ID: uuid.NewString(), Ref: newRef(), Version: 1, Type: n.Type, State: state, Title: n.Title, Text: n.Text, Language: n.Language,
 		Requester: n.Requester, Channel: n.Channel, Area: n.Area, Created: now}
@@ -175,7 +173,8 @@ func (d *Desk) open(ctx context.Context, by Person, n NewTicket, state State) (T
 	if state == Logged {
 		t.Assignee, t.Responded = by, now
 	}
-	err = d.transact(ctx, func(ctx context.Context, tx bun.Tx) error {
+	err := d.transact(ctx, func(ctx context.Context, tx bun.Tx) error {
+		var err error
 		if t, err = d.line(ctx, tx, t); err != nil {
 			return err
 		}

@@ -71,7 +71,8 @@ func Resolutions() []Resolution {
 	return []Resolution{Solved, Workaround, Duplicate, WithdrawnByThem, NotFound}
 }
 
-// Requester is who asked for help.
+// Requester is who asked for help. Of a ticket that was made for a session nothing is
+// known at first.
 type Requester struct {
 	Name   string
 	Email  string // "" without one: nothing is told by mail then

@@ -56,6 +56,9 @@ type Config struct {
 	// Script returns a script of the office's that this technician may run, in the version
 	// that is in force; an error for any other. May be nil: there are none.
 	Script func(ctx context.Context, by Technician, id string, version uint32) (protocol.OwnScript, error)
+	// Ticket finds the ticket that a new session belongs to, or makes one; the zero Ticket:
+	// it belongs to none. May be nil: none does.
+	Ticket func(ctx context.Context, by Technician, asked protocol.NewSession) (Ticket, error)
 	// Technician returns an account as it is now, for a session that goes on
 	// after a restart; with ErrNotAllowed one that may not open sessions any more.
 	Technician func(ctx context.Context, id string) (Technician, error)
@@ -218,7 +221,13 @@ func (m *Manager) Issue(ctx context.Context, by Technician, asked protocol.NewSe
 			return protocol.Session{}, "", fmt.Errorf("session: summary: %w", err)
 		}
 	}
-	s, err := m.begin(by, office, asked, recipients, kept, wanted)
+	var ticket Ticket
+	if m.config.Ticket != nil && (!asked.Test || asked.Ticket != "") {
+		if ticket, err = m.config.Ticket(ctx, by, asked); err != nil {
+			return protocol.Session{}, "", fmt.Errorf("session: ticket: %w", err)
+		}
+	}
+	s, err := m.begin(by, office, asked, recipients, kept, ticket, wanted)
 	if err != nil {
 		return protocol.Session{}, "", err
 	}
@@ -282,6 +291,9 @@ func (m *Manager) mayBegin(by Technician) error {
 	return nil
 }
 
+// Ticket is the work that a session belongs to: package desk knows what it is.
+type Ticket struct{ ID, Ref string }
+
 // Kept is for how long a session is kept.
 type Kept struct {
 	Class     string // of retention
@@ -290,11 +302,11 @@ type Kept struct {
 }
 
 // begin writes the first of the evidence; there is no session before.
-func (m *Manager) begin(by Technician, office protocol.Person, asked protocol.NewSession, recipients Recipients, kept Kept, summary bool) (*session, error) {
+func (m *Manager) begin(by Technician, office protocol.Person, asked protocol.NewSession, recipients Recipients, kept Kept, ticket Ticket, summary bool) (*session, error) {
 	now := m.config.Now()
 	person := protocol.Person{Name: by.Name, Team: by.Team, Office: office.Office, Phone: office.Phone}
 	s, err := m.newSession(by, person, row{ID: recordings.NewSessionID().String(), State: protocol.StateIssued, TechnicianID: by.ID,
-		Technician: by.Name, Team: by.Team, OwnerID: by.ID, Owner: by.Name, OwnerTeam: by.Team, Reason: asked.Reason, Test: asked.Test, Retention: kept.Class, KeepDays: kept.Days, LogMonths: kept.LogMonths, Issued: now.UnixMilli(), KeyExpires: now.Add(m.config.Limits.Key).UnixMilli()}, recipients, 0, nil)
+		Technician: by.Name, Team: by.Team, OwnerID: by.ID, Owner: by.Name, OwnerTeam: by.Team, Reason: asked.Reason, Test: asked.Test, Ticket: ticket.ID, TicketRef: ticket.Ref, Retention: kept.Class, KeepDays: kept.Days, LogMonths: kept.LogMonths, Issued: now.UnixMilli(), KeyExpires: now.Add(m.config.Limits.Key).UnixMilli()}, recipients, 0, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -311,6 +323,9 @@ func (m *Manager) begin(by Technician, office protocol.Person, asked protocol.Ne
 	}
 	if asked.Reason != "" {
 		said["reason"] = asked.Reason
+	}
+	if ticket.Ref != "" {
+		said["ticket"] = ticket.Ref
 	}
 	if asked.Test {
 		said["test"] = true
@@ -509,6 +524,18 @@ func (m *Manager) knows(by Technician, id string, lists func(Whose) bool) bool {
 	_, in := s.seatOf(by.ID)
 	t := s.table.Load()
 	return in || t != nil && (t.knew[by.ID] || t.knew["team "+by.Team]) || lists(s.whose())
+}
+
+// Changes delivers every change of every session until ctx ends. A slow reader misses
+// steps in between, never the latest.
+func (m *Manager) Changes(ctx context.Context) <-chan protocol.Session {
+	return m.feed.subscribe(ctx, func(protocol.Session) bool { return true })
+}
+
+// Owner returns the account of whoever has the session, live or not.
+func (m *Manager) Owner(ctx context.Context, id string) (string, error) {
+	r, err := m.store.get(ctx, id)
+	return r.TechnicianID, err
 }
 
 // owner returns whose session it is, "" if it is over for long.

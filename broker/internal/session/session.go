@@ -529,7 +529,7 @@ func (s *session) publish() {
 	s.remember()
 	shown.Since, shown.Note, shown.NotedAt, shown.Summary = s.cameAt.UTC(), s.row.Note, s.row.notedAt(), s.row.Summary
 	shown.Language = cmp.Or(s.language, s.spoken)
-	shown.Reason, shown.Stars, shown.Test = s.row.Reason, s.row.Stars, s.row.Test
+	shown.Reason, shown.Stars, shown.Test, shown.Ticket = s.row.Reason, s.row.Stars, s.row.Test, s.row.belongs()
 	s.shown.Store(&shown)
 	s.manager.feed.publish(shown)
 }

@@ -41,10 +41,12 @@ type row struct {
 	// Summary says where the summary stands, "" if none is wanted. While it is missing
 	// the note stays here: it is the technician's draft.
 	Summary   protocol.SummaryState `bun:"summary"`
-	Reason    string                `bun:"reason"`     // why it is needed, as the technician says; emptied with the end
-	Stars     int                   `bun:"stars"`      // of the customer's rating, 0 if not rated
-	LogOpened int64                 `bun:"log_opened"` // when the log ticket was used
-	Test      bool                  `bun:"test"`       // marked as a test
+	Reason    string                `bun:"reason"`      // why it is needed, as the technician says; emptied with the end
+	Stars     int                   `bun:"stars"`       // of the customer's rating, 0 if not rated
+	LogOpened int64                 `bun:"log_opened"`  // when the log ticket was used
+	Test      bool                  `bun:"test"`        // marked as a test
+	Ticket    string                `bun:"desk_ticket"` // id of the ticket that it belongs to, "" if to none
+	TicketRef string                `bun:"desk_ref"`
 	Retention string                `bun:"retention"`  // class
 	KeepDays  int                   `bun:"keep_days"`  // of the recording, as it was promised; 0: not known
 	LogMonths int                   `bun:"log_months"` // for which the log is kept, as it was promised; 0: not known
@@ -203,6 +205,14 @@ func (r row) steps() []protocol.Step {
 	return steps
 }
 
+// belongs is the ticket that it belongs to; nil: none.
+func (r row) belongs() *protocol.TicketName {
+	if r.Ticket == "" {
+		return nil
+	}
+	return &protocol.TicketName{ID: r.Ticket, Ref: r.TicketRef}
+}
+
 // public is what a console or the portal may see of a session that is not live
 // any more.
 func (r row) public(office protocol.Person) protocol.Session {
@@ -217,6 +227,6 @@ func (r row) public(office protocol.Person) protocol.Session {
 		Technician: protocol.Person{Name: r.Owner, Team: r.OwnerTeam, Office: office.Office, Phone: office.Phone},
 		IssuedAt:   at(r.Issued), KeyExpires: at(r.KeyExpires), ActiveAt: at(r.Active), EndedAt: at(r.Ended),
 		Since: at(r.Ended), Reason: r.Reason, Stars: r.Stars, Test: r.Test, Note: r.Note, NotedAt: r.notedAt(), Summary: r.Summary,
-		Consents: []protocol.Consent{}, Steps: r.steps(), Viewers: []string{},
+		Consents: []protocol.Consent{}, Steps: r.steps(), Viewers: []string{}, Ticket: r.belongs(),
 	}
 }

@@ -240,9 +240,9 @@ func codeOf(err error) protocol.ErrorCode {
 		return protocol.CodeKey
 	case errors.As(err, &throttled), errors.Is(err, session.ErrTooMany):
 		return protocol.CodeThrottled
-	case errors.Is(err, session.ErrNotAllowed), errors.Is(err, access.ErrEnded):
+	case errors.Is(err, desk.ErrForbidden), errors.Is(err, session.ErrNotAllowed), errors.Is(err, access.ErrEnded):
 		return protocol.CodeNotAllowed
-	case errors.Is(err, session.ErrNotNow):
+	case errors.Is(err, session.ErrNotNow), errors.Is(err, desk.ErrStep):
 		return protocol.CodeNotNow
 	case errors.Is(err, session.ErrNoSession):
 		return protocol.CodeNoSession

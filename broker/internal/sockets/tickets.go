@@ -26,6 +26,7 @@ type Desk interface {
 	Whom(ctx context.Context, t desk.Ticket) ([]desk.Team, []desk.Person, error)
 	Matrix(ctx context.Context) (desk.Matrix, desk.Version, error)
 	Do(ctx context.Context, by access.Account, id string, version int64, a desk.Act) (desk.Ticket, error)
+	Sessions(ctx context.Context, by access.Account, id string) ([]desk.LinkedSession, error)
 	Open(ctx context.Context, by access.Account, n desk.NewTicket) (desk.Ticket, error)
 	Changes(ctx context.Context) <-chan string
 }
@@ -269,6 +270,13 @@ func (c *console) showTicket(ctx context.Context, ref uint64, t desk.Ticket, bef
 			return err
 		}
 		m.History = append(m.History, entry)
+	}
+	sessions, err := c.config.Desk.Sessions(ctx, by, t.ID)
+	if err != nil {
+		return err
+	}
+	for _, s := range sessions[:min(len(sessions), maxEntries)] {
+		m.Sessions = append(m.Sessions, protocol.TicketSession{ID: s.ID, By: s.By.Name, Started: s.Started, Shared: s.Shared, Ended: s.Ended, Reason: protocol.EndReason(s.Reason)})
 	}
 	shorten(m)
 	c.knows(t.ID)

@@ -16,6 +16,7 @@ import (
 type Desk interface {
 	Open(ctx context.Context, by access.Account, n desk.NewTicket) (desk.Ticket, error)
 	Ticket(ctx context.Context, by access.Account, id string) (desk.Ticket, error)
+	Sessions(ctx context.Context, by access.Account, id string) ([]desk.LinkedSession, error)
 	History(ctx context.Context, by access.Account, id string) ([]desk.Entry, error)
 	List(ctx context.Context, by access.Account, f desk.Filter) ([]desk.Ticket, error)
 	Do(ctx context.Context, by access.Account, id string, version int64, a desk.Act) (desk.Ticket, error)

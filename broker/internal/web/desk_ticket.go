@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
 
 	"consento/broker/internal/access"
@@ -25,6 +26,7 @@ type ticketPage struct {
 	HandOn   string    // after what time, to whom; "" if that is not said
 	Next     []actForm // what comes next
 	Other    []actForm
+	Sessions []string // that belong to it, each in a sentence
 	History  []historyLine
 	Said     string
 	Parent   *hungTicket
@@ -119,6 +121,13 @@ func (w *Web) ticket(rw http.ResponseWriter, r *http.Request, by access.Account,
 	if data.History, err = w.ticketHistory(r, p, by, t, matrix); err != nil {
 		return err
 	}
+	sessions, err := w.desk.Sessions(r.Context(), by, t.ID)
+	if err != nil {
+		return err
+	}
+	for _, s := range sessions {
+		data.Sessions = append(data.Sessions, p.sessionLine(s))
+	}
 	p.Data = data
 	return w.show(rw, status, "desk-ticket", p)
 }
@@ -149,6 +158,20 @@ func ticketFacts(p *page, t desk.Ticket, category string) (facts []ticketFact) {
 		add("solution", t.Solution)
 	}
 	return facts
+}
+
+// sessionLine says that a session was, for how long, and how it ended.
+func (p *page) sessionLine(s desk.LinkedSession) string {
+	parts := []string{minute(p, s.Started), isolate(plain(s.By.Name))}
+	switch {
+	case s.Ended.IsZero():
+		parts = append(parts, p.T("desk.session.goes_on"))
+	case s.Shared.IsZero():
+		parts = append(parts, p.T("desk.session.not_shared"), p.T("audit.end."+s.Reason))
+	default:
+		parts = append(parts, p.T("desk.session.shared", "minutes", p.Count("minutes", max(1, int(s.Ended.Sub(s.Shared).Round(time.Minute)/time.Minute)))), p.T("audit.end."+s.Reason))
+	}
+	return strings.Join(parts, " \u00b7 ")
 }
 
 // act is one act as a form, with what was typed into it.

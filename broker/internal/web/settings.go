@@ -27,6 +27,7 @@ type settingsPage struct {
 	Office    []input
 	Kept      []input
 	Copies    []option // whether customers get the recording
+	Tickets   []option // what is done where a session belongs to no ticket
 	CopyDays  []input
 	Languages choices
 	LogoError string
@@ -95,7 +96,7 @@ func (w *Web) showSettings(rw http.ResponseWriter, r *http.Request, by access.Ac
 func formOf(s access.Settings) url.Values {
 	form := url.Values{"office.name": {s.Office.Name}, "office.phone": {s.Office.Phone}, "office.controller": {s.Office.Controller},
 		"office.privacy_contact": {s.Office.PrivacyContact}, "recording_days": {strconv.Itoa(s.RecordingDays)}, "log_months": {strconv.Itoa(s.LogMonths)},
-		"customer_recording": {s.CustomerRecording()}, "customer_days": {strconv.Itoa(s.CustomerDays)}}
+		"customer_recording": {s.CustomerRecording()}, "customer_days": {strconv.Itoa(s.CustomerDays)}, "session_tickets": {s.SessionTickets()}}
 	for _, tag := range s.Languages {
 		form.Set("languages", "some")
 		form.Set("language."+tag, "on")
@@ -125,6 +126,9 @@ func (w *Web) settingsForm(rw http.ResponseWriter, r *http.Request, by access.Ac
 	data.Kept = []input{field("recording_days", "settings.recording_days", "number", 4, true), field("log_months", "settings.log_months", "number", 3, true)}
 	for _, what := range []string{"give", "withhold"} {
 		data.Copies = append(data.Copies, option{what, p.T("settings.customer_recording." + what), form.Get("customer_recording") == what})
+	}
+	for _, what := range []string{"made", "none"} {
+		data.Tickets = append(data.Tickets, option{what, p.T("settings.session_tickets." + what), form.Get("session_tickets") == what})
 	}
 	data.CopyDays = []input{field("customer_days", "settings.customer_days", "number", 2, true)}
 	data.Languages = w.languageChoices(p, form, problems["languages"])
@@ -193,6 +197,8 @@ func (w *Web) said(p *page, what, value string) string {
 			names = append(names, w.named(p, tag))
 		}
 		return strings.Join(names, ", ")
+	case what == "session_tickets" && p.Has("settings.session_tickets."+value):
+		return p.T("settings.session_tickets." + value)
 	case what == "customer_recording" && p.Has("settings.customer_recording."+value):
 		return p.T("settings.customer_recording." + value)
 	case value == "" && what != "setup":
@@ -295,6 +301,9 @@ func (w *Web) settingsFrom(p *page, form url.Values, before access.Settings) (ac
 			s.CustomerDays = -1
 		}
 	}
+	if form.Has("session_tickets") {
+		s.LooseSessions = form.Get("session_tickets") == "none"
+	}
 	if !s.Fixed {
 		s.Office = ops.Office{Name: form.Get("office.name"), Phone: form.Get("office.phone"), Controller: form.Get("office.controller"),
 			PrivacyContact: form.Get("office.privacy_contact")}
@@ -342,6 +351,7 @@ func (w *Web) differences(p *page, before, after access.Settings) []difference {
 		{"controller", before.Office.Controller, after.Office.Controller}, {"privacy_contact", before.Office.PrivacyContact, after.Office.PrivacyContact},
 		{"recording_days", strconv.Itoa(before.RecordingDays), strconv.Itoa(after.RecordingDays)}, {"log_months", strconv.Itoa(before.LogMonths), strconv.Itoa(after.LogMonths)},
 		{"customer_recording", before.CustomerRecording(), after.CustomerRecording()}, {"customer_days", strconv.Itoa(before.CustomerDays), strconv.Itoa(after.CustomerDays)},
+		{"session_tickets", before.SessionTickets(), after.SessionTickets()},
 		{"languages", strings.Join(before.Languages, " "), strings.Join(after.Languages, " ")},
 	} {
 		if f.before != f.after {

@@ -68,9 +68,28 @@ export class OpenTicket {
     void this.load();
   }
 
-  /** changed tells of a version that there is. */
+  /** changed tells of a version that there is. How a session goes on makes none. */
   changed(version: number): void {
-    if (version > (this.shown.value?.ticket.version ?? 0)) void this.load();
+    const now = this.shown.value;
+    if (version > (now?.ticket.version ?? 0) || now?.sessions?.some((s) => s.ended === undefined) === true) void this.load();
+  }
+
+  /** note adds a note, whatever others did meanwhile; true if it is there. */
+  async note(text: string): Promise<boolean> {
+    for (let tries = 0; tries < 4; tries++) {
+      if (this.shown.value === null || tries > 0) await this.load();
+      const seen = this.shown.value;
+      if (seen === null) return false;
+      try {
+        const m = await this.#ask("ticket_do", { ticket: this.id, version: seen.ticket.version, act: { kind: "comment", text } });
+        if (m.type === "ticket_shown") this.#take(m.body, true);
+        if (m.type !== "ticket_refused") return true;
+        if (m.body.problem !== "stale") return false;
+      } catch {
+        return false;
+      }
+    }
+    return false;
   }
 
   /** earlier adds the part of the history before what is shown. */

@@ -33,11 +33,12 @@ export class Tickets {
   /** Those that came since the list was looked at. */
   readonly fresh = signal<ReadonlySet<string>>(new Set());
   readonly opened = new Map<string, OpenTicket>();
+  /** How many of these there are: what looks into the map reads it. */
+  readonly known = signal(0);
   /** What is typed of a new one. */
   readonly draft = new Draft(this);
   /** Something is typed on the page that is not sent. */
-  readonly typed = computed(() => this.draft.typed.value || this.#count.value >= 0 && [...this.opened.values()].some((t) => t.typed.value));
-  readonly #count = signal(0);
+  readonly typed = computed(() => this.draft.typed.value || this.known.value >= 0 && [...this.opened.values()].some((t) => t.typed.value));
   readonly around: Around;
   #timer = 0;
   #asked = 0;
@@ -51,7 +52,7 @@ export class Tickets {
     if (known !== undefined) return known;
     const ticket = new OpenTicket(id, this.around.ask);
     this.opened.set(id, ticket);
-    this.#count.value++;
+    this.known.value++;
     void ticket.load();
     return ticket;
   }

@@ -1,8 +1,7 @@
 // Tickets in words: those that the broker's pages use as well.
 
-import { reasonOf } from "../sessionview";
 import type { DeskTicket, TicketEntry, TicketSession } from "../protocol";
-import { d, duration, hasDesk, isolate, span, t, timeOf } from "../text";
+import { count, d, endOf, hasDesk, isolate, span, t, timeOf } from "../text";
 import type { Problem } from "./opened";
 
 /** How the clock of a ticket stands. */
@@ -59,7 +58,8 @@ export function problemText(p: Problem): string {
 
 /** sessionText says of a session that it was, for how long, and how it ended. */
 export function sessionText(s: TicketSession): string {
-  if (s.ended === undefined) return t("ticket.session.goes_on");
-  if (s.shared === undefined) return `${t("ticket.session.not_shared")} · ${reasonOf(s.reason ?? "")}`;
-  return `${t("ticket.session.shared", { time: duration(Date.parse(s.ended) - Date.parse(s.shared)) })} · ${reasonOf(s.reason ?? "")}`;
+  if (s.ended === undefined) return d("session.goes_on");
+  if (s.shared === undefined) return `${d("session.not_shared")} · ${endOf(s.reason ?? "")}`;
+  const minutes = Math.max(1, Math.round((Date.parse(s.ended) - Date.parse(s.shared)) / 60_000));
+  return `${d("session.shared", { minutes: count("minutes", minutes) })} · ${endOf(s.reason ?? "")}`;
 }

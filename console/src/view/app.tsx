@@ -137,7 +137,7 @@ function press({ desk, settings, layout }: Parts, e: KeyboardEvent): void {
       moveInList(meant.act === "next" ? 1 : -1);
       break;
     case "new":
-      void desk.newSession();
+      void desk.sessionFor();
       break;
     case "ticket":
       desk.newTicket();

@@ -28,6 +28,12 @@ export function NotesPanel({ session }: { session: SessionView }) {
     () => desk.say(t("key.copied")),
     () => (desk.trouble.value = t("notes.copy_by_hand")),
   );
+  const link = desk.welcome.value?.tickets === true ? session.ticket : undefined;
+  const toTicket = async () => {
+    if (link === undefined) return;
+    if (await desk.tickets.ticket(link.id).note(note.text.value)) desk.say(t("ticket.noted", { ref: link.ref }));
+    else desk.trouble.value = t("ticket.not_noted");
+  };
   const field = useRef<HTMLTextAreaElement>(null);
   const finish = async () => {
     if (await note.finish()) field.current?.focus(); // the button goes
@@ -84,6 +90,11 @@ export function NotesPanel({ session }: { session: SessionView }) {
             </button>
           </div>
         </div>
+      )}
+      {link !== undefined && (
+        <button type="button" class="button small" data-testid="to-ticket" disabled={note.text.value.trim() === ""} onClick={() => void toTicket()}>
+          {t("ticket.add_note", { ref: link.ref })}
+        </button>
       )}
       <div class="notes-foot">
         <p class="note-state" data-state={state} role="status">

@@ -23,6 +23,7 @@ import { KeyCard } from "./keycard";
 import { Menu } from "./menu";
 import { OfferButton, OfferStrip } from "./offer";
 import { Doors, PeopleStrip } from "./people";
+import { OfSession } from "./ofsession";
 import { RestartButton, RestartStrip } from "./restart";
 import { Screen } from "./screen";
 import { ShellButton, shellDocked } from "./shell";
@@ -269,10 +270,12 @@ function Body({ session }: { session: SessionView }) {
     <>
       {!shared && (
         <div class="session-body prepare" role="group" aria-labelledby="session-name" tabIndex={0}>
-          {((session.state === "Issued" && session.mine) || hasWhy(session)) && (
+          {((session.state === "Issued" && session.mine) || hasWhy(session) || session.ticket !== undefined) && (
             <div class="stack">
+              {session.state !== "Issued" && <OfSession session={session} />}
               {session.state === "Issued" && session.mine && <KeyCard session={session} />}
               {hasWhy(session) && <Why session={session} />}
+              {session.state === "Issued" && <OfSession session={session} />}
             </div>
           )}
           <Steps session={session} />

@@ -88,6 +88,7 @@ function Marks({ shown: { ticket: x } }: { shown: TicketShown }) {
 }
 
 function Acts({ ticket, shown }: { ticket: OpenTicket; shown: TicketShown }) {
+  const { desk } = useConsole();
   const acts = shown.acts ?? [];
   const button = (kind: string, first: boolean) => (
     <button
@@ -113,6 +114,14 @@ function Acts({ ticket, shown }: { ticket: OpenTicket; shown: TicketShown }) {
           {shown.next > 0 && <h3>{t("ticket.also")}</h3>}
           <div class="act-buttons">{acts.slice(shown.next).map((kind) => button(kind, false))}</div>
         </>
+      )}
+      {desk.welcome.value?.can_issue === true && shown.works === true && shown.ticket.resolved === undefined && (
+        <p class="ticket-start">
+          <button type="button" class="button small" data-testid="start-session" aria-keyshortcuts="N" aria-disabled={!desk.online.value || desk.asking.value} onClick={() => desk.online.value && void desk.newSession(false, ticket.id)}>
+            <Icon name="screen" />
+            {t("ticket.start")} <kbd aria-hidden="true">N</kbd>
+          </button>
+        </p>
       )}
       <div id="act-form">{ticket.kind.value !== "" && <ActForm key={ticket.kind.value} ticket={ticket} shown={shown} />}</div>
       <div role="alert">
@@ -236,7 +245,7 @@ function Sessions({ shown }: { shown: TicketShown }) {
   if (sessions.length === 0) return null;
   return (
     <section class="card" aria-labelledby="linked-heading" data-testid="linked">
-      <h2 id="linked-heading">{t("ticket.sessions")}</h2>
+      <h2 id="linked-heading">{d("sessions")}</h2>
       <ul class="linked">
         {sessions.map((s) => (
           <li key={s.id}>

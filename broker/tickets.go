@@ -1,0 +1,60 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"log/slog"
+
+	"consento/broker/internal/desk"
+	"consento/broker/internal/session"
+	"consento/protocol"
+)
+
+// sessionTicket is the ticket that a new session belongs to: the one that was asked for,
+// or one that is made, unless the office wants none.
+func (b *broker) sessionTicket(ctx context.Context, by session.Technician, asked protocol.NewSession) (session.Ticket, error) {
+	if asked.Ticket == "" {
+		s, err := b.access.Settings(ctx)
+		if err != nil || s.LooseSessions {
+			return session.Ticket{}, err
+		}
+	}
+	account, err := b.access.ByID(ctx, by.ID)
+	if err != nil {
+		return session.Ticket{}, err
+	}
+	t, err := b.desk.ForSession(ctx, account, asked.Ticket, cmp.Or(asked.Title, asked.Reason, "Support session"))
+	return session.Ticket{ID: t.ID, Ref: t.Ref}, err
+}
+
+// linkSessions tells tickets of their sessions until ctx ends: also of those that ended
+// while the broker was stopped.
+func (b *broker) linkSessions(ctx context.Context) {
+	changes := b.sessions.Changes(ctx)
+	open, err := b.desk.Unended(ctx)
+	if err != nil {
+		b.log.Error("tickets are not told of sessions that ended", slog.Any("error", err))
+	}
+	for id := range open {
+		if s, err := b.sessions.Snapshot(ctx, id); err == nil {
+			b.linkSession(ctx, s)
+		}
+	}
+	for s := range changes {
+		b.linkSession(ctx, s)
+	}
+}
+
+func (b *broker) linkSession(ctx context.Context, s protocol.Session) {
+	if s.Ticket == nil {
+		return
+	}
+	owner, err := b.sessions.Owner(ctx, s.ID)
+	if err == nil {
+		err = b.desk.NoteSession(ctx, s.Ticket.ID, desk.LinkedSession{ID: s.ID, By: desk.Person{ID: owner, Name: s.Technician.Name},
+			Started: s.IssuedAt, Shared: s.ActiveAt, Ended: s.EndedAt, Reason: string(s.EndReason)})
+	}
+	if err != nil && ctx.Err() == nil {
+		b.log.Error("ticket is not told of its session", slog.String("session", s.ID), slog.Any("error", err))
+	}
+}
