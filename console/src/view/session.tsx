@@ -270,15 +270,16 @@ function Body({ session }: { session: SessionView }) {
     <>
       {!shared && (
         <div class="session-body prepare" role="group" aria-labelledby="session-name" tabIndex={0}>
-          {((session.state === "Issued" && session.mine) || hasWhy(session) || session.ticket !== undefined) && (
+          {((session.state === "Issued" && session.mine) || hasWhy(session)) && (
             <div class="stack">
-              {session.state !== "Issued" && <OfSession session={session} />}
               {session.state === "Issued" && session.mine && <KeyCard session={session} />}
               {hasWhy(session) && <Why session={session} />}
-              {session.state === "Issued" && <OfSession session={session} />}
             </div>
           )}
-          <Steps session={session} />
+          <div class="stack">
+            <Steps session={session} />
+            <OfSession session={session} />
+          </div>
         </div>
       )}
       {shared && <Doors session={session} />}
