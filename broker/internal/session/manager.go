@@ -535,7 +535,7 @@ func (m *Manager) Changes(ctx context.Context) <-chan protocol.Session {
 // Owner returns the account of whoever has the session, live or not.
 func (m *Manager) Owner(ctx context.Context, id string) (string, error) {
 	r, err := m.store.get(ctx, id)
-	return r.TechnicianID, err
+	return r.OwnerID, err
 }
 
 // owner returns whose session it is, "" if it is over for long.
