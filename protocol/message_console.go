@@ -24,22 +24,22 @@ func (m *Welcome) Validate() error { return m.Account.validate() }
 
 // Session is what a console shows of one session.
 type Session struct {
-	ID         string    `json:"id"`
-	State      State     `json:"state"`
-	Technician Person    `json:"technician"`
-	Reason     string    `json:"reason,omitempty"` // why it is needed, as the customer reads it
+	ID         string      `json:"id"`
+	State      State       `json:"state"`
+	Technician Person      `json:"technician"`
+	Reason     string      `json:"reason,omitempty"` // why it is needed, as the customer reads it
 	Ticket     *TicketName `json:"ticket,omitempty"` // that it belongs to; nil: none
-	Test       bool      `json:"test,omitempty"`   // marked as a test; nothing else is different about it
-	Mine       bool      `json:"mine"`
-	Since      time.Time `json:"since,omitzero"` // when this state began
-	IssuedAt   time.Time `json:"issued_at"`
-	KeyExpires time.Time `json:"key_expires"`
-	ActiveAt   time.Time `json:"active_at,omitzero"`
-	EndedAt    time.Time `json:"ended_at,omitzero"`
-	EndReason  EndReason `json:"end_reason,omitempty"`
-	Consents   []Consent `json:"consents"`
-	Steps      []Step    `json:"steps"`  // what the customer has done so far, in order
-	System     string    `json:"system"` // the customer's operating system, once known
+	Test       bool        `json:"test,omitempty"`   // marked as a test; nothing else is different about it
+	Mine       bool        `json:"mine"`
+	Since      time.Time   `json:"since,omitzero"` // when this state began
+	IssuedAt   time.Time   `json:"issued_at"`
+	KeyExpires time.Time   `json:"key_expires"`
+	ActiveAt   time.Time   `json:"active_at,omitzero"`
+	EndedAt    time.Time   `json:"ended_at,omitzero"`
+	EndReason  EndReason   `json:"end_reason,omitempty"`
+	Consents   []Consent   `json:"consents"`
+	Steps      []Step      `json:"steps"`  // what the customer has done so far, in order
+	System     string      `json:"system"` // the customer's operating system, once known
 	// Tools are the permissions beside the view that the agent can carry out.
 	Tools   []Permission `json:"tools,omitempty"`
 	Block   Block        `json:"block,omitempty"` // why the agent lets no input through at present; "": it does, or there is no control
