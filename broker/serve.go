@@ -20,6 +20,7 @@ import (
 
 	"consento/broker/internal/access"
 	"consento/broker/internal/api"
+	"consento/broker/internal/central"
 	"consento/broker/internal/desk"
 	"consento/broker/internal/evidence"
 	"consento/broker/internal/figures"
@@ -329,6 +330,7 @@ func (b *broker) compose(ctx context.Context, secrets *ops.Secrets) error {
 	for _, d := range b.doors {
 		mux.Handle(d.pattern, d.handler)
 	}
+	mux.Handle("/scim/v2/", central.NewSCIM(b.access, b.url, b.log))
 	mux.Handle("/", site)
 	b.handler = ops.LogRequests(b.log, mux, mux)
 	return nil

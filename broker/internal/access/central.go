@@ -267,7 +267,7 @@ func (a *Access) changeRules(ctx context.Context, by Account, change func(contex
 				return ErrOwnAccount
 			}
 		}
-		return nil
+		return a.settleAll(ctx, tx)
 	})
 }
 
@@ -320,8 +320,11 @@ func reconcile(ctx context.Context, tx bun.Tx, rules []ruleRow, row *accountRow,
 		return "", fmt.Errorf("groups of a link: %w", err)
 	}
 	rule, refused := decide(rules, groups)
-	if link.Inactive {
-		rule, refused = nil, RefusedEnded
+	switch {
+	case link.Inactive:
+		refused = RefusedEnded
+	case refused == "" && link.Issuer == scimIssuer && rule.Role.audits():
+		refused = RefusedOtherSide // see settle
 	}
 	if refused == "" && rule.Role.audits() != row.Role.audits() {
 		refused = RefusedOtherSide

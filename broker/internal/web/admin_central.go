@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"strconv"
 
 	"consento/broker/internal/access"
 )
@@ -19,6 +20,8 @@ type Central interface {
 	ChangeCentralRole(ctx context.Context, by access.Account, role access.Role, on bool) error
 	Await(ctx context.Context, by access.Account, id string, wait bool) error
 	Awaited(ctx context.Context, id string) (bool, error)
+	// Written counts people, groups and accounts in use that a directory wrote here.
+	Written(ctx context.Context) (people, groups, accounts int, err error)
 	SetEmergency(ctx context.Context, by access.Account, id string, on bool) error
 }
 
@@ -30,6 +33,8 @@ type centralPage struct {
 	Others            int // rules of the other side, which one does not see
 	Form              personForm
 	Roles             []roleLine
+	SCIM              string // address for directories that write here; "" for who may not
+	Written           string // what they wrote, in words; "" for nothing
 }
 
 type ruleLine struct {
@@ -68,6 +73,15 @@ func (w *Web) centralForm(rw http.ResponseWriter, r *http.Request, by access.Acc
 	data := centralPage{Directory: w.directory, Back: w.publicURL + ssoReturn}
 	if w.sso != nil {
 		data.SSO, data.Issuer = w.sso.Name(), w.sso.Issuer()
+	}
+	if access.Can(by, access.ManageAccounts, access.Scope{}) {
+		people, groups, accounts, err := w.central.Written(r.Context())
+		if err != nil {
+			return err
+		}
+		if data.SCIM = w.publicURL + "/scim/v2"; people+groups > 0 {
+			data.Written = p.T("admin.central.scim.written", "people", strconv.Itoa(people), "groups", strconv.Itoa(groups), "accounts", strconv.Itoa(accounts))
+		}
 	}
 	for _, rule := range rules {
 		if !mayManage(by, rule.Role) {

@@ -91,6 +91,8 @@ func TestSingleSignOn(t *testing.T) {
 	boss.post("/admin/teams", "step", "add", "name", "Banco", "level", "L1")
 
 	h.visitor(t).refused("bruno", "you have no access here")
+	auditor.get("/admin/central").hides(t, "/scim/v2")
+	boss.get("/admin/central").shows(t, there.public+"/scim/v2", "Nothing was written yet")
 	boss.get("/admin/central").shows(t, "Office account", there.URL, there.public+"/signin/sso/return", "nobody comes in this way")
 	rule := []string{"step", "add", "group", "HELP  desk", "role", "technician", "team", "Banco", "level", "L1", "profile", "View only"}
 	boss.post("/admin/central", rule...).shows(t, "hold now", "HELP desk", "Banco · L1 · View only")
