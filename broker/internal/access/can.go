@@ -35,13 +35,15 @@ const (
 	WorkTickets      Action = "work_tickets"      // do anything with one
 	ManageDesk       Action = "manage_desk"       // categories, escalation matrix, service levels
 	Export           Action = "export"            // tickets and figures, as files
+	ReadBreaches     Action = "read_breaches"     // suspected data breaches with their legal clock
+	HandleBreaches   Action = "handle_breaches"   // acknowledge and decide about them
 	SeeFigures       Action = "see_figures"       // sessions, times, ratings, service levels: dashboards
 )
 
 // Actions lists the closed set.
 func Actions() []Action {
 	return []Action{Assist, IssueKey, ListSessions, ViewSession, EndSession, JoinSession, TakeOver, TransferSession, Escalate, InviteVendor,
-		ReadTickets, WorkTickets, Export, SeeFigures, ReadShared, ReadEvidence, ReadTrail, DecideErasure, ManageRecipients, ManageAuditors,
+		ReadTickets, WorkTickets, Export, SeeFigures, ReadShared, ReadEvidence, ReadTrail, DecideErasure, ReadBreaches, HandleBreaches, ManageRecipients, ManageAuditors,
 		ManageAccounts, ManageOffice, ManageDesk, SeeMetrics}
 }
 
@@ -99,7 +101,7 @@ func Grants(r Role) []Grant {
 		}
 	case Auditor:
 		return []Grant{
-			{ListSessions, OfTerritory, ""}, {ReadEvidence, OfTerritory, ""}, {ReadTrail, Everywhere, ""}, {DecideErasure, OfTerritory, ""},
+			{ListSessions, OfTerritory, ""}, {ReadEvidence, OfTerritory, ""}, {ReadTrail, Everywhere, ""}, {DecideErasure, OfTerritory, ""}, {ReadBreaches, OfTerritory, ""},
 			{ManageRecipients, Everywhere, ""}, {ManageAuditors, Everywhere, ""},
 		}
 	case Administrator:
@@ -110,7 +112,7 @@ func Grants(r Role) []Grant {
 	case Maintainer:
 		return []Grant{{SeeMetrics, Everywhere, ""}}
 	case DPO:
-		return []Grant{{ReadTrail, Everywhere, ""}, {DecideErasure, Everywhere, ""}}
+		return []Grant{{ReadTrail, Everywhere, ""}, {DecideErasure, Everywhere, ""}, {ReadBreaches, Everywhere, ""}, {HandleBreaches, Everywhere, ""}}
 	}
 	return nil
 }

@@ -18,10 +18,10 @@ func TestCan(t *testing.T) {
 			JoinSession: own | team, TakeOver: own | team, TransferSession: own, Escalate: own | team, InviteVendor: own, Export: own | team, SeeFigures: own | team},
 		Lead: {Assist: all, IssueKey: all, ListSessions: own | team, ViewSession: own | team, EndSession: own | team, ReadShared: all, ReadTickets: own | team, WorkTickets: own | team,
 			JoinSession: own | team, TakeOver: own | team, TransferSession: own | team, Escalate: own | team, InviteVendor: own, Export: own | team, SeeFigures: own | team},
-		Auditor:       {ListSessions: own | team, ReadEvidence: own | team, ReadTrail: all, DecideErasure: own | team, ManageRecipients: all, ManageAuditors: all},
+		Auditor:       {ListSessions: own | team, ReadEvidence: own | team, ReadTrail: all, DecideErasure: own | team, ReadBreaches: own | team, ManageRecipients: all, ManageAuditors: all},
 		Administrator: {ListSessions: all, SeeMetrics: all, ManageAccounts: all, ManageOffice: all, ReadTickets: all, ManageDesk: all, Export: all, SeeFigures: all},
 		Maintainer:    {SeeMetrics: all},
-		DPO:           {ReadTrail: all, DecideErasure: all},
+		DPO:           {ReadTrail: all, DecideErasure: all, ReadBreaches: all, HandleBreaches: all},
 	}
 	// What of it stays with a profile that gives no right at all.
 	bare := map[Role]map[Action]int{

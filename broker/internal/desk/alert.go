@@ -2,6 +2,7 @@ package desk
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -102,7 +103,7 @@ func (d *Desk) Look(ctx context.Context) error {
 			return err
 		}
 		if n < watchBatch {
-			return d.lookAtLevels(ctx)
+			return errors.Join(d.lookAtLevels(ctx), d.lookAtBreaches(ctx))
 		}
 	}
 }

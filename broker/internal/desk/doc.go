@@ -47,12 +47,13 @@ type Config struct {
 
 // Desk is safe for concurrent use.
 type Desk struct {
-	db      *bun.DB
-	linkKey []byte
-	now     func() time.Time
-	log     *slog.Logger
-	feed    *feed
-	alerted func(ctx context.Context, db bun.IDB, a Alert) error // nil: nothing is done with alerts
+	db       *bun.DB
+	linkKey  []byte
+	now      func() time.Time
+	log      *slog.Logger
+	feed     *feed
+	alerted  func(ctx context.Context, db bun.IDB, a Alert) error // nil: nothing is done with alerts
+	breached func(ctx context.Context, db bun.IDB, b Breach, news BreachNews) error
 }
 
 // New makes a Desk, with the starting matrix and hours where there are none.

@@ -307,6 +307,17 @@ func (d *Desk) change(ctx context.Context, tx bun.Tx, by Person, t Ticket, a Act
 			return t, fmt.Errorf("desk: %w", err)
 		}
 	}
+	if a.Kind == ActCategory {
+		var m Matrix
+		if _, err := newest(ctx, tx, ofMatrix, &m); err != nil {
+			return t, err
+		}
+		if m.alerts(after.Category) {
+			if err := d.breachBegins(ctx, tx, after, by); err != nil {
+				return t, err
+			}
+		}
+	}
 	if a.Kind == ActOutage {
 		if err := d.announce(ctx, tx, t.ID, *a.Outage); err != nil {
 			return t, fmt.Errorf("desk: %w", err)

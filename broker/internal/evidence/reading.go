@@ -102,8 +102,11 @@ type Segment struct {
 
 // Hold keeps a recording from deletion.
 type Hold struct {
-	Since time.Time
-	By    string // name
+	Since        time.Time
+	By           string    // name
+	Broker       bool      // the broker put it by itself, for a suspected data breach
+	Until        time.Time // when it lapses if not both roles confirm it; zero: it holds until it is released
+	Auditor, DPO string    // names of who confirmed it
 }
 
 // State is what a check comes to.

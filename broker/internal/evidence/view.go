@@ -17,6 +17,7 @@ import (
 	"github.com/uptrace/bun"
 
 	"consento/broker/internal/access"
+	"consento/broker/internal/ops"
 	"consento/recordings"
 	"consento/recordings/translog"
 )
@@ -256,6 +257,11 @@ type holdRow struct {
 	ByID     string
 	ByName   string
 	Released int64
+
+	Until       int64  // of a preliminary one
+	About       string // ticket
+	AuditorName string
+	DPOName     string `bun:"dpo_name"`
 }
 
 // holds returns the legal holds that are on a session.
@@ -266,7 +272,7 @@ func (i index) holds(ctx context.Context, id translog.ID) ([]Hold, error) {
 	}
 	holds := make([]Hold, len(rows))
 	for n, r := range rows {
-		holds[n] = Hold{Since: moment(r.Since), By: r.ByName}
+		holds[n] = Hold{Since: moment(r.Since), By: r.ByName, Broker: r.ByID == ops.ByBroker, Until: moment(r.Until), Auditor: r.AuditorName, DPO: r.DPOName}
 	}
 	return holds, nil
 }

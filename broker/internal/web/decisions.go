@@ -16,6 +16,7 @@ type Decisions interface {
 	Erasures(ctx context.Context, by access.Account) ([]evidence.Erasure, error)
 	Subject(ctx context.Context, by access.Account, id string) (evidence.Subject, error)
 	PutHold(ctx context.Context, by access.Account, id, why string) error
+	ConfirmHold(ctx context.Context, by access.Account, id, why string) error
 	ReleaseHolds(ctx context.Context, by access.Account, id, why string) error
 	AskErasure(ctx context.Context, by access.Account, id, why string, keepLog bool) error
 	DecideErasure(ctx context.Context, by access.Account, erasure string, approve bool, why string) error
@@ -47,6 +48,9 @@ func dutiesOf(a access.Account) []dutyLink {
 	if access.Can(a, access.ReadTrail, access.Scope{}) {
 		links = append(links, dutyLink{"/audit/retention", "audit.nav.retention"}, dutyLink{"/audit/storage", "audit.nav.storage"}, dutyLink{"/audit/trail", "audit.nav.trail"},
 			dutyLink{"/audit/keys", "audit.nav.keys"})
+	}
+	if access.Can(a, access.ReadBreaches, access.Scope{Territory: a.Territory}) {
+		links = append(links, dutyLink{"/audit/breaches", "breach.title"})
 	}
 	if access.Can(a, access.ManageAuditors, access.Scope{}) {
 		links = append(links, dutyLink{"/admin/people", "audit.nav.people"})

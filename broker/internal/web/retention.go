@@ -312,11 +312,15 @@ type subjectPage struct {
 	Holds    []string
 	Erasures []erasureRow
 	MayAsk   bool
-	Why      string
-	Wrong    string
-	Max      int
-	Watch    bool
-	Said     string
+
+	Confirm   bool // a preliminary hold waits for this role
+	Confirmed bool // none that lapses
+
+	Why   string
+	Wrong string
+	Max   int
+	Watch bool
+	Said  string
 }
 
 // findSubject leads from a number that somebody was told to its page.
@@ -331,7 +335,7 @@ func findSubject(rw http.ResponseWriter, r *http.Request, _ access.Account) erro
 
 func (w *Web) showSubject(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	said := r.URL.Query().Get("said")
-	if said != "held" && said != "released" {
+	if said != "held" && said != "released" && said != "confirmed" {
 		said = ""
 	}
 	return w.subject(rw, r, by, http.StatusOK, said, "", "")
@@ -353,14 +357,35 @@ func (w *Web) subject(rw http.ResponseWriter, r *http.Request, by access.Account
 		p.Error = data.Wrong
 	}
 	for _, h := range s.Holds {
-		data.Holds = append(data.Holds, p.T("audit.hold", "name", isolate(h.By), "date", day(p, h.Since)))
+		data.Holds = append(data.Holds, holdSaid(p, h))
+		mine := map[access.Role]string{access.Auditor: h.Auditor, access.DPO: h.DPO}[by.Role]
+		data.Confirm = data.Confirm || !h.Until.IsZero() && mine == ""
+		data.Confirmed = data.Confirmed || h.Until.IsZero()
 	}
+	data.Confirmed = data.Confirmed || len(s.Holds) == 0
 	for _, e := range s.Erasures {
 		data.Erasures = append(data.Erasures, erasureOf(p, e))
 		data.MayAsk = data.MayAsk && !e.Decided.IsZero() && (!e.Approved || e.Log && s.LogKept)
 	}
 	p.Data = data
 	return w.show(rw, status, "audit-subject", p)
+}
+
+// holdSaid says who put a hold, and what becomes of one that the broker put by itself.
+func holdSaid(p *page, h evidence.Hold) string {
+	if !h.Broker {
+		return p.T("audit.hold", "name", isolate(h.By), "date", day(p, h.Since))
+	}
+	said := p.T("breach.hold.put", "time", minute(p, h.Since))
+	for _, c := range []struct{ key, name string }{{"breach.hold.auditor", h.Auditor}, {"breach.hold.dpo", h.DPO}} {
+		if c.name != "" {
+			said += " " + p.T(c.key, "name", isolate(plain(c.name)))
+		}
+	}
+	if !h.Until.IsZero() {
+		said += " " + p.T("breach.hold.until", "time", minute(p, h.Until))
+	}
+	return said
 }
 
 func backToSubject(rw http.ResponseWriter, r *http.Request, _ access.Account) error {
@@ -381,6 +406,9 @@ func (w *Web) changeHold(rw http.ResponseWriter, r *http.Request, by access.Acco
 	switch values.Get("step") {
 	case "put":
 		err = w.decisions.PutHold(r.Context(), by, id, why)
+	case "confirm":
+		said = "confirmed"
+		err = w.decisions.ConfirmHold(r.Context(), by, id, why)
 	case "release":
 		said = "released"
 		err = w.decisions.ReleaseHolds(r.Context(), by, id, why)

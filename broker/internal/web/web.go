@@ -374,6 +374,7 @@ func (w *Web) routes() []Route {
 		{w.desk != nil, w.deskRoutes},
 		{w.desk != nil, w.levelRoutes},
 		{w.desk != nil, w.reportRoutes},
+		{w.desk != nil, w.breachRoutes},
 		{w.roster != nil, w.adminRoutes},
 		{w.roster != nil, w.tokenRoutes},
 		{w.roster != nil, w.apiRoutes},

@@ -1,0 +1,265 @@
+package web
+
+import (
+	"errors"
+	"net/http"
+	"net/url"
+	"time"
+
+	"consento/broker/internal/access"
+	"consento/broker/internal/desk"
+)
+
+// breachesPage is the data of the template "audit-breaches".
+type breachesPage struct {
+	Account access.Account
+	Open    []breachLine
+	Decided []breachLine
+}
+
+type breachLine struct {
+	Path, Ref, Title, Place string
+	Since                   string // in words
+	Clock                   string // in words: what is left, or what was decided
+	Late                    bool
+}
+
+// breachPage is the data of the template "audit-breach".
+type breachPage struct {
+	Account  access.Account
+	Path     string
+	Said     string
+	Facts    []ticketFact
+	Text     string
+	Clocks   []breachClock
+	Decided  string
+	Why      string
+	Seen     string // who acknowledged it; "" nobody
+	Handles  bool   // this account decides
+	Aware    []levelField
+	Decide   []levelField
+	Sessions []breachSession
+	Wrong    string // the form that was not accepted: aware, decide
+}
+
+type breachClock struct {
+	Name, When, Left string
+	Late             bool
+}
+
+type breachSession struct{ ID, Short, State string }
+
+func (w *Web) breachRoutes() []Route {
+	return []Route{
+		at("/audit/breaches", w.may(w.showBreaches, access.ReadBreaches)),
+		at("/audit/breaches/{id}", w.may(w.showBreach, access.ReadBreaches), w.may(w.changeBreach, access.HandleBreaches)),
+	}
+}
+
+// left says how long a clock of the law still runs, around the clock.
+func left(p *page, due, now time.Time) (string, bool) {
+	if now.After(due) {
+		return p.T("breach.over", "time", span(p, now.Sub(due))), true
+	}
+	return p.T("breach.left", "time", span(p, due.Sub(now))), false
+}
+
+func (w *Web) showBreaches(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+	p := w.newPage(r, "breach.title")
+	list, err := w.desk.Breaches(r.Context(), by)
+	if err != nil {
+		return err
+	}
+	data := breachesPage{Account: by}
+	now := time.Now()
+	for _, b := range list {
+		l := breachLine{Path: "/audit/breaches/" + b.Ticket.ID, Ref: b.Ticket.Ref, Title: b.Ticket.Title, Place: b.Ticket.Team, Since: minute(p, b.Aware)}
+		if b.Outcome != "" {
+			l.Clock = decidedWords(p, b)
+			data.Decided = append(data.Decided, l)
+			continue
+		}
+		next, key := b.First, "breach.first"
+		if now.After(b.First) {
+			next, key = b.Last, "breach.last"
+		}
+		said, late := left(p, next, now)
+		l.Clock, l.Late = p.T(key)+" · "+said, late || now.After(b.First)
+		if b.Acknowledged.IsZero() {
+			l.Clock += " · " + p.T("breach.unseen")
+		}
+		data.Open = append(data.Open, l)
+	}
+	p.Data = data
+	return w.show(rw, http.StatusOK, "audit-breaches", p)
+}
+
+// decidedWords says what was decided, by whom and when.
+func decidedWords(p *page, b desk.Breach) string {
+	said := p.T("breach.outcome." + string(b.Outcome))
+	if !b.Notified.IsZero() {
+		said += " " + minute(p, b.Notified)
+	}
+	return p.T("breach.decided", "outcome", said, "name", isolate(plain(b.DecidedBy)), "time", minute(p, b.Decided))
+}
+
+func (w *Web) showBreach(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+	return w.breach(rw, r, by, http.StatusOK, nil, nil)
+}
+
+// breachMoment is how a moment is typed, as it is shown: in UTC.
+const breachMoment = "2006-01-02T15:04"
+
+func (w *Web) breach(rw http.ResponseWriter, r *http.Request, by access.Account, status int, values url.Values, problem error) error {
+	b, err := w.desk.Breach(r.Context(), by, limited(r.PathValue("id"), 64))
+	if errors.Is(err, desk.ErrNoTicket) {
+		return w.notFound(rw, r)
+	}
+	if err != nil {
+		return err
+	}
+	p := w.newPage(r, "breach.title")
+	p.Title = p.T("breach.one", "ref", b.Ticket.Ref)
+	now := time.Now()
+	data := breachPage{Account: by, Path: "/audit/breaches/" + b.Ticket.ID, Text: b.Ticket.Text, Why: b.Why, Handles: b.Outcome == "" && access.Can(by, access.HandleBreaches, access.Scope{Territory: b.Ticket.Territory})}
+	if said := "breach.said." + limited(r.URL.Query().Get("saved"), 20); p.Has(said) {
+		data.Said = p.T(said)
+	}
+	named := b.By.Name
+	if named == "" {
+		named = p.T("levels.by_itself")
+	}
+	for _, f := range []ticketFact{{p.T("breach.ticket"), b.Ticket.Ref + " · " + b.Ticket.Title}, {p.T("desk.team"), b.Ticket.Team}, {p.T("breach.state"), p.T("desk.state." + string(b.Ticket.State))},
+		{p.T("breach.by"), named + ", " + minute(p, b.Begun)}, {p.T("breach.aware"), minute(p, b.Aware)}} {
+		if f.Value != "" {
+			data.Facts = append(data.Facts, f)
+		}
+	}
+	if b.Outcome == "" {
+		for _, c := range []struct {
+			key string
+			due time.Time
+		}{{"breach.first", b.First}, {"breach.last", b.Last}} {
+			said, late := left(p, c.due, now)
+			data.Clocks = append(data.Clocks, breachClock{p.T(c.key), minute(p, c.due), said, late})
+		}
+	} else {
+		data.Decided = decidedWords(p, b)
+	}
+	if !b.Acknowledged.IsZero() {
+		data.Seen = p.T("breach.seen", "name", isolate(plain(b.AcknowledgedBy)), "time", minute(p, b.Acknowledged))
+	}
+	if data.Handles {
+		w.breachForms(p, b, now, &data)
+		if values != nil {
+			fields := &data.Decide
+			if data.Wrong = "decide"; values.Get("step") == "aware" {
+				fields, data.Wrong = &data.Aware, "aware"
+			}
+			f := levelForm{Sections: []levelSection{{Fields: *fields}}}
+			f.typed(values, false)
+			f.refused(p, problem)
+		}
+	}
+	for _, id := range b.Sessions {
+		data.Sessions = append(data.Sessions, breachSession{id, id[:min(8, len(id))], w.holdWords(r, p, by, id)})
+	}
+	p.Data = data
+	return w.show(rw, status, "audit-breach", p)
+}
+
+func (w *Web) breachForms(p *page, b desk.Breach, now time.Time, data *breachPage) {
+	field := func(key, name, value string) levelField {
+		f := textField(p, key, name, value, 500)
+		f.Label = p.T("breach." + key)
+		if hint := "breach." + key + ".hint"; p.Has(hint) {
+			f.Hint = p.T(hint)
+		}
+		return f
+	}
+	aware := field("form.aware", "aware", b.Aware.UTC().Format(breachMoment))
+	aware.Type = "datetime-local"
+	data.Aware = []levelField{aware, field("form.aware_why", "aware_why", "")}
+	outcome := field("form.outcome", "outcome", "")
+	outcome.Options = []option{{"", "–", true}}
+	for _, o := range desk.Outcomes() {
+		outcome.Options = append(outcome.Options, option{string(o), p.T("breach.outcome." + string(o)), false})
+	}
+	notified := field("form.notified", "notified", now.UTC().Format(breachMoment))
+	notified.Type = "datetime-local"
+	why := field("form.why", "why", "")
+	why.Lines, why.Max = 3, 4000
+	data.Decide = []levelField{outcome, notified, why}
+}
+
+// holdWords says whether a session of a breach is held.
+func (w *Web) holdWords(r *http.Request, p *page, by access.Account, id string) string {
+	if w.decisions == nil {
+		return ""
+	}
+	s, err := w.decisions.Subject(r.Context(), by, id)
+	if err != nil {
+		return p.T("breach.session.unknown")
+	}
+	for _, h := range s.Holds {
+		if h.Until.IsZero() {
+			return p.T("breach.session.held")
+		}
+	}
+	for _, h := range s.Holds {
+		return p.T("breach.session.until", "time", minute(p, h.Until))
+	}
+	return p.T("breach.session.free")
+}
+
+func (w *Web) changeBreach(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+	values, err := form(r)
+	if err != nil {
+		return err
+	}
+	id, step := limited(r.PathValue("id"), 64), values.Get("step")
+	switch step {
+	case "acknowledge":
+		if err = w.desk.AcknowledgeBreach(r.Context(), by, id); errors.Is(err, desk.ErrStale) {
+			err = nil // somebody else was quicker, and is named
+		}
+	case "aware":
+		at, bad := time.Parse(breachMoment, values.Get("aware"))
+		if bad != nil {
+			at = time.Now().AddDate(1, 0, 0) // refused as what is not possible
+		}
+		err = w.desk.SetAware(r.Context(), by, id, at, values.Get("aware_why"))
+	case "decide":
+		at, bad := time.Parse(breachMoment, values.Get("notified"))
+		if bad != nil {
+			at = time.Time{}
+		}
+		err = w.desk.DecideBreach(r.Context(), by, id, desk.Outcome(values.Get("outcome")), at, values.Get("why"))
+	default:
+		return errForm
+	}
+	switch {
+	case errors.Is(err, desk.ErrNoTicket):
+		return w.notFound(rw, r)
+	case errors.Is(err, desk.ErrForbidden):
+		return w.forbid(rw, r, by, true, []access.Action{access.HandleBreaches})
+	case errors.Is(err, desk.ErrStale):
+		http.Redirect(rw, r, "/audit/breaches/"+url.PathEscape(id)+"?saved=stale", http.StatusSeeOther)
+		return nil
+	case errors.Is(err, access.ErrInvalid):
+		return w.breach(rw, r, by, http.StatusUnprocessableEntity, values, breachProblem(err, step))
+	case err != nil:
+		return err
+	}
+	http.Redirect(rw, r, "/audit/breaches/"+url.PathEscape(id)+"?saved="+step, http.StatusSeeOther)
+	return nil
+}
+
+// breachProblem names the field of the form that is wrong.
+func breachProblem(err error, step string) error {
+	var wrong *access.Invalid
+	if errors.As(err, &wrong) && wrong.Field == "why" && step == "aware" {
+		return &access.Invalid{Field: "aware_why", Code: wrong.Code, Reason: wrong.Reason}
+	}
+	return err
+}
