@@ -244,3 +244,82 @@ func TestSessionOfTicket(t *testing.T) {
 	p.send(0, &protocol.TicketGone{Ticket: "t1"})
 	b.until("gone", `document.querySelector("[data-testid=ticket]") === null`)
 }
+
+// TestGuide: beside the picture stands what this level does for the ticket's category; the
+// category is chosen there, and one action hands ticket and session on, whatever steps come
+// before it.
+func TestGuide(t *testing.T) {
+	for _, language := range []string{"en", "fr", "ja"} {
+		t.Run(language, func(t *testing.T) { guide(t, language) })
+	}
+}
+
+func guide(t *testing.T, language string) {
+	p := newPeer(t)
+	p.welcome.Tickets, p.welcome.Rights = true, protocol.RightSet{protocol.MayEscalate: true}
+	now := time.Now()
+	s := scene("s1", protocol.StateActive, now.Add(-3*time.Minute))
+	s.Ticket = &protocol.TicketName{ID: "t1", Ref: "T-AAAAAA"}
+	p.keep(s)
+	b := newBrowser(t, language)
+	look := func(name string) {
+		t.Helper()
+		for _, view := range views(language) {
+			b.scheme(view.dark)
+			b.size(view.width, view.height)
+			shot := fmt.Sprintf("guide-%s-%s-%d-%t", name, language, view.width, view.dark)
+			b.axe(shot)
+			b.until(name+": nothing is beside the page", `document.documentElement.scrollWidth <= innerWidth`)
+			b.shot(shot)
+		}
+		b.size(1440, 900)
+		b.scheme(false)
+	}
+	b.open(p.URL + "/console/")
+	p.answers("tickets", &protocol.TicketList{Works: true})
+	b.until("the session", `document.querySelector("[data-testid=guide]") !== null`)
+	b.key("e")
+	one := shownTicket(deskTicket("t1", "T-AAAAAA", "The printer on floor 2 does not print", now.UnixMilli(), now.Add(time.Hour)))
+	one.Ticket.State, one.Ticket.Priority, one.Ticket.Version, one.Category, one.Work, one.Escalates = "identified", 0, 1, "", protocol.TicketWork{}, true
+	one.Impact, one.Urgency, one.Choices.Team = 0, 0, ""
+	one.Choices.Teams = []protocol.TicketChoice{{ID: "Datacentre", Name: "Datacentre", Detail: "L3"}, {ID: "Networks", Name: "Networks", Detail: "L2"}}
+	p.answers("ticket_open", &one)
+	b.until("its ticket", `document.querySelector(".guide #guide-category") !== null && document.querySelector("[data-testid=escalate]") === null`)
+	look("category")
+	// Choosing the category takes it in hand first.
+	eval[bool](b, `(() => { const e = document.querySelector("#guide-category"); e.value = "network"; e.dispatchEvent(new Event("change", {bubbles: true})); return true; })()`)
+	act := func(want protocol.TicketAct, change func()) {
+		t.Helper()
+		change()
+		one.Ticket.Version++
+		if m, err := protocol.DecodeBody[protocol.TicketDo](p.answers("ticket_do", &one)); err != nil || m.Version != one.Ticket.Version-1 || m.Act != want {
+			t.Errorf("does %+v, %v; want %+v", m, err, want)
+		}
+	}
+	act(protocol.TicketAct{Kind: "take"}, func() { one.Ticket.State = "logged" })
+	act(protocol.TicketAct{Kind: "categorise", Category: "network"}, func() {
+		one.Ticket.State, one.Category = "categorised", "network"
+		one.Work = protocol.TicketWork{Steps: []string{"Ask who else is affected.", "Check cable and Wi-Fi."}, When: "after 15 minutes."}
+	})
+	b.until("what to do", `document.querySelectorAll(".guide [data-testid=work] li").length === 2`)
+	b.click("[data-testid=escalate]")
+	b.until("the next level is chosen", `document.querySelector("#guide-team").value === "Networks"`)
+	b.click("#guide-why")
+	b.insert("The switch does not answer.")
+	look("escalate")
+	b.click("[data-testid=hand-on]")
+	act(protocol.TicketAct{Kind: "prioritise", Impact: 1, Urgency: 2}, func() { one.Ticket.State, one.Ticket.Priority = "prioritised", 3 })
+	act(protocol.TicketAct{Kind: "diagnose"}, func() { one.Ticket.State = "diagnosis" })
+	act(protocol.TicketAct{Kind: "escalate", Team: "Networks", Text: "The switch does not answer."}, func() {
+		one.Ticket.State, one.Ticket.Team, one.Ticket.Level, one.Works, one.Escalates = "escalated", "Networks", "L2", false, false
+	})
+	offered := p.wait("live_offer")
+	if m, err := protocol.DecodeBody[protocol.LiveOffer](offered); err != nil || m != (protocol.LiveOffer{Session: "s1", Team: "Networks", Words: "The switch does not answer."}) {
+		t.Errorf("offers %+v, %v", m, err)
+	}
+	s.Offer = &protocol.Offering{Team: "Networks", By: technician.Name}
+	p.keep(s)
+	p.send(offered.ID, &protocol.SessionChanged{Session: s})
+	b.until("it is handed on, and nothing is typed any more", `document.querySelector(".hand-on") === null && document.querySelector("[data-testid=escalate]") === null`)
+	look("handed")
+}

@@ -106,7 +106,7 @@ func valid() []protocol.Message {
 		&protocol.DeskChanged{},
 		&protocol.TicketOpen{Ticket: "t", Before: 3},
 		&protocol.TicketShown{Ticket: aTicket, Text: "a\nb", Language: "de", Email: "a@b.example", Phone: "1", Office: true, Channel: "phone", Category: "network", Area: "2", Impact: 1, Urgency: 2, Resolution: "solved", Solution: "x",
-			History: []protocol.TicketEntry{{N: 2, At: at(1), By: "Anna", Kind: "wait", Text: "x", Category: "Netz", Priority: 1, Team: "a", Assignee: "b", Waiting: "vendor", Resolution: "solved"}}, Earlier: 2, Cut: true, Works: true, Acts: []string{"take"}, Next: 1,
+			History: []protocol.TicketEntry{{N: 2, At: at(1), By: "Anna", Kind: "wait", Text: "x", Category: "Netz", Priority: 1, Team: "a", Assignee: "b", Waiting: "vendor", Resolution: "solved"}}, Earlier: 2, Cut: true, Works: true, Escalates: true, Acts: []string{"take"}, Next: 1,
 			Choices: protocol.TicketChoices{Categories: []protocol.TicketChoice{{ID: "network", Name: "Netz", Detail: "x"}}, Teams: []protocol.TicketChoice{{ID: "a", Name: "a"}}, Team: "a", Colleagues: []protocol.TicketChoice{{ID: "b", Name: "b"}}},
 			Work:    protocol.TicketWork{Steps: []string{"a"}, When: "b"}, Sessions: []protocol.TicketSession{{ID: "s", By: "Anna", Started: at(1), Shared: at(2), Ended: at(3), Reason: protocol.EndCustomer}}},
 		&protocol.TicketDo{Ticket: "t", Version: 1, Act: protocol.TicketAct{Kind: "edit", Text: "x", Title: "y", Area: "z", Type: "incident", Requester: &protocol.TicketRequester{Name: "a", Email: "b", Phone: "c", Office: true}, Category: "d", Impact: 1, Urgency: 2, Team: "e", Assignee: "f", Waiting: "g", Resolution: "h"}},

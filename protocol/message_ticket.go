@@ -149,12 +149,13 @@ type TicketShown struct {
 	Urgency    int             `json:"urgency,omitempty"`
 	Resolution string          `json:"resolution,omitempty"`
 	Solution   string          `json:"solution,omitempty"`
-	History    []TicketEntry   `json:"history"`           // the newest first
-	Earlier    int64           `json:"earlier,omitempty"` // there is more of it: ask with this as Before
-	Cut        bool            `json:"cut,omitempty"`     // texts are shortened: the page of the ticket has them whole
-	Works      bool            `json:"works,omitempty"`   // this person may work on it, not only add notes
-	Acts       []string        `json:"acts"`              // what can be done in this state
-	Next       int             `json:"next"`              // how many of these the state asks for; they come first
+	History    []TicketEntry   `json:"history"`             // the newest first
+	Earlier    int64           `json:"earlier,omitempty"`   // there is more of it: ask with this as Before
+	Cut        bool            `json:"cut,omitempty"`       // texts are shortened: the page of the ticket has them whole
+	Works      bool            `json:"works,omitempty"`     // this person may work on it, not only add notes
+	Escalates  bool            `json:"escalates,omitempty"` // this person may hand it on, once the steps before are done
+	Acts       []string        `json:"acts"`                // what can be done in this state
+	Next       int             `json:"next"`                // how many of these the state asks for; they come first
 	Choices    TicketChoices   `json:"choices"`
 	Work       TicketWork      `json:"work"`
 	Sessions   []TicketSession `json:"sessions,omitempty"` // the newest first

@@ -38,6 +38,11 @@ export function actions({ desk, settings, layout, bell }: Parts): Action[] {
     if (self !== undefined) add("guest-leave", t(self.state === "asked" ? "guest.ask_no_more" : "guest.leave"), "", () => void desk.leaveLive(s.id, self.epoch));
     for (const way of doorsOf(s)) add(`guest-${way}`, t(`guest.${way}`), "", () => void desk.joinLive(s.id, way), s.technician.name);
     if (talksIn(s)) add("chat", t("act.chat"), "C", () => layout.toggle("chat"));
+    if (s.mine && s.ticket !== undefined && desk.welcome.value?.tickets === true) {
+      const link = s.ticket;
+      add("guide", t("guide.open"), "E", () => layout.toggle("guide"));
+      add("ticket-of", t("ticket.of_session.open"), "", () => desk.openTicket(link.id), link.ref);
+    }
     if (s.mine) add("notes", t("act.notes"), "W", () => layout.toggle("notes"));
     if (s.mine && !over(s.state)) add("figures", t("act.figures"), "Q", () => layout.toggle("figures"));
     if (readable(s, desk.welcome.value?.permissions ?? null)) add("system", t("act.system"), "I", () => layout.toggle("system"));

@@ -4,7 +4,7 @@
 import type { TextKey } from "./text";
 
 /** What a key does. */
-export type Act = "filter" | "next" | "previous" | "new" | "ticket" | "queue" | "tab" | "zoom" | "screen" | "notes" | "figures" | "chat" | "system" | "rail" | "control" | "shell" | "help";
+export type Act = "filter" | "next" | "previous" | "new" | "ticket" | "queue" | "tab" | "zoom" | "screen" | "notes" | "figures" | "chat" | "system" | "rail" | "guide" | "control" | "shell" | "help";
 
 /** The keys in the order in which the help lists them. Enter on a session is the button's own. */
 export const keyHelp: readonly { keys: readonly string[]; text: TextKey }[] = [
@@ -18,6 +18,7 @@ export const keyHelp: readonly { keys: readonly string[]; text: TextKey }[] = [
   { keys: ["1", "9"], text: "help.tab" },
   { keys: ["C"], text: "help.chat" },
   { keys: ["W"], text: "help.notes" },
+  { keys: ["E"], text: "help.guide" },
   { keys: ["Q"], text: "help.figures" },
   { keys: ["I"], text: "help.system" },
   { keys: ["R"], text: "help.control" },
@@ -30,7 +31,7 @@ export const keyHelp: readonly { keys: readonly string[]; text: TextKey }[] = [
 ];
 
 const acts: Record<string, Act> = {
-  "/": "filter", j: "next", k: "previous", n: "new", a: "ticket", u: "queue", z: "zoom", m: "screen", w: "notes", c: "chat", q: "figures", i: "system", l: "rail", r: "control", s: "shell", "?": "help",
+  "/": "filter", j: "next", k: "previous", n: "new", a: "ticket", e: "guide", u: "queue", z: "zoom", m: "screen", w: "notes", c: "chat", q: "figures", i: "system", l: "rail", r: "control", s: "shell", "?": "help",
 };
 
 /** actOf tells what a key press means; null when it is not for the console. */

@@ -3,7 +3,7 @@
 import { signal } from "@preact/signals";
 
 /** What the drawer beside the picture shows. */
-export type Drawer = "notes" | "figures" | "system" | "chat" | "stills";
+export type Drawer = "notes" | "figures" | "system" | "chat" | "stills" | "guide";
 
 export class Layout {
   readonly drawer = signal<Drawer | null>(null);

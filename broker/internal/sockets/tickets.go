@@ -292,6 +292,7 @@ func acts(m *protocol.TicketShown, by access.Account, t desk.Ticket) {
 	}
 	next, other := t.Acts()
 	escalates := access.Can(by, access.Escalate, access.Scope{Owner: t.Assignee.ID, Team: t.Team, Territory: t.Territory})
+	m.Escalates = escalates && t.State.Open()
 	for i, kind := range append(next, other...) {
 		if kind == desk.ActEscalate && !escalates {
 			continue

@@ -122,19 +122,26 @@ export class OpenTicket {
   }
 
   /** send does an act with the ticket as it was seen; true if it is done. Then the form is closed. */
-  async send(act: TicketAct): Promise<boolean> {
-    const seen = this.shown.value;
-    if (seen === null || this.busy.value) return false;
+  send(act: TicketAct): Promise<boolean> {
+    return this.sendAll([act]);
+  }
+
+  /** sendAll does acts one after the other, as far as they go; true if all are done. What is typed of something else is kept. */
+  async sendAll(acts: readonly TicketAct[], keep = false): Promise<boolean> {
+    if (this.shown.value === null || this.busy.value) return false;
     this.busy.value = true;
-    let done = false;
+    this.problem.value = null;
+    let done = 0;
     try {
-      const m = await this.#ask("ticket_do", { ticket: this.id, version: seen.ticket.version, act });
-      if (m.type === "ticket_refused") {
-        this.problem.value = problemOf(m.body);
-        if (m.body.problem === "stale") this.#again = true;
-      } else {
-        done = true;
-        this.#close();
+      for (const act of acts) {
+        const m = await this.#ask("ticket_do", { ticket: this.id, version: this.shown.value.ticket.version, act });
+        if (m.type === "ticket_refused") {
+          this.problem.value = problemOf(m.body);
+          if (m.body.problem === "stale") this.#again = true;
+          break;
+        }
+        done++;
+        if (done === acts.length && !keep) this.#close();
         if (m.type === "ticket_shown") this.#take(m.body, true);
         if (m.type === "ticket_gone") this.gone.value = true;
       }
@@ -146,7 +153,7 @@ export class OpenTicket {
       this.busy.value = false;
     }
     this.#next();
-    return done;
+    return done === acts.length;
   }
 
   #close(): void {

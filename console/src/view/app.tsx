@@ -164,6 +164,10 @@ function press({ desk, settings, layout }: Parts, e: KeyboardEvent): void {
     case "system":
       if (mine && (layout.drawer.value === "system" || (desk.current.value && readable(desk.current.value, desk.welcome.value?.permissions ?? null)))) layout.toggle("system");
       break;
+    case "guide":
+      if (mine && desk.current.value?.ticket !== undefined && desk.welcome.value?.tickets === true) layout.toggle("guide");
+      else document.querySelector<HTMLElement>('.acts [data-act="escalate"]')?.click();
+      break;
     case "rail":
       settings.toggleRail();
       break;

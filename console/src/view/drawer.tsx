@@ -7,6 +7,7 @@ import { t } from "../text";
 import { useConsole } from "./context";
 import { ChatPanel } from "./chat";
 import { FiguresPanel } from "./figures";
+import { GuidePanel } from "./guide";
 import { Icon } from "./icons";
 import { NotesPanel } from "./notes";
 import { StillsPanel } from "./stills";
@@ -16,7 +17,7 @@ export function Drawer({ session }: { session: SessionView }) {
   const { layout } = useConsole();
   const panel = useRef<HTMLElement>(null);
   const open = session.mine || (layout.drawer.value === "chat" && talksIn(session)) ? layout.drawer.value : null;
-  const which = over(session.state) && open !== "notes" && open !== "chat" ? null : open;
+  const which = over(session.state) && open !== "notes" && open !== "chat" && open !== "guide" ? null : open;
 
   useEffect(() => {
     if (which === null) return;
@@ -51,6 +52,7 @@ export function Drawer({ session }: { session: SessionView }) {
         </button>
       </header>
       {which === "notes" && <NotesPanel key={session.id} session={session} />}
+      {which === "guide" && <GuidePanel key={session.id} session={session} />}
       {which === "chat" && <ChatPanel key={session.id} session={session} />}
       {which === "figures" && <FiguresPanel key={session.id} session={session} />}
       {which === "stills" && <StillsPanel key={session.id} session={session} />}

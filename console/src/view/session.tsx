@@ -18,6 +18,7 @@ import { Dock } from "./dock";
 import { Drawer } from "./drawer";
 import { Ended } from "./ended";
 import { FilesButton, filesDocked } from "./files";
+import { GuideButton } from "./guide";
 import { Icon } from "./icons";
 import { KeyCard } from "./keycard";
 import { Menu } from "./menu";
@@ -116,6 +117,7 @@ export function SessionPanel({ session }: { session: SessionView }) {
           )}
           <RestartButton session={session} place="head" />
           <SystemButton session={session} />
+          <GuideButton session={session} />
           <OfferButton session={session} />
           {talksIn(session) && (
             <button

@@ -4,6 +4,7 @@
 import { useEffect } from "preact/hooks";
 import type { TicketShown } from "../protocol";
 import type { OpenTicket } from "../tickets/opened";
+import { nextTeam } from "../tickets/steps";
 import { did, left, problemText, sessionText, standing } from "../tickets/words";
 import { d, isolate, t, timeOf } from "../text";
 import { ActForm } from "./act";
@@ -89,7 +90,8 @@ function Marks({ shown: { ticket: x } }: { shown: TicketShown }) {
 
 function Acts({ ticket, shown }: { ticket: OpenTicket; shown: TicketShown }) {
   const { desk } = useConsole();
-  const acts = shown.acts ?? [];
+  const acts = (shown.acts ?? []).filter((kind) => atOnce.includes(kind) || formed.includes(kind)); // a newer broker may know more
+  const next = (shown.acts ?? []).slice(0, shown.next).filter((kind) => acts.includes(kind)).length;
   const button = (kind: string, first: boolean) => (
     <button
       key={kind}
@@ -107,12 +109,12 @@ function Acts({ ticket, shown }: { ticket: OpenTicket; shown: TicketShown }) {
   const problem = ticket.problem.value;
   return (
     <section class="card acts" aria-labelledby="acts-heading">
-      <h2 id="acts-heading">{d(shown.next > 0 ? "next" : "acts")}</h2>
-      <div class="act-buttons">{acts.slice(0, shown.next).map((kind, i) => button(kind, i === 0))}</div>
-      {acts.length > shown.next && (
+      <h2 id="acts-heading">{d(next > 0 ? "next" : "acts")}</h2>
+      <div class="act-buttons">{acts.slice(0, next).map((kind, i) => button(kind, i === 0))}</div>
+      {acts.length > next && (
         <>
-          {shown.next > 0 && <h3>{t("ticket.also")}</h3>}
-          <div class="act-buttons">{acts.slice(shown.next).map((kind) => button(kind, false))}</div>
+          {next > 0 && <h3>{t("ticket.also")}</h3>}
+          <div class="act-buttons">{acts.slice(next).map((kind) => button(kind, false))}</div>
         </>
       )}
       {desk.welcome.value?.can_issue === true && shown.works === true && shown.ticket.resolved === undefined && (
@@ -123,7 +125,7 @@ function Acts({ ticket, shown }: { ticket: OpenTicket; shown: TicketShown }) {
           </button>
         </p>
       )}
-      <div id="act-form">{ticket.kind.value !== "" && <ActForm key={ticket.kind.value} ticket={ticket} shown={shown} />}</div>
+      <div id="act-form">{formed.includes(ticket.kind.value) && <ActForm key={ticket.kind.value} ticket={ticket} shown={shown} />}</div>
       <div role="alert">
         {ticket.news.value.length > 0 && (
           <div class="notice warn" data-testid="ticket-news">
@@ -145,7 +147,9 @@ function Acts({ ticket, shown }: { ticket: OpenTicket; shown: TicketShown }) {
 }
 
 /** needsForm: something has to be said or chosen with it. */
-const needsForm = (kind: string) => !["take", "log", "diagnose", "investigate", "close", "go_on"].includes(kind);
+const needsForm = (kind: string) => formed.includes(kind);
+const atOnce = ["take", "log", "diagnose", "investigate", "close", "go_on"];
+const formed = ["categorise", "prioritise", "escalate", "assign", "wait", "resolve", "edit", "reopen", "answer", "comment"];
 
 /** begun is what stands in the form of an act at first. */
 export function begun(kind: string, s: TicketShown): Record<string, string> {
@@ -155,7 +159,7 @@ export function begun(kind: string, s: TicketShown): Record<string, string> {
     case "prioritise":
       return { impact: String(s.impact ?? 1), urgency: String(s.urgency ?? 1) };
     case "escalate":
-      return { team: s.choices.team ?? s.choices.teams?.[0]?.id ?? "", text: "" };
+      return { team: nextTeam(s), text: "" };
     case "assign":
       return { assignee: "" };
     case "wait":
