@@ -50,6 +50,7 @@ type secret struct {
 func (w *Web) accountRoutes() []Route {
 	return []Route{
 		at("/account", own(w.showAccount)),
+		at("/account/rights", own(w.showOwnRights)),
 		at("/account/confirm", own(w.showConfirm), own(w.confirm)),
 		at("/account/totp", w.proven(w.showTOTP), w.proven(w.takeTOTP)),
 		at("/account/totp/remove", w.proven(w.askRemoveTOTP), w.proven(w.removeTOTP)),

@@ -59,6 +59,7 @@ func (w *Web) adminRoutes() []Route {
 		at("/admin/people/{id}", people(w.showPerson), people(w.changePerson)),
 		at("/admin/people/{id}/link", anyone(redirectTo("/admin/people")), people(w.newLink)),
 		at("/admin/people/{id}/factors", people(w.askFactors), people(w.removeFactors)),
+		at("/admin/people/{id}/rights", people(w.showRights)),
 		at("/admin/people/{id}/end", people(w.askEnd), people(w.endPerson)),
 		at("/admin/signin", people(w.showRules), people(w.changeRules)),
 		at("/admin/teams", rights(w.showTeams), rights(w.changeTeams)),

@@ -170,6 +170,48 @@ func TestProfilePages(t *testing.T) {
 	boss.post(path+"/gone", "x", "y").shows(t, "The profile is deleted")
 }
 
+// TestRightsPage: why somebody may do something, or may not, follows the profile at once.
+func TestRightsPage(t *testing.T) {
+	h := newHouse(t)
+	boss := signedIn(t, h, access.Administrator, "Carla Neri", "carla@esempio.example")
+	staff(t, h, access.Technician, "anna@esempio.example")
+	tech := h.visitor(t)
+	tech.post("/signin", "email", "anna@esempio.example", "password", goodPassword)
+	account, err := h.access.ByEmail(t.Context(), "anna@esempio.example")
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := "/admin/people/" + account.ID + "/rights"
+	lacks := "the profile \u2068View only\u2069 lacks: Join colleagues’ sessions"
+	boss.get(path).shows(t, "Ask to join a colleague’s session", lacks, "by the role technician", "Not for this role", "Find, watch and verify recordings")
+	tech.get("/account/rights").shows(t, lacks)
+	profiles, err := h.access.Profiles(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range profiles {
+		if p.Name == protocol.ProfileViewOnly {
+			next := p
+			next.Rights = protocol.RightSet{protocol.MayJoin: true}
+			by, err := h.access.ByEmail(t.Context(), "carla@esempio.example")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := h.access.SaveProfile(t.Context(), by, &p, next); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	tech.get("/account/rights").hides(t, lacks)
+	tech.get("/account/rights").shows(t, "by the profile \u2068View only\u2069: Join colleagues’ sessions", "the profile \u2068View only\u2069 lacks: Open sessions")
+	if got := tech.get(path); got.StatusCode != http.StatusForbidden {
+		t.Errorf("a technician reads why others may: %d", got.StatusCode)
+	}
+	if got := signedIn(t, h, access.Auditor, "Udo Bianchi", "udo@esempio.example").get(path); got.StatusCode != http.StatusNotFound {
+		t.Errorf("an auditor comes to an account that others manage: %d", got.StatusCode)
+	}
+}
+
 // TestAdministrationInChromium goes the way of an invitation by keyboard, and looks at
 // each page in every language.
 func TestAdministrationInChromium(t *testing.T) {
@@ -202,7 +244,7 @@ func TestAdministrationInChromium(t *testing.T) {
 	for _, language := range tags(t) {
 		b.tag = language
 		b.speaks(language)
-		for name, page := range map[string]string{"70-people": "/admin/people", "70-person": "/admin/people/" + technician.ID, "70-end": "/admin/people/" + technician.ID + "/end", "70-teams": "/admin/teams",
+		for name, page := range map[string]string{"70-people": "/admin/people", "70-person": "/admin/people/" + technician.ID, "70-end": "/admin/people/" + technician.ID + "/end", "70-rights": "/admin/people/" + technician.ID + "/rights", "70-teams": "/admin/teams",
 			"70-profiles": "/admin/profiles", "70-profile": "/admin/profiles/" + url.PathEscape("View only"), "70-invitation": "/invitation" + link} {
 			b.open(page, `html[lang="`+language+`"] h1`)
 			b.glance(name)
