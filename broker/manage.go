@@ -57,7 +57,7 @@ func readInput(path string) (string, error) {
 
 type accountCommand struct {
 	Add          accountAddCommand     `cmd:"" help:"Make an account."`
-	ResetFactors accountResetCommand   `cmd:"" name:"reset-factors" help:"Take authenticator app and recovery codes from an account whose owner lost them; every sign-in of theirs ends. For the last administrator, whom nobody else can help."`
+	ResetFactors accountResetCommand   `cmd:"" name:"reset-factors" help:"Take authenticator app, passkeys and recovery codes from an account whose owner lost them; every sign-in of theirs ends. For the last administrator, whom nobody else can help."`
 	Disable      accountDisableCommand `cmd:"" help:"End an account for good: its sign-ins, tokens and live sessions end within seconds."`
 }
 

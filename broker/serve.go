@@ -174,7 +174,7 @@ func (b *broker) open(ctx context.Context) error {
 		return err
 	}
 	b.later(b.db.Close)
-	people, err := b.withDirectory(access.Config{DB: b.db, Office: b.config.Office, Log: b.log, Derive: secrets.Derive})
+	people, err := b.withDirectory(access.Config{DB: b.db, Office: b.config.Office, Log: b.log, Derive: secrets.Derive, PublicURL: b.url})
 	if err != nil {
 		return err
 	}

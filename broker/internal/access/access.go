@@ -33,6 +33,7 @@ import (
 	"consento/broker/internal/ops"
 
 	"github.com/alexedwards/scs/v2"
+	"github.com/go-webauthn/webauthn/webauthn"
 	"github.com/uptrace/bun"
 )
 
@@ -81,6 +82,9 @@ type Config struct {
 	Derive func(purpose string) []byte
 	// Directory checks the passwords of whom no account with one is known; nil: none.
 	Directory Directory
+	// PublicURL is the address that passkeys are bound to, https://HOST[:PORT]; "", or one
+	// whose host is no name: there are no passkeys.
+	PublicURL string
 }
 
 // Access is safe for concurrent use.
@@ -92,6 +96,7 @@ type Access struct {
 	log        *slog.Logger
 	passwords  *hasher
 	derive     func(purpose string) []byte
+	webauthn   *webauthn.WebAuthn // nil: there are no passkeys
 	addresses  *addressThrottle
 	tokenTries *addressThrottle // wrong API tokens: they keep nobody from signing in
 	sessions   *scs.SessionManager
@@ -117,6 +122,10 @@ func New(ctx context.Context, c Config) (*Access, error) {
 		if a.office, err = c.Office.Clean(); err != nil {
 			return nil, fmt.Errorf("access: office: %w", err)
 		}
+	}
+	var err error
+	if a.webauthn, err = newWebAuthn(c.PublicURL); err != nil {
+		return nil, err
 	}
 	a.sessions = newSessions(c.DB, c.Log)
 	if err := a.seedProfiles(ctx); err != nil {

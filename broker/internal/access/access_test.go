@@ -35,13 +35,16 @@ func newTestDB(t testing.TB) *bun.DB {
 	return db
 }
 
+// testAddress is where people reach the broker of these tests.
+const testAddress = "https://help.office.example:8443"
+
 // testKeys stand in for the server's secrets.
 func testKeys(purpose string) []byte { h := sha256.Sum256([]byte(purpose)); return h[:] }
 
 // newTestAccess hashes with few rounds: the suite makes hundreds of hashes.
 func newTestAccess(t testing.TB, db *bun.DB) *Access {
 	t.Helper()
-	a, err := New(context.Background(), Config{DB: db, Log: slog.New(slog.NewTextHandler(t.Output(), nil)), Derive: testKeys})
+	a, err := New(context.Background(), Config{DB: db, Log: slog.New(slog.NewTextHandler(t.Output(), nil)), Derive: testKeys, PublicURL: testAddress})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -46,10 +46,11 @@ type Factors struct {
 	Made, Used   time.Time // of the authenticator app; Used is zero before the first time
 	Spent        bool      // too many wrong codes: it is taken no longer
 	RecoveryLeft int       // codes not used yet
+	Passkeys     []OwnPasskey
 }
 
 // Any says whether there is a second factor. Recovery codes alone are none.
-func (f Factors) Any() bool { return f.TOTP }
+func (f Factors) Any() bool { return f.TOTP || len(f.Passkeys) > 0 }
 
 // Factors returns those of an account.
 func (a *Access) Factors(ctx context.Context, account string) (Factors, error) {
@@ -71,6 +72,13 @@ func factorsOf(ctx context.Context, db bun.IDB, account string) (Factors, error)
 		return Factors{}, fmt.Errorf("factors: %w", err)
 	}
 	f.RecoveryLeft = int(left)
+	var passkeys []ownPasskeyRow
+	if err := db.NewSelect().Model(&passkeys).Where("account_id = ?", account).Order("made_at", "credential").Scan(ctx); err != nil {
+		return Factors{}, fmt.Errorf("factors: %w", err)
+	}
+	for _, p := range passkeys {
+		f.Passkeys = append(f.Passkeys, OwnPasskey{ID: p.Credential, Name: p.Name, Made: p.MadeAt, Used: p.UsedAt})
+	}
 	return f, nil
 }
 
@@ -437,7 +445,7 @@ func (a *Access) ResetFactors(ctx context.Context, id string) error {
 
 func (a *Access) removeFactors(ctx context.Context, by, id string) error {
 	err := a.db.RunInTx(ctx, nil, func(ctx context.Context, tx bun.Tx) error {
-		for _, model := range []any{(*totpRow)(nil), (*recoveryRow)(nil)} {
+		for _, model := range []any{(*totpRow)(nil), (*recoveryRow)(nil), (*ownPasskeyRow)(nil)} {
 			if _, err := tx.NewDelete().Model(model).Where("account_id = ?", id).Exec(ctx); err != nil {
 				return err
 			}

@@ -24,18 +24,19 @@ const (
 	idleTimeout = 30 * time.Minute
 	lifetime    = 12 * time.Hour
 
-	keyAccount = "account"
-	keyEpoch   = "epoch"
-	keyID      = "id"      // names the sign-in, for its owner
-	keySteps   = "steps"   // what is still to be done, in order, by spaces
-	keyWhy     = "why"     // the password has to be replaced
-	keyHow     = "how"     // what was proven
-	keySince   = "since"   // RFC 3339
-	keyNetwork = "network" // as network returns it
-	keyBrowser = "browser" // as deviceOf returns it
-	keySystem  = "system"
-	keyProved  = "proved" // when the password was typed again, RFC 3339
-	keyTOTP    = "totp"   // secret of an authenticator app on its way, sealed
+	keyAccount  = "account"
+	keyEpoch    = "epoch"
+	keyID       = "id"      // names the sign-in, for its owner
+	keySteps    = "steps"   // what is still to be done, in order, by spaces
+	keyWhy      = "why"     // the password has to be replaced
+	keyHow      = "how"     // what was proven
+	keySince    = "since"   // RFC 3339
+	keyNetwork  = "network" // as network returns it
+	keyBrowser  = "browser" // as deviceOf returns it
+	keySystem   = "system"
+	keyProved   = "proved"   // when the password was typed again, RFC 3339
+	keyTOTP     = "totp"     // secret of an authenticator app on its way, sealed
+	keyCeremony = "ceremony" // what a passkey was asked for, and the question
 )
 
 func newSessions(db *bun.DB, log *slog.Logger) *scs.SessionManager {

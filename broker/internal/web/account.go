@@ -54,6 +54,11 @@ func (w *Web) accountRoutes() []Route {
 		at("/account/confirm", own(w.showConfirm), own(w.confirm)),
 		at("/account/totp", w.proven(w.showTOTP), w.proven(w.takeTOTP)),
 		at("/account/totp/remove", w.proven(w.askRemoveTOTP), w.proven(w.removeTOTP)),
+		at("/passkey", anyone(redirectTo("/signin")), anyone(w.beginPasskey)),
+		at("/account/passkey", w.proven(w.showAddPasskey), w.proven(w.addPasskey)),
+		at("/account/passkey/{id}/remove", w.proven(w.askRemovePasskey), w.proven(w.removePasskey)),
+		at("/signin/passkey", anyone(redirectTo("/signin")), anyone(w.usePasskey)),
+		at("/signin/enrol/passkey", w.arriving(access.StepEnrol, w.showEnrolPasskey), w.arriving(access.StepEnrol, w.enrolPasskey)),
 		at("/account/codes", anyone(redirectTo("/account")), w.proven(w.newCodes)),
 		at("/signin/second", w.arriving(access.StepSecond, w.showSecond), w.arriving(access.StepSecond, w.second)),
 		at("/signin/enrol", w.arriving(access.StepEnrol, w.showEnrol), w.arriving(access.StepEnrol, w.enrolTOTP)),
@@ -263,6 +268,8 @@ func (w *Web) endOthers(rw http.ResponseWriter, r *http.Request, by access.Accou
 // accountLanguageURL is where the answer to a form of these pages is asked for again.
 func accountLanguageURL(path string) (string, bool) {
 	switch {
+	case path == "/signin/passkey":
+		return "/signin", true
 	case path == "/account/others", path == "/account/codes":
 		return "/account", true
 	case strings.HasPrefix(path, "/account"), strings.HasPrefix(path, "/signin/"):

@@ -20,12 +20,16 @@ type factorsPage struct {
 	Codes    string // how many are left, in words
 	Few      bool
 	Required bool
+	Passkeys []passkeyLine
+	NoName   bool // the public address is no name: there are no passkeys
 }
 
 // codePage is the data of the template "signin-second".
 type codePage struct {
-	Next string
-	Code secret
+	Next    string
+	Code    secret
+	Passkey *passkeyForm // nil: the account has none
+	First   bool         // and it is all there is
 }
 
 // totpPage is the data of the template "account-totp".
@@ -36,6 +40,7 @@ type totpPage struct {
 	QR     qrCode
 	Key    string
 	URL    string
+	Other  bool // a passkey will do as well
 	Code   secret
 }
 
@@ -49,6 +54,7 @@ type codesPage struct {
 type provePage struct {
 	Path, Next string
 	Password   secret
+	Passkey    *passkeyForm // nil: the account has none
 }
 
 // qrCode is a QR code as the path of an SVG picture.
@@ -78,6 +84,9 @@ func newQR(text string) (qrCode, error) {
 // is asked first.
 func (w *Web) proven(do staffAction) ruled {
 	return own(func(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+		if by.Central { // its provider asks for factors
+			return w.notFound(rw, r)
+		}
 		if w.accounts.Proven(r) {
 			return do(rw, r, by)
 		}
@@ -102,6 +111,11 @@ func (w *Web) confirmForm(rw http.ResponseWriter, r *http.Request, by access.Acc
 	p := w.newPage(r, "account.confirm.title")
 	data := provePage{Path: "/account/confirm", Next: next, Password: secretField(p, "password", "account.password.before", "", "current-password", problem)}
 	data.Password.Focus = true
+	if f, err := w.accounts.Factors(r.Context(), by.ID); err != nil {
+		return err
+	} else if len(f.Passkeys) > 0 {
+		data.Passkey = w.passkeyForm(p, "get", "/account/confirm", next, "account.passkey.confirm")
+	}
 	if problem != "" {
 		p.Error = p.T("account.error.some")
 	}
@@ -114,7 +128,14 @@ func (w *Web) confirm(rw http.ResponseWriter, r *http.Request, by access.Account
 		return err
 	}
 	next := localNext(values.Get("next"))
-	err = w.accounts.Confirm(r, values.Get("password"))
+	if answer := values.Get("credential"); answer != "" {
+		_, err = w.accounts.UsePasskey(r, answer)
+		if status, key := passkeyProblem(err); key != "" {
+			return w.confirmForm(rw, r, by, status, next, key)
+		}
+	} else {
+		err = w.accounts.Confirm(r, values.Get("password"))
+	}
 	switch {
 	case errors.Is(err, access.ErrThrottled):
 		return w.confirmForm(rw, r, by, http.StatusTooManyRequests, next, "signin.throttled")
@@ -142,6 +163,14 @@ func (w *Web) factorsOf(r *http.Request, p *page, by access.Account) (factorsPag
 			data.TOTP += " " + p.T("account.factor.used", "time", minute(p, f.Used))
 		}
 	}
+	data.NoName = w.passkeyForm(p, "", "", "", "account.passkey.add") == nil
+	for _, k := range f.Passkeys {
+		line := passkeyLine{ID: k.ID, Name: k.Name, When: p.T("account.passkey.since", "day", day(p, k.Made.UTC())), Remove: p.T("account.passkey.remove", "name", plain(k.Name))}
+		if !k.Used.IsZero() {
+			line.When += " " + p.T("account.factor.used", "time", minute(p, k.Used))
+		}
+		data.Passkeys = append(data.Passkeys, line)
+	}
 	if w.roster == nil {
 		return data, nil
 	}
@@ -168,7 +197,20 @@ func (w *Web) secondForm(rw http.ResponseWriter, r *http.Request, a access.Arriv
 	if problem != "" {
 		p.Error = p.T("account.error.some")
 	}
-	return w.account(rw, r, a.Account, status, "signin-second", p, codePage{Next: next, Code: codeField(p, "account.second.code", "account.second.hint", problem)})
+	f, err := w.accounts.Factors(r.Context(), a.Account.ID)
+	if err != nil {
+		return err
+	}
+	hint := "account.second.hint"
+	if !f.TOTP {
+		hint = "account.second.hint_recovery"
+	}
+	data := codePage{Next: next, Code: codeField(p, "account.second.code", hint, problem)}
+	if len(f.Passkeys) > 0 {
+		data.Passkey = w.passkeyForm(p, "get", "/signin/passkey", next, "account.passkey.second")
+		data.First = !f.TOTP && data.Passkey != nil
+	}
+	return w.account(rw, r, a.Account, status, "signin-second", p, data)
 }
 
 func (w *Web) second(rw http.ResponseWriter, r *http.Request, a access.Arrival) error {
@@ -221,6 +263,7 @@ func (w *Web) totpForm(rw http.ResponseWriter, r *http.Request, by access.Accoun
 		return err
 	}
 	data.Key, data.URL = made.Key, made.URL
+	data.Other = data.Forced && w.passkeyForm(p, "", "", "", "account.passkey.add") != nil
 	data.Code = codeField(p, "account.totp.code", "account.totp.code.hint", problem)
 	if problem != "" {
 		p.Error = p.T("account.error.some")

@@ -13,6 +13,7 @@ import (
 	"net/http/cookiejar"
 	"net/http/httptest"
 	"net/url"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -342,6 +343,11 @@ func keeping(days, months int) option {
 // at gives the broker another public address.
 func at(address string) option { return func(c *web.Config, _ *house) { c.PublicURL = address } }
 
+// atItself makes the address that people are given the one at which a browser here reaches it.
+func atItself(c *web.Config, h *house) {
+	c.PublicURL = "https://localhost:" + strconv.Itoa(h.server.Listener.Addr().(*net.TCPAddr).Port)
+}
+
 func withConsole(files fs.FS) option { return func(c *web.Config, _ *house) { c.Console = files } }
 
 // testKeys stand in for the server's secrets.
@@ -362,10 +368,11 @@ func newHouse(t testing.TB, options ...option) *house {
 		Data: []byte("#!/bin/sh\ntouch \"$MARK\"\n"), ModTime: time.Unix(1_700_000_000, 0)}}}
 	c := web.Config{Sessions: h.desk, Texts: texts, PublicURL: "https://help.esempio.example", CookieKey: []byte(strings.Repeat("k", 32)),
 		Agents: h.agents, Logger: log}
+	h.server = httptest.NewUnstartedServer(nil)
 	for _, o := range options {
 		o(&c, h)
 	}
-	if h.access, err = access.New(t.Context(), access.Config{DB: db, Office: h.office, Log: log, Central: c.SSO != nil, Directory: h.people, Derive: testKeys}); err != nil {
+	if h.access, err = access.New(t.Context(), access.Config{DB: db, Office: h.office, Log: log, Central: c.SSO != nil, Directory: h.people, Derive: testKeys, PublicURL: c.PublicURL}); err != nil {
 		t.Fatal(err)
 	}
 	if c.Legal, err = web.NewLegal(texts, c.PublicURL, h.access); err != nil {
@@ -412,7 +419,7 @@ func newHouse(t testing.TB, options ...option) *house {
 	if h.front != nil {
 		handler = h.front(pages)
 	}
-	h.server = httptest.NewUnstartedServer(handler)
+	h.server.Config.Handler = handler
 	if h.listen != nil {
 		h.server.Listener.Close()
 		h.server.Listener = h.listen

@@ -11,8 +11,9 @@ import (
 
 // signInPage is the data of the template "signin".
 type signInPage struct {
-	Email string
-	Next  string // where to go afterwards
+	Passkey *passkeyForm // nil: there are no passkeys
+	Email   string
+	Next    string // where to go afterwards
 
 	SSO       string // what people call the provider of single sign-on; "": none
 	SSOLink   string
@@ -32,9 +33,19 @@ func (w *Web) showSignIn(rw http.ResponseWriter, r *http.Request) error {
 		http.Redirect(rw, r, localNext(r.URL.Query().Get("next")), http.StatusSeeOther)
 		return nil
 	}
+	return w.signInForm(rw, r, http.StatusOK, "", localNext(r.URL.Query().Get("next")), "")
+}
+
+// signInForm shows the page; problem is a key of the language files, "" if there is none.
+func (w *Web) signInForm(rw http.ResponseWriter, r *http.Request, status int, email, next, problem string, values ...string) error {
 	p := w.newPage(r, "signin.title")
-	p.Data = w.signInData("", localNext(r.URL.Query().Get("next")))
-	return w.show(rw, http.StatusOK, "signin", p)
+	data := w.signInData(email, next)
+	data.Passkey = w.passkeyForm(p, "get", "/signin/passkey", next, "account.passkey.signin")
+	p.Data = data
+	if problem != "" {
+		p.Error = p.T(problem, values...)
+	}
+	return w.show(rw, status, "signin", p)
 }
 
 func (w *Web) signIn(rw http.ResponseWriter, r *http.Request) error {
@@ -44,30 +55,23 @@ func (w *Web) signIn(rw http.ResponseWriter, r *http.Request) error {
 	}
 	next := localNext(values.Get("next"))
 	step, err := w.accounts.SignIn(r, values.Get("email"), values.Get("password"))
-	p := w.newPage(r, "signin.title")
-	p.Data = w.signInData(limited(values.Get("email"), 254), next)
+	email := limited(values.Get("email"), 254)
 	var refusal *access.Refusal
 	switch {
 	case errors.Is(err, access.ErrThrottled):
-		p.Error = p.T("signin.throttled")
-		return w.show(rw, http.StatusTooManyRequests, "signin", p)
+		return w.signInForm(rw, r, http.StatusTooManyRequests, email, next, "signin.throttled")
 	case errors.Is(err, access.ErrCredentials):
-		p.Error = p.T("signin.wrong")
-		return w.show(rw, http.StatusUnprocessableEntity, "signin", p)
+		return w.signInForm(rw, r, http.StatusUnprocessableEntity, email, next, "signin.wrong")
 	case errors.As(err, &refusal):
-		p.Error = p.T("sso.refused."+refusal.Code, "name", isolate(w.directory))
-		return w.show(rw, http.StatusForbidden, "signin", p)
+		return w.signInForm(rw, r, http.StatusForbidden, email, next, "sso.refused."+refusal.Code, "name", isolate(w.directory))
 	case errors.Is(err, access.ErrProviderAway):
 		w.log.WarnContext(r.Context(), "the directory does not answer", "err", err)
-		p.Error = p.T("sso.directory_away", "name", isolate(w.directory))
-		return w.show(rw, http.StatusBadGateway, "signin", p)
+		return w.signInForm(rw, r, http.StatusBadGateway, email, next, "sso.directory_away", "name", isolate(w.directory))
 	case errors.Is(err, access.ErrProviderAnswer):
 		w.log.WarnContext(r.Context(), "the directory's answer is not valid", "err", err)
-		p.Error = p.T("sso.invalid", "name", isolate(w.directory))
-		return w.show(rw, http.StatusBadGateway, "signin", p)
+		return w.signInForm(rw, r, http.StatusBadGateway, email, next, "sso.invalid", "name", isolate(w.directory))
 	case errors.Is(err, access.ErrCentralOnly):
-		p.Error = p.T("sso.only")
-		return w.show(rw, http.StatusForbidden, "signin", p)
+		return w.signInForm(rw, r, http.StatusForbidden, email, next, "sso.only")
 	case err != nil:
 		return err
 	}

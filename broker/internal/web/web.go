@@ -86,6 +86,12 @@ type Accounts interface {
 	BeginTOTP(r *http.Request, issuer string) (access.NewTOTP, error)
 	TakeTOTP(r *http.Request, code string) (recovery []string, next access.Step, err error)
 	RemoveTOTP(r *http.Request) error
+	// BeginPasskey returns what navigator.credentials takes; UsePasskey signs in, is the
+	// second factor, or confirms, as who asks stands.
+	BeginPasskey(r *http.Request, add bool) ([]byte, error)
+	UsePasskey(r *http.Request, answer string) (access.Step, error)
+	AddOwnPasskey(r *http.Request, name, answer string) (recovery []string, next access.Step, err error)
+	RemoveOwnPasskey(r *http.Request, id string) error
 	NewRecoveryCodes(r *http.Request) ([]string, error)
 	SignOut(r *http.Request) error
 	// SignInCentral signs in whom verify finds; see access.Access.

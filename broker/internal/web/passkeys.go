@@ -1,0 +1,236 @@
+package web
+
+import (
+	"encoding/json"
+	"errors"
+	"net"
+	"net/http"
+	"net/url"
+
+	"consento/broker/internal/access"
+)
+
+// passkeyForm is the data of the template "passkey": a form that passkey.js fills in with
+// the answer of an authenticator, and what it says before the broker hears of it.
+type passkeyForm struct {
+	Kind                                              string // get or add
+	Path, Next, Label                                 string
+	Name                                              *input // of a new one
+	Origin                                            string
+	None, Elsewhere, Asking, Refused, Already, Failed string
+}
+
+// passkeyLine is one of the passkeys of an account.
+type passkeyLine struct{ ID, Name, When, Remove string }
+
+// addPasskeyPage is the data of the template "account-passkey".
+type addPasskeyPage struct {
+	Path    string
+	Forced  bool // on the way in
+	Next    string
+	Passkey *passkeyForm
+}
+
+// passkeyForm is nil where the public address is no name: there are no passkeys then.
+func (w *Web) passkeyForm(p *page, kind, path, next, label string) *passkeyForm {
+	u, err := url.Parse(w.publicURL)
+	if err != nil || net.ParseIP(u.Hostname()) != nil {
+		return nil
+	}
+	return &passkeyForm{Kind: kind, Path: path, Next: next, Label: p.T(label), Origin: w.publicURL, Elsewhere: p.T("account.passkey.elsewhere", "address", w.publicURL),
+		None: p.T("account.passkey.none"), Asking: p.T("account.passkey.asking"), Refused: p.T("account.passkey.refused"), Already: p.T("account.passkey.already"), Failed: p.T("account.passkey.failed")}
+}
+
+// beginPasskey answers passkey.js: the question for the authenticator, a sentence to say,
+// or where to go first.
+func (w *Web) beginPasskey(rw http.ResponseWriter, r *http.Request) error {
+	values, err := form(r)
+	if err != nil {
+		return err
+	}
+	question, err := w.accounts.BeginPasskey(r, values.Get("for") == "add")
+	status, say := http.StatusOK, map[string]string{}
+	t := textsOf(r)
+	switch {
+	case errors.Is(err, access.ErrUnproven):
+		status, say["go"] = http.StatusForbidden, "/account/confirm?next="+url.QueryEscape("/account/passkey")
+	case errors.Is(err, access.ErrThrottled):
+		status, say["say"] = http.StatusTooManyRequests, t.T("signin.throttled")
+	case errors.Is(err, access.ErrInvalid):
+		status, say["say"] = http.StatusConflict, t.T("account.passkey.too_many")
+	case errors.Is(err, access.ErrNoPasskeys), errors.Is(err, access.ErrPasskey), errors.Is(err, access.ErrNoSignIn):
+		status, say["say"] = http.StatusConflict, t.T("account.passkey.refused")
+	case err != nil:
+		return err
+	}
+	if status != http.StatusOK {
+		if question, err = json.Marshal(say); err != nil {
+			return err
+		}
+	}
+	rw.Header().Set("Content-Type", "application/json")
+	rw.WriteHeader(status)
+	_, _ = rw.Write(question) // the browser went away: nobody is left to be told
+	return nil
+}
+
+// passkeyProblem names the sentence for what is wrong with a passkey, "" for what is our fault.
+func passkeyProblem(err error) (status int, key string) {
+	switch {
+	case errors.Is(err, access.ErrPasskeyCopied):
+		return http.StatusUnprocessableEntity, "account.passkey.copied"
+	case errors.Is(err, access.ErrPasskey), errors.Is(err, access.ErrCredentials), errors.Is(err, access.ErrNoPasskeys):
+		return http.StatusUnprocessableEntity, "account.passkey.wrong"
+	case errors.Is(err, access.ErrThrottled):
+		return http.StatusTooManyRequests, "signin.throttled"
+	}
+	return 0, ""
+}
+
+// usePasskey signs in by a passkey, or takes it as second factor.
+func (w *Web) usePasskey(rw http.ResponseWriter, r *http.Request) error {
+	values, err := form(r)
+	if err != nil {
+		return err
+	}
+	next := localNext(values.Get("next"))
+	if _, in := access.Current(r); in {
+		http.Redirect(rw, r, next, http.StatusSeeOther)
+		return nil
+	}
+	step, err := w.accounts.UsePasskey(r, values.Get("credential"))
+	if status, key := passkeyProblem(err); key != "" {
+		if a, ok := access.Arriving(r); ok && a.Step == access.StepSecond {
+			return w.secondForm(rw, r, a, status, next, key)
+		}
+		return w.signInForm(rw, r, status, "", next, key)
+	}
+	if errors.Is(err, access.ErrCentralOnly) {
+		return w.signInForm(rw, r, http.StatusForbidden, "", next, "sso.only")
+	}
+	if err != nil {
+		return err
+	}
+	http.Redirect(rw, r, stepPath(step, next), http.StatusSeeOther)
+	return nil
+}
+
+func (w *Web) showAddPasskey(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+	return w.addPasskeyForm(rw, r, by, http.StatusOK, addPasskeyPage{Path: "/account/passkey", Next: "/account"}, "", "", "")
+}
+
+func (w *Web) showEnrolPasskey(rw http.ResponseWriter, r *http.Request, a access.Arrival) error {
+	return w.addPasskeyForm(rw, r, a.Account, http.StatusOK, addPasskeyPage{Path: "/signin/enrol/passkey", Forced: true, Next: nextOf(r)}, "", "", "")
+}
+
+func (w *Web) addPasskeyForm(rw http.ResponseWriter, r *http.Request, by access.Account, status int, data addPasskeyPage, name, wrong, problem string) error {
+	p := w.newPage(r, "account.passkey.add")
+	if data.Passkey = w.passkeyForm(p, "add", data.Path, data.Next, "account.passkey.add"); data.Passkey == nil {
+		return w.notFound(rw, r)
+	}
+	field := input{Name: "name", Label: p.T("account.passkey.name"), Hint: p.T("account.passkey.name.hint"), Type: "text", Value: name, Max: 100, Required: true, ErrorWord: p.T("page.error")}
+	if wrong != "" {
+		field.Error, p.Error = p.T(wrong), p.T("account.error.some")
+	}
+	data.Passkey.Name = &field
+	if problem != "" {
+		p.Error = p.T(problem)
+	}
+	return w.account(rw, r, by, status, "account-passkey", p, data)
+}
+
+func (w *Web) addPasskey(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+	return w.passkeyAdded(rw, r, by, addPasskeyPage{Path: "/account/passkey", Next: "/account"})
+}
+
+func (w *Web) enrolPasskey(rw http.ResponseWriter, r *http.Request, a access.Arrival) error {
+	return w.passkeyAdded(rw, r, a.Account, addPasskeyPage{Path: "/signin/enrol/passkey", Forced: true})
+}
+
+func (w *Web) passkeyAdded(rw http.ResponseWriter, r *http.Request, by access.Account, data addPasskeyPage) error {
+	values, err := form(r)
+	if err != nil {
+		return err
+	}
+	if data.Forced {
+		data.Next = localNext(values.Get("next"))
+	}
+	name := values.Get("name")
+	codes, step, err := w.accounts.AddOwnPasskey(r, name, values.Get("credential"))
+	var wrong *access.Invalid
+	switch {
+	case errors.As(err, &wrong):
+		return w.addPasskeyForm(rw, r, by, http.StatusUnprocessableEntity, data, limited(name, 400), "account.passkey.name.wrong", "")
+	case errors.Is(err, access.ErrUnproven):
+		return w.toConfirm(rw, r)
+	case errors.Is(err, access.ErrEnded), errors.Is(err, access.ErrNoSignIn):
+		return errForm
+	}
+	if status, key := passkeyProblem(err); key != "" {
+		return w.addPasskeyForm(rw, r, by, status, data, limited(name, 400), "", key)
+	}
+	if err != nil {
+		return err
+	}
+	next := stepPath(step, data.Next)
+	if len(codes) > 0 {
+		return w.showCodes(rw, r, by, codes, next)
+	}
+	if !data.Forced {
+		next += "?saved=passkey"
+	}
+	http.Redirect(rw, r, next, http.StatusSeeOther)
+	return nil
+}
+
+// ownPasskey finds one of the passkeys of an account by the address of a page.
+func (w *Web) ownPasskey(r *http.Request, by access.Account) (access.OwnPasskey, error) {
+	f, err := w.accounts.Factors(r.Context(), by.ID)
+	if err != nil {
+		return access.OwnPasskey{}, err
+	}
+	for _, k := range f.Passkeys {
+		if k.ID == r.PathValue("id") {
+			return k, nil
+		}
+	}
+	return access.OwnPasskey{}, access.ErrNotFound
+}
+
+func (w *Web) askRemovePasskey(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+	return w.removePasskeyForm(rw, r, by, http.StatusOK, "")
+}
+
+func (w *Web) removePasskeyForm(rw http.ResponseWriter, r *http.Request, by access.Account, status int, problem string) error {
+	k, err := w.ownPasskey(r, by)
+	if errors.Is(err, access.ErrNotFound) {
+		return w.notFound(rw, r)
+	}
+	if err != nil {
+		return err
+	}
+	p := w.newPage(r, "account.passkey.remove")
+	p.Title = p.T("account.passkey.remove", "name", isolate(plain(k.Name)))
+	if problem != "" {
+		p.Error = p.T(problem)
+	}
+	return w.account(rw, r, by, status, "account-remove", p, provePage{Path: r.URL.Path})
+}
+
+func (w *Web) removePasskey(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+	err := w.accounts.RemoveOwnPasskey(r, limited(r.PathValue("id"), 2048))
+	switch {
+	case errors.Is(err, access.ErrNeeded):
+		return w.removePasskeyForm(rw, r, by, http.StatusConflict, "account.factor.needed")
+	case errors.Is(err, access.ErrUnproven):
+		return w.toConfirm(rw, r)
+	case errors.Is(err, access.ErrNotFound):
+		return w.notFound(rw, r)
+	case errors.Is(err, access.ErrEnded):
+		return errForm
+	case err != nil:
+		return err
+	}
+	http.Redirect(rw, r, "/account?saved=factor_gone", http.StatusSeeOther)
+	return nil
+}
