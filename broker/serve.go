@@ -266,7 +266,7 @@ func (b *broker) compose(ctx context.Context, secrets *ops.Secrets) error {
 		defer cancel()
 		return b.sessions.Close(ctx)
 	})
-	tickets, err := desk.New(ctx, desk.Config{Database: b.db, LinkKey: secrets.Derive("ticket link"), Log: b.log})
+	tickets, err := desk.New(ctx, desk.Config{Database: b.db, LinkKey: secrets.Derive("ticket link"), Files: b.folder.Attachments(), FileKey: secrets.Derive("attachments"), Log: b.log})
 	if err != nil {
 		return err
 	}

@@ -25,6 +25,8 @@ const (
 	ActAppoint  ActKind = "appoint"
 	ActHang     ActKind = "hang" // on a parent incident, or on none
 	ActSession  ActKind = "session"
+	ActAttach   ActKind = "attach" // these two by Attach and Detach alone
+	ActDetach   ActKind = "detach"
 	ActOutage   ActKind = "outage" // what the portal says of it, see Outage
 	ActLog      ActKind = ActKind(StepLog)
 	ActCategory ActKind = ActKind(StepCategorise)
@@ -37,7 +39,7 @@ const (
 	ActReopen   ActKind = ActKind(StepReopen)
 )
 
-// ActKinds lists them.
+// ActKinds lists those that Do takes.
 func ActKinds() []ActKind {
 	kinds := []ActKind{ActTake, ActAssign, ActEdit, ActComment, ActAnswer, ActWait, ActGoOn, ActAppoint, ActHang, ActSession, ActOutage}
 	for _, s := range Steps() {
@@ -68,6 +70,7 @@ type Act struct {
 	Resolution Resolution `json:"resolution,omitempty"`
 	Children   bool       `json:"children,omitempty"` // those that hang on it as well: answer and resolve
 	Outage     *Outage    `json:"outage,omitempty"`
+	File       string     `json:"file,omitempty"` // name of an attachment
 }
 
 // Team is whom a ticket is handed on to.
@@ -103,7 +106,7 @@ func (t Ticket) apply(by Person, a Act, now time.Time) (Ticket, error) {
 			return t, err
 		}
 		t.State = next
-	} else if !t.State.Open() && a.Kind != ActComment && a.Kind != ActSession {
+	} else if !t.State.Open() && a.Kind != ActComment && a.Kind != ActSession && a.Kind != ActAttach && a.Kind != ActDetach {
 		return t, fmt.Errorf("%w: %s in %s", ErrStep, a.Kind, t.State)
 	}
 	switch a.Kind {

@@ -57,7 +57,7 @@ func newEnv(t testing.TB) *env {
 	e.anna, e.bruno = add("Anna", access.Technician, first.Name, access.L1), add("Bruno", access.Technician, first.Name, access.L1)
 	e.carla, e.lead = add("Carla", access.Technician, second.Name, access.L2), add("Lara", access.Lead, first.Name, access.L1)
 	e.admin, e.auditor = add("Ada", access.Administrator, "", ""), add("Udo", access.Auditor, "", "")
-	if e.Desk, err = New(ctx, Config{Database: db, LinkKey: make([]byte, 32), Log: log, Now: func() time.Time { e.mu.Lock(); defer e.mu.Unlock(); return e.now }}); err != nil {
+	if e.Desk, err = New(ctx, Config{Database: db, LinkKey: make([]byte, 32), Files: t.TempDir(), FileKey: make([]byte, 32), Log: log, Now: func() time.Time { e.mu.Lock(); defer e.mu.Unlock(); return e.now }}); err != nil {
 		t.Fatal(err)
 	}
 	return e

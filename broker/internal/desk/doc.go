@@ -3,15 +3,23 @@
 // are kept.
 //
 // Promises:
+//
 //   - What may happen to a ticket is decided by a pure function ([Next] for its state)
 //     and held by the database as well.
+//
 //   - Each act is in the ticket's history together with what it changed, or neither is;
 //     history is only added to.
+//
 //   - Two people who change the same ticket do not overwrite each other: the second is
 //     told so, and loses nothing.
+//
 //   - Nothing from within a session comes here by itself: a ticket knows that a session
 //     was, no more.
+//
 //   - Who may read and do what is asked of [access.Can] for each call.
+//
+//   - A file that is attached is one of a short list of kinds, by its content, under a name
+//     that starts no program; it lies encrypted, and nothing from a session is one.
 //
 // It draws no pages, knows no mail server (it writes letters, see [Post]) and no live sessions.
 package desk
@@ -43,6 +51,10 @@ type Config struct {
 	LinkKey  []byte  // of requesters' private links: at least 32 random bytes that outlive a restart
 	Now      func() time.Time
 	Log      *slog.Logger
+	// Files is the folder of attachments, FileKey (32 bytes) what they are encrypted by;
+	// "": there are none.
+	Files   string
+	FileKey []byte
 }
 
 // Desk is safe for concurrent use.
@@ -54,6 +66,7 @@ type Desk struct {
 	feed     *feed
 	alerted  func(ctx context.Context, db bun.IDB, a Alert) error // nil: nothing is done with alerts
 	breached func(ctx context.Context, db bun.IDB, b Breach, news BreachNews) error
+	files    *files // nil: nothing is attached
 }
 
 // New makes a Desk, with the starting matrix and hours where there are none.
@@ -65,6 +78,15 @@ func New(ctx context.Context, c Config) (*Desk, error) {
 		c.Now = time.Now
 	}
 	d := &Desk{db: c.Database, linkKey: c.LinkKey, now: c.Now, log: c.Log, feed: newFeed()}
+	var err error
+	if d.files, err = newFiles(c.Files, c.FileKey); err != nil {
+		return nil, err
+	}
+	if d.files != nil {
+		if err := d.files.sweep(ctx, d.db, d.now()); err != nil {
+			return nil, err
+		}
+	}
 	matrix, err := StartingMatrix()
 	if err != nil {
 		return nil, err

@@ -21,7 +21,7 @@ import (
 //	keys/         server secrets          tls/     certificates
 //	evidence/     recordings              log/     the global log
 //	bags/         all keys to recordings  mirror/  the own witness's copies of key bags
-//	agents/       prepared agents
+//	agents/       prepared agents           attachments/  files beside tickets, encrypted
 //
 // All of it is readable by its owner only.
 const (
@@ -89,7 +89,7 @@ func (f *Folder) open() error {
 			return err
 		}
 	}
-	for _, dir := range []string{f.Keys(), f.TLS(), f.Evidence(), f.Bags(), f.Log(), f.Agents(), f.Mirror()} {
+	for _, dir := range []string{f.Keys(), f.TLS(), f.Evidence(), f.Bags(), f.Log(), f.Agents(), f.Mirror(), f.Attachments()} {
 		if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 			return err
 		}
@@ -147,6 +147,9 @@ func (f *Folder) Agents() string { return f.file("agents") }
 
 // Mirror holds what the broker's own witness keeps, in the form of a witness's folder.
 func (f *Folder) Mirror() string { return f.file("mirror") }
+
+// Attachments holds the files beside tickets, encrypted.
+func (f *Folder) Attachments() string { return f.file("attachments") }
 
 func (f *Folder) file(name string) string { return filepath.Join(f.path, name) }
 

@@ -34,6 +34,14 @@ type Desk interface {
 	Outages(ctx context.Context) ([]desk.Outage, error)
 	OutageOf(ctx context.Context, ticket string) (*desk.Outage, error)
 	Children(ctx context.Context, parent string) (int, error)
+	Attach(ctx context.Context, by access.Account, ticket, name string, data []byte, shown bool) (desk.Ticket, error)
+	AttachByLink(ctx context.Context, link, name string, data []byte) (desk.Ticket, error)
+	Attachments(ctx context.Context, by access.Account, ticket string) ([]desk.Attachment, error)
+	AttachmentsByLink(ctx context.Context, link string) ([]desk.Attachment, error)
+	File(ctx context.Context, by access.Account, ticket, id string) (desk.Attachment, []byte, error)
+	FileByLink(ctx context.Context, link, id string) (desk.Attachment, []byte, error)
+	Detach(ctx context.Context, by access.Account, ticket, id string) (desk.Ticket, error)
+	Attaches() bool
 	Untold(ctx context.Context, ticket string) (string, error)
 	Link(t desk.Ticket) string
 	ByLink(ctx context.Context, link string) (desk.Followed, error)

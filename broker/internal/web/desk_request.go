@@ -25,7 +25,8 @@ type followedPage struct {
 	Ref    string
 	Title  string
 	State  string
-	Place  string   // in the queue, in words
+	Place  string // in the queue, in words
+	Files  filesPart
 	Calls  []string // who calls back, and when
 	Lines  []historyLine
 	Open   bool // something can be written
@@ -139,6 +140,11 @@ func (w *Web) followed(rw http.ResponseWriter, r *http.Request, status int, type
 	if err != nil {
 		return err
 	}
+	attached, err := w.desk.AttachmentsByLink(r.Context(), link)
+	if err != nil {
+		return err
+	}
+	data.Files = w.filesPart(p, "/request/"+link+"/files", attached, data.Open, false)
 	data.Calls = callBack(p, f.Ticket, hours.Calendar.Zone)
 	for i := len(f.Lines) - 1; i >= 0; i-- {
 		l := f.Lines[i]

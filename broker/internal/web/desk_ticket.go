@@ -33,6 +33,7 @@ type ticketPage struct {
 	Children []hungTicket // that the reader may read
 	Hung     int          // open ones, of every team
 	Outage   *outageLine
+	Files    filesPart
 	Untold   string // why the requester was not told of the last change, "" if they were
 }
 
@@ -108,6 +109,11 @@ func (w *Web) ticket(rw http.ResponseWriter, r *http.Request, by access.Account,
 		data.Untold = p.T("desk.untold", "why", isolate(why))
 	}
 	data.Facts = ticketFacts(p, t, data.Category)
+	attached, err := w.desk.Attachments(r.Context(), by, t.ID)
+	if err != nil {
+		return err
+	}
+	data.Files = w.filesPart(p, "/desk/"+t.ID+"/files", attached, access.Can(by, access.WorkTickets, access.Scope{Owner: t.Assignee.ID, Team: t.Team, Territory: t.Territory}), true)
 	if err := w.around(r, p, by, &data); err != nil {
 		return err
 	}
@@ -305,6 +311,9 @@ func (w *Web) ticketHistory(r *http.Request, p *page, by access.Account, t desk.
 			return nil, err
 		}
 		line := historyLine{When: minute(p, e.At), By: e.By.Name, What: p.T("desk.did." + string(e.Kind)), Text: a.Text}
+		if a.File != "" {
+			line.What += ": " + isolate(plain(a.File))
+		}
 		switch {
 		case e.By.ID == ops.ByBroker:
 			line.By = p.T("levels.by_itself")

@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"consento/broker/internal/access"
+	"consento/broker/internal/desk"
 	"consento/broker/internal/evidence"
 	"consento/protocol/lang"
 	"consento/recordings/translog"
@@ -31,6 +32,9 @@ func bodyLimit(path string) int64 {
 	}
 	if strings.HasPrefix(path, "/admin/desk/") {
 		return 4 * maxForm // steps in six languages
+	}
+	if strings.HasSuffix(path, "/files") && (strings.HasPrefix(path, "/desk/") || strings.HasPrefix(path, "/request/")) {
+		return desk.MaxFile + maxForm
 	}
 	if path == "/audit/policy" {
 		return translog.MaxPolicy + maxForm

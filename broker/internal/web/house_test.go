@@ -380,7 +380,7 @@ func newHouse(t testing.TB, options ...option) *house {
 	}
 	c.Accounts, c.Setup, c.Settings, c.Roster = h.access, h.access, h.access, h.access
 	c.Central = h.access
-	if c.Desk, err = tickets.New(t.Context(), tickets.Config{Database: db, LinkKey: []byte(strings.Repeat("d", 32)), Log: log}); err != nil {
+	if c.Desk, err = tickets.New(t.Context(), tickets.Config{Database: db, LinkKey: []byte(strings.Repeat("d", 32)), Files: t.TempDir(), FileKey: make([]byte, 32), Log: log}); err != nil {
 		t.Fatal(err)
 	}
 	sender := func(context.Context) (mail.Office, error) {

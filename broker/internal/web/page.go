@@ -85,7 +85,7 @@ func languageURL(r *http.Request, tag string) string {
 		case strings.HasPrefix(r.URL.Path, "/admin/"):
 			to.Path = strings.TrimSuffix(strings.TrimSuffix(r.URL.Path, "/link"), "/gone")
 		case r.URL.Path == "/invitation" || r.URL.Path == "/request" || r.URL.Path == "/figures/people" || strings.HasPrefix(r.URL.Path, "/desk/") || strings.HasPrefix(r.URL.Path, "/request/"):
-			to.Path = r.URL.Path
+			to.Path = strings.TrimSuffix(r.URL.Path, "/files")
 		case strings.HasPrefix(r.URL.Path, "/audit/"):
 			to.Path = strings.TrimSuffix(strings.TrimSuffix(r.URL.Path, "/view"), "/hold")
 		case to.Path == "":

@@ -377,7 +377,7 @@ func (w *Web) routes() []Route {
 		routes func() []Route
 	}{
 		{true, w.accountRoutes},
-		{w.desk != nil, w.deskRoutes},
+		{w.desk != nil, w.deskRoutes}, {w.desk != nil, w.fileRoutes},
 		{w.desk != nil, w.levelRoutes},
 		{w.desk != nil, w.reportRoutes},
 		{w.desk != nil, w.breachRoutes},

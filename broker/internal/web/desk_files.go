@@ -1,0 +1,207 @@
+package web
+
+import (
+	"context"
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"consento/broker/internal/access"
+	"consento/broker/internal/desk"
+)
+
+// filesPart is the data of the template "desk-files".
+type filesPart struct {
+	Title, Label, Hint, Send string
+	Shown                    string // the words beside the tick, "" without one
+	Add                      string // where more go, "" nowhere
+	Files                    []fileLine
+}
+
+type fileLine struct {
+	URL, Name, Facts   string // URL "": it was removed
+	Picture            bool
+	Remove, RemoveWord string
+}
+
+func (w *Web) filesPart(p *page, path string, list []desk.Attachment, may, staff bool) filesPart {
+	part := filesPart{Title: p.T("desk.files"), Label: p.T("desk.files.choose"), Hint: p.T("desk.files.hint", "size", strconv.Itoa(desk.MaxFile>>20)), Send: p.T("desk.files.send")}
+	if may && w.desk.Attaches() {
+		part.Add = path
+	}
+	if staff {
+		part.Shown, part.Hint = p.T("desk.files.shown"), part.Hint+" "+p.T("desk.files.session")
+	}
+	for _, a := range list {
+		who := a.By.Name
+		if a.By.ID == "" {
+			who = p.T("request.you")
+			if staff {
+				who = p.T("desk.files.requester")
+			}
+		}
+		facts := []string{sizeOf(a.Size), minute(p, a.At), isolate(plain(who))}
+		if staff && a.By.ID != "" && a.Shown {
+			facts = append(facts, p.T("desk.files.is_shown"))
+		}
+		line := fileLine{Name: a.Name, URL: path + "/" + a.ID, Picture: desk.Picture(a.Type)}
+		if !a.Removed.IsZero() {
+			facts, line.URL, line.Picture = append(facts, p.T("desk.files.removed")), "", false
+		} else if staff && may {
+			line.Remove, line.RemoveWord = line.URL+"/remove", p.T("desk.files.remove")
+		}
+		line.Facts = strings.Join(facts, " · ")
+		part.Files = append(part.Files, line)
+	}
+	return part
+}
+
+// carrying is how long a file may take over a poor line.
+const carrying = 3 * time.Minute
+
+// carries is do with time for a file.
+func carries(do action) action {
+	return func(rw http.ResponseWriter, r *http.Request) error {
+		ctx, cancel := context.WithTimeout(r.Context(), carrying)
+		defer cancel()
+		rc, deadline := http.NewResponseController(rw), time.Now().Add(carrying)
+		// A connection that cannot have deadlines is a test's recorder.
+		_, _ = rc.SetReadDeadline(deadline), rc.SetWriteDeadline(deadline.Add(briefly))
+		return do(rw, r.WithContext(ctx))
+	}
+}
+
+// fileRoutes are those of attachments.
+func (w *Web) fileRoutes() []Route {
+	file := func(do staffAction, any ...access.Action) ruled {
+		r := w.may(do, any...)
+		r.do = carries(r.do)
+		return r
+	}
+	return []Route{
+		slowly(at("/desk/{id}/files", anyone(redirectTo("/desk/")), file(w.attachFile, access.WorkTickets))),
+		slowly(at("/desk/{id}/files/{file}", file(w.showFile, access.ReadTickets))),
+		at("/desk/{id}/files/{file}/remove", anyone(redirectTo("/desk/")), w.may(w.removeFile, access.WorkTickets)),
+		slowly(at("/request/{link}/files", anyone(redirectTo("/request")), anyone(carries(w.attachOwn)))),
+		slowly(at("/request/{link}/files/{file}", anyone(carries(w.showOwn)))),
+	}
+}
+
+// posted is the one file of a form. A body that is too large is told as a file that is.
+func posted(r *http.Request) (name string, data []byte, shown bool, err error) {
+	tooLarge := &access.Invalid{Field: "file", Code: "too_large", Reason: "is too large"}
+	if err := r.ParseMultipartForm(bodyLimit(r.URL.Path)); err != nil { // never touches the disk: the body is no larger
+		var large *http.MaxBytesError
+		if errors.As(err, &large) {
+			return "", nil, false, tooLarge
+		}
+		return "", nil, false, errForm
+	}
+	if len(r.MultipartForm.File) != 1 || len(r.MultipartForm.File["file"]) != 1 || len(r.MultipartForm.Value) > maxFields {
+		return "", nil, false, errForm
+	}
+	head := r.MultipartForm.File["file"][0]
+	if head.Size > desk.MaxFile {
+		return "", nil, false, tooLarge
+	}
+	f, err := head.Open()
+	if err != nil {
+		return "", nil, false, errForm
+	}
+	defer f.Close()
+	data, err = io.ReadAll(io.LimitReader(f, desk.MaxFile+1))
+	return limited(head.Filename, 1000), data, r.PostFormValue("shown") != "", err
+}
+
+func (w *Web) attachFile(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+	name, data, shown, err := posted(r)
+	id := limited(r.PathValue("id"), 64)
+	if err == nil {
+		_, err = w.desk.Attach(r.Context(), by, id, name, data, shown)
+	}
+	if errors.Is(err, desk.ErrNoTicket) || errors.Is(err, desk.ErrNoFile) {
+		return w.notFound(rw, r)
+	}
+	if err != nil {
+		if deskProblem(w.newPage(r, "desk.title"), err) == "" {
+			return err
+		}
+		return w.ticket(rw, r, by, http.StatusUnprocessableEntity, nil, err)
+	}
+	http.Redirect(rw, r, "/desk/"+id+"?saved=attach", http.StatusSeeOther)
+	return nil
+}
+
+func (w *Web) attachOwn(rw http.ResponseWriter, r *http.Request) error {
+	name, data, _, err := posted(r)
+	link := limited(r.PathValue("link"), 100)
+	if err == nil {
+		_, err = w.desk.AttachByLink(r.Context(), link, name, data)
+	}
+	if errors.Is(err, desk.ErrNoTicket) || errors.Is(err, desk.ErrNoFile) {
+		return w.followed(rw, r, http.StatusNotFound, "", "")
+	}
+	if err != nil {
+		problem := deskProblem(w.newPage(r, "request.title"), err)
+		if problem == "" {
+			return err
+		}
+		return w.followed(rw, r, http.StatusUnprocessableEntity, "", problem)
+	}
+	http.Redirect(rw, r, "/request/"+link, http.StatusSeeOther)
+	return nil
+}
+
+func (w *Web) showFile(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+	a, data, err := w.desk.File(r.Context(), by, limited(r.PathValue("id"), 64), limited(r.PathValue("file"), 64))
+	return w.giveFile(rw, r, a, data, err)
+}
+
+func (w *Web) showOwn(rw http.ResponseWriter, r *http.Request) error {
+	a, data, err := w.desk.FileByLink(r.Context(), limited(r.PathValue("link"), 100), limited(r.PathValue("file"), 64))
+	return w.giveFile(rw, r, a, data, err)
+}
+
+// giveFile hands a file out as one to save, whatever it is; only pictures, which we drew
+// ourselves, are shown on pages. Whoever opens its address all the same opens it in a
+// box that runs nothing (CSP level 3, sandbox).
+func (w *Web) giveFile(rw http.ResponseWriter, r *http.Request, a desk.Attachment, data []byte, err error) error {
+	if errors.Is(err, desk.ErrNoTicket) || errors.Is(err, desk.ErrNoFile) {
+		return w.notFound(rw, r)
+	}
+	if err != nil {
+		return err
+	}
+	h := rw.Header()
+	h.Set("Content-Security-Policy", "default-src 'none'; sandbox; frame-ancestors 'none'")
+	if desk.Picture(a.Type) && r.URL.Query().Get("show") != "" {
+		h.Set("Content-Type", a.Type)
+		h.Set("Content-Disposition", "inline")
+	} else {
+		h.Set("Content-Type", "application/octet-stream")
+		h.Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": a.Name}))
+	}
+	h.Set("Content-Length", strconv.Itoa(len(data)))
+	_, _ = rw.Write(data) // the browser went away: nobody is left to be told
+	return nil
+}
+
+func (w *Web) removeFile(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+	id := limited(r.PathValue("id"), 64)
+	_, err := w.desk.Detach(r.Context(), by, id, limited(r.PathValue("file"), 64))
+	if errors.Is(err, desk.ErrNoTicket) || errors.Is(err, desk.ErrNoFile) {
+		return w.notFound(rw, r)
+	}
+	if err != nil {
+		if deskProblem(w.newPage(r, "desk.title"), err) == "" {
+			return err
+		}
+		return w.ticket(rw, r, by, http.StatusUnprocessableEntity, nil, err)
+	}
+	http.Redirect(rw, r, "/desk/"+id+"?saved=detach", http.StatusSeeOther)
+	return nil
+}
