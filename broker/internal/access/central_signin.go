@@ -47,6 +47,38 @@ func (a *Access) SignInCentral(r *http.Request, verify func(context.Context) (Id
 	return err
 }
 
+// SignOutCentral ends every sign-in, and what runs by it, of whom verify names: the provider
+// says that they signed out there. It is no error if they have no account here. Errors:
+// ErrThrottled, and those of verify.
+func (a *Access) SignOutCentral(r *http.Request, verify func(context.Context) (issuer, subject string, err error)) error {
+	ctx := r.Context()
+	address := network(r)
+	if err := a.addresses.take(address); err != nil {
+		return err
+	}
+	issuer, subject, err := verify(ctx)
+	if err == nil || errors.Is(err, ErrProviderAway) {
+		a.addresses.giveBack(address)
+	}
+	if err != nil {
+		return err
+	}
+	err = a.db.RunInTx(ctx, nil, func(ctx context.Context, tx bun.Tx) error {
+		link, err := linkOf(ctx, tx, issuer, subject)
+		if err != nil || link == nil {
+			return err
+		}
+		if _, err := tx.NewUpdate().Model((*accountRow)(nil)).Set("epoch = epoch + 1").Where("id = ?", link.AccountID).Exec(ctx); err != nil {
+			return err
+		}
+		return ops.NoteAct(ctx, tx, "signout.central", ops.ByBroker, map[string]any{"account": link.AccountID, "issuer": issuer})
+	})
+	if err != nil {
+		return fmt.Errorf("central sign-out: %w", err)
+	}
+	return nil
+}
+
 // Directory checks passwords that are not kept here.
 type Directory interface {
 	// Authenticate says who has a login and a password. Errors: ErrCredentials,

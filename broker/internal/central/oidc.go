@@ -32,7 +32,8 @@ type Provider struct {
 
 	mu     sync.Mutex
 	found  *discovered
-	failed error // the last answer, for a moment: nobody waits for the same in a queue
+	used   map[string]time.Time // logout tokens, until they are too old
+	failed error                // the last answer, for a moment: nobody waits for the same in a queue
 	until  time.Time
 }
 
@@ -319,6 +320,45 @@ func (t *truth) UnmarshalJSON(data []byte) error {
 		return errors.New("email_verified is neither true nor false")
 	}
 	return nil
+}
+
+// maxUsed bounds the memory of logout tokens.
+const maxUsed = 10_000
+
+// LoggedOut says who has signed out at the provider, by a token that it sent (OpenID Connect
+// Back-Channel Logout 1.0). A token is good once. One that names a session alone says
+// nothing here: none is kept. Errors: access.ErrProviderAway, access.ErrProviderAnswer.
+func (p *Provider) LoggedOut(ctx context.Context, token string) (issuer, subject string, err error) {
+	ctx, cancel := briefly(ctx)
+	defer cancel()
+	d, err := p.discover(ctx, askAgain)
+	if err != nil {
+		return "", "", err
+	}
+	// The common set of keys: what is sent by anybody fetches them no more often than needed.
+	checked, err := d.Verifier(&oidc.Config{ClientID: p.config.ClientID, SupportedSigningAlgs: algorithms}).VerifyLogout(ctx, token)
+	if err != nil {
+		return "", "", fmt.Errorf("%w: logout token: %w", access.ErrProviderAnswer, err)
+	}
+	if checked.Subject == "" {
+		return "", "", fmt.Errorf("%w: the logout token names nobody (sub)", access.ErrProviderAnswer)
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	now := time.Now()
+	for id, until := range p.used {
+		if now.After(until) {
+			delete(p.used, id)
+		}
+	}
+	if _, again := p.used[checked.TokenID]; again || len(p.used) >= maxUsed || len(checked.TokenID) > 255 {
+		return "", "", fmt.Errorf("%w: the logout token was used before", access.ErrProviderAnswer)
+	}
+	if p.used == nil {
+		p.used = map[string]time.Time{}
+	}
+	p.used[checked.TokenID] = checked.Expiry
+	return p.config.Issuer, checked.Subject, nil
 }
 
 // SignOut is where somebody signs out of the provider too (OpenID Connect RP-Initiated

@@ -349,6 +349,48 @@ func TestHostileProvider(t *testing.T) {
 	})
 }
 
+// TestHostileLogout: nobody is signed out by what is no logout token of the provider.
+func TestHostileLogout(t *testing.T) {
+	h := newHostile(t)
+	p, err := central.NewProvider(h.config, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	token := func(change func(map[string]any)) string {
+		now := time.Now()
+		c := map[string]any{"iss": h.URL, "aud": "consento", "sub": "s", "iat": now.Unix(), "exp": now.Add(time.Minute).Unix(), "jti": rand.Text(),
+			"events": map[string]any{"http://schemas.openid.net/event/backchannel-logout": map[string]any{}}}
+		change(c)
+		data, err := json.Marshal(c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return signed(t, jose.SigningKey{Algorithm: jose.RS256, Key: jose.JSONWebKey{Key: h.key, KeyID: "k"}}, data)
+	}
+	if _, subject, err := p.LoggedOut(t.Context(), token(func(map[string]any) {})); err != nil || subject != "s" {
+		t.Errorf("%s %v", subject, err)
+	}
+	for name, change := range map[string]func(map[string]any){
+		"another issuer":   func(c map[string]any) { c["iss"] = "https://elsewhere.example" },
+		"another audience": func(c map[string]any) { c["aud"] = "x" },
+		"an ID token":      func(c map[string]any) { c["nonce"] = "n" },
+		"no event":         func(c map[string]any) { delete(c, "events") },
+		"a session alone":  func(c map[string]any) { delete(c, "sub"); c["sid"] = "x" },
+		"too old":          func(c map[string]any) { c["exp"] = time.Now().Add(-time.Hour).Unix() },
+		"without an end":   func(c map[string]any) { delete(c, "exp") },
+		"without an id":    func(c map[string]any) { delete(c, "jti") },
+	} {
+		if _, subject, err := p.LoggedOut(t.Context(), token(change)); !errors.Is(err, access.ErrProviderAnswer) {
+			t.Errorf("%s: %s %v", name, subject, err)
+		}
+	}
+	for _, text := range []string{"", "x", "a.b.c", unsigned(`{"alg":"none"}`, []byte(`{"sub":"s"}`))} {
+		if _, _, err := p.LoggedOut(t.Context(), text); !errors.Is(err, access.ErrProviderAnswer) {
+			t.Errorf("%q: %v", text, err)
+		}
+	}
+}
+
 func (h *hostile) signIn(t *testing.T) (access.Identity, error) {
 	p, err := central.NewProvider(h.config, slog.New(slog.DiscardHandler))
 	if err != nil {

@@ -23,6 +23,8 @@ type SingleSignOn interface {
 	// Errors: access.ErrProviderAway, access.ErrProviderAnswer.
 	Begin(ctx context.Context, back, language string) (address, secret string, err error)
 	Complete(ctx context.Context, back, secret string, answer url.Values) (access.Identity, error)
+	// LoggedOut says whom a logout token of the provider names.
+	LoggedOut(ctx context.Context, token string) (issuer, subject string, err error)
 	// SignOut is where somebody signs out of the provider too, "" for nowhere.
 	SignOut(ctx context.Context, back, language string) string
 }
@@ -40,6 +42,7 @@ func (w *Web) ssoRoutes() []Route {
 	return []Route{
 		at("/signin/sso", visitor(w.beginSSO)),
 		at(ssoReturn, visitor(w.completeSSO)),
+		at("/signin/sso/logout", anyone(redirectTo("/signin")), anyone(w.loggedOut)),
 		at("/signed-out", anyone(w.showSignedOut)),
 	}
 }
@@ -123,6 +126,32 @@ func (w *Web) ssoFailed(rw http.ResponseWriter, r *http.Request, next string, er
 	}
 	p.Error = p.T(key, "name", isolate(w.sso.Name()))
 	return w.show(rw, status, "signin", p)
+}
+
+// loggedOut is the provider's call that somebody signed out there (Back-Channel Logout 1.0,
+// 2.5 and 2.8). Who sends it is a program, so no page is shown.
+func (w *Web) loggedOut(rw http.ResponseWriter, r *http.Request) error {
+	values, err := form(r)
+	if err != nil {
+		return err
+	}
+	err = w.accounts.SignOutCentral(r, func(ctx context.Context) (string, string, error) {
+		return w.sso.LoggedOut(ctx, limited(values.Get("logout_token"), 16<<10))
+	})
+	status := http.StatusOK
+	switch {
+	case errors.Is(err, access.ErrThrottled):
+		status = http.StatusTooManyRequests
+	case errors.Is(err, access.ErrProviderAnswer):
+		status = http.StatusBadRequest
+		w.log.WarnContext(r.Context(), "a logout token is not valid", "err", err)
+	case errors.Is(err, access.ErrProviderAway):
+		status = http.StatusServiceUnavailable
+	case err != nil:
+		return err
+	}
+	rw.WriteHeader(status)
+	return nil
 }
 
 // signedOutPage is the data of the template "signed-out".

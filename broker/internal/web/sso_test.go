@@ -133,6 +133,31 @@ func TestSingleSignOn(t *testing.T) {
 			t.Errorf("%s: %d", path, got.StatusCode)
 		}
 	}
+	// Who signs out at the provider is out here, by its word alone.
+	bruno = h.visitor(t)
+	bruno.through("bruno")
+	word, err := there.LogoutToken(t.Context(), "id-bruno")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := h.visitor(t).post("/signin/sso/logout", "logout_token", word[:len(word)-9]+"AAAAAAAAA"); got.StatusCode != http.StatusBadRequest {
+		t.Errorf("a forged word: %d", got.StatusCode)
+	}
+	bruno.get("/account").shows(t, "kept with your central account")
+	if got := h.visitor(t).post("/signin/sso/logout", "logout_token", word); got.StatusCode != http.StatusOK {
+		t.Errorf("the provider's word: %d", got.StatusCode)
+	}
+	bruno.get("/account").hides(t, "kept with your central account")
+	if got := h.visitor(t).post("/signin/sso/logout", "logout_token", word); got.StatusCode != http.StatusBadRequest {
+		t.Errorf("the same word twice: %d", got.StatusCode)
+	}
+	unknown, err := there.LogoutToken(t.Context(), "nobody here")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := h.visitor(t).post("/signin/sso/logout", "logout_token", unknown); got.StatusCode != http.StatusOK {
+		t.Errorf("about somebody else: %d", got.StatusCode)
+	}
 	// Whoever loses the group is out at once when they come again, and comes back with it.
 	bruno = h.visitor(t)
 	bruno.through("bruno")

@@ -96,6 +96,8 @@ type Accounts interface {
 	SignOut(r *http.Request) error
 	// SignInCentral signs in whom verify finds; see access.Access.
 	SignInCentral(r *http.Request, verify func(context.Context) (access.Identity, error)) error
+	// SignOutCentral ends every sign-in of whom verify names.
+	SignOutCentral(r *http.Request, verify func(context.Context) (issuer, subject string, err error)) error
 }
 
 // Setup is the first run: it works once, with the token of the one-time link.

@@ -4,6 +4,8 @@ package centraltest
 
 import (
 	"context"
+	"crypto/rand"
+	"encoding/json"
 	"encoding/pem"
 	"html/template"
 	"net/http"
@@ -11,7 +13,9 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"time"
 
+	"github.com/go-jose/go-jose/v4"
 	"github.com/zitadel/oidc/v3/example/server/storage"
 	"github.com/zitadel/oidc/v3/pkg/oidc"
 	"github.com/zitadel/oidc/v3/pkg/op"
@@ -35,6 +39,7 @@ type Provider struct {
 	Config ops.OIDCConfig // for a broker at back
 
 	server *httptest.Server
+	kept   *kept
 	mu     sync.Mutex
 	people map[string]Person
 }
@@ -77,6 +82,30 @@ func (p *Provider) Set(person Person) {
 	p.people[person.ID] = person
 }
 
+// LogoutToken is what the provider sends when somebody signed out there (Back-Channel Logout
+// 1.0, 2.4), signed with its key.
+func (p *Provider) LogoutToken(ctx context.Context, subject string) (string, error) {
+	key, err := p.kept.SigningKey(ctx)
+	if err != nil {
+		return "", err
+	}
+	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: key.SignatureAlgorithm(), Key: jose.JSONWebKey{Key: key.Key(), KeyID: key.ID()}}, nil)
+	if err != nil {
+		return "", err
+	}
+	now := time.Now()
+	claims, err := json.Marshal(map[string]any{"iss": p.URL, "aud": clientID, "sub": subject, "iat": now.Unix(), "exp": now.Add(time.Minute).Unix(), "jti": rand.Text(),
+		"events": map[string]any{"http://schemas.openid.net/event/backchannel-logout": map[string]any{}}})
+	if err != nil {
+		return "", err
+	}
+	signed, err := signer.Sign(claims)
+	if err != nil {
+		return "", err
+	}
+	return signed.CompactSerialize()
+}
+
 func (p *Provider) person(is func(Person) bool) (Person, bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -90,6 +119,7 @@ func (p *Provider) person(is func(Person) bool) (Person, bool) {
 
 func (p *Provider) handler(back string) (http.Handler, error) {
 	kept := &kept{p: p, back: back}
+	p.kept = kept
 	kept.Storage = storage.NewStorageWithClients(kept, map[string]*storage.Client{clientID: storage.WebClient(clientID, clientSecret, back+"/signin/sso/return")})
 	config := &op.Config{CryptoKey: [32]byte{1}, DefaultLogoutRedirectURI: "/out", CodeMethodS256: true, SupportedUILocales: []language.Tag{language.English}}
 	provider, err := op.NewProvider(config, kept, op.StaticIssuer(p.URL))
