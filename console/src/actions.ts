@@ -99,7 +99,7 @@ export function actions({ desk, settings, layout, bell }: Parts): Action[] {
     add("close", t("act.close"), "", () => desk.close(s.id), desk.nameOf(s));
     if (s.mine && !over(s.state)) add("end", t("end_session"), "", () => desk.end(s.id), desk.nameOf(s));
   }
-  if (desk.welcome.value?.can_issue === true) add("new", t("new_session"), "N", () => void desk.sessionFor());
+  if (desk.welcome.value?.can_issue === true) add("new", desk.ticketAtHand.value === undefined ? t("new_session") : t("ticket.start_for", { ref: desk.ticketAtHand.value.ref }), "N", () => void desk.sessionFor());
   if (desk.welcome.value?.tickets === true) {
     const id = ticketIn(desk.selected.value);
     const open = id === null || id === "new" ? undefined : desk.tickets.opened.get(id);

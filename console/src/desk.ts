@@ -277,10 +277,16 @@ export class Desk {
     this.open(tabOf(id));
   }
 
+  /** The ticket that is open on the page, if this person may begin a session for it. */
+  readonly ticketAtHand = computed(() => {
+    const id = ticketIn(this.selected.value);
+    const shown = id === null ? undefined : this.tickets.opened.get(id)?.shown.value;
+    return shown?.works === true && shown.ticket.resolved === undefined ? shown.ticket : undefined;
+  });
+
   /** sessionFor begins a session for the ticket that is open, or one of its own. */
   sessionFor(): Promise<string | undefined> {
-    const id = ticketIn(this.selected.value);
-    return this.newSession(false, id !== null && this.tickets.opened.get(id)?.shown.value?.works === true ? id : "");
+    return this.newSession(false, this.ticketAtHand.value?.id ?? "");
   }
 
   /** newTicket opens the form of a new ticket. */

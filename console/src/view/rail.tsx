@@ -43,10 +43,10 @@ export function Rail() {
         class="button primary new-session"
         aria-keyshortcuts="N"
         aria-disabled={!mayIssue || !desk.online.value || desk.asking.value}
-        onClick={() => mayIssue && desk.online.value && void desk.newSession()}
+        onClick={() => mayIssue && desk.online.value && void desk.sessionFor()}
       >
         <Icon name="plus" />
-        {t("new_session")} <kbd aria-hidden="true">N</kbd>
+        {desk.ticketAtHand.value === undefined ? t("new_session") : t("ticket.start_for", { ref: desk.ticketAtHand.value.ref })} <kbd aria-hidden="true">N</kbd>
       </button>
       {desk.welcome.value !== null && !mayIssue && <p class="small-text soft">{t("rail.may_not_issue")}</p>}
 
