@@ -279,8 +279,13 @@ func (b *broker) compose(ctx context.Context, secrets *ops.Secrets) error {
 	staff := desk.StaffPost{Texts: texts, URL: b.url, Queue: b.mail.Queue}
 	tickets.OnAlert(staff.Alert)
 	tickets.OnBreach(staff.Breach)
+	b.background(func(ctx context.Context) { tickets.Watch(ctx, lookAtPromises, b.holdConcerned, b.evidence.LapseHolds) })
 	b.background(func(ctx context.Context) {
-		tickets.Watch(ctx, lookAtPromises, func(ctx context.Context) error { return b.holdConcerned(ctx, tickets) }, b.evidence.LapseHolds)
+		for range tickets.Changes(ctx) { // at once, and again with the next look where that failed
+			if err := b.holdConcerned(ctx); err != nil && ctx.Err() == nil {
+				b.log.Error("sessions of a suspected data breach are not held", slog.Any("err", err))
+			}
+		}
 	})
 	counted, err := figures.New(figures.Config{Database: b.db, Hours: tickets.Hours, Log: b.log})
 	if err != nil {
@@ -501,23 +506,6 @@ func (b *broker) office(ctx context.Context) (web.Office, error) {
 		s.WithholdRecording = true // the auditors' word wins
 	}
 	return web.OfficeOf(s), nil
-}
-
-// holdConcerned puts a preliminary legal hold on each session of a suspected data breach that
-// has none yet.
-func (b *broker) holdConcerned(ctx context.Context, tickets *desk.Desk) error {
-	list, err := tickets.Concerned(ctx)
-	if err != nil {
-		return err
-	}
-	var failed error
-	for _, c := range list {
-		err := b.evidence.HoldAtOnce(ctx, c.Session, c.Until, c.Ticket, "suspected data breach, ticket "+c.Ref)
-		if !errors.Is(err, evidence.ErrNotFound) { // nothing of it is on evidence yet: there is nothing to delete
-			failed = errors.Join(failed, err)
-		}
-	}
-	return failed
 }
 
 // openMail begins to tell people of their tickets.

@@ -3,9 +3,11 @@ package main
 import (
 	"cmp"
 	"context"
+	"errors"
 	"log/slog"
 
 	"consento/broker/internal/desk"
+	"consento/broker/internal/evidence"
 	"consento/broker/internal/session"
 	"consento/protocol"
 )
@@ -57,4 +59,21 @@ func (b *broker) linkSession(ctx context.Context, s protocol.Session) {
 	if err != nil && ctx.Err() == nil {
 		b.log.Error("ticket is not told of its session", slog.String("session", s.ID), slog.Any("error", err))
 	}
+}
+
+// holdConcerned puts a preliminary legal hold on each session of a suspected data breach that
+// has none yet.
+func (b *broker) holdConcerned(ctx context.Context) error {
+	list, err := b.desk.Concerned(ctx)
+	if err != nil {
+		return err
+	}
+	var failed error
+	for _, c := range list {
+		err := b.evidence.HoldAtOnce(ctx, c.Session, c.Until, c.Ticket, "suspected data breach, ticket "+c.Ref)
+		if !errors.Is(err, evidence.ErrNotFound) { // nothing of it is on evidence yet: there is nothing to delete
+			failed = errors.Join(failed, err)
+		}
+	}
+	return failed
 }

@@ -3,6 +3,7 @@ package desk
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -83,6 +84,17 @@ func (r breachRow) breach(t Ticket, clock BreachClock) Breach {
 	aware := timeOf(r.Aware)
 	return Breach{Ticket: t, Begun: timeOf(r.Begun), By: Person{r.ByID, r.By}, Aware: aware, First: aware.Add(clock.First), Last: aware.Add(clock.Last),
 		Acknowledged: timeOf(r.Acknowledged), AcknowledgedBy: r.AcknowledgedBy, Outcome: r.Outcome, Notified: timeOf(r.Notified), Decided: timeOf(r.Decided), DecidedBy: r.DecidedBy, Why: r.Why}
+}
+
+// entries is what of it stands in the ticket's history: that the officer was told and has
+// seen it, no more.
+func (r breachRow) entries() []Entry {
+	by, none := Person{ID: ops.ByBroker}, json.RawMessage("{}")
+	list := []Entry{{At: timeOf(r.Begun), By: by, Kind: "breach_begun", Data: none}}
+	if r.Acknowledged != 0 {
+		list = append(list, Entry{At: timeOf(r.Acknowledged), By: by, Kind: "breach_acknowledged", Data: none})
+	}
+	return list
 }
 
 // alerts reports whether a category is one of suspected breaches, a retired one too.

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"time"
@@ -36,7 +37,15 @@ type Asked struct {
 	Category    string
 	Priority    Priority
 	By          Grouping
+	Told        bool // the people know that they are counted by themselves: small teams are shown too
 }
+
+// Fewest is how many people a team has at least whose figures are shown by themselves,
+// where the people were not told otherwise: those of fewer are figures of these people.
+const Fewest = 3
+
+// ErrFew says that a report would be one of fewer than [Fewest] people.
+var ErrFew = errors.New("desk: figures of too few people")
 
 // Report is how promises were kept.
 type Report struct {
@@ -48,12 +57,13 @@ type Report struct {
 
 // Figures are those of some tickets.
 type Figures struct {
-	Key        string  // team, category, priority, 2026-11, 2026-W48
-	Count      int     // tickets that came in
-	Response   Summary // of the first answers that were given
-	Resolution Summary // of what was resolved, where a priority is known
-	Open       int     // not resolved
-	Late       int     // of these: the clock that runs has spent its target
+	Key        string   // team, category, priority, 2026-11, 2026-W48; "" several teams
+	Teams      []string // these, which are shown together
+	Count      int      // tickets that came in
+	Response   Summary  // of the first answers that were given
+	Resolution Summary  // of what was resolved, where a priority is known
+	Open       int      // not resolved
+	Late       int      // of these: the clock that runs has spent its target
 	Paused     map[PauseReason]Paused
 }
 
@@ -108,6 +118,16 @@ func (d *Desk) Report(ctx context.Context, by access.Account, a Asked) (Report, 
 	if to.Sub(from) > (maxReportDays+1)*24*time.Hour {
 		return Report{}, wrong("from", "range")
 	}
+	people, all, err := d.teamPeople(ctx)
+	if err != nil {
+		return Report{}, err
+	}
+	if a.Team != "" {
+		all = people[a.Team]
+	}
+	if all < Fewest && !a.Told {
+		return Report{}, ErrFew
+	}
 	where, args := "ticket.created >= ? AND ticket.created < ?", []any{millis(from), millis(to)}
 	for _, is := range []struct {
 		column string
@@ -133,7 +153,42 @@ func (d *Desk) Report(ctx context.Context, by access.Account, a Asked) (Report, 
 	if err != nil {
 		return Report{}, err
 	}
-	return report(a, hours, list, reasons, d.now()), nil
+	return report(a, hours, list, reasons, people, d.now()), nil
+}
+
+// teamPeople counts who works in each team, and in all of them.
+func (d *Desk) teamPeople(ctx context.Context) (map[string]int, int, error) {
+	var rows []struct {
+		Team   string
+		People int
+	}
+	err := d.db.NewSelect().Table("accounts").ColumnExpr("team, COUNT(*) AS people").Where("disabled_at IS NULL").Where("team <> ''").GroupExpr("team").Scan(ctx, &rows)
+	if err != nil {
+		return nil, 0, fmt.Errorf("desk: report: %w", err)
+	}
+	people, all := map[string]int{}, 0
+	for _, r := range rows {
+		people[r.Team] = r.People
+		all += r.People
+	}
+	return people, all, nil
+}
+
+// together names the teams of too few people, and with them the smallest others until they
+// are enough: what is shown of the rest must not tell them by subtraction. n is how many
+// people that are.
+func together(groups map[string][]Ticket, people map[string]int) (others []string, n int) {
+	names := slices.Sorted(maps.Keys(groups))
+	slices.SortStableFunc(names, func(a, b string) int { return people[a] - people[b] })
+	for _, name := range names {
+		if people[name] >= Fewest && (len(others) == 0 || n >= Fewest) {
+			continue
+		}
+		others = append(others, name)
+		n += people[name]
+	}
+	slices.Sort(others)
+	return others, n
 }
 
 // pauseKey names a pause: by its ticket and its beginning.
@@ -162,13 +217,28 @@ func (d *Desk) pauseReasons(ctx context.Context, where string, args ...any) (map
 }
 
 // report is pure.
-func report(a Asked, hours ServiceHours, list []Ticket, reasons map[pauseKey]PauseReason, now time.Time) Report {
+func report(a Asked, hours ServiceHours, list []Ticket, reasons map[pauseKey]PauseReason, people map[string]int, now time.Time) Report {
 	groups := map[string][]Ticket{}
 	for _, t := range list {
 		key := a.By.key(t, hours.Calendar.Zone)
 		groups[key] = append(groups[key], t)
 	}
 	r := Report{Asked: a, Hours: hours, Total: figures("", hours, list, reasons, now)}
+	if a.By == ByTeam && !a.Told {
+		others, n := together(groups, people)
+		if len(others) > 1 || len(others) == 1 && n < Fewest {
+			var some []Ticket
+			for _, name := range others {
+				some = append(some, groups[name]...)
+				delete(groups, name)
+			}
+			f := figures("", hours, some, reasons, now)
+			if f.Teams = others; n < Fewest { // the others did nothing in this time: that they did not is hidden too
+				f.Teams = slices.Sorted(maps.Keys(people))
+			}
+			r.Rows = append(r.Rows, f)
+		}
+	}
 	for key, some := range groups {
 		r.Rows = append(r.Rows, figures(key, hours, some, reasons, now))
 	}

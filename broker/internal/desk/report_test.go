@@ -2,6 +2,7 @@ package desk
 
 import (
 	"errors"
+	"fmt"
 	"testing"
 	"time"
 
@@ -40,8 +41,32 @@ func TestReport(t *testing.T) {
 	c := receive()           // 4 March
 	e.pass(90 * time.Minute) // not answered: late
 	_ = c
+	few := Asked{First: Date{2026, 3, 1}, Last: Date{2026, 3, 31}, By: ByTeam}
+	r, err := e.Report(ctx, e.admin, few) // four people in two teams, of which one is alone in hers
+	if err != nil || len(r.Rows) != 1 || r.Rows[0].Key != first.Name {
+		t.Errorf("%+v %v", r.Rows, err)
+	}
+	few.Team = second.Name
+	if _, err := e.Report(ctx, e.admin, few); !errors.Is(err, ErrFew) {
+		t.Error("figures of one person:", err)
+	}
+	few.Told = true
+	if _, err := e.Report(ctx, e.admin, few); err != nil {
+		t.Error("she was told:", err)
+	}
+	groups := map[string][]Ticket{"A": nil, "B": nil, "C": nil}
+	for name, c := range map[string]struct {
+		people map[string]int
+		want   string
+	}{"all large": {map[string]int{"A": 3, "B": 4, "C": 5}, "[] 0"}, "one small": {map[string]int{"A": 1, "B": 4, "C": 5}, "[A B] 5"}, "enough small ones": {map[string]int{"A": 2, "B": 1, "C": 5}, "[A B] 3"},
+		"none": {map[string]int{"A": 1, "B": 1}, "[A B C] 2"}} {
+		others, n := together(groups, c.people)
+		if got := fmt.Sprint(others, n); got != c.want {
+			t.Errorf("%s: %s", name, got)
+		}
+	}
 	asked := Asked{First: Date{2026, 3, 1}, Last: Date{2026, 3, 31}, By: ByCategory}
-	r, err := e.Report(ctx, e.admin, asked)
+	r, err = e.Report(ctx, e.admin, asked)
 	if err != nil {
 		t.Fatal(err)
 	}

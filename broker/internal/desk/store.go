@@ -488,6 +488,13 @@ func (d *Desk) withAlerts(ctx context.Context, id string, list []Entry) ([]Entry
 	for _, a := range alerts {
 		list = append(list, a.entry())
 	}
+	var breaches []breachRow
+	if err := d.db.NewSelect().Model(&breaches).Column("begun", "acknowledged").Where("ticket = ?", id).Scan(ctx); err != nil {
+		return nil, fmt.Errorf("desk: %w", err)
+	}
+	for _, b := range breaches {
+		list = append(list, b.entries()...)
+	}
 	slices.SortStableFunc(list, func(a, b Entry) int { return a.At.Compare(b.At) })
 	return list, nil
 }

@@ -94,6 +94,26 @@ func (w *Web) showBreaches(rw http.ResponseWriter, r *http.Request, by access.Ac
 	return w.show(rw, http.StatusOK, "audit-breaches", p)
 }
 
+// breachNotice says that suspected data breaches wait for a decision, to who may read them;
+// "" if none does.
+func (w *Web) breachNotice(r *http.Request, p *page, by access.Account) (string, error) {
+	if w.desk == nil || !access.May(by, access.ReadBreaches) {
+		return "", nil
+	}
+	list, err := w.desk.Breaches(r.Context(), by)
+	n := 0
+	for _, b := range list {
+		if b.Outcome == "" {
+			n++
+		}
+	}
+	if n == 0 || err != nil {
+		return "", err
+	}
+	said, _ := left(p, list[0].Last, time.Now()) // the most pressing first
+	return p.Count("breaches", n) + " · " + p.T("breach.last") + " · " + said, nil
+}
+
 // decidedWords says what was decided, by whom and when.
 func decidedWords(p *page, b desk.Breach) string {
 	said := p.T("breach.outcome." + string(b.Outcome))

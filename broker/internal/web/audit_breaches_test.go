@@ -55,6 +55,8 @@ func TestBreachPages(t *testing.T) {
 	path := "/audit/breaches/" + id
 	officer.get("/audit/trail").shows(t, `href="/audit/breaches"`)
 	officer.get("/audit/breaches").shows(t, "Laptop &lt;b&gt; stolen", "23 h 59 min left", "nobody has acknowledged it")
+	officer.get("/audit/retention").shows(t, "1 suspected data breach waits for a decision", "71 h 59 min left")
+	anna.get("/desk/"+id).shows(t, "the data-protection officer was told")
 	officer.get(path).shows(t, "First notification", "23 h 59 min left", "71 h 59 min left", "On the train.", "Anna Bianchi", session[:8], "preliminary legal hold until")
 	auditor.get(path).shows(t, "71 h 59 min left", session[:8])
 	if strings.Contains(auditor.get(path).text, "Save the decision") {

@@ -28,6 +28,7 @@ type reportPage struct {
 	Kept    bool   // it is within
 	Counted string // by what it is counted
 	Pauses  [][]string
+	Few     string // why there is nothing
 	CSV     string // address, "" to who may not export
 }
 
@@ -69,7 +70,11 @@ func (w *Web) reportAsked(r *http.Request, by access.Account) (desk.Asked, error
 	if n, err := strconv.Atoi(q.Get("priority")); err == nil && slices.Contains(desk.Priorities(), desk.Priority(n)) {
 		a.Priority = desk.Priority(n)
 	}
-	a.First, a.Last, err = reportRange(q, time.Now().In(zone))
+	if a.First, a.Last, err = reportRange(q, time.Now().In(zone)); err != nil || w.figures == nil {
+		return a, err
+	}
+	told, err := w.figures.Setting(r.Context())
+	a.Told = told.ByPerson && !time.Date(a.First.Year, a.First.Month, a.First.Day, 0, 0, 0, 0, zone).Before(told.Since)
 	return a, err
 }
 
@@ -94,6 +99,10 @@ func (w *Web) reportMade(r *http.Request, p *page, by access.Account) (desk.Repo
 	switch {
 	case errors.Is(problem, desk.ErrTooMany):
 		p.Error = p.T("levels.error.too_many")
+		return rep, data, problem
+	case errors.Is(problem, desk.ErrFew):
+		p.Error = p.T("figures.small.title")
+		data.Few = p.T("figures.small.body")
 		return rep, data, problem
 	case errors.Is(problem, access.ErrInvalid):
 		f := levelForm{Sections: []levelSection{{Fields: data.Fields}}}
@@ -186,7 +195,7 @@ func (w *Web) reportWords(p *page, m desk.Matrix, rep desk.Report, data *reportP
 		return []string{name, strconv.Itoa(f.Count), within(p, f.Response), mean(p, f.Response), within(p, f.Resolution), mean(p, f.Resolution), strconv.Itoa(f.Open), strconv.Itoa(f.Late)}
 	}
 	for _, f := range rep.Rows {
-		data.Rows = append(data.Rows, line(reportKey(p, m, rep.By, f.Key), f))
+		data.Rows = append(data.Rows, line(reportKey(p, m, rep.By, f), f))
 	}
 	data.Total = line(p.T("levels.report.total"), rep.Total)
 	if s := rep.Total.Resolution; s.Count > 0 {
@@ -211,8 +220,11 @@ func pauseWords(p *page, reason desk.PauseReason) string {
 	return p.T("desk.waiting." + string(reason))
 }
 
-func reportKey(p *page, m desk.Matrix, by desk.Grouping, key string) string {
+func reportKey(p *page, m desk.Matrix, by desk.Grouping, f desk.Figures) string {
+	key := f.Key
 	switch {
+	case len(f.Teams) > 0:
+		return strings.Join(f.Teams, " + ")
 	case by == desk.ByCategory && key == "", by == desk.ByPriority && key == "0":
 		return p.T("levels.report.none_yet")
 	case by == desk.ByCategory:
@@ -292,7 +304,7 @@ func (w *Web) giveReport(rw http.ResponseWriter, r *http.Request, by access.Acco
 	for i, f := range append(slices.Clone(rep.Rows), rep.Total) {
 		name := p.T("levels.report.total")
 		if i < len(rep.Rows) {
-			name = reportKey(p, m, rep.By, f.Key)
+			name = reportKey(p, m, rep.By, f)
 		}
 		line := []string{noFormula(name), strconv.Itoa(f.Count), strconv.Itoa(f.Response.Count), strconv.Itoa(f.Response.Kept), minutes(f.Response.Mean), minutes(f.Response.Median),
 			strconv.Itoa(f.Resolution.Count), strconv.Itoa(f.Resolution.Kept), minutes(f.Resolution.Mean), minutes(f.Resolution.Median), strconv.Itoa(f.Open), strconv.Itoa(f.Late)}

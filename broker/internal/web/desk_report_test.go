@@ -14,6 +14,12 @@ func TestReportPages(t *testing.T) {
 	h := newHouse(t)
 	joins(t, h, "Carla Verdi", "Reti", access.L2)
 	boss := signedIn(t, h, access.Administrator, "Ada Neri", "ada@esempio.example")
+	boss.get("/desk/report").shows(t, "Too few people work here", "figures of those people") // of one person
+	joins(t, h, "Elena Rosa", "Service desk", access.L1)
+	joins(t, h, "Fabio Rosa", "Service desk", access.L1)
+	if got := boss.get("/desk/report?team=Reti"); got.StatusCode != http.StatusUnprocessableEntity {
+		t.Errorf("figures of one person: %d", got.StatusCode)
+	}
 	staff(t, h, access.Lead, "lara@esempio.example")
 	lead := h.visitor(t)
 	lead.post("/signin", "email", "lara@esempio.example", "password", goodPassword)
@@ -64,6 +70,8 @@ func TestReportInChromium(t *testing.T) {
 	joins(t, h, "Anna Bianchi", "Service desk", access.L1)
 	signedIn(t, h, access.Administrator, "Ada Neri", "ada@esempio.example")
 	overdue(t, h)
+	joins(t, h, "Elena Rosa", "Service desk", access.L1)
+	joins(t, h, "Fabio Rosa", "Service desk", access.L1)
 	b := newChromium(t, h, "en")
 	b.open("/signin?next=/desk/report", "#email")
 	b.signInWith("ada@esempio.example", goodPassword)

@@ -23,6 +23,8 @@ type retentionPage struct {
 	Said    string
 	Refused []string // what was not done, and why
 
+	Breaches string // that suspected data breaches wait, "" if none does
+
 	Waiting []erasureRow // for this person's decision
 	Asked   []erasureRow // for the other role's
 	Decided []erasureRow
@@ -111,6 +113,9 @@ func (w *Web) retention(rw http.ResponseWriter, r *http.Request, by access.Accou
 	}
 	for _, s := range held {
 		data.Held = append(data.Held, subjectRow{rowOf(p, s.Summary), until(p, s)})
+	}
+	if data.Breaches, err = w.breachNotice(r, p, by); err != nil {
+		return err
 	}
 	p.Data = data
 	return w.show(rw, status, "audit-retention", p)
