@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -212,6 +213,10 @@ func connect(ctx context.Context, tx bun.Tx, rules []ruleRow, id Identity, group
 		if err := takeOver(ctx, tx, row, secret); err != nil {
 			return nil, "", err
 		}
+		// Whoever had it there before has it no more: an identity that was made anew.
+		if _, err := tx.NewDelete().Model((*linkRow)(nil)).Where("account_id = ?", row.ID).Where("issuer = ?", id.Issuer).Exec(ctx); err != nil {
+			return nil, "", err
+		}
 		link.AccountID = row.ID
 	}
 	if _, err := tx.NewInsert().Model(link).Exec(ctx); err != nil {
@@ -268,7 +273,7 @@ func awaits(ctx context.Context, tx bun.Tx, row *accountRow) (bool, error) {
 	if err := tx.NewSelect().Model(&links).Where("account_id = ?", row.ID).Scan(ctx); err != nil {
 		return false, err
 	}
-	return len(links) == 1 && links[0].Issuer == scimIssuer, nil
+	return len(links) > 0 && !slices.ContainsFunc(links, func(l linkRow) bool { return l.Issuer != scimIssuer }), nil
 }
 
 // takeOver ends the password of an account, and every sign-in by it.
@@ -279,18 +284,15 @@ func takeOver(ctx context.Context, tx bun.Tx, row *accountRow, secret string) er
 	if _, err := tx.NewDelete().Model((*invitationRow)(nil)).Where("account_id = ?", row.ID).Exec(ctx); err != nil {
 		return err
 	}
-	if row.Central {
-		return nil
-	}
 	_, err := tx.NewUpdate().Model((*accountRow)(nil)).Set("central = TRUE").Set("joined = TRUE").Set("emergency = FALSE").Set("password_hash = ?", secret).Set("epoch = epoch + 1").Where("id = ?", row.ID).Exec(ctx)
 	return err
 }
 
 // Await lets the next central sign-in with the e-mail of an account take it over: from
-// then on it has no password here, and its groups say what it may. Good for a week.
-// Errors: ErrForbidden, ErrOwnAccount, ErrNotFound, ErrEnded, ErrCentral.
+// then on it has no password here, and its groups say what it may; a central one has
+// another identity there. Good for a week. Errors: ErrForbidden, ErrNotFound, ErrEnded.
 func (a *Access) Await(ctx context.Context, by Account, id string, wait bool) error {
-	return a.onLocal(ctx, by, id, func(ctx context.Context, tx bun.Tx, row *accountRow) error {
+	return a.onAccount(ctx, by, id, func(ctx context.Context, tx bun.Tx, row *accountRow) error {
 		if row.Emergency {
 			return ErrForbidden
 		}
@@ -309,10 +311,13 @@ func (a *Access) Await(ctx context.Context, by Account, id string, wait bool) er
 }
 
 // SetEmergency says whether an account signs in by password although its role signs in
-// centrally. Errors: as of Await, and ErrNoEmergency for the last one of a role that
+// centrally. Errors: as of Await, ErrCentral, and ErrNoEmergency for the last one of a role that
 // needs one.
 func (a *Access) SetEmergency(ctx context.Context, by Account, id string, on bool) error {
-	return a.onLocal(ctx, by, id, func(ctx context.Context, tx bun.Tx, row *accountRow) error {
+	return a.onAccount(ctx, by, id, func(ctx context.Context, tx bun.Tx, row *accountRow) error {
+		if row.Central {
+			return ErrCentral
+		}
 		if _, err := tx.NewUpdate().Model((*accountRow)(nil)).Set("emergency = ?", on).Where("id = ?", id).Exec(ctx); err != nil {
 			return err
 		}
@@ -326,7 +331,7 @@ func (a *Access) SetEmergency(ctx context.Context, by Account, id string, on boo
 	})
 }
 
-func (a *Access) onLocal(ctx context.Context, by Account, id string, do func(context.Context, bun.Tx, *accountRow) error) error {
+func (a *Access) onAccount(ctx context.Context, by Account, id string, do func(context.Context, bun.Tx, *accountRow) error) error {
 	err := a.db.RunInTx(ctx, nil, func(ctx context.Context, tx bun.Tx) error {
 		row, err := selectAccount(ctx, tx, "account.id = ?", id)
 		switch {
@@ -334,10 +339,8 @@ func (a *Access) onLocal(ctx context.Context, by Account, id string, do func(con
 			return err
 		case !mayManage(by, row.Role):
 			return ErrForbidden
-		case !row.DisabledAt.IsZero():
+		case !row.DisabledAt.IsZero() && !row.Suspended:
 			return ErrEnded
-		case row.Central:
-			return ErrCentral
 		}
 		return do(ctx, tx, row)
 	})

@@ -32,7 +32,7 @@ type personPage struct {
 	Role    string
 	Form    *personForm
 	Own     bool
-	Local   bool // signs in by password, and central accounts are to be had
+	Local   bool // central accounts are to be had
 	Awaited bool
 	Link    string // to be handed over
 	Until   string // when the link is too old
@@ -148,14 +148,14 @@ func (w *Web) personForm(rw http.ResponseWriter, r *http.Request, by access.Acco
 	} else {
 		p.Title, data.Role = a.Name, p.T("signin.role."+string(a.Role))
 	}
-	if a.Disabled || a.Central {
-		return w.admin(rw, r, by, status, "admin-person", p, data)
-	}
 	if data.Local = w.central != nil && a.ID != "" && (w.sso != nil || w.directory != ""); data.Local {
 		var err error
 		if data.Awaited, err = w.central.Awaited(r.Context(), a.ID); err != nil {
 			return err
 		}
+	}
+	if a.Disabled || a.Central {
+		return w.admin(rw, r, by, status, "admin-person", p, data)
 	}
 	problem := func(field string) string {
 		if wrong == nil || wrong.Field != field {

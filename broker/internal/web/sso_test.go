@@ -158,6 +158,18 @@ func TestSingleSignOn(t *testing.T) {
 	if got := h.visitor(t).post("/signin/sso/logout", "logout_token", unknown); got.StatusCode != http.StatusOK {
 		t.Errorf("about somebody else: %d", got.StatusCode)
 	}
+	// Somebody who was made anew there comes in when it was allowed, and the old one no more.
+	anew := employee("bruno", "Help desk")
+	anew.ID, anew.Login = "id-anew", "anew"
+	there.Set(anew)
+	h.visitor(t).refused("anew", "already an account with your e-mail")
+	boss.post("/admin/people/"+account.ID+"/central", "step", "await").shows(t, "takes the account over")
+	if got := h.visitor(t).through("anew"); got.Request.URL.Path != "/desk/" {
+		t.Errorf("%d: %s", got.StatusCode, got.text)
+	}
+	h.visitor(t).refused("bruno", "already an account with your e-mail")
+	boss.post("/admin/people/"+account.ID+"/central", "step", "await")
+	h.visitor(t).through("bruno")
 	// Whoever loses the group is out at once when they come again, and comes back with it.
 	bruno = h.visitor(t)
 	bruno.through("bruno")
