@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -72,6 +73,8 @@ func (w *Web) deskRoutes() []Route {
 	return []Route{
 		at("/desk", anyone(redirectTo("/desk/"))),
 		at("/desk/{$}", may(w.showTickets)),
+		at("/desk/several", anyone(redirectTo("/desk/")), w.may(w.doSeveral, access.WorkTickets)),
+		slowly(at("/desk/tickets.csv", w.may(w.giveTickets, access.Export))),
 		at("/desk/{id}", may(w.showTicket), may(w.doTicket)),
 		at("/request", anyone(w.showRequest), anyone(w.receive)),
 		at("/request/{link}", anyone(w.followRequest), anyone(w.sayRequest)),
@@ -83,8 +86,10 @@ type ticketsPage struct {
 	Account access.Account
 	Search  string
 	State   picker
-	Works   bool // new ones can be made
-	Counted bool // figures by person are on
+	Several []option // what can be done with those that are chosen
+	CSV     string   // address of the list as a file, "" to who may not
+	Works   bool     // new ones can be made
+	Counted bool     // figures by person are on
 	Tickets []ticketLine
 	Older   string // address of the next page, "" if there is none
 	Said    string
@@ -94,6 +99,7 @@ type ticketsPage struct {
 
 // ticketLine is one ticket in a list, in words.
 type ticketLine struct {
+	Version                                          int64
 	ID, Ref, Title, State, Priority, Who, Place, Age string
 	Left                                             string // until it is due
 	Standing                                         desk.Standing
@@ -138,6 +144,17 @@ func (w *Web) showTickets(rw http.ResponseWriter, r *http.Request, by access.Acc
 		q.Set("page", strconv.FormatInt(place, 10)+"-"+last.ID)
 		data.Older = "/desk/?" + q.Encode()
 	}
+	if said := "desk.said." + limited(r.URL.Query().Get("saved"), 20); p.Has(said) {
+		data.Said = p.T(said)
+	}
+	if data.Works {
+		for _, k := range severalActs {
+			data.Several = append(data.Several, option{string(k), p.T("desk.act." + string(k)), false})
+		}
+	}
+	if access.May(by, access.Export) {
+		data.CSV = "/desk/tickets.csv?" + url.Values{"id": {filter.Text}, "ended": {limited(q.Get("ended"), 10)}}.Encode()
+	}
 	now := time.Now()
 	for _, t := range list {
 		data.Tickets = append(data.Tickets, w.ticketLine(p, t, now))
@@ -161,7 +178,7 @@ func placeOf(s string) (at int64, id string) {
 
 // ticketLine puts a ticket into words.
 func (w *Web) ticketLine(p *page, t desk.Ticket, now time.Time) ticketLine {
-	l := ticketLine{ID: t.ID, Ref: t.Ref, Title: t.Title, State: p.T("desk.state." + string(t.State)), Who: t.Requester.Name, Place: t.Team, Age: minute(p, t.Created)}
+	l := ticketLine{ID: t.ID, Version: t.Version, Ref: t.Ref, Title: t.Title, State: p.T("desk.state." + string(t.State)), Who: t.Requester.Name, Place: t.Team, Age: minute(p, t.Created)}
 	if t.Assignee.ID != "" {
 		l.Place += " \u00b7 " + t.Assignee.Name
 	}
