@@ -317,6 +317,10 @@ func (b *broker) compose(ctx context.Context, secrets *ops.Secrets) error {
 	if err != nil {
 		return err
 	}
+	vendors, err := sockets.NewVendor(sockets.VendorConfig{Sessions: b.sessions, Inviter: sockets.InviterOf(b.access.Accounts), Office: b.person, Software: software, Log: b.log})
+	if err != nil {
+		return err
+	}
 	b.health = ops.NewHealth(b.log, map[string]ops.Check{
 		"database": ops.DatabaseCheck(b.db.DB), "evidence": space, "witness": b.evidence.WitnessCheck, "timestamp": b.evidence.ClockCheck, "certificate": b.certificates.Check,
 	})
@@ -328,6 +332,7 @@ func (b *broker) compose(ctx context.Context, secrets *ops.Secrets) error {
 	b.doors = []door{
 		{"GET /ws/agent", web.Rule{Who: web.Holder}, agents}, // of a session key, or of what a session gave it
 		{"GET /ws/console", web.Rule{Who: web.Staff, Actions: []access.Action{access.Assist}}, b.access.LoadSession(consoles)},
+		{"GET /ws/vendor", web.Rule{Who: web.Holder}, vendors}, // of an invitation that was opened on that device
 		{"GET /healthz", web.Rule{Who: web.Anyone}, b.health.Live()},
 		{"GET /readyz", web.Rule{Who: web.Anyone}, b.health.Ready()},
 		{"GET /metrics", web.Rule{Who: web.Staff, Actions: []access.Action{access.SeeMetrics}}, b.access.LoadAny(b.metrics())}, // and a scraper on this machine

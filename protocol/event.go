@@ -84,6 +84,9 @@ const (
 	EventGuestAllowed     EventCode = "guest.allowed"             // epoch, name, team, way: the customer said yes
 	EventGuestRefused     EventCode = "guest.refused"             // epoch, name, team, way, cause
 	EventGuestLeft        EventCode = "guest.left"                // epoch, name, team, way, cause
+	EventInvited          EventCode = "guest.invited"             // by, until: a link was made for one person from outside
+	EventInviteOpened     EventCode = "guest.invitation_opened"   // by, name, team: on one device, by who says to be that; team: the company
+	EventInviteEnded      EventCode = "guest.invitation_ended"    // by, cause: it is good for nothing any more
 	EventOffered          EventCode = "session.offered"           // name, account, team, by, words: to a colleague or a team
 	EventOfferEnded       EventCode = "session.offer_ended"       // cause, by
 	EventHandedOver       EventCode = "session.handed_over"       // epoch, technician, account, profile, before, way: it is another technician's now
@@ -114,6 +117,6 @@ func EventCodes() []EventCode {
 		EventStillAsked, EventStillContent, EventStillTaken, EventStillFailed,
 		EventRestartPrepared, EventRestartBegan, EventRestartByHand, EventRestartCancelled, EventRestartRefused, EventRestartReturned, EventRestartExpired, EventScreenGap,
 		EventScreenShown, EventScreenPaused, EventScreenMuted, EventScreenStopped, EventScreenDenied, EventScreenLocked, EventScreenCovered,
-		EventViewerJoined, EventViewerLeft, EventGuestAsked, EventGuestAllowed, EventGuestRefused, EventGuestLeft, EventOffered, EventOfferEnded, EventHandedOver, EventMalformed, EventEnded, EventRemoved, EventRemovalUnknown, EventClosed, EventRated,
+		EventViewerJoined, EventViewerLeft, EventGuestAsked, EventGuestAllowed, EventGuestRefused, EventGuestLeft, EventInvited, EventInviteOpened, EventInviteEnded, EventOffered, EventOfferEnded, EventHandedOver, EventMalformed, EventEnded, EventRemoved, EventRemovalUnknown, EventClosed, EventRated,
 		EventCursorShape, EventCursorMoved, EventTransportChanged, EventNoteWritten, EventChat, EventStateChanged}
 }

@@ -113,6 +113,7 @@ func Messages() []Message {
 		&Welcome{}, &SessionChanged{}, &NewSession{}, &SessionIssued{}, &EndSession{}, &StopWatching{}, &Crisp{}, &Note{}, &Reason{}, &ConsentRequest{}, &ConsentReturn{},
 		&GuestAsk{}, &GuestAnswer{}, &GuestRecorded{}, &GuestEnded{}, &GuestJoin{}, &GuestLeave{},
 		&HandedOver{}, &LiveOffer{}, &LiveOfferEnd{}, &Colleagues{}, &ColleagueList{},
+		&VendorInvite{}, &VendorInvited{}, &VendorWithdraw{},
 		&SystemRequest{}, &SystemFollow{}, &SystemStarted{}, &StillRequest{},
 		&ChatSay{}, &ChatSaid{}, &ChatSince{}, &Chat{},
 		&Tickets{}, &TicketList{}, &TicketChanged{}, &TicketGone{}, &DeskChanged{}, &TicketOpen{}, &TicketShown{}, &TicketDo{}, &TicketNew{}, &TicketRefused{}}

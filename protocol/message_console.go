@@ -50,6 +50,9 @@ type Session struct {
 	Self uint32 `json:"self,omitempty"`
 	// Offer is to whom the session is on offer, nil: to nobody.
 	Offer *Offering `json:"offer,omitempty"`
+	// InvitedUntil is until when a link for somebody from outside can be opened that nobody
+	// has opened yet; zero: there is none.
+	InvitedUntil time.Time `json:"invited_until,omitzero"`
 	// May are the ways in which who reads this may come into the session.
 	May       []GuestWay `json:"may,omitempty"`
 	Recording bool       `json:"recording"`

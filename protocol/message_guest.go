@@ -14,12 +14,13 @@ const (
 	WaySupervise GuestWay = "supervise" // a lead, who only sees
 	WayTakeOver  GuestWay = "take_over" // who is to be the technician, and asks for it
 	WayTransfer  GuestWay = "transfer"  // who is to be the technician, and was offered it
+	WayVendor    GuestWay = "vendor"    // from outside, by invitation: sees and writes, no more
 	WayFormer    GuestWay = "former"    // who was the technician, and stays; nobody is asked about that
 )
 
 // GuestWays lists the ways.
 func GuestWays() []GuestWay {
-	return []GuestWay{WayJoin, WaySupervise, WayTakeOver, WayTransfer, WayFormer}
+	return []GuestWay{WayJoin, WaySupervise, WayTakeOver, WayTransfer, WayVendor, WayFormer}
 }
 
 // Chats reports whether who comes this way reads and writes the chat.
@@ -58,12 +59,13 @@ type Guest struct {
 	Name  string       `json:"name"`
 	Team  string       `json:"team"`
 	Way   GuestWay     `json:"way"`
+	By    string       `json:"by,omitempty"` // of a vendor, who invited them; Team is then their company
 	State ConsentState `json:"state"`
 }
 
 func (g Guest) validate() error {
 	return errors.Join(check(g.Epoch > 0, "epoch"), check(lineOK(g.Name, MaxName) && g.Name != "", "name"), check(lineOK(g.Team, MaxName), "team"),
-		check(slices.Contains(GuestWays(), g.Way), "way"), check(g.State == ConsentAsked || g.State == ConsentGiven, "state"))
+		check(slices.Contains(GuestWays(), g.Way), "way"), check(lineOK(g.By, MaxName) && (g.By != "") == (g.Way == WayVendor), "by"), check(g.State == ConsentAsked || g.State == ConsentGiven, "state"))
 }
 
 // maxGuests bounds the people in a message.

@@ -23,6 +23,8 @@ var aSharing = protocol.Sharing{State: protocol.SharingShown, Source: protocol.S
 
 var aHandover = protocol.HandedOver{Epoch: 3, Technician: person, Former: protocol.Guest{Epoch: 4, Name: "Anna Rossi", Team: "Help desk", Way: protocol.WayFormer, State: protocol.ConsentGiven}}
 
+var aVendor = protocol.Guest{Epoch: 3, Name: "Max Muster", Team: "Printers Inc.", Way: protocol.WayVendor, By: "Anna Rossi", State: protocol.ConsentAsked}
+
 var aGuest = protocol.Guest{Epoch: 3, Name: "Luca Verdi", Team: "Network", Way: protocol.WayJoin, State: protocol.ConsentAsked}
 
 var aSession = protocol.Session{ID: strings.Repeat("a", 32), State: protocol.StateActive, Technician: person, Mine: true,
@@ -86,11 +88,12 @@ func valid() []protocol.Message {
 		&protocol.Reason{Session: "s", Text: strings.Repeat("ä", protocol.MaxReason)},
 		&protocol.ConsentRequest{Session: "s", Permission: protocol.SSH, Device: &protocol.Device{Host: "fd00::1", Port: 22, User: "admin", Old: true}},
 		&protocol.ConsentReturn{Session: "s", Permission: protocol.Shell},
-		&protocol.GuestAsk{Guest: aGuest}, &protocol.GuestAnswer{Epoch: 3, State: protocol.ConsentRefused, Cause: protocol.GuestNoAnswer},
+		&protocol.GuestAsk{Guest: aVendor}, &protocol.GuestAnswer{Epoch: 3, State: protocol.ConsentRefused, Cause: protocol.GuestNoAnswer},
 		&protocol.GuestRecorded{Epoch: 3}, &protocol.GuestEnded{Session: "s", Epoch: 3, Cause: protocol.GuestLost},
 		&protocol.GuestJoin{Session: "s", Way: protocol.WaySupervise}, &protocol.GuestLeave{Session: "s", Epoch: 3},
 		&aHandover, &protocol.LiveOffer{Session: "s", Account: "a", Words: "Rete"}, &protocol.LiveOfferEnd{Session: "s"}, &protocol.Colleagues{},
 		&protocol.ColleagueList{People: []protocol.Colleague{{ID: "a", Name: "Luca Verdi", Team: "Network", Level: "L2", Here: true}}, Teams: []string{"Network"}},
+		&protocol.VendorInvite{Session: "s"}, &protocol.VendorInvited{Session: "s", URL: "https://a.example/v/X", Until: at(9)}, &protocol.VendorWithdraw{Session: "s"},
 		&protocol.SystemRequest{Session: "s", Sections: []protocol.Section{protocol.SectionSoftware}},
 		&protocol.SystemFollow{Session: "s", On: true},
 		&protocol.SystemStarted{Session: "s", Snapshot: 2, Watch: 1},
@@ -187,6 +190,9 @@ func init() {
 	decoder[protocol.LiveOfferEnd]()
 	decoder[protocol.Colleagues]()
 	decoder[protocol.ColleagueList]()
+	decoder[protocol.VendorInvite]()
+	decoder[protocol.VendorInvited]()
+	decoder[protocol.VendorWithdraw]()
 	decoder[protocol.SystemRead]()
 	decoder[protocol.SystemWatch]()
 	decoder[protocol.SystemPart]()
@@ -354,6 +360,8 @@ func TestValidateRefuses(t *testing.T) {
 		"offers with two lines":          &protocol.LiveOffer{Session: "s", Account: "a", Words: "a\nb"},
 		"handed over to nobody":          &protocol.HandedOver{Epoch: 1, Former: aHandover.Former},
 		"handed over by a guest":         &protocol.HandedOver{Epoch: 1, Technician: person, Former: aGuest},
+		"a guest invited by nobody":      &protocol.GuestAsk{Guest: protocol.Guest{Epoch: 1, Name: "A", Way: protocol.WayVendor, State: protocol.ConsentAsked}},
+		"a colleague invited":            &protocol.GuestAsk{Guest: protocol.Guest{Epoch: 1, Name: "A", Way: protocol.WayJoin, By: "B", State: protocol.ConsentAsked}},
 		"joins nothing":                  &protocol.GuestJoin{Way: protocol.WayJoin},
 		"leaves as nobody":               &protocol.GuestLeave{Session: "s"},
 		"requests the view":              &protocol.ConsentRequest{Session: "s", Permission: protocol.ViewScreen},

@@ -78,6 +78,7 @@ func TestPeople(t *testing.T) {
 	team("nobody else", `document.querySelector('[data-testid="people"]') === null && document.querySelector('`+remote+`') !== null`)
 	o.picture("gone", o.technician)
 
+	o.external(lead)
 	o.must(lead.console.Click(byID("offer")))
 	team("to whom", `document.querySelectorAll('#offer-to option').length > 0`)
 	o.picture("offer", lead.technician)
@@ -87,5 +88,44 @@ func TestPeople(t *testing.T) {
 	o.must(lead.console.Click(byID("end-session")))
 	o.over(agent, 0, before)
 	o.newest(whole).expect(o.t, protocol.EndTechnician, protocol.EventGuestAsked, protocol.EventGuestRefused, protocol.EventGuestAsked, protocol.EventGuestAllowed, protocol.EventViewerJoined,
-		protocol.EventHandedOver, protocol.EventViewerLeft, protocol.EventGuestLeft, protocol.EventOffered, protocol.EventEnded)
+		protocol.EventHandedOver, protocol.EventViewerLeft, protocol.EventGuestLeft, protocol.EventInvited, protocol.EventInviteOpened, protocol.EventGuestAsked, protocol.EventGuestAllowed, protocol.EventGuestLeft,
+		protocol.EventInviteEnded, protocol.EventOffered, protocol.EventEnded)
+}
+
+// external: somebody from outside opens a link without an account, is allowed, sees and writes, and is
+// sent away; the link is good for nothing then.
+func (o *office) external(lead *office) {
+	o.t.Helper()
+	o.must(lead.console.Click(byID("invite")))
+	o.must(lead.console.Until("a link", `document.querySelector('[data-testid="invite-link"]')?.value.includes("/v/")`))
+	o.picture("link", lead.technician)
+	link, err := stage.Eval[string](lead.console, `document.querySelector('[data-testid="invite-link"]').value`)
+	o.must(err)
+	o.must(lead.console.Click(byID("invite-close")))
+	screen := o.screen(image.Pt(1100, 800), "vendor")
+	vendor := o.browser(screen, "de-DE")
+	at := func(what, condition string) { o.t.Helper(); o.must(vendor.Until(what, condition)) }
+	o.must(vendor.Open(link))
+	o.must(vendor.Type("#name", "Max Muster"))
+	o.must(vendor.Type("#company", "Drucker GmbH"))
+	o.must(vendor.Click("form button.primary"))
+	at("not in yet", `document.querySelector('main')?.dataset.vendor === "ready"`)
+	o.must(vendor.Click(`[data-do="ask"]`))
+	at("asked", `document.querySelector('main').dataset.vendor === "asked"`)
+	_, err = o.customer.Window(o.ctx, guestQuestion)
+	o.must(err)
+	o.picture("external asked", o.customer)
+	if wrong, err := stage.Eval[bool](vendor, `document.querySelector("video").videoWidth > 0`); err != nil || wrong {
+		o.t.Errorf("a picture before the yes: %v, %v", wrong, err)
+	}
+	o.must(o.customer.Accept(o.ctx, guestQuestion))
+	at("the picture", `document.querySelector('main').dataset.vendor === "in" && document.querySelector('`+remote+`').videoWidth === 1280`)
+	at("what was written", `document.querySelector('[data-testid="chat-log"]').innerText.includes("Guten Tag")`)
+	o.picture("vendor", screen)
+	o.picture("with a vendor", lead.technician)
+	o.must(lead.console.Click(byID("guest-away")))
+	at("sent away", `document.querySelector('main').dataset.vendor === "over"`)
+	o.picture("vendor over", screen)
+	o.must(vendor.Open(o.broker.URL + "/vendor"))
+	at("the link is good for nothing", `document.querySelector("#vendor") === null && document.querySelector("h1") !== null`)
 }

@@ -64,6 +64,8 @@ export function wellFormed(m: Incoming): boolean {
       return session(body["session"]) && text(body["key"]) && text(body["url"]) && text(body["address"]);
     case "chat":
       return typeof body["allowed"] === "boolean" && list(body["lines"], chatLine);
+    case "vendor_invited":
+      return text(body["session"]) && text(body["url"]) && date(body["until"]);
     case "colleague_list":
       return list(body["people"], colleague) && list(body["teams"], text);
     case "guest_ended":

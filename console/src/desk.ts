@@ -12,7 +12,7 @@ import { type Happening, happeningOf } from "./happening";
 import { Library } from "./library";
 import { Note } from "./notes";
 import { Picture } from "./picture";
-import { type Answer, type ChatLine, type ColleagueList, type Device, type GuestWay, type Permission, type Session, type SessionIssued, type State, states, type Welcome } from "./protocol";
+import { type Answer, type ChatLine, type ColleagueList, type Device, type GuestWay, type Permission, type Session, type SessionIssued, type State, states, type VendorInvited, type Welcome } from "./protocol";
 import { Clipboards } from "./clipboard/clipboards";
 import { Files } from "./files/files";
 import { Shell, shellable, shellStep } from "./shell/shell";
@@ -240,6 +240,23 @@ export class Desk {
   /** endOffer withdraws an offer, or declines it. */
   endOffer(session: string): Promise<void> {
     return this.#live(() => this.wire.request("live_offer_end", { session }));
+  }
+
+  /** invite makes a link for one person from outside; null if there is none. */
+  async invite(session: string): Promise<VendorInvited | null> {
+    try {
+      const m = await this.wire.request("vendor_invite", { session });
+      this.trouble.value = "";
+      return m.type === "vendor_invited" ? m.body : null;
+    } catch (e) {
+      this.#fail(e);
+      return null;
+    }
+  }
+
+  /** withdrawInvites makes links good for nothing that nobody has opened. */
+  withdrawInvites(session: string): Promise<void> {
+    return this.#live(() => this.wire.request("vendor_withdraw", { session }));
   }
 
   async #live(ask: () => Promise<unknown>): Promise<void> {

@@ -71,11 +71,16 @@ func (s *Session) askedGuest(ctx context.Context, bar *ui.Bar, ask protocol.Gues
 
 // guestQuestion says in plain words who would come, and what they could do.
 func (s *Session) guestQuestion(g protocol.Guest) ui.Question {
-	name, key := isolate(g.Name), "agent.guest."+string(g.Way)
+	key := "agent.guest." + string(g.Way)
+	named := []string{"name", isolate(g.Name), "technician", isolate(plain(s.joined.Technician.Name)), "company", isolate(g.Team), "by", isolate(g.By)}
+	office := s.joined.Technician.Office
+	if g.Way == protocol.WayVendor {
+		office = "" // not of this one
+	}
 	return ui.Question{
-		Title: s.Texts.T("agent.guest.title"), Heading: s.Texts.T(key+".heading", "name", name, "technician", isolate(s.joined.Technician.Name)),
-		Who:    ui.Person{Name: isolate(g.Name), Team: isolate(g.Team), Office: s.joined.Technician.Office},
-		Body:   s.Texts.T(key+".body", "name", name, "technician", isolate(s.joined.Technician.Name)) + "\n\n" + s.Texts.T("agent.guest.away"),
+		Title: s.Texts.T("agent.guest.title"), Heading: s.Texts.T(key+".heading", named...),
+		Who:    ui.Person{Name: isolate(g.Name), Team: isolate(g.Team), Office: office},
+		Body:   s.Texts.T(key+".body", named...) + "\n\n" + s.Texts.T("agent.guest.away"),
 		Accept: s.Texts.T("agent.tool.allow"), Refuse: s.Texts.T("agent.tool.refuse"), Report: s.Texts.T("agent.report"),
 		Delay: toolDelay, Wait: s.Texts.T("agent.widen.wait"),
 		Timeout: consentTimeout, MoreTime: s.Texts.T("agent.consent.more_time"),
@@ -233,7 +238,7 @@ func (s *Session) handedOver(bar *ui.Bar, m protocol.HandedOver) *ending {
 		return nil // it was heard already
 	}
 	person, said := g.people[m.Epoch], g.said[m.Epoch]
-	if said.State != protocol.ConsentGiven || person.Way == protocol.WaySupervise || m.Technician.Name != person.Name || m.Technician.Team != person.Team || m.Former.Epoch <= m.Epoch {
+	if said.State != protocol.ConsentGiven || person.Way == protocol.WaySupervise || person.Way == protocol.WayVendor || m.Technician.Name != person.Name || m.Technician.Team != person.Team || m.Former.Epoch <= m.Epoch {
 		s.Log.Error("handed over to somebody whom the customer did not let in")
 		return &ending{reason: protocol.EndConsentWithdrawn, code: ExitRefused}
 	}

@@ -116,7 +116,13 @@ func copyFields(code protocol.EventCode) (fields []string, ok bool) {
 	case protocol.EventViewerJoined, protocol.EventViewerLeft:
 		return []string{"name", "team"}, true
 	case protocol.EventGuestAsked, protocol.EventGuestAllowed, protocol.EventGuestRefused, protocol.EventGuestLeft:
-		return []string{"epoch", "name", "team", "way", "cause"}, true
+		return []string{"epoch", "name", "team", "way", "by", "cause"}, true
+	case protocol.EventInvited:
+		return []string{"by"}, true
+	case protocol.EventInviteOpened:
+		return []string{"by", "name", "team"}, true
+	case protocol.EventInviteEnded:
+		return []string{"by", "cause"}, true
 	case protocol.EventOffered:
 		return []string{"name", "team", "by", "words"}, true
 	case protocol.EventOfferEnded:

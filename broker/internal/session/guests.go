@@ -39,9 +39,10 @@ type guest struct {
 
 // table is what others read of who is in a session.
 type table struct {
-	seats []seat
-	offer *offer          // a copy
-	knew  map[string]bool // accounts, and "team " with a name, that were told of it: they are told of its end
+	seats   []seat
+	offer   *offer // a copy
+	invites []invitation
+	knew    map[string]bool // accounts, and "team " with a name, that were told of it: they are told of its end
 }
 
 // seat is what others read of a guest.
@@ -93,12 +94,18 @@ func (s *session) takeSeats() {
 		o := *s.offer
 		t.offer = &o
 	}
+	for _, i := range s.invites {
+		t.invites = append(t.invites, *i)
+	}
 	s.table.Store(t)
 }
 
 // said is what the evidence says of a guest.
 func (g *guest) said(cause protocol.GuestCause) map[string]any {
 	data := map[string]any{"epoch": g.Epoch, "name": g.Name, "team": g.Team, "way": g.Way}
+	if g.By != "" {
+		data["by"] = g.By
+	}
 	if cause != "" {
 		data["cause"] = cause
 	}
@@ -133,8 +140,8 @@ func (m *Manager) JoinLive(ctx context.Context, by Technician, join protocol.Gue
 // asked about the same person twice, and what that person may not do yet is asked for then.
 func (s *session) takes(g *guest, by Technician, way protocol.GuestWay) error {
 	switch {
-	case g.Way == protocol.WaySupervise || !by.Profile.Permissions.Allows(protocol.ViewScreen):
-		return ErrNotAllowed // the customer was told that this person only looks on
+	case g.Way == protocol.WaySupervise || g.Way == protocol.WayVendor || !by.Profile.Permissions.Allows(protocol.ViewScreen):
+		return ErrNotAllowed // the customer was told that this person only looks on, or is not of this office
 	case s.row.State != protocol.StateActive || s.agent == nil || s.asking():
 		return ErrNotNow
 	}
@@ -170,8 +177,17 @@ func (s *session) askGuest(by Technician, way protocol.GuestWay, now time.Time) 
 	s.epoch++
 	g := &guest{Guest: protocol.Guest{Epoch: s.epoch, Name: by.Name, Team: by.Team, Way: way, State: protocol.ConsentAsked}, account: by.ID, by: by, since: now, heard: now}
 	s.knew[by.ID] = true
+	if way == protocol.WayVendor {
+		i := slices.IndexFunc(s.invites, func(i *invitation) bool { return i.Device != "" && i.vendor(s.id).ID == by.ID })
+		if i < 0 {
+			return ErrNoSession
+		}
+		g.By = s.invites[i].By
+	}
 	data := g.said("")
-	data["account"] = by.ID
+	if way != protocol.WayVendor {
+		data["account"] = by.ID
+	}
 	if err := s.write(logged{protocol.EventGuestAsked, data}); err != nil {
 		s.must(err)
 		return errors.Join(ErrEvidence, err)
@@ -253,6 +269,7 @@ func (s *session) endGuest(g *guest, cause protocol.GuestCause) error {
 		}
 		s.note(protocol.EventOfferEnded, map[string]any{"cause": ended, "by": g.Name})
 	}
+	s.vendorGone(g, cause)
 	s.publish()
 	s.manager.listeners.tell(g.account, &protocol.GuestEnded{Epoch: g.Epoch, Cause: cause, Session: s.id})
 	if err != nil {
@@ -367,6 +384,7 @@ func (m *Manager) Seen(by Technician, shown protocol.Session) protocol.Session {
 		shown.Mine = true
 		return shown
 	}
+	shown.InvitedUntil = time.Time{}
 	shown.Note, shown.NotedAt, shown.Summary, shown.Stills, shown.Tools, shown.Restart = "", time.Time{}, "", nil, nil, nil
 	if shown.Offer != nil {
 		o := *shown.Offer

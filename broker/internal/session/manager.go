@@ -133,6 +133,7 @@ type Manager struct {
 	ticketKey []byte
 	nameKey   []byte
 	resumeKey []byte
+	inviteKey []byte
 	logKey    []byte
 	copies    *copies
 	papers    papers
@@ -172,7 +173,7 @@ func New(ctx context.Context, config Config) (*Manager, error) {
 		}
 	}
 	m := &Manager{config: config, store: store{config.Database}, feed: newFeed(), listeners: newListeners(), throttle: newThrottle(),
-		keyHash: config.Derive("session key"), ticketKey: config.Derive("ticket"), nameKey: config.Derive("ticket lookup"), resumeKey: config.Derive("resume"),
+		keyHash: config.Derive("session key"), ticketKey: config.Derive("ticket"), nameKey: config.Derive("ticket lookup"), resumeKey: config.Derive("resume"), inviteKey: config.Derive("vendor"),
 		logKey: config.Derive("log ticket"), copies: newCopies(), live: map[string]*session{}}
 	if err := m.complete(ctx); err != nil {
 		return nil, fmt.Errorf("session: completing what was left open: %w", err)

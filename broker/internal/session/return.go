@@ -183,6 +183,8 @@ type memory struct {
 	Asks     bool                  `json:"asks,omitempty"` // the agent can ask about more people
 	Handed   *protocol.HandedOver  `json:"handed,omitempty"`
 	Guests   []seatMemory          `json:"guests,omitempty"`
+	Invites  []*invitation         `json:"invites,omitempty"`
+	Invited  int                   `json:"invited,omitempty"`
 	Turned   map[string]refused    `json:"turned,omitempty"`
 	Chat     uint32                `json:"chat,omitempty"` // number of the last line
 	Said     []chatSaid            `json:"said,omitempty"`
@@ -221,7 +223,7 @@ func (s *session) remember() {
 	}
 	text := memory{Consents: s.consents, Epoch: s.epoch, Named: s.named, Accepted: s.accepted,
 		Terms: s.terms.Version, System: s.system, Joined: s.joined, Tools: s.tools.able, Refused: s.tools.refused, Chat: s.chat.n, Said: s.chat.said, Copies: s.evidence.copy.rememberCopies(),
-		Restart: s.restart.remember(), Returns: s.returns, Asks: s.tools.guests, Handed: s.handed, Guests: s.rememberGuests(), Turned: s.turnedAway}.text()
+		Restart: s.restart.remember(), Returns: s.returns, Asks: s.tools.guests, Invites: s.invites, Invited: s.invited, Handed: s.handed, Guests: s.rememberGuests(), Turned: s.turnedAway}.text()
 	if text == s.row.Memory {
 		return
 	}
@@ -296,6 +298,7 @@ func (m *Manager) revive(ctx context.Context, r row, last completed) error {
 	maps.Copy(s.turnedAway, mem.Turned)
 	s.tools.guests = mem.Asks
 	s.recallGuests(mem.Guests)
+	s.invites, s.invited = mem.Invites, mem.Invited
 	s.restart, s.returns = mem.Restart.recall(m.config.Now(), m.config.Limits.Restart), mem.Returns
 	forgotten := s.forgetTools()
 	s.chat.n, s.chat.said = mem.Chat, mem.Said

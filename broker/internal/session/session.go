@@ -53,6 +53,8 @@ type session struct {
 	guests    []*guest
 	table     atomic.Pointer[table] // of who is here, for other goroutines
 	knew      map[string]bool
+	invites   []*invitation        // good ones
+	invited   int                  // how many there were
 	offer     *offer               // nil: it is on offer to nobody
 	handed    *protocol.HandedOver // the last; nil: to nobody
 	// turnedAway are people whom the customer did not want, by account.
@@ -197,6 +199,7 @@ func (s *session) run() {
 				s.stillSecond(time.Now())
 				s.guestSecond(time.Now())
 				s.offerSecond(time.Now())
+				s.inviteSecond()
 				s.ageClips(time.Now())
 				s.must(s.evidence.second())
 			}
@@ -377,7 +380,7 @@ func (s *session) end(reason protocol.EndReason, by string) {
 		events = append(events, logged{protocol.EventViewerLeft, map[string]any{"name": v.name, "team": v.team}})
 	}
 	clear(s.viewers)
-	s.guests, s.offer = nil, nil
+	s.guests, s.offer, s.invites = nil, nil, nil
 	err := s.commit(protocol.CommandEnd, append(events, logged{protocol.EventEnded, map[string]any{"reason": reason, "by": by}})...)
 	if err != nil {
 		s.giveUp(protocol.StateEnding, err)
@@ -515,6 +518,11 @@ func (s *session) publish() {
 	if s.offer != nil && !s.row.State.Over() {
 		o := s.offer.shown
 		shown.Offer = &o
+	}
+	for _, i := range s.invites {
+		if i.Device == "" && i.Until.After(shown.InvitedUntil) {
+			shown.InvitedUntil = i.Until.UTC()
+		}
 	}
 	s.takeSeats()
 	for v := range s.viewers {

@@ -173,3 +173,13 @@ func (c *console) offerLive(ctx context.Context, by session.Technician, ref uint
 	c.reply(ref, &protocol.SessionChanged{Session: c.seen(offered)})
 	return nil
 }
+
+// invite answers with the link; who has it can ask the customer to be let in.
+func (c *console) invite(ctx context.Context, by session.Technician, ref uint64, m protocol.VendorInvite) error {
+	link, until, err := c.config.Sessions.Invite(ctx, by, m)
+	if err != nil {
+		return err
+	}
+	c.reply(ref, &protocol.VendorInvited{Session: m.Session, URL: c.config.PublicURL + session.VendorPath + link, Until: until.UTC()})
+	return nil
+}

@@ -45,6 +45,8 @@ func Requests() []Request {
 		on(access.ReadTickets, (*console).doTicket), // notes are for whoever reads one; package desk asks for the rest
 		on(access.WorkTickets, (*console).newTicket),
 		on(access.Assist, (*console).colleagues),
+		on(access.InviteVendor, (*console).invite),
+		on(access.Assist, changing((*session.Manager).WithdrawInvites)),
 		on(access.Assist, (*console).offerLive), // likewise
 		on(access.Assist, changing((*session.Manager).EndOffer)),
 	}

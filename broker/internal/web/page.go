@@ -84,7 +84,7 @@ func languageURL(r *http.Request, tag string) string {
 			to.Path = "/settings"
 		case strings.HasPrefix(r.URL.Path, "/admin/"):
 			to.Path = strings.TrimSuffix(strings.TrimSuffix(r.URL.Path, "/link"), "/gone")
-		case r.URL.Path == "/invitation" || r.URL.Path == "/request" || r.URL.Path == "/figures/people" || strings.HasPrefix(r.URL.Path, "/desk/") || strings.HasPrefix(r.URL.Path, "/request/"):
+		case r.URL.Path == "/invitation" || strings.HasPrefix(r.URL.Path, "/v/") || r.URL.Path == "/request" || r.URL.Path == "/figures/people" || strings.HasPrefix(r.URL.Path, "/desk/") || strings.HasPrefix(r.URL.Path, "/request/"):
 			to.Path = strings.TrimSuffix(r.URL.Path, "/files")
 		case strings.HasPrefix(r.URL.Path, "/audit/"):
 			to.Path = strings.TrimSuffix(strings.TrimSuffix(r.URL.Path, "/view"), "/hold")

@@ -62,6 +62,11 @@ type Sessions interface {
 	// Guess lets try decide what only who has a secret can show: it returns
 	// session.ErrKey for a wrong one, which counts as a wrong key does.
 	Guess(ctx context.Context, address string, try func() error) error
+	// OpenInvite opens an invitation on one device, and returns what that device shows:
+	// session.ErrKey for a bad one, protocol.ErrMalformed for a name that cannot be shown.
+	OpenInvite(ctx context.Context, address, link, name, company string) (device string, err error)
+	// VendorOf is who that device is; session.ErrNoSession once it is over.
+	VendorOf(ctx context.Context, device string) (session.Vendor, error)
 	// MissingSummaries lists sessions that are over without the summary that their team
 	// wants: a technician's, or a team's where technicianID is "".
 	MissingSummaries(ctx context.Context, technicianID, team string) ([]session.MissingSummary, error)
@@ -380,6 +385,7 @@ func (w *Web) routes() []Route {
 	}{
 		{true, w.accountRoutes},
 		{w.desk != nil, w.deskRoutes}, {w.desk != nil, w.fileRoutes},
+		{true, w.vendorRoutes},
 		{w.desk != nil, w.levelRoutes},
 		{w.desk != nil, w.reportRoutes},
 		{w.desk != nil, w.breachRoutes},

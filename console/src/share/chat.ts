@@ -17,8 +17,11 @@ export class ChatBox {
   readonly #shown = new Map<string, HTMLElement>(); // lines by number or key
   #talk: Talk | null = null;
   #over = false;
+  readonly #own: (line: ChatLine) => boolean;
 
-  constructor(root: HTMLElement) {
+  /** own tells the lines of who reads this. */
+  constructor(root: HTMLElement, own = (line: ChatLine) => line.from === "customer") {
+    this.#own = own;
     this.#root = root;
     this.#log = part(root, ".chat-log");
     this.#field = part(root, "textarea");
@@ -118,12 +121,13 @@ export class ChatBox {
   }
 
   #said({ line, gap }: Said): HTMLElement {
-    const shown = this.#words(line.from, line.text);
+    const own = this.#own(line);
+    const shown = this.#words(own ? "customer" : "technician", line.text);
     shown.dataset["n"] = String(line.n);
     const head = document.createElement("p");
     head.className = "chat-head";
     const name = document.createElement("bdi");
-    name.textContent = line.from === "customer" ? (this.#root.dataset["you"] ?? "") : (line.name ?? "");
+    name.textContent = own ? (this.#root.dataset["you"] ?? "") : line.from === "customer" ? (this.#root.dataset["customer"] ?? "") : (line.name ?? "");
     head.append(name, `, ${time.format(new Date(line.at))}`);
     shown.prepend(head);
     if (gap > 0) shown.prepend(text("p", "chat-gap", this.#root.dataset["gap"] ?? ""));

@@ -56,7 +56,7 @@ export class GuestBox {
     if (this.#asking !== 0 || way === undefined || this.#said.size > 60) return this.#say({ epoch: guest.epoch, state: "refused", cause: "unable" });
     this.#people.set(guest.epoch, guest);
     this.#asking = guest.epoch;
-    const fill = (text: string) => text.replaceAll("{name}", isolate(guest.name)).replaceAll("{technician}", isolate(this.#dialog.dataset["technician"] ?? ""));
+    const fill = (text: string) => text.replaceAll("{name}", isolate(guest.name)).replaceAll("{company}", isolate(guest.team)).replaceAll("{by}", isolate(guest.by ?? "")).replaceAll("{technician}", isolate(this.#dialog.dataset["technician"] ?? ""));
     part(this.#dialog, "h2").textContent = fill(way);
     part(this.#dialog, "[data-guest-who]").textContent = [guest.name, guest.team].filter(Boolean).map(isolate).join(", ");
     part(this.#dialog, "[data-guest-body]").textContent = fill(this.#dialog.dataset[`${guest.way}Body`] ?? "");
@@ -78,7 +78,7 @@ export class GuestBox {
   handed(m: HandedOver): boolean {
     const person = this.#people.get(m.epoch);
     if (m.epoch <= this.#owner) return true; // it was heard already
-    if (this.#said.get(m.epoch)?.state !== "given" || person === undefined || person.way === "supervise" || person.name !== m.technician.name) return false;
+    if (this.#said.get(m.epoch)?.state !== "given" || person === undefined || person.way === "supervise" || person.way === "vendor" || person.name !== m.technician.name) return false;
     this.#owner = m.epoch;
     const { epoch } = m.former;
     this.#people.set(epoch, { ...m.former, name: this.#dialog.dataset["technician"] ?? "" });

@@ -39,10 +39,10 @@ export class Link {
   #over = false; // nothing comes any more
 
   /** receive gets every message of a known form that answers no request. patience is how long an answer may take, in ms. */
-  constructor(url: string, receive: (m: Incoming) => void, patience = answerTimeout) {
+  constructor(url: string, receive: (m: Incoming) => void, patience = answerTimeout, subprotocol: string = subprotocolAgent) {
     this.#receive = receive;
     this.#patience = patience;
-    const socket = new WebSocket(url, subprotocolAgent);
+    const socket = new WebSocket(url, subprotocol);
     this.#socket = socket;
     let opened = false;
     this.#opened = new Promise((resolve, reject) => {
@@ -164,6 +164,10 @@ function wellFormed(type: string, body: Fields): boolean {
       return object(body["guest"]) && typeof body["guest"]["epoch"] === "number" && ["name", "team", "way"].every((k) => text((body["guest"] as Fields)[k]));
     case "handed_over":
       return typeof body["epoch"] === "number" && object(body["technician"]) && text(body["technician"]["name"]) && object(body["former"]) && typeof body["former"]["epoch"] === "number";
+    case "welcome":
+      return body["sessions"] === null || (Array.isArray(body["sessions"]) && body["sessions"].every((s) => object(s) && text(s["id"]) && text(s["state"])));
+    case "session_changed":
+      return object(body["session"]) && text(body["session"]["id"]) && text(body["session"]["state"]);
     case "guest_recorded":
     case "guest_ended":
       return typeof body["epoch"] === "number";

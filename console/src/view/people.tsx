@@ -8,14 +8,14 @@ import { useConsole } from "./context";
 import { Icon } from "./icons";
 
 /** The ways that one can ask for. */
-export type Door = Exclude<GuestWay, "former">;
+export type Door = Exclude<GuestWay, "former" | "vendor">;
 
 /** doorsOf are the ways that are open now. An onlooker has to leave before another one. */
 export function doorsOf(s: SessionView): Door[] {
   const self = selfIn(s);
   if (s.mine || s.state !== "Active" || self?.state === "asked" || self?.way === "supervise") return [];
   const offered = s.offer?.mine === true;
-  return (s.may ?? []).filter((way): way is Door => way !== "former" && (way !== "transfer" || offered));
+  return (s.may ?? []).filter((way): way is Door => way !== "former" && way !== "vendor" && (way !== "transfer" || offered));
 }
 
 /** personText says what a person is in the session. */

@@ -21,6 +21,7 @@ import { FilesButton, filesDocked } from "./files";
 import { GuideButton } from "./guide";
 import { Icon } from "./icons";
 import { KeyCard } from "./keycard";
+import { InviteButton, InviteStrip } from "./invite";
 import { Menu } from "./menu";
 import { OfferButton, OfferStrip } from "./offer";
 import { Doors, PeopleStrip } from "./people";
@@ -119,6 +120,7 @@ export function SessionPanel({ session }: { session: SessionView }) {
           <SystemButton session={session} />
           <GuideButton session={session} />
           <OfferButton session={session} />
+          <InviteButton session={session} />
           {talksIn(session) && (
             <button
               type="button"
@@ -164,6 +166,7 @@ export function SessionPanel({ session }: { session: SessionView }) {
       <div class="session-main">
         <div class="session-view">
           <OfferStrip session={session} />
+          <InviteStrip session={session} />
           <PeopleStrip session={session} />
           <RestartStrip session={session} />
           <ControlStrip session={session} control={desk.controls.get(session.id)} />
