@@ -266,6 +266,19 @@ func (b *Browser) Type(selector, text string) error {
 	return nil
 }
 
+// Pick chooses what has this value in the list that a CSS selector finds.
+func (b *Browser) Pick(selector, value string) error {
+	b.acts.Add(1)
+	_, err := b.rest(selector)
+	if err == nil {
+		err = b.do(chromedp.SetValue(chromedp.CSS(selector), value))
+	}
+	if err != nil {
+		return fmt.Errorf("pick %s in %s: %w; the page says: %s", value, selector, err, b.Says())
+	}
+	return nil
+}
+
 // Choose chooses a file in the field that a CSS selector finds, once the page's
 // scripts can hear of it.
 func (b *Browser) Choose(selector, file string) error {
