@@ -51,7 +51,7 @@ func (w *Web) accountRoutes() []Route {
 	return []Route{
 		at("/account", own(w.showAccount)),
 		at("/account/rights", own(w.showOwnRights)),
-		at("/account/confirm", own(w.showConfirm), own(w.confirm)),
+		at("/account/confirm", w.ownLocal(w.showConfirm), w.ownLocal(w.confirm)),
 		at("/account/totp", w.proven(w.showTOTP), w.proven(w.takeTOTP)),
 		at("/account/totp/remove", w.proven(w.askRemoveTOTP), w.proven(w.removeTOTP)),
 		at("/passkey", anyone(redirectTo("/signin")), visitor(w.beginPasskey)),
@@ -62,7 +62,7 @@ func (w *Web) accountRoutes() []Route {
 		at("/account/codes", anyone(redirectTo("/account")), w.proven(w.newCodes)),
 		at("/signin/second", w.arriving(access.StepSecond, w.showSecond), w.arriving(access.StepSecond, w.second)),
 		at("/signin/enrol", w.arriving(access.StepEnrol, w.showEnrol), w.arriving(access.StepEnrol, w.enrolTOTP)),
-		at("/account/password", own(w.showPassword), own(w.changePassword)),
+		at("/account/password", w.ownLocal(w.showPassword), w.ownLocal(w.changePassword)),
 		at("/account/others", anyone(redirectTo("/account")), own(w.endOthers)),
 		at("/signin/password", w.arriving(access.StepPassword, w.showRenewal), w.arriving(access.StepPassword, w.renew)),
 	}
@@ -206,6 +206,8 @@ func (w *Web) changePassword(rw http.ResponseWriter, r *http.Request, by access.
 		return w.passwordForm(rw, r, by, http.StatusUnprocessableEntity, data, "", passwordProblem(r, wrong))
 	case errors.Is(err, access.ErrCredentials):
 		return w.passwordForm(rw, r, by, http.StatusUnprocessableEntity, data, "account.error.before", "")
+	case errors.Is(err, access.ErrCentralOnly):
+		return w.passwordForm(rw, r, by, http.StatusForbidden, data, "sso.only", "")
 	case errors.Is(err, access.ErrThrottled):
 		return w.passwordForm(rw, r, by, http.StatusTooManyRequests, data, "signin.throttled", "")
 	case errors.Is(err, access.ErrEnded), errors.Is(err, access.ErrNoSignIn):

@@ -80,13 +80,21 @@ func newQR(text string) (qrCode, error) {
 	return qrCode{code.Size + 2*quiet, d.String()}, nil
 }
 
-// proven is own for pages that change factors: who did not say a moment ago who they are
-// is asked first.
-func (w *Web) proven(do staffAction) ruled {
+// ownLocal is own for accounts that sign in here: what is asked of the others is their
+// provider's matter.
+func (w *Web) ownLocal(do staffAction) ruled {
 	return own(func(rw http.ResponseWriter, r *http.Request, by access.Account) error {
-		if by.Central { // its provider asks for factors
+		if by.Central {
 			return w.notFound(rw, r)
 		}
+		return do(rw, r, by)
+	})
+}
+
+// proven is ownLocal for pages that change factors: who did not say a moment ago who they are
+// is asked first.
+func (w *Web) proven(do staffAction) ruled {
+	return w.ownLocal(func(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 		if w.accounts.Proven(r) {
 			return do(rw, r, by)
 		}
@@ -141,6 +149,8 @@ func (w *Web) confirm(rw http.ResponseWriter, r *http.Request, by access.Account
 		return w.confirmForm(rw, r, by, http.StatusTooManyRequests, next, "signin.throttled")
 	case errors.Is(err, access.ErrCredentials):
 		return w.confirmForm(rw, r, by, http.StatusUnprocessableEntity, next, "account.error.before")
+	case errors.Is(err, access.ErrCentralOnly):
+		return w.confirmForm(rw, r, by, http.StatusForbidden, next, "sso.only")
 	case errors.Is(err, access.ErrNoSignIn):
 		return errForm
 	case err != nil:
