@@ -217,7 +217,7 @@ function Facts({ shown: s }: { shown: TicketShown }) {
   if (s.ticket.resolved !== undefined) facts.push([d("fact.resolved"), `${timeOf(s.ticket.resolved, now)} · ${d(`resolution.${s.resolution ?? ""}`)}`]);
   if (s.solution !== undefined) facts.push([d("fact.solution"), <span key="solution" class="written">{s.solution}</span>]);
   return (
-    <section class="card" aria-labelledby="facts-heading">
+    <section class="card facts-card" aria-labelledby="facts-heading">
       <h2 id="facts-heading">{d("facts")}</h2>
       {s.text !== undefined && (
         <p class="written" dir="auto">
@@ -232,13 +232,12 @@ function Facts({ shown: s }: { shown: TicketShown }) {
           </div>
         ))}
       </dl>
-      {s.cut === true && (
-        <p>
-          <a href={`/desk/${s.ticket.id}`} target="_blank" rel="noopener">
-            {t("ticket.whole")} <span class="visually-hidden">{t("rail.new_tab")}</span>
-          </a>
-        </p>
-      )}
+      <p class="ticket-page">
+        {s.cut === true && <>{t("ticket.cut")} </>}
+        <a href={`/desk/${s.ticket.id}`} target="_blank" rel="noopener">
+          {t("ticket.whole")} <span class="visually-hidden">{t("rail.new_tab")}</span>
+        </a>
+      </p>
     </section>
   );
 }
