@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -291,6 +292,9 @@ func (b *broker) compose(ctx context.Context, secrets *ops.Secrets) error {
 	if err != nil {
 		return err
 	}
+	if err := counted.Begin(ctx, web.StartingSurveys(texts)); err != nil {
+		return err
+	}
 	pages := web.Config{
 		Sessions: b.sessions, Accounts: b.access, Setup: b.access, Settings: b.access, Evidence: b.evidence, AuditorKeys: b.access, Policies: b.evidence, Custody: b.access, Rewraps: b.evidence, Decisions: b.evidence, People: b.access.Accounts, Receipts: b.evidence.Receipt, Shares: b.evidence, Sharing: b.evidence, Copies: b.evidence, Searching: b.evidence, Roster: b.access, Desk: tickets, Figures: counted, Mail: b.mail, Office: b.office, Texts: texts, Legal: legal,
 		PublicURL: b.url, CookieKey: secrets.Derive("customer cookie"), Agents: os.DirFS(b.folder.Agents()), Logger: b.log,
@@ -483,7 +487,7 @@ func (b *broker) sweep() *evidence.SweepConfig {
 			return s.LogMonths, err
 		},
 		Forget: func(ctx context.Context, tx bun.IDB, empty, gone []string) error {
-			return errors.Join(session.Forget(ctx, tx, empty, gone), access.Forget(ctx, tx), api.Forget(ctx, tx, time.Now()))
+			return errors.Join(session.Forget(ctx, tx, empty, gone), figures.Forget(ctx, tx, slices.Concat(empty, gone)...), access.Forget(ctx, tx), api.Forget(ctx, tx, time.Now()))
 		},
 	}
 }

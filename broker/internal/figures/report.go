@@ -38,6 +38,7 @@ type Report struct {
 	ByPerson                       []*Group // nil: not shown
 	Load                           Load
 	LoadByTeam                     []LoadOf
+	Surveys                        []Result
 }
 
 // Load is how many sessions began and tickets came in, by weekday (from Sunday) and hour
@@ -118,8 +119,8 @@ func (f *Figures) Report(ctx context.Context, by access.Account, q Query) (*Repo
 	if r.Small {
 		return &Report{Query: r.Query, Zone: r.Zone, Hours: r.Hours, Setting: r.Setting, Teams: r.Teams, Small: true}, nil
 	}
-	if r.ByPerson == nil {
-		return r, nil
+	if err := f.results(ctx, r); err != nil || r.ByPerson == nil {
+		return r, err
 	}
 	names, err := f.names(ctx)
 	if err != nil {

@@ -3,6 +3,7 @@ package web
 import (
 	"errors"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 
@@ -24,6 +25,11 @@ type endedPage struct {
 	MaxWords   int
 	RatingNote string     // what was wrong with it
 	Copy       *copyOffer // nil: there is no private link
+
+	Survey       []askedQuestion // what the office asks after a session; none: nothing
+	SurveyThanks bool
+	SurveyNote   string
+	typed        url.Values // answers that were not accepted
 }
 
 // Stars lists what can be chosen.
@@ -63,6 +69,9 @@ func (w *Web) ended(rw http.ResponseWriter, r *http.Request, id string, s protoc
 		}
 	}
 	data.Rated = s.Stars > 0
+	if err := w.surveyed(r, p, id, data, data.typed); err != nil {
+		return err
+	}
 	p.Data = data
 	return w.stream(rw, r, id, "ended", p, func(protocol.Session) bool { return false },
 		func(live bool) { data.Live = live })

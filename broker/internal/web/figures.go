@@ -19,6 +19,12 @@ type Figures interface {
 	Report(ctx context.Context, by access.Account, q figures.Query) (*figures.Report, error)
 	Setting(ctx context.Context) (figures.Setting, error)
 	Switch(ctx context.Context, by access.Account, seen int64, on bool, told string) error
+	Survey(ctx context.Context, who figures.Respondent) (figures.Survey, error)
+	Ask(ctx context.Context, by access.Account, who figures.Respondent, seen int64, place int, q figures.Question) error
+	AskNoMore(ctx context.Context, by access.Account, who figures.Respondent, seen int64, place int) error
+	Answer(ctx context.Context, who figures.Respondent, session string, answers map[string]string) error
+	Answered(ctx context.Context, who figures.Respondent, session string) (map[string]string, error)
+	Mine(ctx context.Context, by access.Account, session string) error
 }
 
 func (w *Web) figureRoutes() []Route {
@@ -49,6 +55,7 @@ type figuresPage struct {
 	Evidence  *storageSummary // nil: it is for others
 	Integrity []figureTile
 	ByPerson  bool
+	Decides   bool // about the surveys
 }
 
 type figurePreset struct {
@@ -110,7 +117,7 @@ func (w *Web) showFigures(rw http.ResponseWriter, r *http.Request, by access.Acc
 	if err != nil {
 		return err
 	}
-	data := figuresPage{Account: by, From: report.First.String(), To: report.Last.String(), Small: report.Small, ByPerson: report.Setting.ByPerson, Zone: zoneName(report.Zone, time.Now())}
+	data := figuresPage{Account: by, From: report.First.String(), To: report.Last.String(), Small: report.Small, ByPerson: report.Setting.ByPerson, Decides: access.May(by, access.ManageOffice), Zone: zoneName(report.Zone, time.Now())}
 	data.Said = p.T("figures.range.said", "from", date(p, report.First), "to", date(p, report.Last), "before_from", date(p, report.Before().First), "before_to", date(p, report.Before().Last))
 	address := func(q figures.Query) string {
 		v := url.Values{"from": {q.First.String()}, "to": {q.Last.String()}}

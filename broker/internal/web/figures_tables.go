@@ -208,6 +208,11 @@ func figureTables(p *page, r *figures.Report, categories map[string]string) []fi
 		byTeam.Rows = append(byTeam.Rows, hourRow(teamName(l.Name, l.Of), l.Hours, most))
 	}
 	tables = append(tables, byTeam)
+	for _, s := range r.Surveys {
+		if len(s.Of) > 0 {
+			tables = append(tables, surveyTable(p, s))
+		}
+	}
 	if r.ByPerson != nil {
 		t := groupTable(p, "persons", r.ByPerson, func(g *figures.Group) string { return plain(g.Name) })
 		t.Hint = p.T("figures.by.persons.hint", "when", day(p, r.Setting.Since.In(r.Zone)))
@@ -289,6 +294,34 @@ func ratingTable(p *page, r *figures.Report) figureTable {
 	}
 	for stars := 5; stars > 0; stars-- {
 		t.Rows = append(t.Rows, figureRow{p.T("portal.rate." + strconv.Itoa(stars)), []figureCell{barCell(r.Whole.Stars[stars], most)}})
+	}
+	return t
+}
+
+// surveyTable has a row for each answer that could be given, and for the newest words.
+func surveyTable(p *page, s figures.Result) figureTable {
+	id := "survey-" + string(s.Respondent)
+	t := figureTable{ID: id, Title: p.T("survey.of." + string(s.Respondent)), First: p.T("survey.question"), Head: []string{p.T("survey.answer"), p.T("figures.head.count")}}
+	t.Hint = p.T("survey.given", "given", strconv.Itoa(s.Given), "asked", strconv.Itoa(s.Asked), "percent", strconv.Itoa(100*s.Given/max(s.Asked, 1)))
+	said := func(text string) figureCell { return figureCell{Text: text, Raw: text, Bar: -1} }
+	for _, q := range s.Of {
+		name := questionText(p, q.Question)
+		if mean, is := q.Mean(); is {
+			n := strconv.FormatFloat(mean, 'f', 1, 64)
+			t.Rows = append(t.Rows, figureRow{name, []figureCell{said(p.T("figures.head.mean")), {Text: decimal(p, n), Raw: n, Bar: -1}}})
+		}
+		labels := choicesOf(p, q.Question)
+		for n, count := range q.Chosen {
+			if n < len(labels) {
+				t.Rows = append(t.Rows, figureRow{name, []figureCell{said(labels[n]), barCell(count, q.Given)}})
+			}
+		}
+		if q.Kind == figures.Words {
+			t.Rows = append(t.Rows, figureRow{name, []figureCell{said(p.T("survey.words")), plainCell(q.Given)}})
+			for _, words := range q.Said {
+				t.Rows = append(t.Rows, figureRow{name, []figureCell{said(plain(words)), {Bar: -1}}})
+			}
+		}
 	}
 	return t
 }

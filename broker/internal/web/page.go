@@ -84,7 +84,9 @@ func languageURL(r *http.Request, tag string) string {
 			to.Path = "/settings"
 		case strings.HasPrefix(r.URL.Path, "/admin/"):
 			to.Path = strings.TrimSuffix(strings.TrimSuffix(r.URL.Path, "/link"), "/gone")
-		case r.URL.Path == "/invitation" || strings.HasPrefix(r.URL.Path, "/v/") || r.URL.Path == "/request" || r.URL.Path == "/figures/people" || strings.HasPrefix(r.URL.Path, "/desk/") || strings.HasPrefix(r.URL.Path, "/request/"):
+		case strings.HasPrefix(r.URL.Path, "/figures/") || strings.HasPrefix(r.URL.Path, "/survey/"):
+			to.Path = r.URL.Path
+		case r.URL.Path == "/invitation" || strings.HasPrefix(r.URL.Path, "/v/") || r.URL.Path == "/request" || strings.HasPrefix(r.URL.Path, "/desk/") || strings.HasPrefix(r.URL.Path, "/request/"):
 			to.Path = strings.TrimSuffix(r.URL.Path, "/files")
 		case strings.HasPrefix(r.URL.Path, "/audit/"):
 			to.Path = strings.TrimSuffix(strings.TrimSuffix(r.URL.Path, "/view"), "/hold")

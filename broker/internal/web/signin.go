@@ -100,7 +100,7 @@ func (w *Web) signOut(rw http.ResponseWriter, r *http.Request) error {
 func localNext(next string) string {
 	u, err := url.Parse(next)
 	if err != nil || u.Scheme != "" || u.Host != "" || u.User != nil || len(next) > 256 ||
-		!strings.HasPrefix(u.Path, "/console/") && !strings.HasPrefix(u.Path, "/audit/") && !strings.HasPrefix(u.Path, "/admin/") && !strings.HasPrefix(u.Path, "/desk/") && !strings.HasPrefix(u.Path, "/figures/") && !strings.HasPrefix(u.Path, "/account/") && u.Path != "/settings" && u.Path != "/account" && u.Path != "/summaries" && u.Path != "/shared" && !strings.HasPrefix(u.Path, "/shared/") || strings.Contains(u.Path, "..") || strings.ContainsAny(u.Path, "\\") {
+		!strings.HasPrefix(u.Path, "/console/") && !strings.HasPrefix(u.Path, "/audit/") && !strings.HasPrefix(u.Path, "/admin/") && !strings.HasPrefix(u.Path, "/desk/") && !strings.HasPrefix(u.Path, "/figures/") && !strings.HasPrefix(u.Path, "/survey/") && !strings.HasPrefix(u.Path, "/account/") && u.Path != "/settings" && u.Path != "/account" && u.Path != "/summaries" && u.Path != "/shared" && !strings.HasPrefix(u.Path, "/shared/") || strings.Contains(u.Path, "..") || strings.ContainsAny(u.Path, "\\") {
 		return "/console/"
 	}
 	return next

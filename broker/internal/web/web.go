@@ -396,6 +396,7 @@ func (w *Web) routes() []Route {
 		{w.central != nil, w.centralRoutes},
 		{w.mail != nil, w.mailRoutes},
 		{w.figures != nil, w.figureRoutes},
+		{w.figures != nil, w.surveyRoutes},
 		{w.copies != nil, w.copyRoutes},
 		{w.sharing != nil, w.sharedRoutes},
 		{w.shares != nil, w.shareRoutes},

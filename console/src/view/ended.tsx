@@ -83,6 +83,11 @@ export function Ended({ session }: { session: SessionView }) {
                 {t("act.notes")}
               </button>
             )}
+            {session.mine && session.active_at && session.ended_at && session.test !== true && (
+              <a class="button" href={`/survey/${encodeURIComponent(session.id)}`} target="_blank" rel="noopener">
+                {t("ended.survey")}
+              </a>
+            )}
             {mayIssue && session.mine && (
               <button type="button" class="button" onClick={() => void desk.newSession()}>
                 <Icon name="plus" />

@@ -1,0 +1,189 @@
+package web
+
+import (
+	"errors"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+
+	"consento/broker/internal/access"
+	"consento/broker/internal/figures"
+)
+
+// surveysPage is the data of the template "surveys".
+type surveysPage struct {
+	Account access.Account
+	Surveys []surveyLines
+	Saved   bool
+}
+
+type surveyLines struct {
+	ID, Title string
+	Questions []surveyLine
+	Full      bool // no more can be added
+}
+
+type surveyLine struct{ Path, Text, Kind, Languages string }
+
+// questionPage is the data of the template "survey-question".
+type questionPage struct {
+	Account access.Account
+	Survey  string
+	Place   string // "new", or its number from 0
+	Version int64
+	Kind    picker
+	Fields  []questionField
+}
+
+type questionField struct {
+	Tag, Name, Text, Choices string
+	Offered                  bool
+}
+
+// surveyRoutes are behind the questions after a session, and what administrators decide about them.
+func (w *Web) surveyRoutes() []Route {
+	return []Route{
+		at("/session/survey", anyone(redirectTo("/session")), holder(w.answerSurvey)),
+		at("/survey/{session}", w.may(w.showTechnicianSurvey, access.Assist), w.may(w.answerTechnicianSurvey, access.Assist)),
+		at("/figures/surveys", w.may(w.showSurveys, access.ManageOffice)),
+		at("/figures/surveys/{survey}/{place}", w.may(w.showQuestion, access.ManageOffice), w.may(w.changeQuestion, access.ManageOffice)),
+	}
+}
+
+func (w *Web) showSurveys(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+	p := w.newPage(r, "survey.title")
+	data := surveysPage{Account: by, Saved: r.URL.Query().Get("saved") != ""}
+	for _, who := range figures.Respondents() {
+		s, err := w.figures.Survey(r.Context(), who)
+		if err != nil {
+			return err
+		}
+		lines := surveyLines{ID: string(who), Title: p.T("survey.of." + string(who)), Full: len(s.Questions) >= figures.MaxQuestions}
+		for place, q := range s.Questions {
+			var names []string
+			for _, tag := range w.texts.Tags() {
+				if q.Texts[tag] != "" {
+					names = append(names, w.texts.Match(tag).T("page.language"))
+				}
+			}
+			lines.Questions = append(lines.Questions, surveyLine{"/figures/surveys/" + string(who) + "/" + strconv.Itoa(place), questionText(p, q), p.T("survey.kind." + string(q.Kind)), strings.Join(names, ", ")})
+		}
+		data.Surveys = append(data.Surveys, lines)
+	}
+	p.Data = data
+	return w.show(rw, http.StatusOK, "surveys", p)
+}
+
+// questionText is a question in the page's language, or in one that it is asked in.
+func questionText(p *page, q figures.Question) string {
+	for _, tag := range []string{p.Tag, "en", "it", "fr", "de", "es", "ja"} {
+		if q.Texts[tag] != "" {
+			return q.Texts[tag]
+		}
+	}
+	return ""
+}
+
+// placeOf finds the question that an address is about: place is -1 for a new one.
+func (w *Web) placeOf(r *http.Request) (s figures.Survey, place int, ok bool, err error) {
+	who := figures.Respondent(r.PathValue("survey"))
+	if !slices.Contains(figures.Respondents(), who) {
+		return s, 0, false, nil
+	}
+	if s, err = w.figures.Survey(r.Context(), who); err != nil {
+		return s, 0, false, err
+	}
+	if r.PathValue("place") == "new" {
+		return s, -1, true, nil
+	}
+	place, bad := strconv.Atoi(r.PathValue("place"))
+	return s, place, bad == nil && place >= 0 && place < len(s.Questions), nil
+}
+
+func (w *Web) showQuestion(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+	s, place, ok, err := w.placeOf(r)
+	if err != nil {
+		return err
+	}
+	if !ok {
+		return w.notFound(rw, r)
+	}
+	v := url.Values{"kind": {string(figures.YesNo)}}
+	if place >= 0 {
+		q := s.Questions[place]
+		v.Set("kind", string(q.Kind))
+		for tag, text := range q.Texts {
+			v.Set("text."+tag, text)
+			v.Set("choices."+tag, strings.Join(q.Choices[tag], "\n"))
+		}
+	}
+	return w.question(rw, r, by, http.StatusOK, s, v, nil)
+}
+
+// question shows the form as it was filled in.
+func (w *Web) question(rw http.ResponseWriter, r *http.Request, by access.Account, status int, s figures.Survey, v url.Values, problem error) error {
+	p := w.newPage(r, "survey.question.title")
+	var invalid *access.Invalid
+	switch {
+	case errors.Is(problem, figures.ErrStale):
+		p.Error = p.T("survey.stale")
+	case errors.As(problem, &invalid):
+		p.Error = p.T("survey.error."+invalid.Field, "max", strconv.Itoa(figures.MaxQuestion), "most", strconv.Itoa(figures.MaxChoices))
+	}
+	data := questionPage{Account: by, Survey: string(s.Respondent), Place: r.PathValue("place"), Version: s.Version,
+		Kind: picker{Name: "kind", Label: p.T("survey.kind"), Hint: p.T("survey.kind.hint")}}
+	for _, kind := range figures.Kinds() {
+		data.Kind.Options = append(data.Kind.Options, option{string(kind), p.T("survey.kind." + string(kind)), v.Get("kind") == string(kind)})
+	}
+	offered := w.texts.Only(p.Office.Languages...).Tags()
+	for _, tag := range w.texts.Tags() {
+		data.Fields = append(data.Fields, questionField{tag, w.texts.Match(tag).T("page.language"), v.Get("text." + tag), v.Get("choices." + tag), slices.Contains(offered, tag)})
+	}
+	p.Data = data
+	return w.show(rw, status, "survey-question", p)
+}
+
+func (w *Web) changeQuestion(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+	v, err := form(r)
+	if err != nil {
+		return err
+	}
+	s, place, ok, err := w.placeOf(r)
+	if err != nil {
+		return err
+	}
+	seen, bad := strconv.ParseInt(v.Get("version"), 10, 64)
+	if bad != nil {
+		return errForm
+	}
+	switch {
+	case !ok && seen != s.Version && s.Respondent != "": // somebody took questions out meanwhile
+		return w.question(rw, r, by, http.StatusConflict, s, v, figures.ErrStale)
+	case !ok:
+		return w.notFound(rw, r)
+	case v.Get("step") == "drop" && place >= 0:
+		err = w.figures.AskNoMore(r.Context(), by, s.Respondent, seen, place)
+	default:
+		q := figures.Question{Kind: figures.Kind(v.Get("kind")), Texts: map[string]string{}, Choices: map[string][]string{}}
+		for _, tag := range w.texts.Tags() {
+			q.Texts[tag] = v.Get("text." + tag)
+			q.Choices[tag] = strings.Split(strings.ReplaceAll(v.Get("choices."+tag), "\r", ""), "\n")
+		}
+		if place < 0 {
+			place = len(s.Questions)
+		}
+		err = w.figures.Ask(r.Context(), by, s.Respondent, seen, place, q)
+	}
+	switch {
+	case errors.Is(err, figures.ErrStale):
+		return w.question(rw, r, by, http.StatusConflict, s, v, err)
+	case errors.Is(err, access.ErrInvalid):
+		return w.question(rw, r, by, http.StatusUnprocessableEntity, s, v, err)
+	case err != nil:
+		return err
+	}
+	http.Redirect(rw, r, "/figures/surveys?saved=1", http.StatusSeeOther)
+	return nil
+}
