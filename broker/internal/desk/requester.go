@@ -241,7 +241,7 @@ func limitedError(err error) string {
 
 // tell has the requester told of an act of the office's, if there is a way to.
 func (d *Desk) tell(ctx context.Context, tx bun.Tx, t Ticket, by Person, kind ActKind) error {
-	if t.Requester.Email == "" || kind != noticeOpen && (by.ID == "" || !toRequester[kind]) {
+	if ctx.Value(quietly{}) != nil || t.Requester.Email == "" || kind != noticeOpen && (by.ID == "" || !toRequester[kind]) {
 		return nil
 	}
 	row := noticeRow{ID: uuid.NewString(), Ticket: t.ID, Kind: kind, Version: t.Version, Made: millis(d.now()), Next: millis(d.now())}

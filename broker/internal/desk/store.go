@@ -165,7 +165,19 @@ func (d *Desk) open(ctx context.Context, by Person, n NewTicket, state State) (T
 }
 
 // insert makes a ticket of what is clean.
-func (d *Desk) insert(ctx context.Context, by Person, n NewTicket, state State) (Ticket, error) {
+func (d *Desk) insert(ctx context.Context, by Person, n NewTicket, state State) (t Ticket, err error) {
+	err = d.transact(ctx, func(ctx context.Context, tx bun.Tx) error {
+		t, err = d.put(ctx, tx, by, n, state)
+		return err
+	})
+	if err != nil {
+		return Ticket{}, fmt.Errorf("desk: %w", err)
+	}
+	return t, nil
+}
+
+// put makes a ticket of what is clean, in a transaction.
+func (d *Desk) put(ctx context.Context, tx bun.Tx, by Person, n NewTicket, state State) (Ticket, error) {
 	now := d.now()
 	t := Ticket{ID: uuid.NewString(), Ref: newRef(), Version: 1, Type: n.Type, State: state, Title: n.Title, Text: n.Text, Language: n.Language,
 		Requester: n.Requester, Channel: n.Channel, Area: n.Area, Created: now}
@@ -173,23 +185,17 @@ func (d *Desk) insert(ctx context.Context, by Person, n NewTicket, state State) 
 	if state == Logged {
 		t.Assignee, t.Responded = by, now
 	}
-	err := d.transact(ctx, func(ctx context.Context, tx bun.Tx) error {
-		var err error
-		if t, err = d.line(ctx, tx, t); err != nil {
-			return err
-		}
-		if _, err := tx.NewInsert().Model(rowOf(t)).Exec(ctx); err != nil {
-			return err
-		}
-		if err := d.note(ctx, tx, t, by, now, "open", map[string]any{"channel": t.Channel, "type": t.Type, "title": t.Title, "from_team": t.Team}); err != nil {
-			return err
-		}
-		return d.tell(ctx, tx, t, by, "open")
-	})
+	t, err := d.line(ctx, tx, t)
 	if err != nil {
-		return Ticket{}, fmt.Errorf("desk: %w", err)
+		return t, err
 	}
-	return t, nil
+	if _, err := tx.NewInsert().Model(rowOf(t)).Exec(ctx); err != nil {
+		return t, err
+	}
+	if err := d.note(ctx, tx, t, by, now, "open", map[string]any{"channel": t.Channel, "type": t.Type, "title": t.Title, "from_team": t.Team}); err != nil {
+		return t, err
+	}
+	return t, d.tell(ctx, tx, t, by, "open")
 }
 
 // note writes what belongs to a ticket's new version beside its row.

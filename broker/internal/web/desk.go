@@ -43,6 +43,9 @@ type Desk interface {
 	FileByLink(ctx context.Context, link, id string) (desk.Attachment, []byte, error)
 	Detach(ctx context.Context, by access.Account, ticket, id string) (desk.Ticket, error)
 	Attaches() bool
+	LookAtImport(ctx context.Context, by access.Account, data []byte, language string) (desk.Import, error)
+	MakeImport(ctx context.Context, by access.Account, id string) (made int, err error)
+	UndoImport(ctx context.Context, by access.Account, id string) (closed, stay int, err error)
 	Untold(ctx context.Context, ticket string) (string, error)
 	Link(t desk.Ticket) string
 	ByLink(ctx context.Context, link string) (desk.Followed, error)
@@ -73,6 +76,7 @@ func (w *Web) deskRoutes() []Route {
 	return []Route{
 		at("/desk", anyone(redirectTo("/desk/"))),
 		at("/desk/{$}", may(w.showTickets)),
+		at("/desk/import", w.may(w.showImport, access.WorkTickets), w.may(w.doImport, access.WorkTickets)),
 		at("/desk/several", anyone(redirectTo("/desk/")), w.may(w.doSeveral, access.WorkTickets)),
 		slowly(at("/desk/tickets.csv", w.may(w.giveTickets, access.Export))),
 		at("/desk/{id}", may(w.showTicket), may(w.doTicket)),

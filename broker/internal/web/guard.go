@@ -36,6 +36,9 @@ func bodyLimit(path string) int64 {
 	if strings.HasSuffix(path, "/files") && (strings.HasPrefix(path, "/desk/") || strings.HasPrefix(path, "/request/")) {
 		return desk.MaxFile + maxForm
 	}
+	if path == "/desk/import" {
+		return desk.MaxFile + maxForm // what is too large is told so
+	}
 	if path == "/audit/policy" {
 		return translog.MaxPolicy + maxForm
 	}
