@@ -194,7 +194,8 @@ type TicketChoice struct {
 // TicketWork is the cell of the escalation matrix for a ticket's category and level.
 type TicketWork struct {
 	Steps []string `json:"steps"`
-	When  string   `json:"when,omitempty"` // when to hand on
+	When  string   `json:"when,omitempty"`  // when to hand on
+	After int      `json:"after,omitempty"` // minutes of service time after which it is to be handed on; 0: no time is set
 }
 
 // TicketSession is a session that belongs to a ticket: that it was, and nothing of what

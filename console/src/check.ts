@@ -41,7 +41,7 @@ const linked = (v: unknown) => object(v) && text(v["id"]) && text(v["by"]) && da
 function shownTicket(v: Fields): boolean {
   const choices = v["choices"];
   const work = v["work"];
-  return ticket(v["ticket"]) && list(v["history"], entry) && list(v["acts"], text) && list(v["sessions"], linked) && object(work) && list(work["steps"], text) &&
+  return ticket(v["ticket"]) && list(v["history"], entry) && list(v["acts"], text) && list(v["sessions"], linked) && object(work) && list(work["steps"], text) && (work["after"] === undefined || count(work["after"])) &&
     object(choices) && ["categories", "teams", "colleagues"].every((k) => list(choices[k], choice));
 }
 

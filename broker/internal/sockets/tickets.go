@@ -312,7 +312,7 @@ func (c *console) choices(ctx context.Context, m *protocol.TicketShown, t desk.T
 	if category, known := matrix.Find(t.Category); known {
 		cell := category.Cells[t.Level]
 		work := cell.Work(language)
-		m.Work, m.Choices.Team = protocol.TicketWork{Steps: work.Steps, When: work.When}, cell.Team
+		m.Work, m.Choices.Team = protocol.TicketWork{Steps: work.Steps, When: work.When, After: cell.After}, cell.Team
 	}
 	teams, colleagues, err := c.config.Desk.Whom(ctx, t)
 	if err != nil {

@@ -193,6 +193,9 @@ export function Work({ shown }: { shown: TicketShown }) {
           <strong>{d("matrix.when")}</strong> {shown.work.when}
         </p>
       )}
+      {shown.work.after !== undefined && (
+        <p>{d("matrix.after", { time: `${Math.floor(shown.work.after / 60)}:${String(shown.work.after % 60).padStart(2, "0")}` })}</p>
+      )}
     </section>
   );
 }
