@@ -29,6 +29,8 @@ type sharePeer struct {
 	last    bool   // there is no page that says how the session ended: the browser stays where it is
 	quiet   bool   // the question for the view is not asked yet
 	shared  []protocol.SharingState
+	guests  []protocol.GuestAnswer // what the customer said of people
+	ended   protocol.EndReason     // what the page said
 }
 
 // before puts the peer before the pages.
@@ -175,11 +177,21 @@ func (p *sharePeer) answer(conn *websocket.Conn, e protocol.Envelope) error {
 		if m.State == protocol.SharingShown {
 			p.send(conn, e.ID, &protocol.SharingRecorded{})
 		}
+	case "guest_answer":
+		m, err := protocol.DecodeBody[protocol.GuestAnswer](e)
+		if err != nil {
+			return err
+		}
+		p.set(func(p *sharePeer) { p.guests = append(p.guests, m) })
+		if m.State == protocol.ConsentGiven {
+			p.send(conn, 0, &protocol.GuestRecorded{Epoch: m.Epoch})
+		}
 	case "slept": // a loaded machine may keep the page from running for so long
 		_, err := protocol.DecodeBody[protocol.Slept](e)
 		return err
 	case "ended":
-		_, err := protocol.DecodeBody[protocol.Ended](e)
+		m, err := protocol.DecodeBody[protocol.Ended](e)
+		p.set(func(p *sharePeer) { p.ended = m.Reason })
 		return err
 	default:
 		return errors.New("unknown type " + e.Type)
