@@ -140,7 +140,7 @@ func TestAccountInChromium(t *testing.T) {
 		t.Fatal(err)
 	}
 	b.click(`.who-form button`)
-	b.until(`document.querySelector("#email")`)
+	b.until(`location.pathname === "/signin" && document.querySelector("#email")`)
 	b.open("/signin?next="+url.QueryEscape("/account"), "#email")
 	b.signInWith("anna@esempio.example", goodPassword)
 	b.until(`location.pathname === "/signin/password"`)

@@ -173,7 +173,7 @@ func TestSecondFactorInChromium(t *testing.T) {
 		}
 	}
 	b.click(`.who-form button`)
-	b.until(`document.querySelector("#email")`)
+	b.until(`location.pathname === "/signin" && document.querySelector("#email")`)
 	b.signInWith("anna@esempio.example", goodPassword)
 	b.until(`location.pathname === "/signin/second"`)
 	for _, language := range tags(t) {
@@ -191,7 +191,7 @@ func TestSecondFactorInChromium(t *testing.T) {
 	b.write("#code", codeFor(t, key, 1)+"\r")
 	b.until(`location.pathname === "/account"`)
 	b.click(`.who-form button`)
-	b.until(`document.querySelector("#email")`)
+	b.until(`location.pathname === "/signin" && document.querySelector("#email")`)
 	b.open("/signin?next=/admin/people", "#email")
 	b.signInWith("carla@esempio.example", goodPassword)
 	b.until(`location.pathname === "/admin/people"`)

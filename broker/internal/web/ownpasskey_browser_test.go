@@ -150,7 +150,7 @@ func TestSignInPasskeysInChromium(t *testing.T) {
 	}
 	b.open("/account", ".who-form")
 	b.click(`.who-form button`)
-	b.until(`document.querySelector("#email")`)
+	b.until(`location.pathname === "/signin" && document.querySelector("#email")`)
 	for _, language := range tags(t) {
 		b.tag = language
 		b.speaks(language)
