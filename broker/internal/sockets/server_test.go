@@ -162,6 +162,42 @@ type client struct {
 	secret string // with which an agent comes back
 	ws     *websocket.Conn
 	last   uint64
+	came   chan []byte // what was read meanwhile; nil: it reads when something is expected
+}
+
+// listens reads all the time, as a console does: who reads nothing for long is cut off.
+func (c *client) listens(t testing.TB) {
+	c.came = make(chan []byte, queueLength)
+	go func() {
+		defer close(c.came)
+		for {
+			_, data, err := c.ws.Read(context.Background())
+			if err != nil {
+				return
+			}
+			select {
+			case c.came <- data:
+			case <-t.Context().Done():
+				return
+			}
+		}
+	}()
+}
+
+func (c *client) next(ctx context.Context) ([]byte, error) {
+	if c.came == nil {
+		_, data, err := c.ws.Read(ctx)
+		return data, err
+	}
+	select {
+	case data, ok := <-c.came:
+		if !ok {
+			return nil, errors.New("the connection is over")
+		}
+		return data, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
 }
 
 // dial opens a socket; header may be nil.
@@ -241,7 +277,7 @@ func (c *client) expect(t testing.TB, kind string, body any) protocol.Envelope {
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	for {
-		_, data, err := c.ws.Read(ctx)
+		data, err := c.next(ctx)
 		if err != nil {
 			t.Fatalf("waiting for %s: %v", kind, err)
 		}

@@ -27,6 +27,7 @@ func (s *server) consoleOf(t testing.TB, header http.Header, language string) *c
 	c.send(t, &protocol.Hello{Version: protocol.CurrentVersion(), Software: "test", Language: language})
 	c.expect(t, "hello", nil)
 	c.expect(t, "welcome", nil)
+	c.listens(t)
 	return c
 }
 
@@ -177,13 +178,13 @@ func TestTicketRightsEndAtOnce(t *testing.T) {
 	bruno, header := s.person(t, "Bruno", access.Technician, "Service desk", access.L1, protocol.ProfileFullSupport)
 	lara, lead := s.person(t, "Lara", access.Lead, "Service desk", access.L1, protocol.ProfileFullSupport)
 	s.person(t, "Carla", access.Technician, "Networks", access.L2, protocol.ProfileFullSupport)
+	admin, _ := s.person(t, "Ada", access.Administrator, "", "", "")
 	c, l := s.consoleOf(t, header, "en"), s.consoleOf(t, lead, "en")
 	c.list(t, protocol.Tickets{View: protocol.TicketsOfTeam})
 	var shown protocol.TicketShown
 	l.send(t, &aCall)
 	l.expect(t, "ticket_shown", &shown)
 	c.expect(t, "ticket_changed", nil)
-	admin, _ := s.person(t, "Ada", access.Administrator, "", "", "")
 	must(s.access.ChangeAccount(t.Context(), admin, bruno.ID, access.NewAccount{Email: bruno.Email, Name: bruno.Name, Role: access.Technician, Team: "Networks", Level: access.L2, Profile: protocol.ProfileFullSupport}))(t)
 	c.expect(t, "desk_changed", nil)
 	if list := c.list(t, protocol.Tickets{View: protocol.TicketsAll}); len(list.Tickets) != 0 {
