@@ -27,6 +27,13 @@ func TestStorage(t *testing.T) {
 	if len(s.Heaviest) != 2 || s.Heaviest[0].ID != large || s.Heaviest[1].ID != small || s.Heaviest[0].Bytes < 50_000 {
 		t.Errorf("heaviest: %+v", s.Heaviest)
 	}
+	if s.Leaves == 0 || len(s.Checks) != 0 || !s.Checked.IsZero() {
+		t.Errorf("before any check: %d leaves, %v at %v", s.Leaves, s.Checks, s.Checked)
+	}
+	must(n.e.Verdict(t.Context(), auditor, small))(t)
+	if s := must(n.e.Storage(t.Context(), admin))(t); s.Checks[Unverifiable] != 1 || time.Since(s.Checked) > time.Hour {
+		t.Errorf("after one: %v at %v", s.Checks, s.Checked)
+	}
 	north := access.Account{ID: "n", Role: access.Auditor, Territory: "South"}
 	if s := must(n.e.Storage(t.Context(), north))(t); len(s.Heaviest) != 0 {
 		t.Errorf("of another territory: %+v", s.Heaviest)

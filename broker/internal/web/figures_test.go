@@ -157,6 +157,18 @@ func TestFigurePages(t *testing.T) {
 	boss.get("/figures/").shows(t, "By person", "Only what happened since")
 }
 
+// TestFiguresOfEvidence: what its public part says, to who looks after the service.
+func TestFiguresOfEvidence(t *testing.T) {
+	h := newHouse(t, withVault(t))
+	h.vault.session(t, "Anna Rossi", time.Now())
+	boss := signedIn(t, h, access.Administrator, "Ada Neri", "ada@esempio.example")
+	boss.get("/figures/").shows(t, "Evidence: size and integrity", "Entries of the global log", "Last check of a recording", "none yet", "There is enough space")
+	staff(t, h, access.Lead, "lara@esempio.example")
+	lara := h.visitor(t)
+	lara.post("/signin", "email", "lara@esempio.example", "password", goodPassword)
+	lara.get("/figures/").hides(t, "Evidence: size and integrity")
+}
+
 // TestFiguresInChromium looks at each page in every language; the range by keyboard.
 func TestFiguresInChromium(t *testing.T) {
 	h := builtHouse(t)
