@@ -104,3 +104,13 @@ func (w *Web) mailDown(r *http.Request, p *page) (string, error) {
 	}
 	return p.T("desk.mail.down", "when", minute(p, s.Since)), nil
 }
+
+// tellsByMail reports whether a mail server is set at all: nobody is promised what does
+// not come.
+func (w *Web) tellsByMail(r *http.Request) (bool, error) {
+	if w.mail == nil {
+		return false, nil
+	}
+	s, err := w.mail.Status(r.Context())
+	return s.Server != "", err
+}

@@ -45,6 +45,10 @@ func (p *person) find(t testing.TB, list, name string) string {
 // back; what a customer asks on the portal is answered by mail.
 func TestMailPage(t *testing.T) {
 	none := newHouse(t)
+	joins(t, none, "Anna Bianchi", "Service desk", access.L1)
+	if text := none.visitor(t).get("/request").text; strings.Contains(text, "You are told of every change") || !strings.Contains(text, "no mail goes out") {
+		t.Error("promised, and there is no mail", text)
+	}
 	signedIn(t, none, access.Administrator, "Ada Neri", "ada@esempio.example").get("/admin/mail").shows(t, "No mail server is set")
 	s := mailtest.New(t, ops.MailStartTLS)
 	h := newHouse(t, byMail(s.Config(ops.MailStartTLS)))
@@ -66,6 +70,7 @@ func TestMailPage(t *testing.T) {
 		}
 	}
 	maria := h.visitor(t)
+	maria.get("/request").shows(t, "You are told of every change")
 	maria.post("/request", "name", "Maria Rossi", "email", "maria@comune.example", "phone", "", "title", "Printer", "text", "")
 	maria.post("/request", "name", "Nobody", "email", mailtest.Refused, "phone", "", "title", "Scanner", "text", "")
 	look(t, "a letter and one refused", func() bool {
