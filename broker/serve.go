@@ -25,6 +25,7 @@ import (
 	"consento/broker/internal/desk"
 	"consento/broker/internal/evidence"
 	"consento/broker/internal/figures"
+	"consento/broker/internal/hooks"
 	"consento/broker/internal/mail"
 	"consento/broker/internal/ops"
 	"consento/broker/internal/session"
@@ -95,6 +96,7 @@ type broker struct {
 	manifest     atomic.Pointer[[]byte]
 	db           *bun.DB
 	access       *access.Access
+	hooks        *hooks.Hooks
 	media        *sfu.SFU
 	reserve      *ops.Reserve
 	evidence     *evidence.Evidence
@@ -242,7 +244,12 @@ func (b *broker) compose(ctx context.Context, secrets *ops.Secrets) error {
 		}
 		return b.reserve.Hold()
 	}
+	if b.hooks, err = b.openHooks(secrets); err != nil {
+		return err
+	}
+	b.background(b.hooks.Run)
 	b.sessions, err = session.New(ctx, session.Config{
+		Outbox:   b.tellOfSession,
 		Database: b.db, Media: b.media, Evidence: b.folder.Evidence(), Bags: b.folder.Bags(), Origin: b.url,
 		Recipients: b.recipients, Kept: b.kept, Script: func(ctx context.Context, technician session.Technician, id string, version uint32) (protocol.OwnScript, error) {
 			return b.access.Script(ctx, technician.Team, id, version)
@@ -267,7 +274,7 @@ func (b *broker) compose(ctx context.Context, secrets *ops.Secrets) error {
 		defer cancel()
 		return b.sessions.Close(ctx)
 	})
-	tickets, err := desk.New(ctx, desk.Config{Database: b.db, LinkKey: secrets.Derive("ticket link"), Files: b.folder.Attachments(), FileKey: secrets.Derive("attachments"), Log: b.log})
+	tickets, err := desk.New(ctx, desk.Config{Database: b.db, LinkKey: secrets.Derive("ticket link"), Files: b.folder.Attachments(), FileKey: secrets.Derive("attachments"), Outbox: b.tellOfTicket, Log: b.log})
 	if err != nil {
 		return err
 	}
@@ -296,7 +303,7 @@ func (b *broker) compose(ctx context.Context, secrets *ops.Secrets) error {
 		return err
 	}
 	pages := web.Config{
-		Sessions: b.sessions, Accounts: b.access, Setup: b.access, Settings: b.access, Evidence: b.evidence, AuditorKeys: b.access, Policies: b.evidence, Custody: b.access, Rewraps: b.evidence, Decisions: b.evidence, People: b.access.Accounts, Receipts: b.evidence.Receipt, Shares: b.evidence, Sharing: b.evidence, Copies: b.evidence, Searching: b.evidence, Roster: b.access, Desk: tickets, Figures: counted, Mail: b.mail, Office: b.office, Texts: texts, Legal: legal,
+		Sessions: b.sessions, Accounts: b.access, Setup: b.access, Settings: b.access, Evidence: b.evidence, AuditorKeys: b.access, Policies: b.evidence, Custody: b.access, Rewraps: b.evidence, Decisions: b.evidence, People: b.access.Accounts, Receipts: b.evidence.Receipt, Shares: b.evidence, Sharing: b.evidence, Copies: b.evidence, Searching: b.evidence, Roster: b.access, Hooks: b.hooks, Desk: tickets, Figures: counted, Mail: b.mail, Office: b.office, Texts: texts, Legal: legal,
 		PublicURL: b.url, CookieKey: secrets.Derive("customer cookie"), Agents: os.DirFS(b.folder.Agents()), Logger: b.log,
 	}
 	if err := b.centralPages(&pages); err != nil {
@@ -487,7 +494,7 @@ func (b *broker) sweep() *evidence.SweepConfig {
 			return s.LogMonths, err
 		},
 		Forget: func(ctx context.Context, tx bun.IDB, empty, gone []string) error {
-			return errors.Join(session.Forget(ctx, tx, empty, gone), figures.Forget(ctx, tx, slices.Concat(empty, gone)...), access.Forget(ctx, tx), api.Forget(ctx, tx, time.Now()))
+			return errors.Join(session.Forget(ctx, tx, empty, gone), figures.Forget(ctx, tx, slices.Concat(empty, gone)...), access.Forget(ctx, tx), api.Forget(ctx, tx, time.Now()), hooks.Forget(ctx, tx, time.Now()))
 		},
 	}
 }

@@ -55,6 +55,9 @@ type Config struct {
 	// "": there are none.
 	Files   string
 	FileKey []byte
+	// Outbox is told of every change of a ticket, in its transaction; nil: nobody is. The
+	// kind of a new ticket is "open".
+	Outbox func(ctx context.Context, tx bun.IDB, t Ticket, kind ActKind) error
 }
 
 // Desk is safe for concurrent use.
@@ -67,6 +70,7 @@ type Desk struct {
 	alerted  func(ctx context.Context, db bun.IDB, a Alert) error // nil: nothing is done with alerts
 	breached func(ctx context.Context, db bun.IDB, b Breach, news BreachNews) error
 	files    *files // nil: nothing is attached
+	outbox   func(ctx context.Context, tx bun.IDB, t Ticket, kind ActKind) error
 }
 
 // New makes a Desk, with the starting matrix and hours where there are none.
@@ -77,7 +81,7 @@ func New(ctx context.Context, c Config) (*Desk, error) {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	d := &Desk{db: c.Database, linkKey: c.LinkKey, now: c.Now, log: c.Log, feed: newFeed()}
+	d := &Desk{db: c.Database, linkKey: c.LinkKey, now: c.Now, log: c.Log, feed: newFeed(), outbox: c.Outbox}
 	var err error
 	if d.files, err = newFiles(c.Files, c.FileKey); err != nil {
 		return nil, err

@@ -239,8 +239,14 @@ func limitedError(err error) string {
 	return s[:min(len(s), 500)]
 }
 
-// tell has the requester told of an act of the office's, if there is a way to.
+// tell has other systems told of an act, and the requester of one of the office's, if there
+// is a way to.
 func (d *Desk) tell(ctx context.Context, tx bun.Tx, t Ticket, by Person, kind ActKind) error {
+	if d.outbox != nil {
+		if err := d.outbox(ctx, tx, t, kind); err != nil {
+			return err
+		}
+	}
 	if ctx.Value(quietly{}) != nil || t.Requester.Email == "" || kind != noticeOpen && (by.ID == "" || !toRequester[kind]) {
 		return nil
 	}

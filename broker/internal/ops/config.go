@@ -40,6 +40,7 @@ type Config struct {
 	Media    MediaConfig    `toml:"media"`
 	Evidence EvidenceConfig `toml:"evidence"`
 	Mail     MailConfig     `toml:"mail"`
+	Webhooks WebhookConfig  `toml:"webhooks"`
 
 	OIDC OIDCConfig `toml:"oidc"`
 	LDAP LDAPConfig `toml:"ldap"`
@@ -318,6 +319,9 @@ func (c Config) Validate() error {
 	}
 	if err := c.Mail.check(); err != nil {
 		return fail("mail", "%w", err)
+	}
+	if err := c.Webhooks.check(); err != nil {
+		return fail("webhooks", "%w", err)
 	}
 	seen := map[string]bool{}
 	for _, w := range c.Witness {

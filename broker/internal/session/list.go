@@ -76,11 +76,16 @@ func List(ctx context.Context, db bun.IDB, f ListFilter) ([]Listed, error) {
 		return nil, wrapStore(err)
 	}
 	list := make([]Listed, len(rows))
-	for i, r := range rows {
-		list[i] = Listed{ID: r.ID, State: r.State, TechnicianID: r.TechnicianID, Technician: r.Technician, Team: r.Team,
-			Issued: moment(r.Issued), Active: moment(r.Active), Ended: moment(r.Ended), EndReason: r.EndReason, Test: r.Test}
+	for i := range rows {
+		list[i] = rows[i].listed()
 	}
 	return list, nil
+}
+
+// listed is what a list says of a session.
+func (r *row) listed() Listed {
+	return Listed{ID: r.ID, State: r.State, TechnicianID: r.TechnicianID, Technician: r.Technician, Team: r.Team,
+		Issued: moment(r.Issued), Active: moment(r.Active), Ended: moment(r.Ended), EndReason: r.EndReason, Test: r.Test}
 }
 
 func moment(ms int64) time.Time {

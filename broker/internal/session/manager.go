@@ -76,8 +76,10 @@ type Config struct {
 	LogKey    ed25519.PrivateKey                                                 // closes what a crash left open
 	Derive    func(purpose string) []byte                                        // keys of the broker, 32 bytes each
 	Log       *slog.Logger
-	Now       func() time.Time // the wall clock; nil: time.Now
-	Limits    Limits           // zero values are filled from DefaultLimits
+	// Outbox is told, in the same transaction, that a session started or ended; nil: nobody is.
+	Outbox func(ctx context.Context, tx bun.IDB, l Listed) error
+	Now    func() time.Time // the wall clock; nil: time.Now
+	Limits Limits           // zero values are filled from DefaultLimits
 }
 
 // Recipients are the ways to open a recording, and the signed policy that says so.
@@ -172,7 +174,7 @@ func New(ctx context.Context, config Config) (*Manager, error) {
 			*l.have = *l.fallback
 		}
 	}
-	m := &Manager{config: config, store: store{config.Database}, feed: newFeed(), listeners: newListeners(), throttle: newThrottle(),
+	m := &Manager{config: config, store: store{config.Database, config.Outbox}, feed: newFeed(), listeners: newListeners(), throttle: newThrottle(),
 		keyHash: config.Derive("session key"), ticketKey: config.Derive("ticket"), nameKey: config.Derive("ticket lookup"), resumeKey: config.Derive("resume"), inviteKey: config.Derive("vendor"),
 		logKey: config.Derive("log ticket"), copies: newCopies(), live: map[string]*session{}}
 	if err := m.complete(ctx); err != nil {

@@ -56,6 +56,8 @@ type row struct {
 // store owns the table sessions.
 type store struct {
 	db *bun.DB
+	// outbox is told within the transaction of a session that starts or ends; nil: nobody.
+	outbox func(ctx context.Context, tx bun.IDB, l Listed) error
 }
 
 func (s store) insert(ctx context.Context, r *row) error {
@@ -112,8 +114,28 @@ func (s store) setTicket(ctx context.Context, id string, hash string) error {
 // The database itself refuses a step that protocol.Next does not know.
 // The end comes from any open state: it must work even where an earlier step
 // could not be written.
+//
+// Who is to be told of it is told in the same transaction. Where that fails, a session's
+// own state is worth more.
 func (s store) move(ctx context.Context, r *row, from protocol.State) error {
-	update := s.db.NewUpdate().Model(r).Column("state", "active", "ended", "end_reason", "steps", "removed", "summary").WherePK()
+	if s.outbox == nil || r.State != protocol.StateActive && (r.State != protocol.StateEnding || r.Active == 0) {
+		return s.moveIn(ctx, s.db, r, from)
+	}
+	var moved error
+	err := s.db.RunInTx(ctx, nil, func(ctx context.Context, tx bun.Tx) error {
+		if moved = s.moveIn(ctx, tx, r, from); moved != nil {
+			return moved
+		}
+		return s.outbox(ctx, tx, r.listed())
+	})
+	if err != nil && moved == nil {
+		return s.moveIn(ctx, s.db, r, from)
+	}
+	return err
+}
+
+func (s store) moveIn(ctx context.Context, db bun.IDB, r *row, from protocol.State) error {
+	update := db.NewUpdate().Model(r).Column("state", "active", "ended", "end_reason", "steps", "removed", "summary").WherePK()
 	if r.State == protocol.StateEnding {
 		update = update.Where("state NOT IN (?, ?)", protocol.StateEnding, protocol.StateClosed)
 	} else {

@@ -90,6 +90,9 @@ func (w *Web) admin(rw http.ResponseWriter, r *http.Request, by access.Account, 
 	if w.mail != nil && access.Can(by, access.SeeMetrics, access.Scope{}) {
 		tabs = append(tabs, "mail")
 	}
+	if w.hooks != nil && access.Can(by, access.ManageOffice, access.Scope{}) {
+		tabs = append(tabs, "webhooks")
+	}
 	for _, tab := range tabs {
 		path := "/admin/" + tab
 		a.Tabs = append(a.Tabs, adminTab{path, p.T("admin." + tab + ".title"), r.URL.Path == path || strings.HasPrefix(r.URL.Path, path+"/")})

@@ -25,6 +25,7 @@ import (
 	"consento/broker/internal/access"
 	tickets "consento/broker/internal/desk"
 	"consento/broker/internal/figures"
+	"consento/broker/internal/hooks"
 	"consento/broker/internal/mail"
 	"consento/broker/internal/ops"
 	"consento/broker/internal/session"
@@ -351,9 +352,10 @@ type house struct {
 	shelf  *shelf                          // of recordings, behind the auditor's pages; nil: none
 	vault  *vault                          // the real thing behind them; nil: none
 	db     *bun.DB
-	listen net.Listener     // nil: any port
-	mail   ops.MailConfig   // zero: no mail server
-	people access.Directory // of those who have no password here
+	hooks  func() *hooks.Hooks // nil: there are no webhooks
+	listen net.Listener        // nil: any port
+	mail   ops.MailConfig      // zero: no mail server
+	people access.Directory    // of those who have no password here
 }
 
 type option func(*web.Config, *house)
@@ -435,6 +437,9 @@ func newHouse(t testing.TB, options ...option) *house {
 			s.RecordingDays, s.LogMonths = h.days, h.months
 		}
 		return web.OfficeOf(s), err
+	}
+	if h.hooks != nil {
+		c.Hooks = h.hooks()
 	}
 	pages, err := web.New(c)
 	if err != nil {

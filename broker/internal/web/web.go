@@ -162,7 +162,7 @@ func OfficeOf(s access.Settings) Office {
 		CopyDays: s.CustomerDays, CopyWithheld: s.WithholdRecording}
 }
 
-// Config is what New needs. Every field but Evidence, AuditorKeys, Policies, Custody, Rewraps, Decisions, People, Receipts, Shares, Sharing, Copies, Searching, Roster, Desk, Figures, Mail, Central, SSO, Directory, Console, Style, Agents and Logger is required.
+// Config is what New needs. Every field but Evidence, AuditorKeys, Policies, Custody, Rewraps, Decisions, People, Receipts, Shares, Sharing, Copies, Searching, Roster, Hooks, Desk, Figures, Mail, Central, SSO, Directory, Console, Style, Agents and Logger is required.
 type Config struct {
 	Sessions Sessions
 	Accounts Accounts
@@ -188,6 +188,7 @@ type Config struct {
 	// Searching is behind the search in what is encrypted; nil: there is none.
 	Searching Searching
 	Roster    Roster       // behind the pages of people, teams and profiles; nil: there are none
+	Hooks     Hooks        // behind the page of webhooks; nil: there is none
 	Desk      Desk         // behind the pages of tickets, and what customers ask for; needs Roster; nil: there are none
 	Central   Central      // behind the page of central accounts; needs Roster; nil: there is none
 	SSO       SingleSignOn // nil: nobody signs in elsewhere
@@ -232,6 +233,7 @@ type Web struct {
 	copies      Copies  // nil: there are no private links
 	searching   Searching
 	roster      Roster // nil: there are no pages of people
+	hooks       Hooks  // nil: there is no page of webhooks
 	desk        Desk   // nil: there are no tickets
 	central     Central
 	sso         SingleSignOn
@@ -288,7 +290,7 @@ func New(c Config) (*Web, error) {
 	seal.Write([]byte("consento single sign-on v1"))
 	w := &Web{
 		central: c.Central, sso: c.SSO, directory: c.Directory, ssoKey: seal.Sum(nil),
-		sessions: c.Sessions, accounts: c.Accounts, setup: c.Setup, settings: c.Settings, evidence: c.Evidence, auditorKeys: c.AuditorKeys, policies: c.Policies, custody: c.Custody, rewraps: c.Rewraps, decisions: c.Decisions, people: c.People, receipts: c.Receipts, shares: c.Shares, sharing: c.Sharing, copies: c.Copies, searching: c.Searching, roster: c.Roster, desk: c.Desk, figures: c.Figures, mail: c.Mail, office: c.Office, texts: c.Texts,
+		sessions: c.Sessions, accounts: c.Accounts, setup: c.Setup, settings: c.Settings, evidence: c.Evidence, auditorKeys: c.AuditorKeys, policies: c.Policies, custody: c.Custody, rewraps: c.Rewraps, decisions: c.Decisions, people: c.People, receipts: c.Receipts, shares: c.Shares, sharing: c.Sharing, copies: c.Copies, searching: c.Searching, roster: c.Roster, hooks: c.Hooks, desk: c.Desk, figures: c.Figures, mail: c.Mail, office: c.Office, texts: c.Texts,
 		publicURL: base,
 		legal:     c.Legal,
 		cookies:   customerCookies{key: mac.Sum(nil), now: time.Now},
@@ -393,6 +395,7 @@ func (w *Web) routes() []Route {
 		{w.roster != nil, w.tokenRoutes},
 		{w.roster != nil, w.apiRoutes},
 		{w.sso != nil, w.ssoRoutes},
+		{w.hooks != nil, w.webhookRoutes},
 		{w.central != nil, w.centralRoutes},
 		{w.mail != nil, w.mailRoutes},
 		{w.figures != nil, w.figureRoutes},
