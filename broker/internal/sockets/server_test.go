@@ -13,6 +13,7 @@ import (
 	"net/url"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -76,7 +77,8 @@ type server struct {
 	access   *access.Access
 	agents   *Agent
 	account  access.Account
-	cookie   string // of a technician who is signed in
+	cookie   string      // of a technician who is signed in
+	noInvite atomic.Bool // who invites may not any more
 }
 
 func serve(t testing.TB, change ...func(*session.Limits)) *server {
@@ -129,6 +131,7 @@ func serve(t testing.TB, change ...func(*session.Limits)) *server {
 	s.Server = httptest.NewUnstartedServer(mux)
 	consoles := must(NewConsole(ConsoleConfig{Sessions: s.sessions, Desk: s.desk, Accounts: s.access, Office: office, Colleagues: s.access.Accounts, PublicURL: "https://test.example", Software: "broker test", Log: log}))(t)
 	mux.Handle("/ws/console", s.access.LoadSession(consoles))
+	mux.Handle("/ws/vendor", must(NewVendor(VendorConfig{Sessions: s.sessions, Inviter: func(context.Context, string) (bool, error) { return !s.noInvite.Load(), nil }, Office: office, Software: "broker test", Log: log}))(t))
 	mux.Handle("/in", s.access.LoadSession(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		must(s.access.SignIn(r, r.URL.Query().Get("email"), "seven grey herons over Bolzano"))(t)
 	})))
