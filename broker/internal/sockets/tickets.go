@@ -334,6 +334,8 @@ func historyEntry(e desk.Entry, matrix desk.Matrix, language string) (protocol.T
 	}
 	entry := protocol.TicketEntry{N: e.Number, At: e.At, By: e.By.Name, Kind: string(e.Kind), Text: a.Text, Assignee: a.Assignee.Name, Waiting: string(a.Waiting), Resolution: string(a.Resolution)}
 	switch e.Kind {
+	case desk.ActAttach, desk.ActDetach:
+		entry.Text = a.File
 	case desk.ActCategory:
 		category, _ := matrix.Find(a.Category)
 		entry.Category = category.Name(language)
