@@ -123,7 +123,7 @@ func (o *office) external(lead *office) {
 	at("what was written", `document.querySelector('[data-testid="chat-log"]').innerText.includes("Guten Tag")`)
 	o.picture("vendor", screen)
 	o.picture("with a vendor", lead.technician)
-	o.must(lead.console.Click(byID("guest-away")))
+	o.must(lead.console.Click(`[data-way="vendor"] [data-testid="guest-away"]`))
 	at("sent away", `document.querySelector('main').dataset.vendor === "over"`)
 	o.picture("vendor over", screen)
 	o.must(vendor.Open(o.broker.URL + "/vendor"))

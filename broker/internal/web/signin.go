@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"consento/broker/internal/access"
@@ -99,8 +100,10 @@ func (w *Web) signOut(rw http.ResponseWriter, r *http.Request) error {
 // sign-in never sends people to another site.
 func localNext(next string) string {
 	u, err := url.Parse(next)
-	if err != nil || u.Scheme != "" || u.Host != "" || u.User != nil || len(next) > 256 ||
-		!strings.HasPrefix(u.Path, "/console/") && !strings.HasPrefix(u.Path, "/audit/") && !strings.HasPrefix(u.Path, "/admin/") && !strings.HasPrefix(u.Path, "/desk/") && !strings.HasPrefix(u.Path, "/figures/") && !strings.HasPrefix(u.Path, "/survey/") && !strings.HasPrefix(u.Path, "/account/") && u.Path != "/settings" && u.Path != "/account" && u.Path != "/summaries" && u.Path != "/shared" && !strings.HasPrefix(u.Path, "/shared/") || strings.Contains(u.Path, "..") || strings.ContainsAny(u.Path, "\\") {
+	if err != nil || u.Scheme != "" || u.Host != "" || u.User != nil || len(next) > 256 || !strings.HasPrefix(u.Path, "/") || strings.Contains(u.Path, "..") || strings.ContainsAny(u.Path, "\\") {
+		return "/console/"
+	}
+	if part, _, _ := strings.Cut(u.Path[1:], "/"); !slices.Contains([]string{"console", "desk", "figures", "audit", "admin", "settings", "summaries", "shared", "account", "api", "survey"}, part) {
 		return "/console/"
 	}
 	return next
