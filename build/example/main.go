@@ -17,7 +17,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"log"
+	"log/slog"
 	"net/http"
 	"os"
 	"strconv"
@@ -33,10 +33,16 @@ func main() {
 	flag.Parse()
 	l, err := newLink(os.Getenv("CONSENTO_URL"), os.Getenv("CONSENTO_TOKEN"), os.Getenv("CONSENTO_SECRET"), http.DefaultClient)
 	if err != nil {
-		log.Fatal(err)
+		fail(err)
 	}
 	server := &http.Server{Addr: *listen, Handler: l, ReadTimeout: 10 * time.Second, WriteTimeout: 30 * time.Second}
-	log.Fatal(server.ListenAndServeTLS(*cert, *key))
+	fail(server.ListenAndServeTLS(*cert, *key))
+}
+
+// fail ends the program with what went wrong.
+func fail(err error) {
+	slog.Error("the link has ended", "error", err)
+	os.Exit(1)
 }
 
 // link is the way between the two systems.
