@@ -47,13 +47,14 @@ const (
 // NewSCIM answers for the broker at this public address.
 func NewSCIM(people People, publicURL string, log *slog.Logger) *SCIM {
 	s := &SCIM{people: people, base: strings.TrimSuffix(publicURL, "/") + scimPath, log: log, routes: http.NewServeMux()}
-	for pattern, do := range map[string]func(*call) error{
-		"GET /ServiceProviderConfig": s.config, "GET /ResourceTypes": s.types, "GET /ResourceTypes/{id}": s.types, "GET /Schemas": s.schemas, "GET /Schemas/{id}": s.schemas,
-		"GET /Users": s.listPeople, "POST /Users": s.addPerson, "GET /Users/{id}": s.getPerson, "PUT /Users/{id}": s.putPerson, "PATCH /Users/{id}": s.patchPerson, "DELETE /Users/{id}": s.deletePerson,
-		"GET /Groups": s.listGroups, "POST /Groups": s.addGroup, "GET /Groups/{id}": s.getGroup, "PUT /Groups/{id}": s.putGroup, "PATCH /Groups/{id}": s.patchGroup, "DELETE /Groups/{id}": s.deleteGroup,
+	for _, calls := range []map[string]func(*call) error{
+		{"GET /ServiceProviderConfig": s.config, "GET /ResourceTypes": s.types, "GET /ResourceTypes/{id}": s.types, "GET /Schemas": s.schemas, "GET /Schemas/{id}": s.schemas},
+		s.peopleKind().calls("/Users"), s.groupKind().calls("/Groups"),
 	} {
-		method, path, _ := strings.Cut(pattern, " ")
-		s.routes.Handle(method+" "+scimPath+path, s.handle(do))
+		for pattern, do := range calls {
+			method, path, _ := strings.Cut(pattern, " ")
+			s.routes.Handle(method+" "+scimPath+path, s.handle(do))
+		}
 	}
 	s.routes.Handle(scimPath+"/", s.handle(func(*call) error { return errNowhere }))
 	return s

@@ -1,149 +1,82 @@
 package central
 
 import (
+	"context"
 	"net/http"
 
 	"consento/broker/internal/access"
 )
 
-func (s *SCIM) listPeople(c *call) error {
-	q, err := c.query(map[string]string{"id": "id", "username": "userName", "externalid": "externalId", "displayname": "displayName", "emails": "emails", "emails.value": "emails"})
-	if err != nil {
-		return err
-	}
-	people, total, err := s.people.People(c.Context(), c.by, q)
-	if err != nil {
-		return err
-	}
-	all := make([]map[string]any, len(people))
-	for i, p := range people {
-		all[i] = s.person(p)
-	}
-	return s.page(c, q, total, all)
+// kind is what is done with one kind of resource, people or groups, by the calls that RFC 7644
+// has for both alike.
+type kind[T any] struct {
+	scim    *SCIM
+	filters map[string]string // attributes that may be asked for, by their names in small letters
+	list    func(ctx context.Context, by access.Account, q access.Query) ([]T, int, error)
+	get     func(ctx context.Context, by access.Account, id string) (T, error)
+	save    func(ctx context.Context, by access.Account, t T, version int64) (T, error)
+	remove  func(ctx context.Context, by access.Account, id string, version int64) error
+	read    func(object) (T, error)
+	patch   func(*T, change) error
+	show    func(T) map[string]any
+	id      func(*T) *string
+	version func(T) int64
 }
 
-func (s *SCIM) getPerson(c *call) error {
-	p, err := s.people.Person(c.Context(), c.by, c.PathValue("id"))
+func (s *SCIM) peopleKind() kind[access.Person] {
+	return kind[access.Person]{scim: s,
+		filters: map[string]string{"id": "id", "username": "userName", "externalid": "externalId", "displayname": "displayName", "emails": "emails", "emails.value": "emails"},
+		list:    s.people.People, get: s.people.Person, save: s.people.SavePerson, remove: s.people.DeletePerson, read: readPerson, patch: patchPerson, show: s.person,
+		id: func(p *access.Person) *string { return &p.ID }, version: func(p access.Person) int64 { return p.Version }}
+}
+
+func (s *SCIM) groupKind() kind[access.Group] {
+	return kind[access.Group]{scim: s, filters: map[string]string{"id": "id", "externalid": "externalId", "displayname": "displayName"},
+		list: s.people.Groups, get: s.people.Group, save: s.people.SaveGroup, remove: s.people.DeleteGroup, read: readGroup, patch: patchGroup, show: s.group,
+		id: func(g *access.Group) *string { return &g.ID }, version: func(g access.Group) int64 { return g.Version }}
+}
+
+// calls are the calls of one kind, at path.
+func (k kind[T]) calls(path string) map[string]func(*call) error {
+	return map[string]func(*call) error{
+		"GET " + path: k.query, "POST " + path: k.create, "GET " + path + "/{id}": k.one, "PUT " + path + "/{id}": k.replace,
+		"PATCH " + path + "/{id}": k.change, "DELETE " + path + "/{id}": k.delete,
+	}
+}
+
+func (k kind[T]) query(c *call) error {
+	q, err := c.query(k.filters)
 	if err != nil {
 		return err
 	}
-	return s.one(c, http.StatusOK, p.Version, s.person(p))
+	found, total, err := k.list(c.Context(), c.by, q)
+	if err != nil {
+		return err
+	}
+	all := make([]map[string]any, len(found))
+	for i, t := range found {
+		all[i] = k.show(t)
+	}
+	return k.scim.page(c, q, total, all)
 }
 
-func (s *SCIM) addPerson(c *call) error {
+func (k kind[T]) one(c *call) error {
+	t, err := k.get(c.Context(), c.by, c.PathValue("id"))
+	if err != nil {
+		return err
+	}
+	return k.scim.one(c, http.StatusOK, k.version(t), k.show(t))
+}
+
+func (k kind[T]) create(c *call) error  { return k.write(c, http.StatusCreated, "") }
+func (k kind[T]) replace(c *call) error { return k.write(c, http.StatusOK, c.PathValue("id")) }
+
+func (k kind[T]) write(c *call, status int, id string) error {
 	body, err := c.body()
 	if err != nil {
 		return err
 	}
-	p, err := readPerson(body)
-	if err != nil {
-		return err
-	}
-	return s.savePerson(c, http.StatusCreated, p)
-}
-
-func (s *SCIM) putPerson(c *call) error {
-	body, err := c.body()
-	if err != nil {
-		return err
-	}
-	p, err := readPerson(body)
-	if err != nil {
-		return err
-	}
-	p.ID = c.PathValue("id")
-	return s.savePerson(c, http.StatusOK, p)
-}
-
-func (s *SCIM) savePerson(c *call, status int, p access.Person) error {
-	version, err := c.seen()
-	if err != nil {
-		return err
-	}
-	if p, err = s.people.SavePerson(c.Context(), c.by, p, version); err != nil {
-		return err
-	}
-	return s.one(c, status, p.Version, s.person(p))
-}
-
-// patchPerson changes what is there. Who changes it meanwhile makes it start again.
-func (s *SCIM) patchPerson(c *call) error {
-	body, err := c.body()
-	if err != nil {
-		return err
-	}
-	changes, err := parsePatch(body)
-	if err != nil {
-		return err
-	}
-	version, err := c.seen()
-	if err != nil {
-		return err
-	}
-	p, err := s.people.Person(c.Context(), c.by, c.PathValue("id"))
-	if err != nil {
-		return err
-	}
-	if version != 0 && version != p.Version {
-		return errMatch
-	}
-	for _, change := range changes {
-		if err := patchPerson(&p, change); err != nil {
-			return err
-		}
-	}
-	if p, err = s.people.SavePerson(c.Context(), c.by, p, p.Version); err != nil {
-		return err
-	}
-	return s.one(c, http.StatusOK, p.Version, s.person(p))
-}
-
-func (s *SCIM) deletePerson(c *call) error {
-	version, err := c.seen()
-	if err != nil {
-		return err
-	}
-	if err := s.people.DeletePerson(c.Context(), c.by, c.PathValue("id"), version); err != nil {
-		return err
-	}
-	c.w.WriteHeader(http.StatusNoContent)
-	return nil
-}
-
-func (s *SCIM) listGroups(c *call) error {
-	q, err := c.query(map[string]string{"id": "id", "externalid": "externalId", "displayname": "displayName"})
-	if err != nil {
-		return err
-	}
-	groups, total, err := s.people.Groups(c.Context(), c.by, q)
-	if err != nil {
-		return err
-	}
-	all := make([]map[string]any, len(groups))
-	for i, g := range groups {
-		all[i] = s.group(g)
-	}
-	return s.page(c, q, total, all)
-}
-
-func (s *SCIM) getGroup(c *call) error {
-	g, err := s.people.Group(c.Context(), c.by, c.PathValue("id"))
-	if err != nil {
-		return err
-	}
-	return s.one(c, http.StatusOK, g.Version, s.group(g))
-}
-
-func (s *SCIM) addGroup(c *call) error { return s.writeGroup(c, http.StatusCreated, "") }
-
-func (s *SCIM) putGroup(c *call) error { return s.writeGroup(c, http.StatusOK, c.PathValue("id")) }
-
-func (s *SCIM) writeGroup(c *call, status int, id string) error {
-	body, err := c.body()
-	if err != nil {
-		return err
-	}
-	g, err := readGroup(body)
+	t, err := k.read(body)
 	if err != nil {
 		return err
 	}
@@ -151,15 +84,15 @@ func (s *SCIM) writeGroup(c *call, status int, id string) error {
 	if err != nil {
 		return err
 	}
-	g.ID = id
-	if g, err = s.people.SaveGroup(c.Context(), c.by, g, version); err != nil {
+	*k.id(&t) = id
+	if t, err = k.save(c.Context(), c.by, t, version); err != nil {
 		return err
 	}
-	return s.one(c, status, g.Version, s.group(g))
+	return k.scim.one(c, status, k.version(t), k.show(t))
 }
 
-// patchGroup is as patchPerson.
-func (s *SCIM) patchGroup(c *call) error {
+// change changes what is there. Who changes it meanwhile makes it start again.
+func (k kind[T]) change(c *call) error {
 	body, err := c.body()
 	if err != nil {
 		return err
@@ -172,30 +105,30 @@ func (s *SCIM) patchGroup(c *call) error {
 	if err != nil {
 		return err
 	}
-	g, err := s.people.Group(c.Context(), c.by, c.PathValue("id"))
+	t, err := k.get(c.Context(), c.by, c.PathValue("id"))
 	if err != nil {
 		return err
 	}
-	if version != 0 && version != g.Version {
+	if version != 0 && version != k.version(t) {
 		return errMatch
 	}
 	for _, change := range changes {
-		if err := patchGroup(&g, change); err != nil {
+		if err := k.patch(&t, change); err != nil {
 			return err
 		}
 	}
-	if g, err = s.people.SaveGroup(c.Context(), c.by, g, g.Version); err != nil {
+	if t, err = k.save(c.Context(), c.by, t, k.version(t)); err != nil {
 		return err
 	}
-	return s.one(c, http.StatusOK, g.Version, s.group(g))
+	return k.scim.one(c, http.StatusOK, k.version(t), k.show(t))
 }
 
-func (s *SCIM) deleteGroup(c *call) error {
+func (k kind[T]) delete(c *call) error {
 	version, err := c.seen()
 	if err != nil {
 		return err
 	}
-	if err := s.people.DeleteGroup(c.Context(), c.by, c.PathValue("id"), version); err != nil {
+	if err := k.remove(c.Context(), c.by, c.PathValue("id"), version); err != nil {
 		return err
 	}
 	c.w.WriteHeader(http.StatusNoContent)

@@ -1,7 +1,8 @@
 // Who is in a session beside its technician: asked about, here, to be sent away; and, for
 // who is not the technician, the way in and out.
 
-import type { Guest, GuestWay } from "../protocol";
+import { personText } from "../guests";
+import type { GuestWay } from "../protocol";
 import { looksOn, over, selfIn, type SessionView } from "../sessionview";
 import { isolate, t } from "../text";
 import { useConsole } from "./context";
@@ -16,11 +17,6 @@ export function doorsOf(s: SessionView): Door[] {
   if (s.mine || s.state !== "Active" || self?.state === "asked" || self?.way === "supervise") return [];
   const offered = s.offer?.mine === true;
   return (s.may ?? []).filter((way): way is Door => way !== "former" && way !== "vendor" && (way !== "transfer" || offered));
-}
-
-/** personText says what a person is in the session. */
-export function personText(g: Guest): string {
-  return t(g.state === "asked" ? "guest.is_asked" : `guest.is_${g.way}`, { name: isolate(g.name), team: isolate(g.team) });
 }
 
 /** PeopleStrip stands over the picture while anybody else is there or asked about. */
