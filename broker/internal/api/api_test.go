@@ -53,6 +53,7 @@ func TestWhoMayAsk(t *testing.T) {
 		"GET /api/v1/teams":                       {ok, ok, no, ok},
 		"GET /api/v1/categories":                  {ok, ok, no, ok},
 		"GET /api/v1/service-hours":               {ok, ok, no, ok},
+		"GET /api/v1/service-levels":              {no, no, no, ok}, // of all teams
 		"GET /api/v1/tickets":                     {ok, ok, no, ok},
 		"POST /api/v1/tickets":                    {created, created, no, no},
 		"GET /api/v1/tickets/own":                 {ok, ok, no, ok},
@@ -129,6 +130,8 @@ func within(scope, method, path string) bool {
 		return true
 	case strings.HasPrefix(path, "/api/v1/sessions"):
 		return scope == string(access.ScopeSessions)
+	case path == "/api/v1/service-levels":
+		return scope == string(access.ScopeFigures)
 	case method == http.MethodPost && path == "/api/v1/tickets":
 		return tickets
 	}
@@ -330,6 +333,36 @@ func TestLanguages(t *testing.T) {
 	hours := read[ServiceHours](t, e.ask(secret, http.MethodGet, "/api/v1/service-hours", nil))
 	if len(hours.Open) != 10 || hours.Open[0] != (Opening{1, "09:00", "13:00"}) || len(hours.Targets) != 4 || hours.Targets[0] != (Target{"critical", 60, 1440}) {
 		t.Errorf("%+v", hours)
+	}
+}
+
+// TestServiceLevels: figures of one's own team alone, and of no team of fewer than three.
+func TestServiceLevels(t *testing.T) {
+	e := newEnv(t)
+	lead := e.account(access.Lead, "Service desk")
+	secret := e.token(lead)
+	e.made(secret)
+	const own = "/api/v1/service-levels?team=Service+desk&by=priority"
+	if got := e.ask(secret, http.MethodGet, own, nil); got.StatusCode != http.StatusUnprocessableEntity || got.code() != "too_few" {
+		t.Errorf("%d %s", got.StatusCode, got.body)
+	}
+	e.account(access.Technician, "Service desk")
+	e.account(access.Technician, "Service desk")
+	got := read[ServiceLevels](t, e.ask(secret, http.MethodGet, own, nil))
+	if got.Total.Tickets != 1 || got.Total.Open != 1 || len(got.Rows) != 1 || got.By != "priority" {
+		t.Errorf("%+v", got)
+	}
+	if got := e.ask(secret, http.MethodGet, "/api/v1/service-levels?team=Reti", nil); got.StatusCode != http.StatusForbidden || got.code() != "forbidden" {
+		t.Errorf("%d %s", got.StatusCode, got.body)
+	}
+	if got := e.ask(secret, http.MethodGet, own+"&from=yesterday", nil); got.StatusCode != http.StatusUnprocessableEntity || got.code() != "invalid" {
+		t.Errorf("%d %s", got.StatusCode, got.body)
+	}
+	if got := e.ask(secret, http.MethodGet, own+"&from=2026-02-01&to=2026-01-01", nil); got.StatusCode != http.StatusUnprocessableEntity || got.code() != "invalid" {
+		t.Errorf("%d %s", got.StatusCode, got.body)
+	}
+	if past := read[ServiceLevels](t, e.ask(secret, http.MethodGet, own+"&from=2020-01-01&to=2020-12-31", nil)); past.Total.Tickets != 0 || past.From != "2020-01-01" {
+		t.Errorf("%+v", past)
 	}
 }
 

@@ -47,6 +47,7 @@ type Desk interface {
 	Do(ctx context.Context, by access.Account, id string, version int64, a desk.Act) (desk.Ticket, error)
 	Matrix(ctx context.Context) (desk.Matrix, desk.Version, error)
 	Hours(ctx context.Context) (desk.ServiceHours, desk.Version, error)
+	Report(ctx context.Context, by access.Account, a desk.Asked) (desk.Report, error)
 	TicketOf(ctx context.Context, by access.Account, sessions []string) (map[string]string, error)
 }
 

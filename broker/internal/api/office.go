@@ -94,6 +94,11 @@ func officeRoutes() []route {
 		get("/api/v1/teams", "listTeams", group, "List teams", "", access.ReadTickets, nil, (*API).listTeams),
 		get("/api/v1/categories", "listCategories", group, "List categories", "With the escalation matrix: what each level does. In the language of the request.", access.ReadTickets, nil, (*API).listCategories),
 		get("/api/v1/service-hours", "getServiceHours", group, "Read service hours and targets", "", access.ReadTickets, nil, (*API).getHours),
+		get("/api/v1/service-levels", "getServiceLevels", group, "Read how promises were kept", "Of the tickets that came in within some days, the last thirty unless others are asked for. Figures of fewer than three people are not given out by themselves. A token of an account that sees one team's figures names that team.", access.SeeFigures, []parameter{
+			{name: "from", doc: "The first day, as the office counts days.", format: "date"},
+			{name: "to", doc: "The last day, included.", format: "date"},
+			{name: "team", doc: "Whose tickets."},
+			{name: "by", doc: "By what the rows are told apart.", values: values(desk.Groupings())}}, (*API).getLevels),
 	}
 }
 

@@ -49,8 +49,9 @@ func refused(field, code string) error {
 
 // problems are the codes of a Problem, with the status of each.
 var problems = map[string]int{
-	"invalid": http.StatusUnprocessableEntity, "missing": http.StatusUnprocessableEntity, "key_reused": http.StatusUnprocessableEntity,
-	"malformed": http.StatusBadRequest, "unauthorized": http.StatusUnauthorized, "forbidden": http.StatusForbidden, "not_found": http.StatusNotFound,
+	"invalid": http.StatusUnprocessableEntity, "missing": http.StatusUnprocessableEntity, "key_reused": http.StatusUnprocessableEntity, "too_few": http.StatusUnprocessableEntity,
+	"too_many_tickets": http.StatusUnprocessableEntity,
+	"malformed":        http.StatusBadRequest, "unauthorized": http.StatusUnauthorized, "forbidden": http.StatusForbidden, "not_found": http.StatusNotFound,
 	"method": http.StatusMethodNotAllowed, "step": http.StatusConflict, "unsettled": http.StatusConflict, "stale": http.StatusPreconditionFailed,
 	"too_large": http.StatusRequestEntityTooLarge, "media_type": http.StatusUnsupportedMediaType, "if_match": http.StatusPreconditionRequired,
 	"too_many": http.StatusTooManyRequests, "internal": http.StatusInternalServerError, "busy": http.StatusServiceUnavailable,
@@ -79,6 +80,10 @@ func codeOf(err error) string {
 		return "not_found"
 	case errors.Is(err, errMethod):
 		return "method"
+	case errors.Is(err, desk.ErrFew):
+		return "too_few"
+	case errors.Is(err, desk.ErrTooMany):
+		return "too_many_tickets"
 	case errors.Is(err, desk.ErrStale):
 		return "stale"
 	case errors.Is(err, desk.ErrStep):
