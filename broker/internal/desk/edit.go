@@ -161,7 +161,7 @@ func (d *Desk) SetTargets(ctx context.Context, by access.Account, base int64, h 
 		if !same(apart(*now), apart(*was)) {
 			return ErrStale
 		}
-		now.Targets, now.Average, now.Breach = h.Targets, h.Average, h.Breach
+		now.Targets, now.Average, now.Breach, now.Keep = h.Targets, h.Average, h.Breach, h.Keep
 		return nil
 	})
 }

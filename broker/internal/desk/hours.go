@@ -18,6 +18,7 @@ type ServiceHours struct {
 	Targets  map[Priority]Target
 	Average  time.Duration // of the resolution of all tickets together; the target of each is another figure
 	Breach   BreachClock
+	Keep     int // months for which a ticket is kept once it is closed
 }
 
 // BreachClock is what the law asks after a personal data breach. It runs around the clock,
@@ -42,7 +43,7 @@ func StartingHours() ServiceHours {
 	for day := time.Monday; day <= time.Friday; day++ {
 		c.Week[day] = []Hours{{9 * 60, 13 * 60}, {14 * 60, 18 * 60}}
 	}
-	return ServiceHours{c, DefaultTargets(), DefaultAverage, DefaultBreachClock()}
+	return ServiceHours{c, DefaultTargets(), DefaultAverage, DefaultBreachClock(), DefaultKeep}
 }
 
 // Warn is the share of each target after which people are warned, in percent.
@@ -63,6 +64,7 @@ type storedHours struct {
 	Warn     int                   `json:"warn,omitempty"`
 	Average  int64                 `json:"average,omitempty"` // minutes
 	Breach   [3]int64              `json:"breach,omitzero"`   // minutes: first, last, hold
+	Keep     int                   `json:"keep,omitempty"`    // months
 }
 
 func (h ServiceHours) MarshalJSON() ([]byte, error) {
@@ -72,7 +74,7 @@ func (h ServiceHours) MarshalJSON() ([]byte, error) {
 	}
 	minutes := func(d time.Duration) int64 { return int64(d / time.Minute) }
 	s := storedHours{zone.String(), h.Calendar.Always, h.Calendar.Week, h.Calendar.Holidays, map[Priority][2]int64{}, h.Warn(), minutes(h.Average),
-		[3]int64{minutes(h.Breach.First), minutes(h.Breach.Last), minutes(h.Breach.Hold)}}
+		[3]int64{minutes(h.Breach.First), minutes(h.Breach.Last), minutes(h.Breach.Hold)}, h.Keep}
 	for p, t := range h.Targets {
 		s.Targets[p] = [2]int64{minutes(t.Response), minutes(t.Resolution)}
 	}
@@ -91,6 +93,9 @@ func (h *ServiceHours) UnmarshalJSON(raw []byte) error {
 	if s.Warn == 0 {
 		s.Warn = DefaultWarn
 	}
+	if s.Keep == 0 {
+		s.Keep = DefaultKeep
+	}
 	span := func(minutes int64, otherwise time.Duration) time.Duration {
 		if minutes == 0 {
 			return otherwise
@@ -99,7 +104,7 @@ func (h *ServiceHours) UnmarshalJSON(raw []byte) error {
 	}
 	law := DefaultBreachClock()
 	*h = ServiceHours{Calendar{Zone: zone, Always: s.Always, Week: s.Week, Holidays: s.Holidays}, map[Priority]Target{}, span(s.Average, DefaultAverage),
-		BreachClock{span(s.Breach[0], law.First), span(s.Breach[1], law.Last), span(s.Breach[2], law.Hold)}}
+		BreachClock{span(s.Breach[0], law.First), span(s.Breach[1], law.Last), span(s.Breach[2], law.Hold)}, s.Keep}
 	for p, t := range s.Targets {
 		h.Targets[p] = Target{time.Duration(t[0]) * time.Minute, time.Duration(t[1]) * time.Minute, s.Warn}
 	}
@@ -144,6 +149,8 @@ func (h ServiceHours) Clean() (ServiceHours, error) {
 		return h, wrong("last", "range")
 	case law.Hold < 3*24*time.Hour || law.Hold > 90*24*time.Hour:
 		return h, wrong("hold", "range")
+	case h.Keep < minKeep || h.Keep > maxKeep:
+		return h, wrong("keep", "range")
 	}
 	return h, nil
 }

@@ -44,7 +44,8 @@ func (w *Web) targetsForm(rw http.ResponseWriter, r *http.Request, by access.Acc
 	data.Sections = append(data.Sections,
 		levelSection{Title: p.T("levels.targets.average.title"), Fields: []levelField{textField(p, "targets.average", "average", clockText(h.Average), 8), number("targets.warn", "warn", h.Warn())}},
 		levelSection{Title: p.T("levels.targets.breach.title"), Fields: []levelField{number("targets.first", "first", int(h.Breach.First/time.Hour)), number("targets.last", "last", int(h.Breach.Last/time.Hour)),
-			number("targets.hold", "hold", int(h.Breach.Hold/(24*time.Hour)))}})
+			number("targets.hold", "hold", int(h.Breach.Hold/(24*time.Hour)))}},
+		levelSection{Title: p.T("levels.targets.keep.title"), Fields: []levelField{number("targets.keep", "keep", h.Keep)}})
 	if problem != nil {
 		conflict := errors.Is(problem, desk.ErrStale)
 		data.typed(values, conflict)
@@ -107,6 +108,7 @@ func targetsFrom(values url.Values) (h desk.ServiceHours, err error) {
 	if h.Average, ok = parseClock(values.Get("average")); !ok || h.Average < time.Minute {
 		return h, wrong("average")
 	}
+	h.Keep = number("keep")
 	h.Breach = desk.BreachClock{First: time.Duration(number("first")) * time.Hour, Last: time.Duration(number("last")) * time.Hour, Hold: time.Duration(number("hold")) * 24 * time.Hour}
 	return h, nil
 }

@@ -155,11 +155,11 @@ func TestHoursPages(t *testing.T) {
 	}
 	targets := boss.get("/admin/desk/targets")
 	targets.shows(t, "First answer within", "24:00", "72")
-	typed := []string{"base", base(t, targets), "warn", "80", "average", "20", "first", "24", "last", "72", "hold", "14"}
+	typed := []string{"base", base(t, targets), "warn", "80", "average", "20", "first", "24", "last", "72", "hold", "14", "keep", "36"}
 	for _, n := range []string{"1", "2", "3", "4"} {
 		typed = append(typed, "response-"+n, "0:30", "resolution-"+n, "8")
 	}
-	for said, change := range map[string][2]string{"not shorter": {"resolution-2", "0:10"}, "from 1 to 99": {"warn", "100"}, "at most 72 hours": {"last", "80"}, "3 to 90 days": {"hold", "1"}} {
+	for said, change := range map[string][2]string{"not shorter": {"resolution-2", "0:10"}, "from 1 to 99": {"warn", "100"}, "at most 72 hours": {"last", "80"}, "3 to 90 days": {"hold", "1"}, "2 to 120 months": {"keep", "1"}} {
 		wrong := append([]string{}, typed...)
 		for i := 0; i < len(wrong); i += 2 {
 			if wrong[i] == change[0] {

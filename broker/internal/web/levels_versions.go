@@ -243,6 +243,7 @@ func hoursDifferences(p *page, before, after desk.ServiceHours) (list []differen
 	add(p.T("levels.targets.warn"), strconv.Itoa(before.Warn())+" %", strconv.Itoa(after.Warn())+" %")
 	add(p.T("levels.targets.first"), span(p, before.Breach.First), span(p, after.Breach.First))
 	add(p.T("levels.targets.last"), span(p, before.Breach.Last), span(p, after.Breach.Last))
+	add(p.T("levels.targets.keep"), p.Count("months", before.Keep), p.Count("months", after.Keep))
 	add(p.T("levels.targets.hold"), p.Count("days", int(before.Breach.Hold/(24*time.Hour))), p.Count("days", int(after.Breach.Hold/(24*time.Hour))))
 	return list
 }
