@@ -7,12 +7,13 @@ import (
 	"time"
 
 	"consento/broker/internal/access"
+	"consento/protocol"
 	"consento/recordings"
 )
 
 var (
-	bruno = access.Account{ID: "bruno", Name: "Bruno Neri", Role: access.Technician, Team: "Helpdesk"}
-	carlo = access.Account{ID: "carlo", Name: "Carlo Gialli", Role: access.Lead, Team: "Networks"}
+	bruno = access.Account{ID: "bruno", Name: "Bruno Neri", Role: access.Technician, Team: "Helpdesk", Profile: protocol.BuiltInProfiles()[0]}
+	carlo = access.Account{ID: "carlo", Name: "Carlo Gialli", Role: access.Lead, Team: "Networks", Profile: protocol.BuiltInProfiles()[0]}
 )
 
 // shareOf makes what an auditor's browser sends.
