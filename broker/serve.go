@@ -287,7 +287,9 @@ func (b *broker) compose(ctx context.Context, secrets *ops.Secrets) error {
 	staff := desk.StaffPost{Texts: texts, URL: b.url, Queue: b.mail.Queue}
 	tickets.OnAlert(staff.Alert)
 	tickets.OnBreach(staff.Breach)
-	b.background(func(ctx context.Context) { tickets.Watch(ctx, lookAtPromises, b.holdConcerned, b.evidence.LapseHolds, tickets.Forget) })
+	b.background(func(ctx context.Context) {
+		tickets.Watch(ctx, lookAtPromises, b.holdConcerned, b.evidence.LapseHolds, tickets.Forget)
+	})
 	b.background(func(ctx context.Context) {
 		for range tickets.Changes(ctx) { // at once, and again with the next look where that failed
 			if err := b.holdConcerned(ctx); err != nil && ctx.Err() == nil {
