@@ -12,7 +12,7 @@ import (
 // sit has a console watch, without a picture of its own.
 func (p *play) sit(t testing.TB) *View {
 	t.Helper()
-	v := &View{name: full.Name, team: full.Team}
+	v := &View{name: full.Name, team: full.Team, account: full.ID}
 	p.on(t, func(s *session) { v.session = s; s.viewers[v] = struct{}{} })
 	return v
 }
