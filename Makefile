@@ -73,7 +73,7 @@ test: agents lint
 
 # Tests in packages wait more than they compute: three at a time on two cores. What takes longest begins first.
 test-beside:
-	$(GOTEST) --rerun-fails-report=bin/again/1 --packages="./broker/internal/web $$(go list ./... | grep -v -e /console/e2e -e /build/stage -e /internal/web$$ | tr '\n' ' ')" -- -p 3 $(RACE) -vet=off -short -timeout 40m
+	$(GOTEST) --rerun-fails-report=bin/again/1 --packages="./broker/internal/web $$(go list ./... | grep -v -e /console/e2e -e /build/stage -e /internal/web$$ | tr '\n' ' ')" -- -p 3 $(RACE) -vet=off -short -timeout 60m
 
 test-long:
 	$(GOTEST) --rerun-fails-report=bin/again/long --packages="$$($(LONG) | tr '\n' ' ')" -- -vet=off -timeout 40m
