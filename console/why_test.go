@@ -73,7 +73,7 @@ func TestNamesDoNotTurnTheText(t *testing.T) {
 	p := newPeer(t)
 	now := time.Now()
 	s := scene("s1", protocol.StateActive, now)
-	s.Technician.Name, s.Viewers = "דוד לוי", []string{"דוד לוי", technician.Name, "שרה"}
+	s.Technician.Name, s.Viewers = "דוד לוי", []string{"דן כהן", technician.Name, "שרה"}
 	p.keep(s)
 	other := past("s2", "דוד לוי", "مرحبا", protocol.EndTechnician, now.Add(-time.Minute))
 	p.keep(other)
@@ -81,7 +81,7 @@ func TestNamesDoNotTurnTheText(t *testing.T) {
 	b.open(p.URL + "/console/")
 	b.until("connected", online)
 	for name, expression := range map[string]string{
-		"viewers":   `[...document.querySelectorAll(".session-facts")].some(e => e.textContent.includes("\u2068דוד לוי\u2069, \u2068שרה\u2069"))`,
+		"viewers":   `[...document.querySelectorAll(".session-facts")].some(e => e.textContent.includes("\u2068דן כהן\u2069, \u2068שרה\u2069"))`,
 		"the list":  `[...document.querySelectorAll(".row-who")].some(e => e.textContent.includes("\u2068דוד לוי\u2069 · \u2068مرحبا\u2069"))`,
 		"no others": fmt.Sprintf(`!document.querySelector(".account").textContent.includes("\u2068%s")`, technician.Name),
 	} {

@@ -99,7 +99,7 @@ func TestHostilePeer(t *testing.T) {
 	}
 	s := scene("s1", protocol.StateJoined, time.Now())
 	s.Technician.Name = `<img src=x onerror="alert(1)">`
-	s.Mine = false
+	s.Mine, s.May = false, []protocol.GuestWay{protocol.WayJoin}
 	p.change(s)
 	b.until("text stays text", `document.querySelector(".row-who")?.textContent.includes("<img")`)
 
