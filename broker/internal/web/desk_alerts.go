@@ -36,26 +36,3 @@ func (w *Web) alertLines(r *http.Request, p *page, by access.Account) ([]alertLi
 	}
 	return lines, nil
 }
-
-// deskLink is one entry of the navigation around tickets.
-type deskLink struct{ Path, Key string }
-
-// deskLinks are the pages around tickets that an account comes to.
-func deskLinks(a access.Account) (links []deskLink) {
-	if access.Can(a, access.ReadTickets, access.Scope{Owner: a.ID, Team: a.Team}) {
-		links = append(links, deskLink{"/desk/", "desk.title"})
-	}
-	if access.Can(a, access.Assist, access.Scope{}) {
-		links = append(links, deskLink{"/console/", "desk.console"})
-	}
-	switch {
-	case access.May(a, access.SeeFigures):
-		links = append(links, deskLink{"/figures/", "figures.title"})
-	case access.May(a, access.Assist):
-		links = append(links, deskLink{"/figures/people", "figures.people.title"})
-	}
-	if access.Can(a, access.SeeFigures, access.Scope{Team: a.Team}) {
-		links = append(links, deskLink{"/desk/report", "levels.report.title"})
-	}
-	return links
-}

@@ -166,6 +166,21 @@ func mended(err error) (status int, ok bool) {
 	return 0, false
 }
 
+// asTyped keeps what was typed where it is not accepted, with the reason, and returns who
+// saved v meanwhile; "" if nobody did.
+func (f *levelForm) asTyped(p *page, values url.Values, problem error, v desk.Version) (theirs string) {
+	if problem == nil {
+		return ""
+	}
+	conflict := errors.Is(problem, desk.ErrStale)
+	f.typed(values, conflict)
+	f.refused(p, problem)
+	if conflict {
+		return whose(p, v)
+	}
+	return ""
+}
+
 // whose says who saved a version, and when.
 func whose(p *page, v desk.Version) string {
 	if v.By.ID == "" {

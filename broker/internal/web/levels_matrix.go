@@ -187,14 +187,7 @@ func (w *Web) categoryForm(rw http.ResponseWriter, r *http.Request, by access.Ac
 		last.Fields = append(last.Fields, tick("category.retired", c.Retired))
 	}
 	data.Sections = append(data.Sections, last)
-	if problem != nil {
-		conflict := errors.Is(problem, desk.ErrStale)
-		data.typed(values, conflict)
-		if conflict {
-			data.Theirs = whose(p, v)
-		}
-		data.refused(p, problem)
-	}
+	data.Theirs = data.asTyped(p, values, problem, v)
 	return w.levels(rw, r, by, status, "levels-category", p, data)
 }
 
@@ -292,14 +285,7 @@ func (w *Web) cellForm(rw http.ResponseWriter, r *http.Request, by access.Accoun
 		data.Sections = append(data.Sections, levelSection{Title: w.texts.Match(tag).T("page.language"), Tag: tag, Folded: i > 0, Fields: []levelField{steps, when}})
 	}
 	data.Sections = append(data.Sections, levelSection{Fields: []levelField{team, after}})
-	if problem != nil {
-		conflict := errors.Is(problem, desk.ErrStale)
-		data.typed(values, conflict)
-		if conflict {
-			data.Theirs = whose(p, v)
-		}
-		data.refused(p, problem)
-	}
+	data.Theirs = data.asTyped(p, values, problem, v)
 	return w.levels(rw, r, by, status, "levels-cell", p, data)
 }
 

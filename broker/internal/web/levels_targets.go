@@ -1,7 +1,6 @@
 package web
 
 import (
-	"errors"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -46,14 +45,7 @@ func (w *Web) targetsForm(rw http.ResponseWriter, r *http.Request, by access.Acc
 		levelSection{Title: p.T("levels.targets.breach.title"), Fields: []levelField{number("targets.first", "first", int(h.Breach.First/time.Hour)), number("targets.last", "last", int(h.Breach.Last/time.Hour)),
 			number("targets.hold", "hold", int(h.Breach.Hold/(24*time.Hour)))}},
 		levelSection{Title: p.T("levels.targets.keep.title"), Fields: []levelField{number("targets.keep", "keep", h.Keep)}})
-	if problem != nil {
-		conflict := errors.Is(problem, desk.ErrStale)
-		data.typed(values, conflict)
-		if conflict {
-			data.Theirs = whose(p, v)
-		}
-		data.refused(p, problem)
-	}
+	data.Theirs = data.asTyped(p, values, problem, v)
 	return w.levels(rw, r, by, status, "levels-targets", p, data)
 }
 

@@ -44,7 +44,7 @@ func readTemplates(a *assets) (*templates, error) {
 		"duties":    dutiesOf,
 		"rows":      rowsOf,
 		"levelsrow": levelsRow,
-		"desklinks": deskLinks,
+		"areas":     areasOf,
 		"both":      func(p *page, t figureTable) map[string]any { return map[string]any{"Page": p, "Of": t} },
 		"zones":     func() []string { return commonZones },
 	}).ParseFS(templateFiles, "templates/*.html")
