@@ -43,7 +43,7 @@ func options(dir string, minify bool) (api.BuildOptions, error) {
 			{InputPath: filepath.Join(src, "console.tsx"), OutputPath: "console"},
 			{InputPath: filepath.Join(src, "shell", "terminal.ts"), OutputPath: "terminal"},
 			{InputPath: filepath.Join(src, "share", "share.ts"), OutputPath: "share"},
-			{InputPath: filepath.Join(src, "vendor", "vendor.ts"), OutputPath: "vendor"},
+			{InputPath: filepath.Join(src, "share", "vendor.ts"), OutputPath: "vendor"},
 			{InputPath: filepath.Join(src, "player", "player.ts"), OutputPath: "player"},
 			{InputPath: filepath.Join(src, "player", "keyspage.ts"), OutputPath: "keys"},
 			{InputPath: filepath.Join(src, "player", "trail.ts"), OutputPath: "trail"},

@@ -1,12 +1,10 @@
 package console_test
 
 import (
-	"context"
 	"image"
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"consento/build/stage"
 	"consento/protocol"
@@ -19,24 +17,7 @@ const chosen = "seven quiet boats below the hill" // every password that is chos
 // and hands both to L2, who invites a vendor: each needs the customer's yes. The ticket is
 // resolved and closed; requester and lead see it, the dashboard counts it.
 func TestServiceDesk(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), 12*time.Minute)
-	defer cancel()
-	bin, err := stage.Bin()
-	if err != nil {
-		t.Fatal(err)
-	}
-	o := &office{t: t, ctx: ctx, dir: folder(t)}
-	if o.broker, err = stage.NewEmptyBroker(ctx, bin, o.dir); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := o.broker.Stop(); err != nil {
-			t.Error(err)
-		}
-		if t.Failed() {
-			t.Log("broker:\n" + o.broker.Log())
-		}
-	})
+	o := newEmptyOffice(t)
 	o.customer = o.screen(image.Pt(1280, 800), "customer")
 	o.technician = o.screen(image.Pt(1440, 900), "technician")
 	o.page = o.browser(o.customer, "it-IT")

@@ -34,9 +34,11 @@ func newOffice(t *testing.T, flags ...string) *office {
 	return newOfficeOn(t, func(string) {}, flags...)
 }
 
-// newOfficeOn is newOffice; prepare is called with its folder before anything
-// lies in it.
-func newOfficeOn(t *testing.T, prepare func(dir string), flags ...string) *office {
+// newEmptyOffice is a broker as a stranger has it, with nobody at it yet.
+func newEmptyOffice(t *testing.T) *office { return newStage(t, stage.NewEmptyBroker) }
+
+// newStage starts a broker by make, in a folder of its own, and stops it at the end.
+func newStage(t *testing.T, make func(ctx context.Context, bin, dir string) (*stage.Broker, error)) *office {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 12*time.Minute)
 	t.Cleanup(cancel)
@@ -46,8 +48,7 @@ func newOfficeOn(t *testing.T, prepare func(dir string), flags ...string) *offic
 		t.Fatal(err)
 	}
 	o := &office{t: t, ctx: ctx, dir: folder(t)}
-	prepare(o.dir)
-	if o.broker, err = stage.NewBroker(ctx, bin, o.dir); err != nil {
+	if o.broker, err = make(ctx, bin, o.dir); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
@@ -57,6 +58,17 @@ func newOfficeOn(t *testing.T, prepare func(dir string), flags ...string) *offic
 		if t.Failed() {
 			t.Log("broker:\n" + o.broker.Log())
 		}
+	})
+	return o
+}
+
+// newOfficeOn is newOffice; prepare is called with its folder before anything
+// lies in it.
+func newOfficeOn(t *testing.T, prepare func(dir string), flags ...string) *office {
+	t.Helper()
+	o := newStage(t, func(ctx context.Context, bin, dir string) (*stage.Broker, error) {
+		prepare(dir)
+		return stage.NewBroker(ctx, bin, dir)
 	})
 	o.customer = o.screen(image.Pt(1280, 800), "customer")
 	o.technician = o.screen(image.Pt(1440, 900), "technician")

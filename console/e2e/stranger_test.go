@@ -2,7 +2,6 @@ package console_test
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"image"
 	"image/color"
@@ -11,7 +10,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"consento/build/stage"
 	"consento/protocol"
@@ -20,24 +18,7 @@ import (
 // TestStranger goes the README's way: from the one-time link to the saved log of a
 // session with oneself, in one browser, and opens the recording as the auditor.
 func TestStranger(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), 12*time.Minute)
-	defer cancel()
-	bin, err := stage.Bin()
-	if err != nil {
-		t.Fatal(err)
-	}
-	o := &office{t: t, ctx: ctx, dir: folder(t)}
-	if o.broker, err = stage.NewEmptyBroker(ctx, bin, o.dir); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := o.broker.Stop(); err != nil {
-			t.Error(err)
-		}
-		if t.Failed() {
-			t.Log("broker:\n" + o.broker.Log())
-		}
-	})
+	o := newEmptyOffice(t)
 	o.customer = o.screen(image.Pt(1280, 800), "stranger")
 	o.page = o.browser(o.customer, "en-US", aTerminal)
 	b := o.page
@@ -79,7 +60,7 @@ func TestStranger(t *testing.T) {
 	terminal, err := o.customer.Start("xterm", "-geometry", "60x12+500+400", "-T", "A terminal", "-e", "bash", "-c", "seq 500; sleep 600")
 	o.must(err)
 	defer terminal.Kill()
-	_, err = o.customer.Window(ctx, "A terminal")
+	_, err = o.customer.Window(o.ctx, "A terminal")
 	o.must(err)
 	tab, err := b.Tab(func() error { return b.Click(".try button") })
 	if err != nil {
@@ -120,7 +101,7 @@ func TestStranger(t *testing.T) {
 	o.picture("11-log", o.customer)
 	o.must(tab.Click(`a[href^="/session/log.json"]`))
 	var saved []byte
-	o.must(stage.Until(ctx, "the log is saved", func() bool {
+	o.must(stage.Until(o.ctx, "the log is saved", func() bool {
 		files, _ := filepath.Glob(filepath.Join(o.customer.Home, "Downloads", "*.json"))
 		if len(files) != 1 {
 			return false

@@ -78,21 +78,14 @@ func (h *Agent) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer release()
-	// Accept compares Origin with Host, so that no other site can play the agent.
-	ws, err := websocket.Accept(w, r, &websocket.AcceptOptions{Subprotocols: []string{protocol.SubprotocolAgent}, CompressionMode: websocket.CompressionDisabled})
-	if err != nil {
-		return // Accept has answered
-	}
-	ctx, cancel := context.WithCancelCause(r.Context())
-	defer cancel(nil)
-	c := newConn(ws, h.config.Log, cancel)
-	if ws.Subprotocol() != protocol.SubprotocolAgent {
-		c.turnAway(ctx)
+	c, ctx := accept(w, r, protocol.SubprotocolAgent, h.config.Log)
+	if c == nil {
 		return
 	}
+	defer c.cancel(nil)
 	var writer sync.WaitGroup
 	writer.Go(func() { c.write(ctx) })
-	cancel(h.serve(ctx, c, r.RemoteAddr, r.Header.Get("Origin") != "", release))
+	c.cancel(h.serve(ctx, c, r.RemoteAddr, r.Header.Get("Origin") != "", release))
 	writer.Wait()
 }
 

@@ -11,6 +11,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"net/http"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -55,6 +56,24 @@ type conn struct {
 	refused int
 	credit  float64 // messages that may still come; used by read alone
 	asOf    time.Time
+}
+
+// accept makes a WebSocket of a request, with the context in which it lives; nil where it
+// has answered otherwise. Origin is compared with Host, so that no other site's page can
+// use a cookie or play the agent (RFC 6455, section 10.2).
+func accept(w http.ResponseWriter, r *http.Request, subprotocol string, log *slog.Logger) (*conn, context.Context) {
+	ws, err := websocket.Accept(w, r, &websocket.AcceptOptions{Subprotocols: []string{subprotocol}, CompressionMode: websocket.CompressionDisabled})
+	if err != nil {
+		return nil, nil // Accept has answered
+	}
+	ctx, cancel := context.WithCancelCause(r.Context())
+	c := newConn(ws, log, cancel)
+	if ws.Subprotocol() != subprotocol {
+		c.turnAway(ctx)
+		cancel(nil)
+		return nil, nil
+	}
+	return c, ctx
 }
 
 func newConn(ws *websocket.Conn, log *slog.Logger, cancel context.CancelCauseFunc) *conn {

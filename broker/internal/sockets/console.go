@@ -9,8 +9,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/coder/websocket"
-
 	"consento/broker/internal/access"
 	"consento/broker/internal/session"
 	"consento/protocol"
@@ -68,23 +66,17 @@ func (h *Console) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "this account cannot give support", http.StatusForbidden)
 		return
 	}
-	// Accept compares Origin with Host, so that no other page can use the cookie.
-	ws, err := websocket.Accept(w, r, &websocket.AcceptOptions{Subprotocols: []string{protocol.SubprotocolConsole}, CompressionMode: websocket.CompressionDisabled})
-	if err != nil {
-		return // Accept has answered
-	}
-	ctx, cancel := context.WithCancelCause(r.Context())
-	defer cancel(nil)
-	c := &console{conn: newConn(ws, h.config.Log, cancel), config: h.config, account: account, views: map[string]*session.View{}}
-	c.panel = &session.Panel{Send: c.Send}
-	if ws.Subprotocol() != protocol.SubprotocolConsole {
-		c.turnAway(ctx)
+	conn, ctx := accept(w, r, protocol.SubprotocolConsole, h.config.Log)
+	if conn == nil {
 		return
 	}
+	defer conn.cancel(nil)
+	c := &console{conn: conn, config: h.config, account: account, views: map[string]*session.View{}}
+	c.panel = &session.Panel{Send: c.Send}
 	var workers sync.WaitGroup
 	workers.Go(func() { c.write(ctx) })
 	workers.Go(func() { c.recheck(ctx) })
-	cancel(c.serve(ctx, &workers))
+	c.cancel(c.serve(ctx, &workers))
 	c.closeViews()
 	h.config.Sessions.ClosePanel(context.WithoutCancel(r.Context()), c.panel)
 	workers.Wait()

@@ -8,8 +8,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/coder/websocket"
-
 	"consento/broker/internal/access"
 	"consento/broker/internal/session"
 	"consento/protocol"
@@ -64,22 +62,16 @@ func (h *Vendor) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "the invitation is over", http.StatusUnauthorized)
 		return
 	}
-	// Accept compares Origin with Host, so that no other page can use the cookie.
-	ws, err := websocket.Accept(w, r, &websocket.AcceptOptions{Subprotocols: []string{protocol.SubprotocolConsole}, CompressionMode: websocket.CompressionDisabled})
-	if err != nil {
-		return // Accept has answered
-	}
-	ctx, cancel := context.WithCancelCause(r.Context())
-	defer cancel(nil)
-	v := &vendor{conn: newConn(ws, h.config.Log, cancel), config: h.config, device: cookie.Value, who: who}
-	if ws.Subprotocol() != protocol.SubprotocolConsole {
-		v.turnAway(ctx)
+	conn, ctx := accept(w, r, protocol.SubprotocolConsole, h.config.Log)
+	if conn == nil {
 		return
 	}
+	defer conn.cancel(nil)
+	v := &vendor{conn: conn, config: h.config, device: cookie.Value, who: who}
 	var workers sync.WaitGroup
 	workers.Go(func() { v.write(ctx) })
 	workers.Go(func() { v.recheck(ctx) })
-	cancel(v.serve(ctx, &workers))
+	v.cancel(v.serve(ctx, &workers))
 	v.keep(nil)
 	workers.Wait()
 }

@@ -6,8 +6,8 @@ import { Talk } from "../chat/talk";
 import { Picture } from "../picture";
 import { currentVersion, type Session, subprotocolConsole } from "../protocol";
 import { delay, tryFor } from "../retry";
-import { ChatBox } from "../share/chat";
-import { type Incoming, Link, Refused } from "../share/link";
+import { ChatBox } from "./chat";
+import { type Incoming, Link, Refused } from "./link";
 
 type Step = "wait" | "ready" | "asked" | "in" | "refused" | "over";
 
