@@ -160,7 +160,7 @@ func openCoveredReach(t testing.TB, display string, covers *capture.Covers) *cap
 func TestCoveredInAFrame(t *testing.T) {
 	t.Parallel()
 	display := xtest.Server(t, 500, 400)
-	xtest.Start(t, display, "openbox", "--sm-disable")
+	xtest.Manage(t, display)
 	startActor(t, display).open(own, image.Rect(0, 0, 500, 400), "override")
 	hidden := startActor(t, display)
 	window := hidden.open(secret, image.Rect(100, 100, 300, 200))

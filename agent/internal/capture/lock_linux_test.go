@@ -26,7 +26,7 @@ func heard(t testing.TB, news <-chan bool, want bool) {
 // A real locker, after a window that covers the screen and is none.
 func TestLocker(t *testing.T) {
 	display := xtest.Server(t, 320, 200)
-	xtest.Start(t, display, "openbox", "--sm-disable")
+	xtest.Manage(t, display)
 	news, err := capture.WatchLock(t.Context(), display)
 	if err != nil {
 		t.Fatal(err)

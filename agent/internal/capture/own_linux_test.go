@@ -103,7 +103,7 @@ func TestOwnWindowsAreNotInThePicture(t *testing.T) {
 // A window manager's frame around our window is masked with it.
 func TestOwnWindowInAFrame(t *testing.T) {
 	display := xtest.Server(t, 500, 400)
-	xtest.Start(t, display, "openbox", "--sm-disable")
+	xtest.Manage(t, display)
 	theirs := startActor(t, display)
 	theirs.open(own, image.Rect(0, 0, 500, 400), "override")
 	conn, id := ownWindow(t, display, image.Rect(100, 100, 300, 200), false)

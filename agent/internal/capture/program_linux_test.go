@@ -333,7 +333,7 @@ func TestProgramOnAResizedDesktop(t *testing.T) {
 // the program's. xterm paints by the server's backgrounds.
 func TestProgramInAFrame(t *testing.T) {
 	display := xtest.Server(t, 800, 600)
-	xtest.Start(t, display, "openbox", "--sm-disable")
+	xtest.Manage(t, display)
 	ours, theirs := startActor(t, display), startActor(t, display)
 	window := ours.open(own, image.Rect(100, 80, 300, 240))
 	xterm := xtest.Start(t, display, "xterm", "-bg", "#d0b020", "-fg", "#d0b020", "-cr", "#d0b020", "-geometry", "30x10+400+300", "-e", "cat")

@@ -107,7 +107,7 @@ func TestChatTakesNoKeyboard(t *testing.T) {
 	for _, kit := range kits(t) {
 		t.Run(kit.String(), func(t *testing.T) {
 			display := xtest.Server(t, 1024, 600)
-			manage(t, display)
+			xtest.Manage(t, display)
 			s := stage{t, open(t, Config{Display: display, Toolkit: kit}), display, true}
 			q := languages["en"].question
 			done := s.ask(t.Context(), q)
@@ -136,7 +136,7 @@ func TestChatScrolls(t *testing.T) {
 	for _, kit := range kits(t) {
 		t.Run(kit.String(), func(t *testing.T) {
 			display := xtest.Server(t, 1024, 600)
-			manage(t, display)
+			xtest.Manage(t, display)
 			s := stage{t, open(t, Config{Display: display, Toolkit: kit}), display, true}
 			c, id := s.showChat(languages["en"].chat)
 			e := dial(t, display)

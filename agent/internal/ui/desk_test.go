@@ -37,33 +37,6 @@ func eventually(t testing.TB, what string, ok func() bool) {
 	xtest.Until(t, what, ok)
 }
 
-// manage starts a window manager and waits until it works.
-func manage(t testing.TB, display string) {
-	t.Helper()
-	xtest.Start(t, display, "openbox", "--sm-disable")
-	x := dial(t, display)
-	// While it starts it can overlook a window. So it works when it has taken one over, and let it go.
-	d := desktop{conn: x.conn, root: x.root, atoms: map[string]xproto.Atom{}}
-	probe, err := xproto.NewWindowId(x.conn)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := xproto.CreateWindowChecked(x.conn, 0, probe, x.root, 0, 0, 10, 10, 0, xproto.WindowClassInputOutput, 0, 0, nil).Check(); err != nil {
-		t.Fatal(err)
-	}
-	listed := func() bool { return len(d.property(x.root, "_NET_CLIENT_LIST", 64)) > 0 }
-	tries := 0
-	eventually(t, "window manager", func() bool {
-		if tries++; tries%30 == 1 {
-			xproto.UnmapWindow(x.conn, probe)
-			xproto.MapWindow(x.conn, probe)
-		}
-		return d.activates() && listed()
-	})
-	xproto.DestroyWindow(x.conn, probe)
-	eventually(t, "window manager to let go", func() bool { return !listed() })
-}
-
 // eye is a connection with which a test looks at the screen.
 type eye struct {
 	conn *xgb.Conn

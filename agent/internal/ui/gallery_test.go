@@ -32,7 +32,7 @@ func TestGallery(t *testing.T) {
 						}
 						t.Setenv("GTK_THEME", theme)
 						display := xtest.Server(t, size.X, size.Y)
-						manage(t, display)
+						xtest.Manage(t, display)
 						paint := xtest.NewPainter(t, display)
 						paint.Fill(t, 0x8090a0, image.Rectangle{Max: size})
 						u := open(t, Config{Display: display, Toolkit: kit, Language: lang})

@@ -32,7 +32,7 @@ func onStage(t *testing.T, test func(stage)) {
 			t.Run(fmt.Sprintf("%v/managed=%v", kit, managed), func(t *testing.T) {
 				display := xtest.Server(t, 1024, 600)
 				if managed {
-					manage(t, display)
+					xtest.Manage(t, display)
 				}
 				test(stage{t, open(t, Config{Display: display, Toolkit: kit}), display, managed})
 			})
@@ -393,7 +393,7 @@ func TestLinks(t *testing.T) {
 	for _, kit := range kits(t) {
 		t.Run(kit.String(), func(t *testing.T) {
 			display := xtest.Server(t, 1024, 600)
-			manage(t, display)
+			xtest.Manage(t, display)
 			opened := make(chan string, 1)
 			u := open(t, Config{Display: display, Toolkit: kit, OpenLink: func(url string) error {
 				opened <- url

@@ -61,6 +61,40 @@ func Start(t testing.TB, display, name string, args ...string) *os.Process {
 	return start(t, cmd)
 }
 
+// Manage starts a window manager and waits until it works. While it starts it can overlook
+// a window: so it works when it has taken one over, and let it go.
+func Manage(t testing.TB, display string) {
+	t.Helper()
+	Start(t, display, "openbox", "--sm-disable")
+	x := NewPainter(t, display)
+	probe, err := xproto.NewWindowId(x.Conn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := xproto.CreateWindowChecked(x.Conn, 0, probe, x.Root, 0, 0, 10, 10, 0, xproto.WindowClassInputOutput, 0, 0, nil).Check(); err != nil {
+		t.Fatal(err)
+	}
+	const list = "_NET_CLIENT_LIST" // EWMH 1.5, 3.2
+	atom, err := xproto.InternAtom(x.Conn, false, uint16(len(list)), list).Reply()
+	if err != nil {
+		t.Fatal(err)
+	}
+	managed := func() bool {
+		r, err := xproto.GetProperty(x.Conn, false, x.Root, atom.Atom, xproto.AtomWindow, 0, 1).Reply()
+		return err == nil && r.ValueLen > 0
+	}
+	tries := 0
+	Until(t, "window manager", func() bool {
+		if tries++; tries%30 == 1 {
+			xproto.UnmapWindow(x.Conn, probe)
+			xproto.MapWindow(x.Conn, probe)
+		}
+		return managed()
+	})
+	xproto.DestroyWindow(x.Conn, probe)
+	Until(t, "window manager to let go", func() bool { return !managed() })
+}
+
 func start(t testing.TB, cmd *exec.Cmd) *os.Process {
 	t.Helper()
 	// The program must not outlive a test binary that was killed.

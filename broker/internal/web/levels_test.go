@@ -65,7 +65,7 @@ func TestMatrixPages(t *testing.T) {
 	anna := joins(t, h, "Anna Bianchi", "Service desk", access.L1)
 	joins(t, h, "Carla Verdi", "Reti", access.L2)
 	boss := signedIn(t, h, access.Administrator, "Ada Neri", "ada@esempio.example")
-	boss.get("/settings").shows(t, `href="/admin/desk"`)
+	boss.get("/admin/people").shows(t, `href="/admin/desk"`)
 	boss.get("/admin/desk").shows(t, "Network", "data breach", "Hand on", `href="/admin/desk/matrix/network/L1"`)
 	boss.post("/admin/desk/matrix/new", "name-en", "", "about-en", "Passports").shows(t, "Write a name", "Passports")
 	boss.post("/admin/desk/matrix/new", "name-en", "Registry <b>", "name-it", "Anagrafe", "alert", "on").shows(t, "Saved. It holds now", "Registry &lt;b&gt;")
