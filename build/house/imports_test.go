@@ -51,7 +51,9 @@ var rules = []rule{
 	// Inside the broker: the owner of a thing knows nothing of who asks for it.
 	{from: []string{"consento/broker/internal/sfu"}, never: []string{"consento/..."}, allowed: []string{"consento/protocol", "consento/protocol/congestion"},
 		because: "sfu knows WebRTC and nothing of sessions, rights or evidence"},
-	{from: []string{"consento/broker/internal/session"}, never: []string{"consento/broker/..."}, allowed: []string{"consento/broker/internal/sfu"},
+	{from: []string{"consento/broker/internal/feed"}, never: []string{"consento/..."},
+		because: "it passes on what changed, and does not know what that is"},
+	{from: []string{"consento/broker/internal/session"}, never: []string{"consento/broker/..."}, allowed: []string{"consento/broker/internal/feed", "consento/broker/internal/sfu"},
 		because: "a session does not know who asks: pages, sockets and accounts come and go around it"},
 	{from: []string{"consento/broker/internal/session", "consento/broker/internal/sfu"}, never: []string{"net/http/httptest", "html/template"},
 		because: "the life of a session shows no pages"},

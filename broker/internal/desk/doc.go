@@ -31,6 +31,7 @@ import (
 	"time"
 
 	"consento/broker/internal/access"
+	"consento/broker/internal/feed"
 
 	"github.com/uptrace/bun"
 )
@@ -66,7 +67,7 @@ type Desk struct {
 	linkKey  []byte
 	now      func() time.Time
 	log      *slog.Logger
-	feed     *feed
+	feed     feed.Feed[string]
 	alerted  func(ctx context.Context, db bun.IDB, a Alert) error // nil: nothing is done with alerts
 	breached func(ctx context.Context, db bun.IDB, b Breach, news BreachNews) error
 	files    *files // nil: nothing is attached
@@ -81,7 +82,7 @@ func New(ctx context.Context, c Config) (*Desk, error) {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	d := &Desk{db: c.Database, linkKey: c.LinkKey, now: c.Now, log: c.Log, feed: newFeed(), outbox: c.Outbox}
+	d := &Desk{db: c.Database, linkKey: c.LinkKey, now: c.Now, log: c.Log, outbox: c.Outbox}
 	var err error
 	if d.files, err = newFiles(c.Files, c.FileKey); err != nil {
 		return nil, err

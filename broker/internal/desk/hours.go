@@ -182,7 +182,7 @@ func (d *Desk) SaveHours(ctx context.Context, by access.Account, base int64, h S
 	}
 	v, err := d.add(ctx, by, ofHours, base, h, func(ctx context.Context, tx bun.Tx) error { return d.lineUp(ctx, tx, h, false) })
 	if err == nil {
-		d.feed.publish([]string{""})
+		d.changed("")
 	}
 	return v, err
 }

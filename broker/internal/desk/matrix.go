@@ -260,7 +260,7 @@ func (d *Desk) SaveMatrix(ctx context.Context, by access.Account, base int64, m 
 	}
 	v, err := d.add(ctx, by, ofMatrix, base, m)
 	if err == nil {
-		d.feed.publish([]string{""})
+		d.changed("")
 	}
 	return v, err
 }

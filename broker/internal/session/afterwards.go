@@ -188,7 +188,7 @@ func (m *Manager) append(ctx context.Context, r row, what logged) error {
 		m.keepLog(c, m.shown(r, office))
 	}
 	if rated {
-		m.feed.publish(m.shown(r, office))
+		m.feed.Publish(r.ID, m.shown(r, office))
 	}
 	return nil
 }

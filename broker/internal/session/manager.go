@@ -16,6 +16,7 @@ import (
 
 	"github.com/uptrace/bun"
 
+	"consento/broker/internal/feed"
 	"consento/broker/internal/sfu"
 	"consento/protocol"
 	"consento/recordings"
@@ -128,7 +129,7 @@ type Technician struct {
 type Manager struct {
 	config    Config
 	store     store
-	feed      *feed
+	feed      feed.Feed[protocol.Session]
 	listeners *listeners
 	throttle  *throttle
 	keyHash   []byte // HMAC keys
@@ -174,7 +175,7 @@ func New(ctx context.Context, config Config) (*Manager, error) {
 			*l.have = *l.fallback
 		}
 	}
-	m := &Manager{config: config, store: store{config.Database, config.Outbox}, feed: newFeed(), listeners: newListeners(), throttle: newThrottle(),
+	m := &Manager{config: config, store: store{config.Database, config.Outbox}, listeners: newListeners(), throttle: newThrottle(),
 		keyHash: config.Derive("session key"), ticketKey: config.Derive("ticket"), nameKey: config.Derive("ticket lookup"), resumeKey: config.Derive("resume"), inviteKey: config.Derive("vendor"),
 		logKey: config.Derive("log ticket"), copies: newCopies(), live: map[string]*session{}}
 	if err := m.complete(ctx); err != nil {
@@ -444,7 +445,7 @@ func (m *Manager) Snapshot(ctx context.Context, id string) (protocol.Session, er
 // closed after Closed, or when ctx ends. A slow reader misses steps in between.
 func (m *Manager) Follow(ctx context.Context, id string) (<-chan protocol.Session, error) {
 	ctx, cancel := context.WithCancel(ctx)
-	changes := m.feed.subscribe(ctx, func(s protocol.Session) bool { return s.ID == id })
+	changes := m.feed.Subscribe(ctx, func(s protocol.Session) bool { return s.ID == id })
 	first, err := m.Snapshot(ctx, id)
 	if err != nil {
 		cancel()
@@ -475,7 +476,7 @@ func (m *Manager) Follow(ctx context.Context, id string) (<-chan protocol.Sessio
 // ends. lists says whether they may know of a session that is not theirs; it must not block.
 func (m *Manager) Watch(ctx context.Context, by Technician, lists func(Whose) bool) ([]protocol.Session, <-chan protocol.Session, error) {
 	technicianID := by.ID
-	changes := m.feed.subscribe(ctx, func(s protocol.Session) bool {
+	changes := m.feed.Subscribe(ctx, func(s protocol.Session) bool {
 		return m.owner(s.ID) == technicianID || m.knows(by, s.ID, lists)
 	})
 	office, err := m.config.Office(ctx)
@@ -532,7 +533,7 @@ func (m *Manager) knows(by Technician, id string, lists func(Whose) bool) bool {
 // Changes delivers every change of every session until ctx ends. A slow reader misses
 // steps in between, never the latest.
 func (m *Manager) Changes(ctx context.Context) <-chan protocol.Session {
-	return m.feed.subscribe(ctx, func(protocol.Session) bool { return true })
+	return m.feed.Subscribe(ctx, nil)
 }
 
 // Owner returns the account of whoever has the session, live or not.

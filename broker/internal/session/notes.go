@@ -117,7 +117,7 @@ func (m *Manager) writeLate(ctx context.Context, by Technician, note protocol.No
 		return protocol.Session{}, err
 	}
 	shown := next.public(office)
-	m.feed.publish(shown)
+	m.feed.Publish(shown.ID, shown)
 	return shown, nil
 }
 

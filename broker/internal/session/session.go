@@ -539,7 +539,7 @@ func (s *session) publish() {
 	shown.Language = cmp.Or(s.language, s.spoken)
 	shown.Reason, shown.Stars, shown.Test, shown.Ticket = s.row.Reason, s.row.Stars, s.row.Test, s.row.belongs()
 	s.shown.Store(&shown)
-	s.manager.feed.publish(shown)
+	s.manager.feed.Publish(shown.ID, shown)
 }
 
 func (s *session) step(step protocol.Step) {
