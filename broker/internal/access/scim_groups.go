@@ -2,17 +2,45 @@ package access
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"strings"
 	"time"
 
-	"github.com/google/uuid"
 	"github.com/uptrace/bun"
 
 	"consento/broker/internal/ops"
 )
+
+// Group is a group of such people.
+type Group struct {
+	ID       string
+	Name     string
+	External string
+	Members  []Ref // for saving, ID counts
+	Version  int64
+	Created  time.Time
+	Changed  time.Time
+}
+
+type groupRow struct {
+	bun.BaseModel `bun:"table:scim_groups,alias:scim_group"`
+	writtenRow
+
+	Name    string
+	NameKey string
+}
+
+type memberRow struct {
+	bun.BaseModel `bun:"table:scim_members,alias:scim_member"`
+
+	GroupID  string `bun:",pk"`
+	PersonID string `bun:",pk"`
+}
+
+var groupKind = writtenKind[groupRow]{name: "group", plural: "groups", key: "name_key",
+	columns: map[string]column{"id": {"id", nil}, "externalId": {"external_id", nil}, "displayName": {"name_key", groupKey}},
+	written: func(row *groupRow) *writtenRow { return &row.writtenRow }}
 
 // Groups returns a page of groups without their members, and how many there are in all.
 // Errors: ErrForbidden, *Invalid for a column that there is none of.
@@ -20,29 +48,15 @@ func (a *Access) Groups(ctx context.Context, by Account, q Query) ([]Group, int,
 	if !Can(by, ManageAccounts, Scope{}) {
 		return nil, 0, ErrForbidden
 	}
-	var rows []groupRow
-	s := a.db.NewSelect().Model(&rows)
-	for column, value := range q.Equal {
-		switch column {
-		case "id":
-			s = s.Where("id = ?", value)
-		case "externalId":
-			s = s.Where("external_id = ?", value)
-		case "displayName":
-			s = s.Where("name_key = ?", groupKey(value))
-		default:
-			return nil, 0, invalid("filter", "unknown", "no group is found by %q", column)
-		}
-	}
-	total, err := s.Order("name_key").Offset(int64(max(q.Start-1, 0))).Limit(int64(min(max(q.Count, 1), MaxPage))).ScanAndCount(ctx)
+	rows, total, err := groupKind.page(ctx, a.db, q)
 	if err != nil {
-		return nil, 0, fmt.Errorf("groups: %w", err)
+		return nil, 0, err
 	}
 	groups := make([]Group, len(rows))
-	for i, row := range rows {
-		groups[i] = row.group()
+	for i := range rows {
+		groups[i] = rows[i].group()
 	}
-	return groups, int(total), nil
+	return groups, total, nil
 }
 
 // Group returns one with its members, or ErrNotFound.
@@ -50,7 +64,7 @@ func (a *Access) Group(ctx context.Context, by Account, id string) (Group, error
 	if !Can(by, ManageAccounts, Scope{}) {
 		return Group{}, ErrForbidden
 	}
-	row, err := groupOf(ctx, a.db, id)
+	row, err := groupKind.one(ctx, a.db, id)
 	if err != nil {
 		return Group{}, err
 	}
@@ -74,30 +88,17 @@ func (a *Access) SaveGroup(ctx context.Context, by Account, g Group, version int
 	if err != nil {
 		return Group{}, err
 	}
+	what := "scim.group_changed"
+	if g.ID == "" {
+		what = "scim.group_added"
+	}
 	err = a.db.RunInTx(ctx, nil, func(ctx context.Context, tx bun.Tx) error {
-		row := &groupRow{ID: uuid.NewString(), CreatedAt: time.Now()}
-		what := "scim.group_added"
-		if g.ID != "" {
-			if row, err = groupOf(ctx, tx, g.ID); err != nil {
-				return err
-			}
-			what = "scim.group_changed"
-		} else if err := room(ctx, tx, (*groupRow)(nil)); err != nil {
-			return err
-		}
-		if version != 0 && version != row.Version {
-			return ErrStale
-		}
-		taken, err := tx.NewSelect().Model((*groupRow)(nil)).Where("name_key = ?", groupKey(g.Name)).Where("id <> ?", row.ID).Exists(ctx)
+		renamed := false
+		row, err := groupKind.save(ctx, tx, g.ID, version, groupKey(g.Name), func(row *groupRow) {
+			renamed = row.NameKey != groupKey(g.Name)
+			row.Name, row.NameKey, row.ExternalID = g.Name, groupKey(g.Name), g.External
+		})
 		if err != nil {
-			return err
-		}
-		if taken {
-			return ErrTaken
-		}
-		renamed := row.NameKey != groupKey(g.Name)
-		row.Name, row.NameKey, row.ExternalID, row.Version, row.ChangedAt = g.Name, groupKey(g.Name), g.External, row.Version+1, time.Now()
-		if err := put(ctx, tx, row, g.ID == ""); err != nil {
 			return err
 		}
 		g.ID = row.ID
@@ -122,12 +123,9 @@ func (a *Access) DeleteGroup(ctx context.Context, by Account, id string, version
 		return ErrForbidden
 	}
 	err := a.db.RunInTx(ctx, nil, func(ctx context.Context, tx bun.Tx) error {
-		row, err := groupOf(ctx, tx, id)
+		row, err := groupKind.seen(ctx, tx, id, version)
 		if err != nil {
 			return err
-		}
-		if version != 0 && version != row.Version {
-			return ErrStale
 		}
 		touched, err := members(ctx, tx, id, nil, false)
 		if err != nil {
@@ -169,7 +167,7 @@ func members(ctx context.Context, tx bun.Tx, group string, to []Ref, everybody b
 			}
 			continue
 		}
-		if _, err := personOf(ctx, tx, m.ID); errors.Is(err, ErrNotFound) {
+		if _, err := peopleKind.one(ctx, tx, m.ID); errors.Is(err, ErrNotFound) {
 			return nil, invalid("members", "unknown", "there is nobody with the id %q", m.ID)
 		} else if err != nil {
 			return nil, err
@@ -191,19 +189,6 @@ func members(ctx context.Context, tx bun.Tx, group string, to []Ref, everybody b
 	return touched, nil
 }
 
-func (a *Access) settleThese(ctx context.Context, tx bun.Tx, ids []string) error {
-	for _, id := range ids {
-		row, err := personOf(ctx, tx, id)
-		if err != nil {
-			return err
-		}
-		if err := a.settle(ctx, tx, row); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 func (g Group) clean() (Group, error) {
 	var err error
 	if g.Name, err = ops.CleanLine(strings.TrimSpace(g.Name), maxWord); err != nil {
@@ -220,37 +205,6 @@ func (g Group) clean() (Group, error) {
 	return g, nil
 }
 
-func groupOf(ctx context.Context, db bun.IDB, id string) (*groupRow, error) {
-	row := &groupRow{}
-	err := db.NewSelect().Model(row).Where("id = ?", id).Scan(ctx)
-	if errors.Is(err, sql.ErrNoRows) {
-		return nil, ErrNotFound
-	}
-	if err != nil {
-		return nil, fmt.Errorf("group: %w", err)
-	}
-	return row, nil
-}
-
 func (row *groupRow) group() Group {
 	return Group{ID: row.ID, Name: row.Name, External: row.ExternalID, Version: row.Version, Created: row.CreatedAt, Changed: row.ChangedAt}
-}
-
-type groupRow struct {
-	bun.BaseModel `bun:"table:scim_groups,alias:scim_group"`
-
-	ID         string `bun:",pk"`
-	Name       string
-	NameKey    string
-	ExternalID string
-	Version    int64
-	CreatedAt  time.Time
-	ChangedAt  time.Time
-}
-
-type memberRow struct {
-	bun.BaseModel `bun:"table:scim_members,alias:scim_member"`
-
-	GroupID  string `bun:",pk"`
-	PersonID string `bun:",pk"`
 }
