@@ -31,6 +31,7 @@ const PageSize = 50
 type Query struct {
 	From, To   time.Time // started in [From, To)
 	ID         string    // how the id begins
+	Ticket     string    // how the number of its ticket begins, T-…, in any case
 	Team       string    // whole name
 	Technician string    // part of the name, in any case
 	Ended      protocol.EndReason
@@ -68,6 +69,7 @@ type Summary struct {
 	Technician string // name
 	Reason     protocol.EndReason
 	Test       bool
+	Ticket     string // number of the ticket that it belongs to, made by chance; "": none
 	Bytes      int64
 	Segments   int
 	Held       bool // a legal hold is on it

@@ -51,6 +51,14 @@ func (n *env) fact(t testing.TB, id, technician, team string, hour int) {
 		id, technician, "Anna "+technician, team, at, at+60_000, protocol.EndCustomer).Exec(t.Context()))(t)
 }
 
+// ticket lets the office's database know to which ticket sessions belong.
+func (n *env) ticket(t testing.TB, number string, sessions ...string) {
+	t.Helper()
+	for _, id := range sessions {
+		must(n.db.NewRaw(`UPDATE sessions SET desk_ticket = 'some', desk_ref = ? WHERE id = ?`, number, id).Exec(t.Context()))(t)
+	}
+}
+
 func ids(p Page) string {
 	var all []string
 	for _, s := range p.Sessions {
@@ -63,6 +71,8 @@ func ids(p Page) string {
 func TestSearch(t *testing.T) {
 	n := newEnv(t)
 	a, b, own := n.session(t, "t1", "North desk", 9), n.session(t, "t_2%", "South desk", 10), n.session(t, "aud", "South desk", 11)
+	n.ticket(t, "T-7KQ4PZ", b, own)
+	n.ticket(t, "T-7KQ4PA", a)
 	for name, c := range map[string]struct {
 		by   access.Account
 		q    Query
@@ -75,6 +85,11 @@ func TestSearch(t *testing.T) {
 		"no pattern":               {auditor, Query{Technician: "_2%"}, b},
 		"a pattern finds nothing":  {auditor, Query{Technician: "a%t"}, ""},
 		"by id":                    {auditor, Query{ID: a[:6]}, a},
+		"by ticket":                {auditor, Query{Ticket: "t-7kq4pz"}, b},
+		"by how a ticket begins":   {auditor, Query{Ticket: "T-7KQ"}, b + " " + a},
+		"no ticket of theirs":      {north, Query{Ticket: "T-7KQ4PZ"}, ""},
+		"ticket and team":          {auditor, Query{Ticket: "T-7KQ", Team: "North desk"}, a},
+		"no pattern of a ticket":   {auditor, Query{Ticket: "T-%"}, ""},
 		"by time":                  {auditor, Query{From: time.Date(2026, 3, 1, 10, 0, 0, 0, time.UTC)}, b},
 		"before":                   {auditor, Query{To: time.Date(2026, 3, 1, 10, 0, 0, 0, time.UTC)}, a},
 		"ended otherwise":          {auditor, Query{Ended: protocol.EndLimit}, ""},
@@ -99,6 +114,9 @@ func TestSearch(t *testing.T) {
 		t.Errorf("another territory: %v", err)
 	}
 	r := must(n.e.Session(t.Context(), auditor, a))(t)
+	if r.Ticket != "T-7KQ4PA" {
+		t.Errorf("it belongs to %q", r.Ticket)
+	}
 	if len(r.Parts) != 1 || !r.Parts[0].Final || !r.Parts[0].Bag || r.Bytes == 0 || r.Until.Sub(r.Ended) != 90*24*time.Hour {
 		t.Errorf("%+v", r)
 	}

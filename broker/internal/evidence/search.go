@@ -30,10 +30,11 @@ type fact struct {
 	EndReason    protocol.EndReason
 	Test         bool
 	Retention    string
-	KeepDays     int   // promised when it began; 0: as the settings say now
-	Verdict      State `bun:",scanonly"`
-	Held         bool  `bun:",scanonly"`
-	LogKept      bool  `bun:",scanonly"`
+	KeepDays     int    // promised when it began; 0: as the settings say now
+	Ticket       string // number of the ticket that it belongs to; "": none
+	Verdict      State  `bun:",scanonly"`
+	Held         bool   `bun:",scanonly"`
+	LogKept      bool   `bun:",scanonly"`
 }
 
 func (f fact) scope() access.Scope {
@@ -118,6 +119,9 @@ func chosen(q *bun.SelectQuery, by Query) *bun.SelectQuery {
 	if by.ID != "" {
 		q = q.Where("fact.id LIKE ? ESCAPE '!'", like(strings.ToLower(by.ID))+"%")
 	}
+	if by.Ticket != "" {
+		q = q.Where("fact.ticket LIKE ? ESCAPE '!'", like(strings.ToUpper(by.Ticket))+"%")
+	}
 	if by.Team != "" {
 		q = q.Where("fact.team = ?", by.Team)
 	}
@@ -166,7 +170,7 @@ func (e *Evidence) parts(ctx context.Context, of []fact) (map[string][]segmentRo
 }
 
 func summary(f fact, parts []segmentRow) Summary {
-	s := Summary{ID: f.ID, Started: moment(f.Issued), Ended: moment(f.Ended), Team: f.Team, Technician: f.Technician, Reason: f.EndReason, Test: f.Test,
+	s := Summary{ID: f.ID, Started: moment(f.Issued), Ended: moment(f.Ended), Team: f.Team, Technician: f.Technician, Reason: f.EndReason, Test: f.Test, Ticket: f.Ticket,
 		Segments: len(parts), Held: f.Held, Verdict: f.Verdict, Shredded: len(parts) > 0}
 	var tracks uint64
 	for _, p := range parts {

@@ -45,7 +45,8 @@ type Searchable struct {
 	Technician string
 	Team       string
 	Reason     protocol.EndReason
-	Parts      int // segments that are closed and not destroyed
+	Ticket     string // number of the ticket that it belongs to; "": none
+	Parts      int    // segments that are closed and not destroyed
 }
 
 // SummaryPart is the summary of one segment, encrypted, with the keys to it.
@@ -109,20 +110,20 @@ func (e *Evidence) Searchable(ctx context.Context, by access.Account, grant stri
 		return nil, salt, err
 	}
 	var rows []struct {
-		ID, Technician, Team string
-		Issued               int64
-		EndReason            protocol.EndReason
-		Parts                int
+		ID, Technician, Team, Ticket string
+		Issued                       int64
+		EndReason                    protocol.EndReason
+		Parts                        int
 	}
 	q := e.config.Database.NewSelect().TableExpr("session_facts AS fact").Join("JOIN log_segments AS part ON part.sid = fact.id").
-		ColumnExpr("fact.id, fact.technician, fact.team, fact.issued, fact.end_reason, COUNT(*) AS parts").
+		ColumnExpr("fact.id, fact.technician, fact.team, fact.ticket, fact.issued, fact.end_reason, COUNT(*) AS parts").
 		Where("fact.ended <> 0").Where("part.closed IS NOT NULL").Where("part.shred IS NULL").
-		GroupExpr("fact.id, fact.technician, fact.team, fact.issued, fact.end_reason").OrderExpr("fact.issued DESC, fact.id")
+		GroupExpr("fact.id, fact.technician, fact.team, fact.ticket, fact.issued, fact.end_reason").OrderExpr("fact.issued DESC, fact.id")
 	if err := visible(q, by).Scan(ctx, &rows); err != nil {
 		return nil, salt, fmt.Errorf("evidence: search: %w", err)
 	}
 	for _, r := range rows {
-		list = append(list, Searchable{ID: r.ID, Started: moment(r.Issued), Technician: r.Technician, Team: r.Team, Reason: r.EndReason, Parts: r.Parts})
+		list = append(list, Searchable{ID: r.ID, Started: moment(r.Issued), Technician: r.Technician, Team: r.Team, Reason: r.EndReason, Ticket: r.Ticket, Parts: r.Parts})
 	}
 	return list, s.salt, nil
 }

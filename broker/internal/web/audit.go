@@ -159,6 +159,7 @@ type recordingRow struct {
 	State                                                              evidence.State
 	LogKept                                                            bool // its recording is erased
 	Test, Held, Shredded, Live                                         bool
+	Ticket                                                             string // number of the ticket that it belongs to; "": none
 	Has                                                                []string
 }
 
@@ -245,6 +246,9 @@ func recordingsQuery(v url.Values) (q evidence.Query, wrong string) {
 	if len(q.ID) > 32 || strings.Trim(q.ID, "0123456789abcdef") != "" {
 		return q, "id"
 	}
+	if q.Ticket, wrong = ticketNumber(v.Get("ticket")); wrong != "" {
+		return q, wrong
+	}
 	q.Team, q.Technician = limited(v.Get("team"), 400), limited(strings.TrimSpace(v.Get("technician")), 400)
 	if e := protocol.EndReason(v.Get("ended")); e.Valid() {
 		q.Ended = e
@@ -260,9 +264,21 @@ func recordingsQuery(v url.Values) (q evidence.Query, wrong string) {
 	return q, ""
 }
 
+// ticketNumber reads how the number of a ticket begins: T-7KQ4PZ, or 7kq4 as people type it.
+func ticketNumber(typed string) (number, wrong string) {
+	number = strings.ToUpper(strings.Join(strings.Fields(typed), ""))
+	if number != "" && number != "T" && !strings.HasPrefix(number, "T-") {
+		number = "T-" + number
+	}
+	if rest, _ := strings.CutPrefix(number, "T-"); len(number) > len("T-7KQ4PZ") || strings.Trim(rest, "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ") != "" {
+		return "", "ticket"
+	}
+	return number, ""
+}
+
 func rowOf(p *page, s evidence.Summary) recordingRow {
 	row := recordingRow{ID: s.ID, Short: s.ID[:min(8, len(s.ID))], Started: minute(p, s.Started), Team: s.Team, Technician: s.Technician,
-		Test: s.Test, Held: s.Held, Shredded: s.Shredded, LogKept: s.LogKept, Live: s.Ended.IsZero(), State: s.Verdict, Size: sizeOf(s.Bytes)}
+		Test: s.Test, Held: s.Held, Shredded: s.Shredded, LogKept: s.LogKept, Live: s.Ended.IsZero(), State: s.Verdict, Size: sizeOf(s.Bytes), Ticket: s.Ticket}
 	if row.Live {
 		row.Length = p.T("audit.live")
 	} else {

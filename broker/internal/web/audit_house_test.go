@@ -77,7 +77,7 @@ func (s *shelf) Sessions(_ context.Context, by access.Account, q evidence.Query)
 		if !slices.Contains(p.Teams, k.Team) {
 			p.Teams = append(p.Teams, k.Team)
 		}
-		if !strings.HasPrefix(k.ID, q.ID) || q.Team != "" && q.Team != k.Team || q.Ended != "" && q.Ended != k.Reason ||
+		if !strings.HasPrefix(k.ID, q.ID) || !strings.HasPrefix(k.Ticket, q.Ticket) || q.Team != "" && q.Team != k.Team || q.Ended != "" && q.Ended != k.Reason ||
 			!strings.Contains(strings.ToLower(k.Technician), strings.ToLower(q.Technician)) ||
 			!q.From.IsZero() && k.Started.Before(q.From) || !q.To.IsZero() && !k.Started.Before(q.To) ||
 			q.Tests == "only" && !k.Test || q.Tests == "without" && k.Test ||

@@ -126,6 +126,7 @@ type searchableJSON struct {
 	Started    time.Time `json:"started"`
 	Technician string    `json:"technician"`
 	Team       string    `json:"team"`
+	Ticket     string    `json:"ticket"` // number; "": it belongs to none
 	End        string    `json:"end"`
 	Parts      int       `json:"parts"`
 }
@@ -141,7 +142,7 @@ func (w *Web) listSearchable(rw http.ResponseWriter, r *http.Request, by access.
 		Sessions []searchableJSON `json:"sessions"`
 	}{salt[:], make([]searchableJSON, len(list))}
 	for i, s := range list {
-		answer.Sessions[i] = searchableJSON{s.ID, s.Started, s.Technician, s.Team, string(s.Reason), s.Parts}
+		answer.Sessions[i] = searchableJSON{s.ID, s.Started, s.Technician, s.Team, s.Ticket, string(s.Reason), s.Parts}
 	}
 	rw.Header().Set("Content-Type", "application/json")
 	return json.NewEncoder(rw).Encode(answer)

@@ -217,7 +217,7 @@ func TestRecordingsAreFound(t *testing.T) {
 	for n := range 60 {
 		h.shelf.known = append(h.shelf.known, onShelf{Summary: evidence.Summary{ID: fmt.Sprintf("%032x", n+1), Technician: fmt.Sprintf("Anna %d", n),
 			Team: "Service desk", Started: time.Date(2026, 3, n, 9, 0, 0, 0, time.UTC), Ended: time.Date(2026, 3, n, 9, 12, 30, 0, time.UTC),
-			Reason: protocol.EndCustomer, Bytes: 1 << 22, Test: n == 7, Held: n == 8, Verdict: evidence.Tampered}, scope: access.Scope{Team: "Service desk", Territory: "Nord"}})
+			Reason: protocol.EndCustomer, Bytes: 1 << 22, Test: n == 7, Held: n == 8, Ticket: []string{"", fmt.Sprintf("T-7KQ4P%d", n)}[min(n/4%2, 1)], Verdict: evidence.Tampered}, scope: access.Scope{Team: "Service desk", Territory: "Nord"}})
 	}
 	first := p.get("/audit/")
 	first.shows(t, "60 sessions", "Anna 59", "12:30", `page=2">Older`, `class="state tampered"`)
@@ -227,10 +227,15 @@ func TestRecordingsAreFound(t *testing.T) {
 	p.get("/audit/?tests=only").shows(t, "1 session", "Anna 7")
 	p.get("/audit/?from=2026-03-05&to=2026-03-06").shows(t, "2 sessions", "Anna 5", "Anna 6", `value="2026-03-05"`)
 	p.get("/audit/?id=0000000000000000000000000000000a").shows(t, "1 session")
+	p.get("/audit/?ticket=7kq4p6").shows(t, "1 session", "Anna 6", "<td>T-7KQ4P6</td>", `value="7kq4p6"`)
+	p.get("/audit/?ticket=+t-7kq+4p").shows(t, "Anna 6", "Anna 7")
+	p.get("/audit/?ticket=T-7KQ4P6&technician=anna+7").shows(t, "No recording fits")
+	p.get("/audit/sessions/"+fmt.Sprintf("%032x", 7)).shows(t, `data-testid="ticket">T-7KQ4P6<`)
+	p.get("/audit/sessions/"+fmt.Sprintf("%032x", 4)).hides(t, `data-testid="ticket"`)
 	p.get("/audit/?team=Nobody").shows(t, "No recording fits")
 	p.get("/audit/?has=shell").shows(t, "No recording fits")
 	for query, says := range map[string]string{"from=yesterday": "The first day is not a date", "to=2026-13-01": "The last day is not a date", "page=-1": "There is no such page",
-		"id=%3Cscript%3E": "A session number has", "page=99999999999999999999": "There is no such page"} {
+		"id=%3Cscript%3E": "A session number has", "ticket=T-7KQ4PZZ": "The number of a ticket is T", "ticket=a%25": "The number of a ticket is T", "page=99999999999999999999": "There is no such page"} {
 		got := p.get("/audit/?" + query)
 		if got.shows(t, says); got.StatusCode != http.StatusUnprocessableEntity {
 			t.Errorf("%s: %d", query, got.StatusCode)

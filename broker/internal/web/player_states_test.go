@@ -112,6 +112,7 @@ func TestAuditPagesInChromium(t *testing.T) {
 			id := talk(t, h.shelf, nil, newIdentity(t).Recipient(), made)
 			short(t, h.shelf)
 			h.shelf.mu.Lock() // an outside clock has seen them closed
+			h.shelf.known[0].Ticket = "T-7KQ4PZ"
 			h.shelf.clock, h.shelf.before = &evidence.ClockStatus{}, time.Date(2026, 11, 28, 3, 4, 1, 0, time.UTC)
 			h.shelf.mu.Unlock()
 			b.open("/audit/", "table")

@@ -101,6 +101,9 @@ func TestSearchInChromium(t *testing.T) {
 			h := builtHouse(t, withVault(t))
 			mine, now := h.vault.auditor.Recipient(), time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC)
 			first := h.vault.summed(t, "Anna Rossi", now, &recordings.Summary{People: []string{"Anna Rossi", "Zoë Ångström"}, Reason: "Stampante che non stampa", Note: "Toner\nist <b>bestellt</b>", Shown: []string{"LibreOffice"}}, mine)
+			if _, err := h.db.NewRaw(`UPDATE sessions SET desk_ticket = 'some', desk_ref = 'T-7KQ4PZ' WHERE id = ?`, first).Exec(t.Context()); err != nil {
+				t.Fatal(err)
+			}
 			second := h.vault.summed(t, "Bruno Gallo", now.Add(time.Hour), &recordings.Summary{Reason: "プリンター", Words: "grazie, ottimo"}, mine)
 			h.vault.summed(t, "Carla Neri", now.Add(2*time.Hour), &recordings.Summary{Reason: "toner altrui"}, newIdentity(t).Recipient())
 			h.vault.summed(t, "Dario Blu", now.Add(3*time.Hour), nil, mine)
@@ -130,7 +133,7 @@ func TestSearchInChromium(t *testing.T) {
 			if said := evaluate[string](b, `document.querySelector("#left").textContent`); !strings.Contains(said, texts.T("audit.js.search_empty", "sessions", texts.Count("sessions", 1))) {
 				t.Errorf("of what was recorded without a summary the page says %q", said)
 			}
-			for words, want := range map[string]string{"TONER bestellt": first, "angstrom": first, "ottimo": second, "ﾌﾟﾘﾝﾀｰ": second, "rossi libre": first, first[:9]: first} {
+			for words, want := range map[string]string{"TONER bestellt": first, "angstrom": first, "ottimo": second, "ﾌﾟﾘﾝﾀｰ": second, "rossi libre": first, first[:9]: first, "t-7kq4pz toner": first} {
 				b.find(words, 1)
 				if got := evaluate[string](b, `document.querySelector("#hits [data-hit]").dataset.hit`); got != want {
 					t.Errorf("%q finds %s", words, got)

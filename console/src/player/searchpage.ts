@@ -21,6 +21,7 @@ interface Session {
   started: string; // RFC 3339
   technician: string;
   team: string;
+  ticket: string; // number; "": it belongs to none
   end: string;
   parts: number;
 }
@@ -149,7 +150,7 @@ async function read(first: Identity): Promise<void> {
     if (own === undefined) continue;
     if (own === null) left.empty++;
     const end = s.end === "" ? "" : say(`audit.end.${s.end}`);
-    index.add(id, joined([{ people: s.technician, team: s.team }, own ?? {}, { end }]));
+    index.add(id, joined([{ people: s.technician, team: s.team }, own ?? {}, { end, ticket: s.ticket }]));
   }
   progress.hidden = true;
   state.textContent = say("audit.js.search_ready", { sessions: count("sessions", index.size) });
@@ -168,7 +169,7 @@ function hit(id: string, places: { name: string; text: string }[], asked: readon
   return make(
     "li",
     { class: "card", "data-hit": id },
-    make("p", {}, make("a", { href: `/audit/sessions/${id}` }, make("time", { datetime: s.started }, `${dates.format(new Date(s.started))} UTC`)), " ", make("bdi", {}, s.technician), ", ", make("bdi", {}, s.team)),
+    make("p", {}, make("a", { href: `/audit/sessions/${id}` }, make("time", { datetime: s.started }, `${dates.format(new Date(s.started))} UTC`)), " ", make("bdi", {}, s.technician), ", ", make("bdi", {}, s.team), ...(s.ticket === "" ? [] : [", ", s.ticket])),
     make("dl", { class: "facts" }, ...said),
   );
 }
