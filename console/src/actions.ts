@@ -32,11 +32,11 @@ export interface Action {
 export function actions({ desk, settings, layout, bell }: Parts): Action[] {
   const list: Action[] = [];
   const add = (id: string, name: string, key: string, run: () => void, detail = "") => list.push({ id, name, detail, key, run });
-  const s = desk.current.value;
+  const s = desk.tabs.current.value;
   if (s !== undefined) {
     const self = selfIn(s);
-    if (self !== undefined) add("guest-leave", t(self.state === "asked" ? "guest.ask_no_more" : "guest.leave"), "", () => void desk.leaveLive(s.id, self.epoch));
-    for (const way of doorsOf(s)) add(`guest-${way}`, t(`guest.${way}`), "", () => void desk.joinLive(s.id, way), s.technician.name);
+    if (self !== undefined) add("guest-leave", t(self.state === "asked" ? "guest.ask_no_more" : "guest.leave"), "", () => void desk.acts.leaveLive(s.id, self.epoch));
+    for (const way of doorsOf(s)) add(`guest-${way}`, t(`guest.${way}`), "", () => void desk.acts.joinLive(s.id, way), s.technician.name);
     if (talksIn(s)) add("chat", t("act.chat"), "C", () => layout.toggle("chat"));
     if (s.mine && s.ticket !== undefined && desk.welcome.value?.tickets === true) {
       const link = s.ticket;
@@ -46,82 +46,82 @@ export function actions({ desk, settings, layout, bell }: Parts): Action[] {
     if (s.mine) add("notes", t("act.notes"), "W", () => layout.toggle("notes"));
     if (s.mine && !over(s.state)) add("figures", t("act.figures"), "Q", () => layout.toggle("figures"));
     if (readable(s, desk.welcome.value?.permissions ?? null)) add("system", t("act.system"), "I", () => layout.toggle("system"));
-    if (desk.pictures.value.get(s.id)?.state.value === "live" && s.state === "Active") {
+    if (desk.pictures.of(s.id)?.picture.state.value === "live" && s.state === "Active") {
       if (controllable(s, desk.welcome.value?.permissions ?? null)) {
         const { state, word, ask } = nextStep(s);
         if (state === "given") add("control-use", t("act.control_use"), "R", () => desk.control());
-        add("control", t(word), ask ? "R" : "", () => void (ask ? desk.ask(s.id, "control") : desk.giveBack(s.id, "control")));
+        add("control", t(word), ask ? "R" : "", () => void (ask ? desk.acts.ask(s.id, "control") : desk.acts.giveBack(s.id, "control")));
       }
       for (const kind of ["shell", "scripts"] as const) {
         if (!shellable(s, desk.welcome.value?.permissions ?? null, kind)) continue;
         const { state, word, ask } = shellStep(s, kind);
         if (state === "given" && kind === "shell") add("shell-use", t("act.shell_use"), "S", () => desk.shell());
-        add(kind, t(word), ask && kind === "shell" ? "S" : "", () => void (ask ? desk.ask(s.id, kind) : desk.giveBack(s.id, kind)));
+        add(kind, t(word), ask && kind === "shell" ? "S" : "", () => void (ask ? desk.acts.ask(s.id, kind) : desk.acts.giveBack(s.id, kind)));
       }
       if (shellable(s, desk.welcome.value?.permissions ?? null, "ssh")) {
         const { state, word, ask } = shellStep(s, "ssh");
-        if (state === "given") add("ssh-use", t("act.shell_use"), "", () => desk.shells.get(s.id)?.focus());
-        const shell = desk.shells.get(s.id);
-        add("ssh", t(word), "", () => (ask ? shell !== undefined && (shell.form.value = true) : void desk.giveBack(s.id, "ssh")));
+        if (state === "given") add("ssh-use", t("act.shell_use"), "", () => desk.pictures.of(s.id)?.shell.focus());
+        const shell = desk.pictures.of(s.id)?.shell;
+        add("ssh", t(word), "", () => (ask ? shell !== undefined && (shell.form.value = true) : void desk.acts.giveBack(s.id, "ssh")));
       }
       for (const kind of filesTools) {
         if (!fileable(s, desk.welcome.value?.permissions ?? null, kind)) continue;
         const { word, ask } = fileStep(s, kind);
-        add(kind, t(word), "", () => void (ask ? desk.ask(s.id, kind) : desk.giveBack(s.id, kind)));
+        add(kind, t(word), "", () => void (ask ? desk.acts.ask(s.id, kind) : desk.acts.giveBack(s.id, kind)));
       }
       if (keepable(s, desk.welcome.value?.permissions ?? null)) add("stills", t("stills.heading"), "", () => layout.toggle("stills"));
       if (drawable(s, desk.welcome.value?.permissions ?? null)) {
         const { word, ask } = drawStep(s);
-        add("annotate", t(word), "", () => void (ask ? desk.ask(s.id, "annotate") : desk.giveBack(s.id, "annotate")));
+        add("annotate", t(word), "", () => void (ask ? desk.acts.ask(s.id, "annotate") : desk.acts.giveBack(s.id, "annotate")));
       }
       for (const kind of clipTools) {
         if (!clippable(s, desk.welcome.value?.permissions ?? null, kind)) continue;
         const { word, ask } = clipStep(s, kind);
-        add(kind, t(word), "", () => void (ask ? desk.ask(s.id, kind) : desk.giveBack(s.id, kind)));
+        add(kind, t(word), "", () => void (ask ? desk.acts.ask(s.id, kind) : desk.acts.giveBack(s.id, kind)));
       }
       if (restartable(s, desk.welcome.value?.permissions ?? null)) {
         const { word, ask } = restartStep(s);
-        add("reboot", t(word), "", () => void (ask ? desk.ask(s.id, "reboot") : desk.giveBack(s.id, "reboot")));
+        add("reboot", t(word), "", () => void (ask ? desk.acts.ask(s.id, "reboot") : desk.acts.giveBack(s.id, "reboot")));
       }
       add("zoom", settings.zoom.value === "fit" ? t("act.actual") : t("act.fit"), "Z", () => settings.toggleZoom());
-      if (crispable(s) && exactable()) add("crisp", t(s.crisp === true ? "act.crisp_off" : "act.crisp_on"), "", () => desk.crisp(s.id, s.crisp !== true));
+      if (crispable(s) && exactable()) add("crisp", t(s.crisp === true ? "act.crisp_off" : "act.crisp_on"), "", () => desk.acts.crisp(s.id, s.crisp !== true));
       add("screen", t("help.screen"), "M", toggleFullScreen);
     }
     const issued = desk.issued.value.get(s.id);
     if (issued !== undefined) {
       const copy = (text: string) => navigator.clipboard.writeText(text).then(
-        () => desk.say(t("key.copied")),
+        () => desk.notices.say(t("key.copied")),
         () => (desk.trouble.value = t("trouble.copy", { text })),
       );
       add("copy-link", t("key.copy_link"), "", () => void copy(issued.url));
       add("copy-key", t("key.copy_key"), "", () => void copy(issued.key));
     }
-    add("close", t("act.close"), "", () => desk.close(s.id), desk.nameOf(s));
-    if (s.mine && !over(s.state)) add("end", t("end_session"), "", () => desk.end(s.id), desk.nameOf(s));
+    add("close", t("act.close"), "", () => desk.tabs.close(s.id), desk.sessions.nameOf(s));
+    if (s.mine && !over(s.state)) add("end", t("end_session"), "", () => desk.redX.press(s.id), desk.sessions.nameOf(s));
   }
   if (desk.welcome.value?.can_issue === true) add("new", desk.ticketAtHand.value === undefined ? t("new_session") : t("ticket.start_for", { ref: desk.ticketAtHand.value.ref }), "N", () => void desk.sessionFor());
   if (desk.welcome.value?.tickets === true) {
-    const id = ticketIn(desk.selected.value);
+    const id = ticketIn(desk.tabs.selected.value);
     const open = id === null || id === "new" ? undefined : desk.tickets.opened.get(id);
     const shown = open?.shown.value;
     if (open !== undefined && shown) {
       for (const kind of shown.acts ?? []) add(`ticket-${kind}`, d(`act.${kind}`), "", () => document.querySelector<HTMLElement>(`.acts [data-act="${kind}"]`)?.click(), shown.ticket.ref);
-      add("close-ticket", t("ticket.close_tab"), "", () => desk.close(desk.selected.value), shown.ticket.ref);
+      add("close-ticket", t("ticket.close_tab"), "", () => desk.tabs.close(desk.tabs.selected.value), shown.ticket.ref);
     }
     if (desk.tickets.works.value) add("new-ticket", d("new"), "A", () => desk.newTicket());
     add("queue", t(layout.rail.value === "tickets" ? "queue.show_sessions" : "queue.show_tickets"), "U", () => (layout.rail.value = layout.rail.value === "tickets" ? "sessions" : "tickets"));
     for (const x of desk.tickets.list.value.slice(0, 50)) add(`ticket-open-${x.id}`, x.title, "", () => desk.openTicket(x.id), [x.ref, x.requester ?? "", d(`state.${x.state}`)].filter(Boolean).join(" · "));
   }
   add("filter", t("rail.filter"), "/", () => focusFilter(desk, settings));
-  for (const { sessions } of queue(desk.sessions.value)) {
+  for (const { sessions } of queue(desk.sessions.list.value)) {
     for (const x of sessions) {
       if (x.id === s?.id) continue;
-      const at = desk.opened.value.indexOf(x.id);
+      const at = desk.tabs.opened.value.indexOf(x.id);
       const who = x.mine ? x.system : x.technician.name;
-      add(`open-${x.id}`, desk.nameOf(x), at >= 0 && at < 9 ? String(at + 1) : "", () => desk.open(x.id), [t(`state.${x.state}`), who].filter(Boolean).join(" · "));
+      add(`open-${x.id}`, desk.sessions.nameOf(x), at >= 0 && at < 9 ? String(at + 1) : "", () => desk.tabs.open(x.id), [t(`state.${x.state}`), who].filter(Boolean).join(" · "));
     }
   }
-  if (s !== undefined) add("list", t("act.list"), "", () => desk.leave());
+  if (s !== undefined) add("list", t("act.list"), "", () => desk.tabs.leave());
   add("rail", t("help.rail"), "L", () => settings.toggleRail());
   add("notify", settings.notify.value ? t("act.notify_off") : t("act.notify_on"), "", () => {
     void bell.notify(!settings.notify.value).then((asked) => {

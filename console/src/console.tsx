@@ -2,7 +2,7 @@
 
 import { render } from "preact";
 import { Bell } from "./bell";
-import { Desk } from "./desk";
+import { Desk } from "./desk/desk";
 import { Layout } from "./layout";
 import { Settings } from "./settings";
 import { language } from "./text";

@@ -21,6 +21,9 @@ export const talksIn = (s: SessionView) => s.mine || (looksOn(s) && selfIn(s)?.w
 
 export const over = (s: State) => s === "Ending" || s === "Closed";
 
+/** picturable: the picture of a session in this state can be asked for. */
+export const picturable = (s: State) => s === "Waiting" || s === "Active";
+
 /** crispable: the help program can make the picture exact; a browser that shares cannot. */
 export const crispable = (s: SessionView) => s.mine && s.state === "Active" && !s.steps.includes("browser_joined");
 

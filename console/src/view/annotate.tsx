@@ -27,7 +27,7 @@ export function DrawButton({ session }: { session: SessionView }) {
       data-testid="annotate"
       data-state={state}
       title={t(word)}
-      onClick={() => void (ask ? desk.ask(session.id, "annotate") : desk.giveBack(session.id, "annotate"))}
+      onClick={() => void (ask ? desk.acts.ask(session.id, "annotate") : desk.acts.giveBack(session.id, "annotate"))}
     >
       <Icon name={state === "asked" ? "wait" : state === "given" ? "undo" : "pen"} />
       <span class="tool-word">{t(word)}</span>

@@ -29,11 +29,11 @@ export function App() {
     addEventListener("keydown", onKey);
     return () => removeEventListener("keydown", onKey);
   }, []);
-  const session = desk.current.value;
-  const ticket = ticketIn(desk.selected.value);
+  const session = desk.tabs.current.value;
+  const ticket = ticketIn(desk.tabs.selected.value);
   const outdated = desk.wire.line.value.kind === "outdated";
   const ticketName = ticket === null ? "" : ticket === "new" ? d("new") : desk.tickets.name(ticket);
-  const unread = desk.unread.value.size;
+  const unread = desk.notices.unread.value.size;
 
   useEffect(() => {
     document.title = `${unread > 0 ? `(${unread}) ` : ""}${session ? `${t(`state.${session.state}`)} – Consento` : ticketName !== "" ? `${ticketName} – Consento` : t("title")}`;
@@ -61,7 +61,7 @@ export function App() {
         <StatusBar />
       </main>
       <p class="visually-hidden" role="status">
-        {desk.announcement}
+        {desk.notices.announcement}
       </p>
       <Help />
       <Palette />
@@ -91,7 +91,7 @@ function Trouble() {
 /** Aside says that a session goes on without its tab, and that the connection is back. */
 function Aside() {
   const { desk } = useConsole();
-  const aside = desk.sessions.value.find((s) => s.id === desk.putAside.value);
+  const aside = desk.sessions.find(desk.tabs.putAside.value);
   return (
     <div role="status" class="aside">
       {desk.back.value > 0 && (
@@ -103,11 +103,11 @@ function Aside() {
       {aside && (
         <div class="notice bar-notice put-aside">
           <Icon name="ask" />
-          <p>{t("tabs.goes_on", { session: desk.nameOf(aside) })}</p>
-          <button type="button" class="button small" onClick={() => desk.open(aside.id)}>
+          <p>{t("tabs.goes_on", { session: desk.sessions.nameOf(aside) })}</p>
+          <button type="button" class="button small" onClick={() => desk.tabs.open(aside.id)}>
             {t("tabs.open_again")}
           </button>
-          <button type="button" class="button small quiet" onClick={() => (desk.putAside.value = "")}>
+          <button type="button" class="button small quiet" onClick={() => (desk.tabs.putAside.value = "")}>
             {t("close")}
           </button>
         </div>
@@ -126,7 +126,7 @@ function press({ desk, settings, layout }: Parts, e: KeyboardEvent): void {
   const meant = settings.letters.value ? actOf(e) : null;
   if (meant === null) return;
   e.preventDefault();
-  const mine = desk.current.value?.mine === true;
+  const mine = desk.tabs.current.value?.mine === true;
   switch (meant.act) {
     case "filter":
       // Only once the key is up: its character may still be on its way, and is not meant for the field.
@@ -146,8 +146,8 @@ function press({ desk, settings, layout }: Parts, e: KeyboardEvent): void {
       if (desk.welcome.value?.tickets === true) layout.rail.value = layout.rail.value === "tickets" ? "sessions" : "tickets";
       break;
     case "tab": {
-      const id = desk.opened.value[meant.digit - 1];
-      if (id !== undefined) desk.open(id);
+      const id = desk.tabs.opened.value[meant.digit - 1];
+      if (id !== undefined) desk.tabs.open(id);
       break;
     }
     case "zoom":
@@ -159,13 +159,13 @@ function press({ desk, settings, layout }: Parts, e: KeyboardEvent): void {
     case "notes":
     case "figures":
     case "chat":
-      if (mine || (meant.act === "chat" && desk.current.value && talksIn(desk.current.value))) layout.toggle(meant.act);
+      if (mine || (meant.act === "chat" && desk.tabs.current.value && talksIn(desk.tabs.current.value))) layout.toggle(meant.act);
       break;
     case "system":
-      if (mine && (layout.drawer.value === "system" || (desk.current.value && readable(desk.current.value, desk.welcome.value?.permissions ?? null)))) layout.toggle("system");
+      if (mine && (layout.drawer.value === "system" || (desk.tabs.current.value && readable(desk.tabs.current.value, desk.welcome.value?.permissions ?? null)))) layout.toggle("system");
       break;
     case "guide":
-      if (mine && desk.current.value?.ticket !== undefined && desk.welcome.value?.tickets === true) layout.toggle("guide");
+      if (mine && desk.tabs.current.value?.ticket !== undefined && desk.welcome.value?.tickets === true) layout.toggle("guide");
       else document.querySelector<HTMLElement>('.acts [data-act="escalate"]')?.click();
       break;
     case "rail":

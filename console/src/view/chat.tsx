@@ -16,16 +16,16 @@ const nearLimit = 100;
 
 export function ChatPanel({ session }: { session: SessionView }) {
   const { desk } = useConsole();
-  const talk = desk.talk(session.id);
-  void desk.talked.value; // drawn anew with each change
+  const talk = desk.talks.of(session.id);
+  void desk.talks.changes.value; // drawn anew with each change
   const typed = useSignal("");
   const field = useRef<HTMLTextAreaElement>(null);
   const log = useRef<HTMLDivElement>(null);
   const foot = useRef(true); // the newest line is in view, and stays so
   useEffect(() => {
-    desk.chatting.value = session.id;
+    desk.talks.open.value = session.id;
     talk.read();
-    return () => (desk.chatting.value = "");
+    return () => (desk.talks.open.value = "");
   }, []);
   useEffect(() => {
     if (foot.current && log.current !== null) log.current.scrollTop = log.current.scrollHeight;

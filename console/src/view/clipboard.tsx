@@ -28,7 +28,7 @@ export function ClipButton({ session, kind }: { session: SessionView; kind: Clip
       data-testid={kind}
       data-state={state}
       title={t(word)}
-      onClick={() => void (ask ? desk.ask(session.id, kind) : desk.giveBack(session.id, kind))}
+      onClick={() => void (ask ? desk.acts.ask(session.id, kind) : desk.acts.giveBack(session.id, kind))}
     >
       <Icon name={state === "asked" ? "wait" : state === "given" ? "undo" : "board"} />
       <span class="tool-word">{t(word)}</span>

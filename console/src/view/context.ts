@@ -3,7 +3,7 @@
 import { createContext } from "preact";
 import { useContext } from "preact/hooks";
 import type { Bell } from "../bell";
-import type { Desk } from "../desk";
+import type { Desk } from "../desk/desk";
 import type { Layout } from "../layout";
 import type { Settings } from "../settings";
 

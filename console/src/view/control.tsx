@@ -25,7 +25,7 @@ export function ControlButton({ session }: { session: SessionView }) {
       data-state={state}
       aria-keyshortcuts={ask ? "R" : undefined}
       title={ask ? `${t(word)} (R)` : t(word)}
-      onClick={() => void (ask ? desk.ask(session.id, "control") : desk.giveBack(session.id, "control"))}
+      onClick={() => void (ask ? desk.acts.ask(session.id, "control") : desk.acts.giveBack(session.id, "control"))}
     >
       <Icon name={state === "asked" ? "wait" : state === "given" ? "undo" : "pointer"} />
       <span class="tool-word">{t(word)}</span>

@@ -16,7 +16,7 @@ import { hidden } from "./sharing";
 /** DeviceButton opens the form in which a device is named, takes the question back, or gives it back. */
 export function DeviceButton({ session }: { session: SessionView }) {
   const { desk } = useConsole();
-  const shell = desk.shells.get(session.id);
+  const shell = desk.pictures.of(session.id)?.shell;
   if (shell === undefined || !shellable(session, desk.welcome.value?.permissions ?? null, "ssh")) return null;
   const { state, word, ask } = shellStep(session, "ssh");
   return (
@@ -27,7 +27,7 @@ export function DeviceButton({ session }: { session: SessionView }) {
       data-state={state}
       title={t(word)}
       aria-expanded={ask ? shell.form.value : undefined}
-      onClick={() => (ask ? (shell.form.value = !shell.form.value) : void desk.giveBack(session.id, "ssh"))}
+      onClick={() => (ask ? (shell.form.value = !shell.form.value) : void desk.acts.giveBack(session.id, "ssh"))}
     >
       <Icon name={state === "asked" ? "wait" : state === "given" ? "undo" : "device"} />
       <span class="tool-word">{t(word)}</span>
@@ -67,7 +67,7 @@ function DeviceForm({ session, shell }: { session: SessionView; shell: Shell }) 
         const device = deviceOf(String(data.get("host")), String(data.get("user")), data.get("old") !== null);
         bad.value = device === null;
         if (device === null) return;
-        void desk.ask(session.id, "ssh", device);
+        void desk.acts.ask(session.id, "ssh", device);
         close();
       }}
     >

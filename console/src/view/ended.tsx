@@ -94,7 +94,7 @@ export function Ended({ session }: { session: SessionView }) {
                 {t("new_session")}
               </button>
             )}
-            <button type="button" class="button quiet" onClick={() => desk.close(session.id)}>
+            <button type="button" class="button quiet" onClick={() => desk.tabs.close(session.id)}>
               {t("close")}
             </button>
           </div>

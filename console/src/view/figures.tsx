@@ -30,7 +30,7 @@ function verdicts(session: SessionView, picture: Picture): [Verdict, Verdict, Ve
 
 export function FiguresPanel({ session }: { session: SessionView }) {
   const { desk } = useConsole();
-  const picture = desk.pictures.value.get(session.id);
+  const picture = desk.pictures.of(session.id)?.picture;
   useTick();
   if (picture === undefined || session.state !== "Active") return <p class="soft figures-body">{t("figures.later")}</p>;
   const s = picture.stats.value;

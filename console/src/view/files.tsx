@@ -27,7 +27,7 @@ export function FilesButton({ session, kind }: { session: SessionView; kind: Fil
       data-testid={kind}
       data-state={state}
       title={t(word)}
-      onClick={() => void (ask ? desk.ask(session.id, kind) : desk.giveBack(session.id, kind))}
+      onClick={() => void (ask ? desk.acts.ask(session.id, kind) : desk.acts.giveBack(session.id, kind))}
     >
       <Icon name={state === "asked" ? "wait" : state === "given" ? "undo" : kind === "send_files" ? "put" : "fetch"} />
       <span class="tool-word">{t(word)}</span>

@@ -1,6 +1,6 @@
 // Moving the focus to where a key leads.
 
-import type { Desk } from "../desk";
+import type { Desk } from "../desk/desk";
 import type { Settings } from "../settings";
 
 /** focusFilter goes to the filter; on a narrow page the list with it comes first. */
@@ -9,7 +9,7 @@ export function focusFilter(desk: Desk, settings: Settings): void {
   if (filter === null) return;
   if (filter.offsetParent === null && !settings.rail.value) settings.toggleRail();
   requestAnimationFrame(() => {
-    if (filter.offsetParent === null) desk.leave();
+    if (filter.offsetParent === null) desk.tabs.leave();
     requestAnimationFrame(() => filter.select());
   });
 }

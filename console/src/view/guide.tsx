@@ -112,9 +112,9 @@ function Escalate({ ticket, shown, session }: { ticket: OpenTicket; shown: Ticke
     const why = (fields["text"] ?? "").trim();
     const also = live && offers.value;
     if (!(await ticket.sendAll(escalate(shown, team, why, { impact: Number(fields["impact"]), urgency: Number(fields["urgency"]) })))) return;
-    desk.say(t("guide.escalated", { team }));
+    desk.notices.say(t("guide.escalated", { team }));
     const words = [...why.replace(/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu, " ").replace(/\p{Zs}+/gu, " ").trim()].slice(0, 200).join("");
-    if (also) await desk.offerLive(session.id, { team, ...(words === "" ? {} : { words }) });
+    if (also) await desk.acts.offerLive(session.id, { team, ...(words === "" ? {} : { words }) });
     document.querySelector<HTMLElement>("#drawer-heading")?.focus(); // the form is gone with the focus
   };
   const grade = (name: "impact" | "urgency") => (

@@ -22,7 +22,7 @@ export function InviteButton({ session }: { session: SessionView }) {
         aria-haspopup="dialog"
         aria-disabled={!desk.online.value}
         title={t("vendor.button")}
-        onClick={() => desk.online.value && void desk.invite(session.id).then((link) => (made.value = link))}
+        onClick={() => desk.online.value && void desk.acts.invite(session.id).then((link) => (made.value = link))}
       >
         <Icon name="link" />
         <span class="tool-word">{t("vendor.button")}</span>
@@ -42,7 +42,7 @@ function LinkDialog({ invited, close }: { invited: VendorInvited; close(): void 
   }, []);
   const copy = () =>
     navigator.clipboard.writeText(invited.url).then(
-      () => desk.say(t("vendor.copied")),
+      () => desk.notices.say(t("vendor.copied")),
       () => (desk.trouble.value = t("trouble.copy", { text: invited.url })),
     );
   return (
@@ -74,7 +74,7 @@ export function InviteStrip({ session }: { session: SessionView }) {
       <p>
         <Icon name="link" />
         <span>{t("vendor.out", { time: timeOf(session.invited_until, desk.clock.read()) })}</span>
-        <button type="button" class="button small" onClick={() => void desk.withdrawInvites(session.id)}>
+        <button type="button" class="button small" onClick={() => void desk.acts.withdrawInvites(session.id)}>
           {t("offer.withdraw")}
         </button>
       </p>

@@ -64,7 +64,7 @@ function Copy({ text, icon, label }: { text: string; icon: "link" | "copy"; labe
     try {
       await navigator.clipboard.writeText(text);
       done.value = true;
-      desk.say(t("key.copied"));
+      desk.notices.say(t("key.copied"));
       setTimeout(() => (done.value = false), 2500);
     } catch {
       desk.trouble.value = t("trouble.copy", { text });
@@ -91,7 +91,7 @@ function Countdown({ until }: { until: string }) {
     let before = Math.round(left.peek() / 1000);
     return left.subscribe((ms) => {
       const seconds = Math.round(ms / 1000);
-      if (toldAt.some((at) => seconds <= at && at < before)) desk.say(t("key.left", { time: duration(ms) }));
+      if (toldAt.some((at) => seconds <= at && at < before)) desk.notices.say(t("key.left", { time: duration(ms) }));
       before = seconds;
     });
   }, [left]);

@@ -21,9 +21,9 @@ export function NewTicket() {
       form.current?.querySelector<HTMLElement>("[aria-invalid='true']")?.focus();
       return;
     }
-    desk.close(desk.selected.value);
+    desk.tabs.close(desk.tabs.selected.value);
     desk.openTicket(id);
-    desk.say(d("said.open"));
+    desk.notices.say(d("said.open"));
   };
   const input = (name: keyof DraftFields, label: string, more: { hint?: string; max: number; type?: "tel" | "email" }) => {
     const wrong = problem?.field === name || (problem?.field === "contact" && (name === "phone" || name === "email"));
@@ -101,7 +101,7 @@ export function NewTicket() {
           <button type="submit" class="button primary" aria-disabled={draft.busy.value || !desk.online.value}>
             {d("new.make")} <kbd aria-hidden="true">Ctrl ⏎</kbd>
           </button>
-          <button type="button" class="button quiet" onClick={() => desk.close(desk.selected.value)}>
+          <button type="button" class="button quiet" onClick={() => desk.tabs.close(desk.tabs.selected.value)}>
             {t("ticket.later")}
           </button>
         </div>

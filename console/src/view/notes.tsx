@@ -18,20 +18,20 @@ const nearLimit = 200;
 
 export function NotesPanel({ session }: { session: SessionView }) {
   const { desk } = useConsole();
-  const note = desk.note(session);
+  const note = desk.kept.note(session);
   const state = note.state.value;
   const closed = state === "closed"; // nothing can be added any more
   const sealed = session.state === "Closed" && session.summary !== "missing";
   const word = session.summary === "missing" ? "notes.missing" : session.summary === "wanted" ? "notes.wanted" : session.summary === "done" ? "notes.is_done" : "";
   const left = maxNote - note.characters.value;
   const copy = () => navigator.clipboard.writeText(note.text.value).then(
-    () => desk.say(t("key.copied")),
+    () => desk.notices.say(t("key.copied")),
     () => (desk.trouble.value = t("notes.copy_by_hand")),
   );
   const link = desk.welcome.value?.tickets === true ? session.ticket : undefined;
   const toTicket = async () => {
     if (link === undefined) return;
-    if (await desk.tickets.ticket(link.id).note(note.text.value)) desk.say(t("ticket.noted", { ref: link.ref }));
+    if (await desk.tickets.ticket(link.id).note(note.text.value)) desk.notices.say(t("ticket.noted", { ref: link.ref }));
     else desk.trouble.value = t("ticket.not_noted");
   };
   const field = useRef<HTMLTextAreaElement>(null);

@@ -41,7 +41,7 @@ function OfferDialog({ session, close }: { session: SessionView; close(): void }
   useEffect(() => {
     const before = document.activeElement as HTMLElement | null;
     dialog.current?.showModal();
-    void desk.colleagues().then((found) => (list.value = found));
+    void desk.acts.colleagues().then((found) => (list.value = found));
     return () => before?.focus();
   }, []);
   const people = rights?.transfer === true ? (list.value?.people ?? []) : [];
@@ -53,7 +53,7 @@ function OfferDialog({ session, close }: { session: SessionView; close(): void }
     const to = String(data.get("to") ?? "");
     const words = String(data.get("words") ?? "").trim();
     if (to === "") return;
-    void desk.offerLive(session.id, { ...(to.startsWith("team ") ? { team: to.slice(5) } : { account: to }), ...(words === "" ? {} : { words }) });
+    void desk.acts.offerLive(session.id, { ...(to.startsWith("team ") ? { team: to.slice(5) } : { account: to }), ...(words === "" ? {} : { words }) });
     dialog.current?.close();
   };
   return (
@@ -114,7 +114,7 @@ export function OfferStrip({ session }: { session: SessionView }) {
       <p>
         <Icon name="wait" />
         <span role="status">{t("offer.out", { name: isolate(offer.name ?? offer.team) })}</span>
-        <button type="button" class="button small" data-testid="offer-withdraw" onClick={() => void desk.endOffer(session.id)}>
+        <button type="button" class="button small" data-testid="offer-withdraw" onClick={() => void desk.acts.endOffer(session.id)}>
           {t("offer.withdraw")}
         </button>
       </p>

@@ -35,11 +35,11 @@ export function PeopleStrip({ session }: { session: SessionView }) {
           {doorsOf(session)
             .filter((way) => way === "take_over" || way === "transfer")
             .map((way) => (
-              <button key={way} type="button" class="button small" data-way={way} onClick={() => void desk.joinLive(session.id, way)}>
+              <button key={way} type="button" class="button small" data-way={way} onClick={() => void desk.acts.joinLive(session.id, way)}>
                 {t(`guest.${way}`)}
               </button>
             ))}
-          <button type="button" class="button small" data-testid="guest-leave" onClick={() => void desk.leaveLive(session.id, self.epoch)}>
+          <button type="button" class="button small" data-testid="guest-leave" onClick={() => void desk.acts.leaveLive(session.id, self.epoch)}>
             {t(self.state === "asked" ? "guest.ask_no_more" : "guest.leave")}
           </button>
         </p>
@@ -49,7 +49,7 @@ export function PeopleStrip({ session }: { session: SessionView }) {
           <Icon name={g.state === "asked" ? "wait" : "eye"} />
           <span>{personText(g)}</span>
           {session.mine && (
-            <button type="button" class="button small" data-testid="guest-away" onClick={() => void desk.leaveLive(session.id, g.epoch)}>
+            <button type="button" class="button small" data-testid="guest-away" onClick={() => void desk.acts.leaveLive(session.id, g.epoch)}>
               {t("guest.send_away", { name: isolate(g.name) })}
             </button>
           )}
@@ -79,7 +79,7 @@ export function Doors({ session }: { session: SessionView }) {
                   data-way={way}
                   aria-describedby={`door-${way}`}
                   aria-disabled={!desk.online.value}
-                  onClick={() => desk.online.value && void desk.joinLive(session.id, way)}
+                  onClick={() => desk.online.value && void desk.acts.joinLive(session.id, way)}
                 >
                   {t(`guest.${way}`)}
                 </button>
@@ -90,7 +90,7 @@ export function Doors({ session }: { session: SessionView }) {
             ))}
             {offer?.name !== undefined && (
               <li>
-                <button type="button" class="button quiet" data-testid="offer-decline" onClick={() => void desk.endOffer(session.id)}>
+                <button type="button" class="button quiet" data-testid="offer-decline" onClick={() => void desk.acts.endOffer(session.id)}>
                   {t("offer.decline")}
                 </button>
               </li>

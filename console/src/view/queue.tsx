@@ -13,7 +13,7 @@ import { Mark } from "./tabs";
 export function RailSwitch() {
   const { desk, layout } = useConsole();
   const fresh = desk.tickets.fresh.value.size;
-  const live = desk.sessions.value.filter((s) => s.state !== "Closed" && s.state !== "Ending").length;
+  const live = desk.sessions.list.value.filter((s) => s.state !== "Closed" && s.state !== "Ending").length;
   return (
     <div class="rail-lists" role="group" aria-label={t("queue.which")}>
       <button type="button" class="button small" aria-pressed={layout.rail.value === "sessions"} onClick={() => (layout.rail.value = "sessions")}>
@@ -125,7 +125,7 @@ function Row({ ticket: x }: { ticket: DeskTicket }) {
   const time = left(x, now);
   return (
     <li>
-      <button type="button" class="row ticket-row" data-ticket={x.ref} data-standing={how} aria-current={desk.selected.value === tabOf(x.id)} onClick={() => desk.openTicket(x.id)}>
+      <button type="button" class="row ticket-row" data-ticket={x.ref} data-standing={how} aria-current={desk.tabs.selected.value === tabOf(x.id)} onClick={() => desk.openTicket(x.id)}>
         <span class="row-main">
           <span class="row-state">
             <span class="row-word">{isolate(x.title)}</span>

@@ -18,7 +18,7 @@ export function Rail() {
   const { desk, layout } = useConsole();
   const filter = useSignal("");
   const found = useMemo(
-    () => computed(() => desk.sessions.value.filter((s) => matches(s, filter.value, desk.clock.read()))),
+    () => computed(() => desk.sessions.list.value.filter((s) => matches(s, filter.value, desk.clock.read()))),
     [],
   );
   const account = desk.welcome.value?.account;
@@ -79,7 +79,7 @@ export function Rail() {
               onKeyDown={(e) => {
                 if (e.key === "Escape") filter.value = "";
                 const first = order[0]?.sessions[0];
-                if (e.key === "Enter" && filter.value !== "" && first) desk.open(first.id);
+                if (e.key === "Enter" && filter.value !== "" && first) desk.tabs.open(first.id);
                 if (e.key === "ArrowDown") document.querySelector<HTMLElement>(".session-list .row")?.focus();
               }}
             />
@@ -156,8 +156,8 @@ function Row({ session: s }: { session: SessionView }) {
         class="row"
         data-state={s.state}
         data-away={away}
-        aria-current={desk.selected.value === s.id}
-        onClick={() => desk.open(s.id)}
+        aria-current={desk.tabs.selected.value === s.id}
+        onClick={() => desk.tabs.open(s.id)}
       >
         <span class="row-icon">
           <Icon name={away ? "lost" : stateIcon(s.state)} />
@@ -165,7 +165,7 @@ function Row({ session: s }: { session: SessionView }) {
         <span class="row-main">
           <span class="row-state">
             <span class="row-word">{away ? t("rail.away") : s.mine && s.summary === "missing" ? t("rail.group.summary") : t(`state.${s.state}`)}</span>
-            {desk.unread.value.has(s.id) && <Mark />}
+            {desk.notices.unread.value.has(s.id) && <Mark />}
           </span>
           <span class="row-who soft">
             {[s.test === true ? t("try.mark") : "", timeOf(s.issued_at, desk.clock.read()), s.mine ? t("rail.mine") : s.technician.name, s.system].filter(Boolean).map(isolate).join(" · ")}

@@ -22,7 +22,7 @@ export function RestartButton({ session, place }: { session: SessionView; place:
       data-testid="reboot"
       data-state={state}
       title={t(word)}
-      onClick={() => void (ask ? desk.ask(session.id, "reboot") : desk.giveBack(session.id, "reboot"))}
+      onClick={() => void (ask ? desk.acts.ask(session.id, "reboot") : desk.acts.giveBack(session.id, "reboot"))}
     >
       <Icon name={state === "asked" ? "wait" : state === "given" ? "undo" : "restart"} />
       <span class="tool-word">{t(word)}</span>

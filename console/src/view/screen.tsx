@@ -84,8 +84,8 @@ export function Screen({ session, picture, current, shown }: { session: SessionV
   const offline = desk.lostAt.value > 0;
   const away = session.away_since !== undefined;
   const secret = hidden(session);
-  const control = desk.controls.get(session.id);
-  const drawing = desk.drawings.get(session.id);
+  const control = desk.pictures.of(session.id)?.control;
+  const drawing = desk.pictures.of(session.id)?.drawing;
   const controlling = control?.remote.value != null;
   return (
     <div

@@ -45,12 +45,13 @@ export function SessionPanel({ session }: { session: SessionView }) {
     document.addEventListener("fullscreenchange", changed);
     return () => document.removeEventListener("fullscreenchange", changed);
   }, []);
-  const live = session.state === "Active" && desk.pictures.value.get(session.id)?.state.value === "live";
+  const shown = desk.pictures.of(session.id);
+  const live = session.state === "Active" && shown?.picture.state.value === "live";
   return (
     <section class="session" data-state={session.state} aria-labelledby="session-name">
       <header class="session-head">
         <div class="session-what">
-          <h1 id="session-name" class="visually-hidden">{desk.nameOf(session)}</h1>
+          <h1 id="session-name" class="visually-hidden">{desk.sessions.nameOf(session)}</h1>
           <StateMark state={askedAgain(session) ? "Waiting" : session.state} />
           {!ended && <Consents session={session} allowed={desk.welcome.value?.permissions ?? null} />}
           {!ended && <Shared session={session} />}
@@ -82,7 +83,7 @@ export function SessionPanel({ session }: { session: SessionView }) {
                   aria-pressed={session.crisp === true}
                   aria-disabled={!exactable()}
                   title={exactable() ? t("act.crisp_on") : t("view.crisp_cannot")}
-                  onClick={() => exactable() && desk.crisp(session.id, session.crisp !== true)}
+                  onClick={() => exactable() && desk.acts.crisp(session.id, session.crisp !== true)}
                 >
                   <span class="one" aria-hidden="true">
                     Aa
@@ -133,7 +134,7 @@ export function SessionPanel({ session }: { session: SessionView }) {
             >
               <Icon name="chat" />
               <span class="tool-word">{t("chat.heading")}</span>
-              <Unheard count={desk.unheard(session.id)} />
+              <Unheard count={desk.talks.unheard(session.id)} />
             </button>
           )}
           {session.mine && (
@@ -155,7 +156,7 @@ export function SessionPanel({ session }: { session: SessionView }) {
               class="button stop end"
               data-testid="end-session"
               title={t("end_session")}
-              onClick={() => desk.end(session.id)}
+              onClick={() => desk.redX.press(session.id)}
             >
               <Icon name="cross" />
               <span class="end-word">{t("end_session")}</span>
@@ -169,22 +170,22 @@ export function SessionPanel({ session }: { session: SessionView }) {
           <InviteStrip session={session} />
           <PeopleStrip session={session} />
           <RestartStrip session={session} />
-          <ControlStrip session={session} control={desk.controls.get(session.id)} />
-          <DrawStrip session={session} drawing={desk.drawings.get(session.id)} />
+          <ControlStrip session={session} control={shown?.control} />
+          <DrawStrip session={session} drawing={shown?.drawing} />
           <Body key={session.id} session={session} />
           {/* All of them stay: a picture that is put away keeps its last frame for when it comes back. */}
-          {[...desk.pictures.value].map(([id, picture]) => {
-            const own = desk.sessions.value.find((s) => s.id === id);
+          {[...desk.pictures.live.value].map(([id, { picture }]) => {
+            const own = desk.sessions.find(id);
             return own && <Screen key={id} session={own} picture={picture} current={id === session.id} shown={id === session.id && session.state === "Active"} />;
           })}
           <Dock
             key={`dock-${session.id}`}
             controls={consentTo(session, "control")?.state === "given"}
             panels={[
-              shellDocked(session, desk.shells.get(session.id)),
-              deviceDocked(session, desk.shells.get(session.id)),
-              filesDocked(session, desk.files.get(session.id)),
-              clipDocked(session, desk.clipboards.get(session.id)),
+              shellDocked(session, shown?.shell),
+              deviceDocked(session, shown?.shell),
+              filesDocked(session, shown?.files),
+              clipDocked(session, shown?.clipboards),
             ]}
           />
         </div>
@@ -263,7 +264,7 @@ function Elapsed({ since }: { since: string }) {
 function Body({ session }: { session: SessionView }) {
   const { desk } = useConsole();
   if (over(session.state)) return <Ended session={session} />;
-  if (desk.ending.value.has(session.id)) {
+  if (desk.redX.pressed.value.has(session.id)) {
     return (
       <div class="session-body centre">
         <p class="lead">{t("ending")}</p>

@@ -29,7 +29,7 @@ export function ShellButton({ session, kind }: { session: SessionView; kind: She
       data-state={state}
       aria-keyshortcuts={key}
       title={key === undefined ? t(word) : `${t(word)} (${key})`}
-      onClick={() => void (ask ? desk.ask(session.id, kind) : desk.giveBack(session.id, kind))}
+      onClick={() => void (ask ? desk.acts.ask(session.id, kind) : desk.acts.giveBack(session.id, kind))}
     >
       <Icon name={state === "asked" ? "wait" : state === "given" ? "undo" : kind === "shell" ? "prompt" : "checks"} />
       <span class="tool-word">{t(word)}</span>
@@ -90,7 +90,7 @@ function Open({ session, shell }: { session: SessionView; shell: Shell }) {
           type="button"
           class="button small"
           data-testid="shell-copy"
-          onClick={() => void shell.copy().then((done) => (done ? desk.say(t("shell.copied")) : (desk.trouble.value = t("trouble.copy", { text: "" }))))}
+          onClick={() => void shell.copy().then((done) => (done ? desk.notices.say(t("shell.copied")) : (desk.trouble.value = t("trouble.copy", { text: "" }))))}
         >
           <Icon name="copy" />
           {t("shell.copy")}

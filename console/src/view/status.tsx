@@ -52,9 +52,9 @@ function Retry({ at }: { at: number }) {
 
 function Figures() {
   const { desk } = useConsole();
-  const session = desk.current.value;
-  const picture = desk.pictures.value.get(desk.selected.value);
-  const stats = useComputed(() => desk.pictures.value.get(desk.selected.value)?.stats.value ?? null);
+  const session = desk.tabs.current.value;
+  const picture = desk.pictures.of(desk.tabs.selected.value)?.picture;
+  const stats = useComputed(() => desk.pictures.of(desk.tabs.selected.value)?.picture.stats.value ?? null);
   const s = stats.value;
   if (session?.state !== "Active") return null;
   const figures: [string, string][] =

@@ -35,7 +35,7 @@ export function StillsPanel({ session }: { session: SessionView }) {
   const take = async () => {
     if (asking.value || coming || !able) return;
     asking.value = true;
-    if (await desk.takeStill(session.id, caption.value.trim())) caption.value = "";
+    if (await desk.acts.takeStill(session.id, caption.value.trim())) caption.value = "";
     asking.value = false;
   };
   return (

@@ -34,7 +34,7 @@ export function SystemButton({ session }: { session: SessionView }) {
 
 export function SystemPanel({ session }: { session: SessionView }) {
   const { desk } = useConsole();
-  const info = desk.system(session.id);
+  const info = desk.kept.system(session.id);
   const given = consentTo(session, "system_info")?.state === "given";
   return (
     <div class="system" data-testid="system-panel" data-state={consentTo(session, "system_info")?.state ?? "none"}>
@@ -62,7 +62,7 @@ function Consent({ session }: { session: SessionView }) {
           type="button"
           class="button small"
           data-testid="system-ask"
-          onClick={() => void (state === "given" || state === "asked" ? desk.giveBack(session.id, "system_info") : desk.ask(session.id, "system_info"))}
+          onClick={() => void (state === "given" || state === "asked" ? desk.acts.giveBack(session.id, "system_info") : desk.acts.ask(session.id, "system_info"))}
         >
           {t(act)}
         </button>

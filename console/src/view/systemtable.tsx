@@ -29,7 +29,7 @@ export function SystemTable({ section, rows, name }: { section: Section; rows: r
 
   const copy = (what: string) =>
     void navigator.clipboard.writeText(what).then(
-      () => desk.say(t("system.copied", { n: number(list.length) })),
+      () => desk.notices.say(t("system.copied", { n: number(list.length) })),
       () => (desk.trouble.value = t("system.copy_failed")),
     );
   const save = () => {

@@ -256,8 +256,8 @@ function Sessions({ shown }: { shown: TicketShown }) {
         {sessions.map((s) => (
           <li key={s.id}>
             {timeOf(s.started, desk.clock.read())} · {isolate(s.by)} · {sessionText(s)}
-            {desk.sessions.value.some((x) => x.id === s.id) && (
-              <button type="button" class="button small quiet" onClick={() => desk.open(s.id)}>
+            {desk.sessions.list.value.some((x) => x.id === s.id) && (
+              <button type="button" class="button small quiet" onClick={() => desk.tabs.open(s.id)}>
                 {t("ticket.session.open")}
               </button>
             )}

@@ -28,7 +28,7 @@ export function Why({ session }: { session: SessionView }) {
     typing.value = false;
     text.value = oneLine(text.value);
     if (text.value === given) return;
-    if (!(await desk.giveReason(session.id, text.value))) text.value = desk.sessions.value.find((s) => s.id === session.id)?.reason ?? "";
+    if (!(await desk.acts.giveReason(session.id, text.value))) text.value = desk.sessions.find(session.id)?.reason ?? "";
   };
   return (
     <form
