@@ -1,6 +1,7 @@
 package web
 
 import (
+	"context"
 	"encoding/csv"
 	"net/http"
 	"strconv"
@@ -23,37 +24,39 @@ const mostExported = 50_000
 // the account may export each: not those of teams that had them once.
 func (w *Web) giveTickets(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	q := r.URL.Query()
-	filter := desk.Filter{Text: limited(q.Get("id"), 200), Open: q.Get("ended") == "", Limit: 200}
-	list, err := w.desk.List(r.Context(), by, filter) // before the first byte: an error is a page yet
-	if err != nil {
+	filter := desk.Filter{Text: limited(q.Get("id"), 200), Open: q.Get("ended") == "", To: time.Now().Add(time.Millisecond)} // none that comes meanwhile
+	rows := 0
+	if err := w.exported(r.Context(), by, filter, func(desk.Ticket) bool { rows++; return rows < mostExported }); err != nil {
 		return err
 	}
-	h := rw.Header()
-	h.Set("Content-Type", "text/csv; charset=utf-8; header=present")
-	h.Set("Content-Disposition", `attachment; filename="tickets-`+time.Now().UTC().Format(time.DateOnly)+`.csv"`)
-	if q.Get("bom") != "" { // some programs read UTF-8 only so
-		_, _ = rw.Write([]byte("\xef\xbb\xbf"))
-	}
-	out := csv.NewWriter(rw)
-	out.UseCRLF = true
-	_ = out.Write(columns) // errors stay: Flush and Error tell
-	for n := 0; len(list) > 0 && n < mostExported; n += len(list) {
-		for _, t := range list {
-			if access.Can(by, access.Export, access.Scope{Owner: t.Assignee.ID, Team: t.Team, Territory: t.Territory}) {
-				_ = out.Write(ticketRow(t))
+	return w.giveTable(rw, r, by, table{What: "tickets", Name: "tickets-" + time.Now().UTC().Format(time.DateOnly) + ".csv", Head: columns, Rows: rows,
+		Mark: q.Get("bom") != "", Filters: []string{"id", "ended"}, Write: func(out *csv.Writer) error {
+			left := rows
+			if left == 0 {
+				return nil
 			}
+			return w.exported(r.Context(), by, filter, func(t desk.Ticket) bool {
+				left--
+				return out.Write(ticketRow(t)) == nil && left > 0
+			})
+		}})
+}
+
+// exported calls do with each ticket that the account may export, until it is false.
+func (w *Web) exported(ctx context.Context, by access.Account, filter desk.Filter, do func(desk.Ticket) bool) error {
+	for filter.Limit = 200; ; {
+		list, err := w.desk.List(ctx, by, filter)
+		if err != nil || len(list) == 0 {
+			return err
 		}
-		if out.Flush(); out.Error() != nil {
-			return nil // the browser went away: nobody is left to be told
+		for _, t := range list {
+			if access.Can(by, access.Export, access.Scope{Owner: t.Assignee.ID, Team: t.Team, Territory: t.Territory}) && !do(t) {
+				return nil
+			}
 		}
 		last := list[len(list)-1]
 		filter.Before = desk.Mark{Created: last.Created, ID: last.ID}
-		if list, err = w.desk.List(r.Context(), by, filter); err != nil {
-			w.log.ErrorContext(r.Context(), "tickets cannot be read", "err", err)
-			panic(http.ErrAbortHandler) // a file that is not whole must not look like one
-		}
 	}
-	return nil
 }
 
 func ticketRow(t desk.Ticket) []string {

@@ -290,31 +290,29 @@ func (w *Web) giveReport(rw http.ResponseWriter, r *http.Request, by access.Acco
 	if err != nil {
 		return err
 	}
-	h := rw.Header()
-	h.Set("Content-Type", "text/csv; charset=utf-8")
-	h.Set("Content-Disposition", `attachment; filename="report-`+rep.First.String()+"-"+rep.Last.String()+`.csv"`)
-	out := csv.NewWriter(rw)
 	minutes := func(d time.Duration) string { return strconv.Itoa(int(d / time.Minute)) }
 	head := []string{string(rep.By), "tickets", "answered", "answered_within", "answer_mean_minutes", "answer_median_minutes", "resolved", "resolved_within", "resolution_mean_minutes",
 		"resolution_median_minutes", "open", "overdue"}
 	for _, reason := range desk.PauseReasons() {
 		head = append(head, "paused_"+string(reason)+"_minutes")
 	}
-	_ = out.Write(head) // an error means that the browser is gone
-	for i, f := range append(slices.Clone(rep.Rows), rep.Total) {
-		name := p.T("levels.report.total")
-		if i < len(rep.Rows) {
-			name = reportKey(p, m, rep.By, f)
-		}
-		line := []string{noFormula(name), strconv.Itoa(f.Count), strconv.Itoa(f.Response.Count), strconv.Itoa(f.Response.Kept), minutes(f.Response.Mean), minutes(f.Response.Median),
-			strconv.Itoa(f.Resolution.Count), strconv.Itoa(f.Resolution.Kept), minutes(f.Resolution.Mean), minutes(f.Resolution.Median), strconv.Itoa(f.Open), strconv.Itoa(f.Late)}
-		for _, reason := range desk.PauseReasons() {
-			line = append(line, minutes(f.Paused[reason].Time))
-		}
-		_ = out.Write(line)
-	}
-	out.Flush()
-	return nil
+	rows := append(slices.Clone(rep.Rows), rep.Total)
+	return w.giveTable(rw, r, by, table{What: "report", Name: "report-" + rep.First.String() + "-" + rep.Last.String() + ".csv", Head: head, Rows: len(rows),
+		Filters: []string{"from", "to", "team", "category", "priority", "by"}, Write: func(out *csv.Writer) error {
+			for i, f := range rows {
+				name := p.T("levels.report.total")
+				if i < len(rep.Rows) {
+					name = reportKey(p, m, rep.By, f)
+				}
+				line := []string{noFormula(name), strconv.Itoa(f.Count), strconv.Itoa(f.Response.Count), strconv.Itoa(f.Response.Kept), minutes(f.Response.Mean), minutes(f.Response.Median),
+					strconv.Itoa(f.Resolution.Count), strconv.Itoa(f.Resolution.Kept), minutes(f.Resolution.Mean), minutes(f.Resolution.Median), strconv.Itoa(f.Open), strconv.Itoa(f.Late)}
+				for _, reason := range desk.PauseReasons() {
+					line = append(line, minutes(f.Paused[reason].Time))
+				}
+				_ = out.Write(line) // giveTable looks at errors
+			}
+			return nil
+		}})
 }
 
 // reportRoutes are the reports of service levels.

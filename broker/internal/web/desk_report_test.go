@@ -44,7 +44,7 @@ func TestReportPages(t *testing.T) {
 		t.Error("a lead sees another team's figures")
 	}
 	file := boss.get("/desk/report.csv?by=team")
-	if got := file.Header.Get("Content-Type"); got != "text/csv; charset=utf-8" || !strings.Contains(file.Header.Get("Content-Disposition"), "report-") {
+	if got := file.Header.Get("Content-Type"); got != "text/csv; charset=utf-8; header=present" || !strings.Contains(file.Header.Get("Content-Disposition"), "report-") {
 		t.Error(got, file.Header)
 	}
 	file.shows(t, "team,tickets,answered", "Service desk,1,", "All,1,")

@@ -1,7 +1,6 @@
 package web
 
 import (
-	"bytes"
 	"encoding/csv"
 	"errors"
 	"net/http"
@@ -11,8 +10,8 @@ import (
 	"consento/broker/internal/figures"
 )
 
-// saveFigures hands one table out as a file (RFC 4180). It begins with a byte order
-// mark: spreadsheets take it for the encoding of an old machine otherwise.
+// saveFigures hands one table out as a file. It begins with a byte order mark:
+// spreadsheets take it for the encoding of an old machine otherwise.
 func (w *Web) saveFigures(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	if !access.May(by, access.SeeFigures) { // to export is not to see
 		return w.forbid(rw, r, by, true, []access.Action{access.SeeFigures})
@@ -42,38 +41,21 @@ func (w *Web) saveFigures(rw http.ResponseWriter, r *http.Request, by access.Acc
 		if t.ID != id {
 			continue
 		}
-		body, err := t.file()
-		if err != nil {
-			return err
+		head := append([]string{t.First}, t.Head...)
+		for i := range head {
+			head[i] = noFormula(head[i])
 		}
-		return attach(rw, "text/csv; charset=utf-8", "consento-"+t.ID+"-"+report.First.String()+"-"+report.Last.String()+".csv", body)
+		return w.giveTable(rw, r, by, table{What: "figures." + t.ID, Name: "consento-" + t.ID + "-" + report.First.String() + "-" + report.Last.String() + ".csv", Head: head, Rows: len(t.Rows),
+			Mark: true, Filters: []string{"from", "to", "team"}, Write: func(out *csv.Writer) error {
+				for _, row := range t.Rows {
+					line := []string{noFormula(row.Name)}
+					for _, c := range row.Cells {
+						line = append(line, noFormula(c.Raw))
+					}
+					_ = out.Write(line) // giveTable looks at errors
+				}
+				return nil
+			}})
 	}
 	return w.notFound(rw, r)
-}
-
-func (t figureTable) file() ([]byte, error) {
-	b := bytes.NewBufferString("\ufeff")
-	rows := csv.NewWriter(b)
-	rows.UseCRLF = true
-	line := append([]string{t.First}, t.Head...)
-	write := func() error {
-		for i := range line {
-			line[i] = noFormula(line[i])
-		}
-		return rows.Write(line)
-	}
-	if err := write(); err != nil {
-		return nil, err
-	}
-	for _, row := range t.Rows {
-		line = []string{row.Name}
-		for _, c := range row.Cells {
-			line = append(line, c.Raw)
-		}
-		if err := write(); err != nil {
-			return nil, err
-		}
-	}
-	rows.Flush()
-	return b.Bytes(), rows.Error()
 }

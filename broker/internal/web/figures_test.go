@@ -117,7 +117,7 @@ func TestFigurePages(t *testing.T) {
 	}
 	for _, table := range []string{"days", "times", "teams", "categories", "ratings", "load", "hours"} {
 		file := boss.get("/figures/" + table + ".csv" + year)
-		if file.StatusCode != http.StatusOK || file.Header.Get("Content-Type") != "text/csv; charset=utf-8" || !strings.HasPrefix(file.text, "\ufeff") {
+		if file.StatusCode != http.StatusOK || file.Header.Get("Content-Type") != "text/csv; charset=utf-8; header=present" || !strings.HasPrefix(file.text, "\ufeff") {
 			t.Errorf("%s: %d %v", table, file.StatusCode, file.Header)
 		}
 		rows := csv.NewReader(strings.NewReader(strings.TrimPrefix(file.text, "\ufeff")))

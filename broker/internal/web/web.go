@@ -85,6 +85,7 @@ type Accounts interface {
 	Places(r *http.Request) ([]access.Place, error)
 	EndOthers(r *http.Request) error
 	Factors(ctx context.Context, account string) (access.Factors, error)
+	NoteExport(ctx context.Context, by access.Account, e access.Taken) error
 	Confirm(r *http.Request, password string) error
 	Proven(r *http.Request) bool
 	SecondFactor(r *http.Request, code string) (access.Step, error)
