@@ -255,7 +255,7 @@ func (b *broker) compose(ctx context.Context, secrets *ops.Secrets) error {
 			return b.access.Script(ctx, technician.Team, id, version)
 		}, Summary: func(ctx context.Context, technician session.Technician) (bool, error) {
 			return b.access.SummaryWanted(ctx, technician.Team)
-		}, Ticket: b.sessionTicket, Technician: b.technician, Space: space, Reserve: b.reserve, Office: b.person,
+		}, Ticket: b.sessionTicket, Attach: b.attachSealed, Technician: b.technician, Space: space, Reserve: b.reserve, Office: b.person,
 		Terms: func(ctx context.Context, language string) (protocol.Terms, error) {
 			office, err := b.office(ctx)
 			if err != nil {

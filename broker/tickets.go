@@ -29,6 +29,15 @@ func (b *broker) sessionTicket(ctx context.Context, by session.Technician, asked
 	return session.Ticket{ID: t.ID, Ref: t.Ref}, err
 }
 
+// attachSealed names something of a session's evidence on its ticket.
+func (b *broker) attachSealed(ctx context.Context, by session.Technician, ticket string, what session.Sealed) error {
+	account, err := b.access.ByID(ctx, by.ID)
+	if err != nil {
+		return err
+	}
+	return b.desk.AttachSealed(ctx, account, ticket, desk.Sealed(what))
+}
+
 // linkSessions tells tickets of their sessions until ctx ends: also of those that ended
 // while the broker was stopped.
 func (b *broker) linkSessions(ctx context.Context) {

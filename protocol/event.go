@@ -70,6 +70,7 @@ const (
 	EventStillContent     EventCode = "still.content"             // on the track stills: epoch, still, sha256, width, height, data: the PNG in base64
 	EventStillTaken       EventCode = "still.taken"               // still, caption, sha256, size in bytes, width, height: it is on the evidence
 	EventStillFailed      EventCode = "still.failed"              // still, problem: there is none
+	EventStillOnTicket    EventCode = "still.on_ticket"           // still, ticket: the technician put its name, size and hash on the session's ticket
 	EventScreenGap        EventCode = "screen.gap"                // frames of the picture did not reach the broker
 	EventScreenShown      EventCode = "screen.shown"              // source, width, height, name of a program or monitor: what is shared from now on
 	EventScreenPaused     EventCode = "screen.paused"             // by the customer; nothing is sent until the next screen.shown
@@ -114,7 +115,7 @@ func EventCodes() []EventCode {
 		EventSystemRequested, EventSystemRead, EventSystemFollowed, EventSystemPart, EventSystemChanges,
 		EventFileFolder, EventFileListed, EventFileAsked, EventFileBegun, EventFileWhole, EventFileEnded,
 		EventClipAsked, EventClipContent, EventClipWhole, EventClipEnded, EventDrawn, EventDrawnUsed,
-		EventStillAsked, EventStillContent, EventStillTaken, EventStillFailed,
+		EventStillAsked, EventStillContent, EventStillTaken, EventStillFailed, EventStillOnTicket,
 		EventRestartPrepared, EventRestartBegan, EventRestartByHand, EventRestartCancelled, EventRestartRefused, EventRestartReturned, EventRestartExpired, EventScreenGap,
 		EventScreenShown, EventScreenPaused, EventScreenMuted, EventScreenStopped, EventScreenDenied, EventScreenLocked, EventScreenCovered,
 		EventViewerJoined, EventViewerLeft, EventGuestAsked, EventGuestAllowed, EventGuestRefused, EventGuestLeft, EventInvited, EventInviteOpened, EventInviteEnded, EventOffered, EventOfferEnded, EventHandedOver, EventMalformed, EventEnded, EventRemoved, EventRemovalUnknown, EventClosed, EventRated,

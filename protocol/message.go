@@ -114,7 +114,7 @@ func Messages() []Message {
 		&GuestAsk{}, &GuestAnswer{}, &GuestRecorded{}, &GuestEnded{}, &GuestJoin{}, &GuestLeave{},
 		&HandedOver{}, &LiveOffer{}, &LiveOfferEnd{}, &Colleagues{}, &ColleagueList{},
 		&VendorInvite{}, &VendorInvited{}, &VendorWithdraw{},
-		&SystemRequest{}, &SystemFollow{}, &SystemStarted{}, &StillRequest{},
+		&SystemRequest{}, &SystemFollow{}, &SystemStarted{}, &StillRequest{}, &StillOnTicket{},
 		&ChatSay{}, &ChatSaid{}, &ChatSince{}, &Chat{},
 		&Tickets{}, &TicketList{}, &TicketChanged{}, &TicketGone{}, &DeskChanged{}, &TicketOpen{}, &TicketShown{}, &TicketDo{}, &TicketNew{}, &TicketRefused{}}
 }

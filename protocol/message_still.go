@@ -43,6 +43,7 @@ type Still struct {
 	Size    int64        `json:"size,omitempty"`   // bytes
 	SHA256  string       `json:"sha256,omitempty"` // 64 hexadecimal digits
 	Problem StillProblem `json:"problem,omitempty"`
+	Ticket  bool         `json:"ticket,omitempty"` // it is named among the attachments of the session's ticket
 }
 
 // StillRequest asks for a picture of exactly what the customer shows now, for the
@@ -57,6 +58,21 @@ func (*StillRequest) MessageType() string { return "still_request" }
 // Validate implements Message.
 func (m *StillRequest) Validate() error {
 	return errors.Join(check(m.Session != "" && len(m.Session) <= 64, "session"), check(lineOK(m.Caption, MaxCaption), "caption"))
+}
+
+// StillOnTicket puts a picture for the record among the attachments of the ticket that the
+// session belongs to: by name, size and hash. It stays sealed on the evidence. It is
+// answered with the session's new shape.
+type StillOnTicket struct {
+	Session string `json:"session"`
+	Still   uint32 `json:"still"`
+}
+
+func (*StillOnTicket) MessageType() string { return "still_on_ticket" }
+
+// Validate implements Message.
+func (m *StillOnTicket) Validate() error {
+	return errors.Join(check(m.Session != "" && len(m.Session) <= 64, "session"), check(m.Still > 0 && m.Still <= MaxStills, "still"))
 }
 
 // StillTake has the agent take one.

@@ -98,6 +98,7 @@ func valid() []protocol.Message {
 		&protocol.SystemFollow{Session: "s", On: true},
 		&protocol.SystemStarted{Session: "s", Snapshot: 2, Watch: 1},
 		&protocol.StillRequest{Session: "s", Caption: "エラー"},
+		&protocol.StillOnTicket{Session: "s", Still: 3},
 		&protocol.ChatSay{Session: "s", Key: "k-1_A", Text: strings.Repeat("\U0001f5a8", protocol.MaxChat-4) + "\n\tשל"},
 		&protocol.ChatSaid{Key: "k", N: 3, Code: protocol.CodeThrottled},
 		&protocol.ChatSince{Session: "s", After: 3},
@@ -201,6 +202,7 @@ func init() {
 	decoder[protocol.StillTake]()
 	decoder[protocol.StillPart]()
 	decoder[protocol.StillRequest]()
+	decoder[protocol.StillOnTicket]()
 	decoder[protocol.SystemRequest]()
 	decoder[protocol.SystemFollow]()
 	decoder[protocol.SystemStarted]()

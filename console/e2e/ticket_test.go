@@ -9,7 +9,8 @@ import (
 
 // TestTicket: a call is written down, its session is begun from the ticket, what to do
 // stands beside the picture, ticket and session are handed to the next level in one go,
-// which resolves it; the evidence says which ticket it was for.
+// which resolves it; the evidence says which ticket it was for, and the ticket which picture
+// is sealed there.
 func TestTicket(t *testing.T) {
 	o := newSupport(t)
 	next := o.colleague("sara@comune.example", "Sara Neri", "technician", "Reti")
@@ -37,6 +38,16 @@ func TestTicket(t *testing.T) {
 		return document.querySelectorAll(".guide [data-testid=work] li").length > 0;
 	})()`))
 	o.picture("what to do", o.technician)
+	o.must(o.console.Click(byID("stills")))
+	o.must(o.console.Type("#still-caption", "No signal"))
+	o.must(o.console.Click(byID("take-still")))
+	o.must(o.console.Until("a picture is sealed, and can be put on the ticket", `document.querySelector("[data-testid=still-to-ticket]") !== null`))
+	hash, err := o.console.Text(`[data-still="1"] code`)
+	o.must(err)
+	o.picture("a picture for the record", o.technician)
+	o.must(o.console.Click(byID("still-to-ticket")))
+	o.must(o.console.Until("it is on the ticket", `document.querySelector("[data-testid=on-ticket]")?.innerText.includes("`+ref+`")`))
+	o.must(o.console.Click(byID("stills")))
 	o.must(o.console.Click(byID("escalate")))
 	o.must(o.console.Until("the next level", `document.querySelector("#guide-team")?.value === "Reti"`))
 	o.must(o.console.Type("#guide-why", "The access point does not answer."))
@@ -59,11 +70,17 @@ func TestTicket(t *testing.T) {
 	o.must(next.console.Click(byID("do")))
 	there("resolved", `document.querySelector("[data-testid=ticket]")?.dataset.state === "resolved" && document.querySelector("[data-ticket]") === null`)
 	o.picture("resolved", next.technician)
+	there("the ticket's page names the picture", `(() => {
+		const page = document.querySelector(".ticket-page a");
+		if (page !== null) location.assign(page.href);
+		return document.querySelector(".files .hash")?.innerText.includes("`+hash+`");
+	})()`)
+	o.picture("the ticket's page", next.technician)
 	e := o.newest(whole)
 	for _, event := range e.events {
 		if event.Code == string(protocol.EventIssued) && event.Data["ticket"] != ref {
 			t.Errorf("the evidence names the ticket %v, want %s", event.Data["ticket"], ref)
 		}
 	}
-	e.expect(t, protocol.EndTechnician, protocol.EventOffered, protocol.EventEnded)
+	e.expect(t, protocol.EndTechnician, protocol.EventStillTaken, protocol.EventStillOnTicket, protocol.EventOffered, protocol.EventEnded)
 }

@@ -1,6 +1,7 @@
 package desk
 
 import (
+	"cmp"
 	"context"
 	"crypto/aes"
 	"crypto/cipher"
@@ -24,8 +25,8 @@ import (
 // ErrNoFile says that there is no such attachment, or none that may be read.
 var ErrNoFile = errors.New("desk: no such attachment")
 
-// Attachment is a file beside a ticket. What was in a session is none: it stays sealed in
-// the evidence, and the ticket says only that the session was.
+// Attachment is a file beside a ticket. What comes from a session stays sealed on its
+// evidence: the ticket has its name, size and hash, and no content.
 type Attachment struct {
 	ID      string
 	At      time.Time
@@ -36,6 +37,16 @@ type Attachment struct {
 	SHA256  string // in hex
 	Shown   bool   // to the requester
 	Removed time.Time
+	Session string // on whose evidence it is sealed, "" if it lies here
+}
+
+// Sealed is something on a session's evidence that is named on its ticket.
+type Sealed struct {
+	Session, Item string // Item: what it is called there, as "picture-2"
+	Name          string // may be empty
+	Type          string // media type
+	Size          int64  // bytes
+	SHA256        string // in hex
 }
 
 type attachmentRow struct {
@@ -52,10 +63,12 @@ type attachmentRow struct {
 	SHA256  string `bun:"sha256"`
 	Shown   bool
 	Removed int64
+	Session string
+	Item    string // of the session's evidence
 }
 
 func (r attachmentRow) attachment() Attachment {
-	return Attachment{r.ID, timeOf(r.At), Person{r.ByID, r.By}, r.Name, r.Type, r.Size, r.SHA256, r.Shown, timeOf(r.Removed)}
+	return Attachment{r.ID, timeOf(r.At), Person{r.ByID, r.By}, r.Name, r.Type, r.Size, r.SHA256, r.Shown, timeOf(r.Removed), r.Session}
 }
 
 // files is where the content of attachments lies, encrypted (AES-256-GCM, with the id as
@@ -126,14 +139,7 @@ func (d *Desk) Attaches() bool { return d.files != nil }
 // The *access.Invalid of a refused one has the field "file".
 func (d *Desk) Attach(ctx context.Context, by access.Account, ticket, name string, data []byte, shown bool) (Ticket, error) {
 	return d.attach(ctx, personOf(by), name, data, shown, func(ctx context.Context, tx bun.Tx) (Ticket, error) {
-		t, err := read(ctx, tx, ticket)
-		if err == nil && !mayRead(by, t) {
-			err = ErrNoTicket
-		}
-		if err == nil && !access.Can(by, access.WorkTickets, access.Scope{Owner: t.Assignee.ID, Team: t.Team, Territory: t.Territory}) {
-			err = ErrForbidden
-		}
-		return t, err
+		return d.toAttach(ctx, tx, by, ticket)
 	})
 }
 
@@ -189,6 +195,54 @@ func (d *Desk) attach(ctx context.Context, by Person, name string, data []byte, 
 	return t, err
 }
 
+// AttachSealed names something of a session's evidence on the ticket that the session
+// belongs to. It is never shown to the requester; a second time it changes nothing.
+func (d *Desk) AttachSealed(ctx context.Context, by access.Account, ticket string, what Sealed) error {
+	return d.transact(ctx, func(ctx context.Context, tx bun.Tx) error {
+		t, err := d.toAttach(ctx, tx, by, ticket)
+		if err != nil {
+			return err
+		}
+		if linked, err := tx.NewSelect().Model((*sessionRow)(nil)).Where("ticket = ?", t.ID).Where("session = ?", what.Session).Exists(ctx); err != nil {
+			return fmt.Errorf("desk: %w", err)
+		} else if !linked {
+			return ErrNoTicket
+		}
+		all, err := tx.NewSelect().Model((*attachmentRow)(nil)).Where("ticket = ?", t.ID).Where("removed = 0").Count(ctx)
+		if err != nil {
+			return fmt.Errorf("desk: %w", err)
+		}
+		there, err := tx.NewSelect().Model((*attachmentRow)(nil)).Where("session = ?", what.Session).Where("item = ?", what.Item).Where("removed = 0").Exists(ctx)
+		if err != nil || there {
+			return wrapped("desk", err)
+		}
+		if all >= maxFiles {
+			return fmt.Errorf("%w: enough attachments", ErrStep)
+		}
+		row := attachmentRow{ID: uuid.NewString(), Ticket: t.ID, At: millis(d.now()), ByID: by.ID, By: by.Name, Name: fileName(cmp.Or(what.Name, what.Item), pngFile), Type: what.Type,
+			Size: what.Size, SHA256: what.SHA256, Session: what.Session, Item: what.Item}
+		if _, err := tx.NewInsert().Model(&row).Exec(ctx); err != nil {
+			return fmt.Errorf("desk: %w", err)
+		}
+		_, err = d.change(ctx, tx, personOf(by), t, Act{Kind: ActAttach, File: row.Name, Session: what.Session})
+		return err
+	})
+}
+
+// toAttach returns a ticket that the account works on.
+func (d *Desk) toAttach(ctx context.Context, db bun.IDB, by access.Account, ticket string) (Ticket, error) {
+	t, err := read(ctx, db, ticket)
+	switch {
+	case err != nil:
+		return t, err
+	case !mayRead(by, t):
+		return t, ErrNoTicket
+	case !access.Can(by, access.WorkTickets, access.Scope{Owner: t.Assignee.ID, Team: t.Team, Territory: t.Territory}):
+		return t, ErrForbidden
+	}
+	return t, nil
+}
+
 // Attachments lists those of a ticket that the account may read, removed ones included.
 func (d *Desk) Attachments(ctx context.Context, by access.Account, ticket string) ([]Attachment, error) {
 	if _, err := d.Ticket(ctx, by, ticket); err != nil {
@@ -242,7 +296,7 @@ func (d *Desk) file(list []Attachment, id string, err error) (Attachment, []byte
 		return Attachment{}, nil, err
 	}
 	for _, a := range list {
-		if a.ID == id && a.Removed.IsZero() && d.files != nil {
+		if a.ID == id && a.Removed.IsZero() && a.Session == "" && d.files != nil {
 			data, err := d.files.get(id)
 			return a, data, err
 		}
@@ -256,14 +310,8 @@ func (d *Desk) Detach(ctx context.Context, by access.Account, ticket, id string)
 		return t, ErrNoFile
 	}
 	err = d.transact(ctx, func(ctx context.Context, tx bun.Tx) error {
-		if t, err = read(ctx, tx, ticket); err != nil {
+		if t, err = d.toAttach(ctx, tx, by, ticket); err != nil {
 			return err
-		}
-		if !mayRead(by, t) {
-			return ErrNoTicket
-		}
-		if !access.Can(by, access.WorkTickets, access.Scope{Owner: t.Assignee.ID, Team: t.Team, Territory: t.Territory}) {
-			return ErrForbidden
 		}
 		var row attachmentRow
 		err := tx.NewSelect().Model(&row).Where("id = ?", id).Where("ticket = ?", ticket).Where("removed = 0").Scan(ctx)

@@ -11,6 +11,7 @@ import (
 	"image/png"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -243,4 +244,75 @@ func FuzzInspect(f *testing.F) {
 			t.Errorf("%q becomes %q", name, clean)
 		}
 	})
+}
+
+// TestSealed: what is on a session's evidence is named on its ticket, once, by who works on
+// it; there is nothing to open, and the requester does not see it.
+func TestSealed(t *testing.T) {
+	e := newEnv(t)
+	ctx := t.Context()
+	asked, err := e.Receive(ctx, call("Printer"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	what := Sealed{Session: "s1", Item: "picture-1", Name: "Error\u202e.exe", Type: "image/png", Size: 12, SHA256: "abcd"}
+	if err := e.AttachSealed(ctx, e.anna, asked.ID, what); !errors.Is(err, ErrNoTicket) {
+		t.Errorf("of another ticket's session: %v", err)
+	}
+	if err := e.NoteSession(ctx, asked.ID, LinkedSession{ID: "s1", By: personOf(e.anna), Started: e.now}); err != nil {
+		t.Fatal(err)
+	}
+	for who, c := range map[string]struct {
+		by   access.Account
+		want error
+	}{"another team": {e.carla, ErrNoTicket}, "auditor": {e.auditor, ErrNoTicket}, "who only reads": {e.admin, ErrForbidden}} {
+		if err := e.AttachSealed(ctx, c.by, asked.ID, what); !errors.Is(err, c.want) {
+			t.Errorf("%s: %v", who, err)
+		}
+	}
+	for range 2 {
+		if err := e.AttachSealed(ctx, e.anna, asked.ID, what); err != nil {
+			t.Fatal(err)
+		}
+	}
+	list, err := e.Attachments(ctx, e.bruno, asked.ID)
+	if err != nil || len(list) != 1 {
+		t.Fatal(list, err)
+	}
+	a := list[0]
+	if a.Session != "s1" || a.Name != "Error.exe.png" || a.Size != 12 || a.SHA256 != "abcd" || a.Shown || a.By.ID != e.anna.ID {
+		t.Errorf("%+v", a)
+	}
+	if _, _, err := e.File(ctx, e.bruno, asked.ID, a.ID); !errors.Is(err, ErrNoFile) {
+		t.Errorf("there is something to open: %v", err)
+	}
+	if own, err := e.AttachmentsByLink(ctx, e.Link(asked)); err != nil || len(own) != 0 {
+		t.Errorf("the requester sees %v, %v", own, err)
+	}
+	if entries, err := os.ReadDir(e.Desk.files.dir); err != nil || len(entries) != 0 {
+		t.Errorf("on the disk: %v, %v", entries, err)
+	}
+	history, err := e.History(ctx, e.anna, asked.ID)
+	if err != nil || history[len(history)-1].Kind != ActAttach {
+		t.Errorf("%+v, %v", history, err)
+	}
+	if _, err := e.Detach(ctx, e.bruno, asked.ID, a.ID); err != nil {
+		t.Fatal(err)
+	}
+	if err := e.AttachSealed(ctx, e.anna, asked.ID, what); err != nil { // after all
+		t.Fatal(err)
+	}
+	what.Name = ""
+	for n := 2; ; n++ {
+		what.Item = "picture-" + strconv.Itoa(n)
+		if err := e.AttachSealed(ctx, e.anna, asked.ID, what); err != nil {
+			if !errors.Is(err, ErrStep) || n != maxFiles+1 {
+				t.Errorf("after %d: %v", n, err)
+			}
+			break
+		}
+	}
+	if list, err = e.Attachments(ctx, e.anna, asked.ID); err != nil || list[len(list)-1].Name == "" || !strings.HasPrefix(list[len(list)-1].Name, "picture-") {
+		t.Errorf("%+v, %v", list, err)
+	}
 }

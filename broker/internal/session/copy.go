@@ -99,6 +99,8 @@ func copyFields(code protocol.EventCode) (fields []string, ok bool) {
 		return []string{"still", "caption"}, true
 	case protocol.EventStillTaken:
 		return []string{"still", "caption", "sha256", "size", "width", "height"}, true
+	case protocol.EventStillOnTicket:
+		return []string{"still", "ticket"}, true
 	case protocol.EventStillFailed:
 		return []string{"still", "problem"}, true
 	case protocol.EventDrawnUsed:

@@ -60,6 +60,9 @@ type Config struct {
 	// Ticket finds the ticket that a new session belongs to, or makes one; the zero Ticket:
 	// it belongs to none. May be nil: none does.
 	Ticket func(ctx context.Context, by Technician, asked protocol.NewSession) (Ticket, error)
+	// Attach names something of a session's evidence on its ticket, once. May be nil when
+	// Ticket is.
+	Attach func(ctx context.Context, by Technician, ticket string, what Sealed) error
 	// Technician returns an account as it is now, for a session that goes on
 	// after a restart; with ErrNotAllowed one that may not open sessions any more.
 	Technician func(ctx context.Context, id string) (Technician, error)

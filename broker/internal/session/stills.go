@@ -62,6 +62,46 @@ func (m *Manager) TakeStill(ctx context.Context, by Technician, r protocol.Still
 	})
 }
 
+// Sealed is something on a session's evidence as it is named outside: not what it shows.
+type Sealed struct {
+	Session, Item string // Item: what it is called there, as "picture-2"
+	Name          string // what the technician called it; may be empty
+	Type          string // media type
+	Size          int64  // bytes
+	SHA256        string // in hex
+}
+
+// AttachStill names a picture for the record on the ticket that the session belongs to. The
+// picture stays where it is. A second time it changes nothing.
+func (m *Manager) AttachStill(ctx context.Context, by Technician, r protocol.StillOnTicket) (protocol.Session, error) {
+	var still protocol.Still
+	var ticket Ticket
+	shown, err := m.onTool(ctx, by, r.Session, func(s *session) error {
+		list := s.tools.stills.list
+		ticket = Ticket{s.row.Ticket, s.row.TicketRef}
+		if ticket.ID == "" || m.config.Attach == nil || int(r.Still) > len(list) || list[r.Still-1].SHA256 == "" {
+			return ErrNotNow
+		}
+		still = list[r.Still-1]
+		return nil
+	})
+	if err != nil || still.Ticket {
+		return shown, err
+	}
+	err = m.config.Attach(ctx, by, ticket.ID, Sealed{Session: r.Session, Item: fmt.Sprintf("picture-%d", still.N), Name: still.Caption, Type: "image/png", Size: still.Size, SHA256: still.SHA256})
+	if err != nil {
+		return shown, fmt.Errorf("session: ticket: %w", err)
+	}
+	return m.onTool(ctx, by, r.Session, func(s *session) error {
+		if now := &s.tools.stills.list[r.Still-1]; !now.Ticket {
+			now.Ticket = true
+			s.note(protocol.EventStillOnTicket, map[string]any{"still": still.N, "ticket": ticket.Ref})
+			s.publish()
+		}
+		return nil
+	})
+}
+
 // StillPart takes a part of a picture from the agent. When it is whole it goes on the
 // evidence, sealed, and only then it is said to be there. What belongs to nothing that
 // was asked for is dropped.

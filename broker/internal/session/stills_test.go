@@ -2,12 +2,14 @@ package session
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
 	"errors"
 	"image"
 	"image/png"
+	"slices"
 	"testing"
 	"time"
 
@@ -140,5 +142,72 @@ func TestNoStillWithoutEvidence(t *testing.T) {
 	without := e.showing(t, full, protocol.Control)
 	if _, err := without.still(t, ""); !errors.Is(err, ErrNotAllowed) {
 		t.Errorf("of a program that cannot: %v", err)
+	}
+}
+
+// TestStillOnTicket: a picture that is on the evidence is named on the session's ticket,
+// once, and by whoever sits in the session; one that is not there yet, or where there is
+// no ticket, is not; and what the ticket refuses changes nothing.
+func TestStillOnTicket(t *testing.T) {
+	t.Parallel()
+	var named []Sealed
+	errFull := errors.New("no room on the ticket")
+	refuse := true
+	e := newEnv(t, allowAll, func(c *Config) {
+		c.Ticket = func(_ context.Context, _ Technician, asked protocol.NewSession) (Ticket, error) {
+			return Ticket{ID: asked.Ticket, Ref: "T-ABCDEF"}, nil
+		}
+		c.Attach = func(_ context.Context, by Technician, ticket string, what Sealed) error {
+			if by.ID != full.ID || ticket != "one" {
+				t.Errorf("%s on %s", by.ID, ticket)
+			}
+			if refuse {
+				return errFull
+			}
+			named = append(named, what)
+			return nil
+		}
+	})
+	p := e.showingFor(t, full, protocol.NewSession{Ticket: "one"}, protocol.MayKeep)
+	put := func(by Technician, n uint32) error {
+		_, err := e.m.AttachStill(t.Context(), by, protocol.StillOnTicket{Session: p.id, Still: n})
+		return err
+	}
+	file := pngOf(t, 64, 48)
+	take := must(p.still(t, "Errore"))(t)
+	for _, n := range []uint32{1, 2, protocol.MaxStills} {
+		if err := put(full, n); !errors.Is(err, ErrNotNow) {
+			t.Errorf("picture %d is not there: %v", n, err)
+		}
+	}
+	must(0, p.agent.StillPart(t.Context(), partOf(take, 0, true, file)))(t)
+	stranger := full
+	stranger.ID = "another"
+	if err := put(stranger, 1); !errors.Is(err, ErrNoSession) {
+		t.Errorf("a stranger: %v", err)
+	}
+	if err := put(full, 1); !errors.Is(err, errFull) || p.state(t).Stills[0].Ticket {
+		t.Errorf("refused by the ticket: %v", err)
+	}
+	refuse = false
+	for range 2 {
+		must(0, put(full, 1))(t)
+	}
+	sum := sha256.Sum256(file)
+	want := Sealed{Session: p.id, Item: "picture-1", Name: "Errore", Type: "image/png", Size: int64(len(file)), SHA256: hex.EncodeToString(sum[:])}
+	if !slices.Equal(named, []Sealed{want}) || !p.state(t).Stills[0].Ticket {
+		t.Errorf("%+v", named)
+	}
+	must(0, p.agent.End(t.Context(), protocol.EndCustomer))(t)
+	p.removed(t).closed(t)
+	list, _ := e.events(t, p.id)
+	if on := find(list, protocol.EventStillOnTicket); on.Data["ticket"] != "T-ABCDEF" || on.Data["still"] != float64(1) {
+		t.Errorf("on the evidence: %v", on.Data)
+	}
+
+	p = e.showing(t, full, protocol.MayKeep) // of no ticket
+	must(0, p.agent.StillPart(t.Context(), partOf(must(p.still(t, ""))(t), 0, true, file)))(t)
+	if err := put(full, 1); !errors.Is(err, ErrNotNow) {
+		t.Errorf("without a ticket: %v", err)
 	}
 }

@@ -20,7 +20,12 @@ func allowAll(c *Config) {
 // showing is an active session of a technician with these tools in the agent.
 func (e *env) showing(t testing.TB, by Technician, able ...protocol.Permission) *play {
 	t.Helper()
-	issued, key, err := e.m.Issue(t.Context(), by, protocol.NewSession{})
+	return e.showingFor(t, by, protocol.NewSession{}, able...)
+}
+
+func (e *env) showingFor(t testing.TB, by Technician, asked protocol.NewSession, able ...protocol.Permission) *play {
+	t.Helper()
+	issued, key, err := e.m.Issue(t.Context(), by, asked)
 	must(issued, err)(t)
 	p := (&play{e: e, id: issued.ID, key: key, link: &link{}}).redeem(t).name(t)
 	ticket := must(e.m.Ticket(t.Context(), p.id, "en"))(t)

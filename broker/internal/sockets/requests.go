@@ -34,6 +34,7 @@ func Requests() []Request {
 		on(access.ViewSession, changing((*session.Manager).RequestConsent)),
 		on(access.ViewSession, changing((*session.Manager).ReturnConsent)),
 		on(access.ViewSession, changing((*session.Manager).TakeStill)),
+		on(access.WorkTickets, changing((*session.Manager).AttachStill)),
 		on(access.ViewSession, carried((*session.Manager).Annotate)),
 		on(access.ViewSession, (*console).readSystem),
 		on(access.ViewSession, (*console).followSystem),

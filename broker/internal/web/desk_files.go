@@ -20,16 +20,24 @@ type filesPart struct {
 	Shown                    string // the words beside the tick, "" without one
 	Add                      string // where more go, "" nowhere
 	Files                    []fileLine
+
+	SealedWord, SessionWord string
 }
 
 type fileLine struct {
-	URL, Name, Facts   string // URL "": it was removed
+	URL, Name, Facts   string // URL "": there is nothing to save
+	Gone               bool
+	Sealed             *sealedLine // nil: it lies here
 	Picture            bool
 	Remove, RemoveWord string
 }
 
+// sealedLine says where a file from a session is.
+type sealedLine struct{ Session, SHA256 string }
+
 func (w *Web) filesPart(p *page, path string, list []desk.Attachment, may, staff bool) filesPart {
 	part := filesPart{Title: p.T("desk.files"), Label: p.T("desk.files.choose"), Hint: p.T("desk.files.hint", "size", strconv.Itoa(desk.MaxFile>>20)), Send: p.T("desk.files.send")}
+	part.SealedWord, part.SessionWord = p.T("desk.files.sealed"), p.T("desk.session")
 	if may && w.desk.Attaches() {
 		part.Add = path
 	}
@@ -49,10 +57,14 @@ func (w *Web) filesPart(p *page, path string, list []desk.Attachment, may, staff
 			facts = append(facts, p.T("desk.files.is_shown"))
 		}
 		line := fileLine{Name: a.Name, URL: path + "/" + a.ID, Picture: desk.Picture(a.Type)}
-		if !a.Removed.IsZero() {
-			facts, line.URL, line.Picture = append(facts, p.T("desk.files.removed")), "", false
-		} else if staff && may {
+		if a.Removed.IsZero() && staff && may {
 			line.Remove, line.RemoveWord = line.URL+"/remove", p.T("desk.files.remove")
+		}
+		if a.Session != "" {
+			line.URL, line.Picture, line.Sealed = "", false, &sealedLine{Session: a.Session, SHA256: a.SHA256}
+		}
+		if !a.Removed.IsZero() {
+			facts, line.URL, line.Picture, line.Gone = append(facts, p.T("desk.files.removed")), "", false, true
 		}
 		line.Facts = strings.Join(facts, " · ")
 		part.Files = append(part.Files, line)

@@ -11,6 +11,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"consento/broker/internal/access"
 	tickets "consento/broker/internal/desk"
@@ -93,6 +94,46 @@ func TestAttachmentPages(t *testing.T) {
 	}
 }
 
+// noted puts a picture from a session on a ticket of anna's.
+func noted(t testing.TB, h *house, path string) {
+	t.Helper()
+	anna, err := h.access.ByEmail(t.Context(), "anna@esempio.example")
+	if err != nil {
+		t.Fatal(err)
+	}
+	id, desk := strings.TrimPrefix(path, "/desk/"), secondDesk(t, h, time.Now)
+	const session = "0198d0c2-7f6e-7bb4-a1b3-4f1d6a1d7c55"
+	if err := desk.NoteSession(t.Context(), id, tickets.LinkedSession{ID: session, By: tickets.Person{ID: anna.ID, Name: anna.Name}, Started: time.Now()}); err != nil {
+		t.Fatal(err)
+	}
+	what := tickets.Sealed{Session: session, Item: "picture-1", Name: "Error <b>", Type: "image/png", Size: 84_000, SHA256: strings.Repeat("0a", 32)}
+	if err := desk.AttachSealed(t.Context(), anna, id, what); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestSealedOnTicket: the ticket says what is sealed and where, and gives nothing out; the
+// requester is told nothing of it.
+func TestSealedOnTicket(t *testing.T) {
+	h := newHouse(t)
+	anna, maria := joins(t, h, "Anna Bianchi", "Service desk", access.L1), h.visitor(t)
+	link := maria.post("/request", "name", "Maria", "email", "", "phone", "0471 55", "title", "No mail", "text", "").Request.URL.Path
+	path := anna.find(t, "/desk/", "No mail")
+	noted(t, h, path)
+	page := anna.get(path)
+	page.shows(t, "Error _b_.png", "only auditors can open it", strings.Repeat("0a", 32), "0198d0c2-7f6e-7bb4-a1b3-4f1d6a1d7c55")
+	page.hides(t, "<b>", `" download`)
+	maria.get(link).hides(t, "Error")
+	remove := regexp.MustCompile(`action="(/desk/[^"]+/files/[-0-9a-f]+)/remove"`).FindStringSubmatch(page.text)
+	if remove == nil {
+		t.Fatal("it cannot be taken off")
+	}
+	if got := anna.get(remove[1]); got.StatusCode != http.StatusNotFound {
+		t.Errorf("there is something to save: %d", got.StatusCode)
+	}
+	anna.post(remove[1]+"/remove", "x", "y").shows(t, "<s><bdi>Error _b_.png</bdi></s>")
+}
+
 // TestAttachmentsInChromium attaches from a browser, and looks at both sides.
 func TestAttachmentsInChromium(t *testing.T) {
 	h := builtHouse(t)
@@ -113,6 +154,7 @@ func TestAttachmentsInChromium(t *testing.T) {
 	b.glance("83-own-files")
 	path := anna.find(t, "/desk/", "No mail")
 	anna.post(path, "version", version(t, anna.get(path)), "kind", "take")
+	noted(t, h, path)
 	b.open("/signin?next="+path, "#email")
 	b.signInWith("anna@esempio.example", goodPassword)
 	b.until(`document.querySelector(".files img") && document.querySelector(".files img").naturalWidth === 320`)

@@ -46,6 +46,7 @@ func everyEvent() []session.LogEntry {
 		protocol.EventStillAsked:       `{"still":1,"caption":"Error \u202e"}`,
 		protocol.EventStillTaken:       `{"still":1,"sha256":"abcd","size":12,"width":640,"height":480}`,
 		protocol.EventStillFailed:      `{"still":2,"problem":"size"}`,
+		protocol.EventStillOnTicket:    `{"still":1,"ticket":"T-7 \u202e"}`,
 		protocol.EventDrawnUsed:        `{"lines":2,"boxes":1,"points":3}`,
 		protocol.EventScreenCovered:    `{"programs":2,"fields":1}`,
 		protocol.EventScreenShown:      `{"source":"application","name":"LibreOffice","width":800,"height":600}`,

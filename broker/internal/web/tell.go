@@ -138,6 +138,8 @@ func tell(texts lang.Texts, e session.LogEntry) string {
 		return say(string(e.Code), "caption", isolate(d.Caption))
 	case protocol.EventStillTaken:
 		return say(string(e.Code), "width", strconv.Itoa(d.Width), "height", strconv.Itoa(d.Height), "size", strconv.FormatInt(d.Size, 10), "sha256", isolate(d.SHA256))
+	case protocol.EventStillOnTicket:
+		return say(string(e.Code), "ticket", isolate(d.Ticket))
 	case protocol.EventStillFailed:
 		why := isolate(d.Problem)
 		for _, p := range protocol.StillProblems() {
@@ -266,6 +268,7 @@ type entryData struct {
 	Output     int             `json:"output"`
 	Boxes      int             `json:"boxes"`
 	Caption    string          `json:"caption"`
+	Ticket     string          `json:"ticket"`
 	Problem    string          `json:"problem"`
 	Programs   int             `json:"programs"`
 	Fields     int             `json:"fields"`

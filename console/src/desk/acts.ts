@@ -26,6 +26,11 @@ export class Acts {
     this.#wire.send("crisp", { session, on });
   }
 
+  /** stillOnTicket names a picture for the record on the session's ticket. */
+  async stillOnTicket(session: string, still: number): Promise<void> {
+    await this.done(this.#wire.request("still_on_ticket", { session, still }));
+  }
+
   /** takeStill takes a picture for the record; false if it was not asked for. */
   async takeStill(session: string, caption: string): Promise<boolean> {
     return (await this.done(this.#wire.request("still_request", { session, caption }))) !== null;

@@ -64,10 +64,30 @@ export function StillsPanel({ session }: { session: SessionView }) {
             </strong>
             <span>{wordOf(s)}</span>
             {s.sha256 !== undefined && <code title="SHA-256">{s.sha256}</code>}
+            {s.sha256 !== undefined && session.ticket !== undefined && <OnTicket session={session} still={s} ticket={session.ticket.ref} />}
           </li>
         ))}
       </ol>
     </div>
+  );
+}
+
+/** OnTicket names a picture on the session's ticket, or says that it is there. */
+function OnTicket({ session, still, ticket }: { session: SessionView; still: Still; ticket: string }) {
+  const { desk } = useConsole();
+  const asking = useSignal(false);
+  if (still.ticket === true) return <span data-testid="on-ticket">{t("stills.on_ticket", { ref: ticket })}</span>;
+  if (desk.welcome.value?.tickets !== true || !session.mine || session.state !== "Active") return null;
+  const put = async () => {
+    if (asking.value || !desk.online.value) return;
+    asking.value = true;
+    await desk.acts.stillOnTicket(session.id, still.n);
+    asking.value = false;
+  };
+  return (
+    <button type="button" class="button small" data-testid="still-to-ticket" title={t("stills.to_ticket.hint")} aria-disabled={asking.value || !desk.online.value} onClick={() => void put()}>
+      {t("stills.to_ticket", { ref: ticket })}
+    </button>
   );
 }
 
