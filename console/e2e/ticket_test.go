@@ -47,7 +47,7 @@ func TestTicket(t *testing.T) {
 	o.picture("a picture for the record", o.technician)
 	o.must(o.console.Click(byID("still-to-ticket")))
 	o.must(o.console.Until("it is on the ticket", `document.querySelector("[data-testid=on-ticket]")?.innerText.includes("`+ref+`")`))
-	o.must(o.console.Click(byID("stills")))
+	o.must(o.console.Key("e"))
 	o.must(o.console.Click(byID("escalate")))
 	o.must(o.console.Until("the next level", `document.querySelector("#guide-team")?.value === "Reti"`))
 	o.must(o.console.Type("#guide-why", "The access point does not answer."))
