@@ -1,21 +1,15 @@
 // Everything that can be done at this moment, by name: what the palette offers.
 
-import { drawable, drawStep } from "./annotate/drawing";
 import { exactable } from "./codecs";
-import { controllable, nextStep } from "./control/control";
-import { clippable, clipStep, clipTools } from "./clipboard/consent";
-import { filesTools, fileable, fileStep } from "./files/consent";
-import { restartable, restartStep } from "./restart/restart";
-import { shellable, shellStep } from "./shell/shell";
+import { available, clipTools, filesTools, stepOf, type Tool } from "./consent";
 import { crispable, over, selfIn, talksIn } from "./sessionview";
 import { queue } from "./queue";
-import { keepable } from "./stills";
-import { readable } from "./system/system";
 import { ticketIn } from "./tickets/tab";
 import { d, t } from "./text";
 import { doorsOf } from "./view/people";
 import { focusFilter } from "./view/focus";
 import { toggleFullScreen } from "./view/fullscreen";
+import { toolKeys } from "./view/tool";
 import type { Parts } from "./view/context";
 
 export interface Action {
@@ -33,6 +27,7 @@ export function actions({ desk, settings, layout, bell }: Parts): Action[] {
   const list: Action[] = [];
   const add = (id: string, name: string, key: string, run: () => void, detail = "") => list.push({ id, name, detail, key, run });
   const s = desk.tabs.current.value;
+  const allowed = desk.welcome.value?.permissions ?? null;
   if (s !== undefined) {
     const self = selfIn(s);
     if (self !== undefined) add("guest-leave", t(self.state === "asked" ? "guest.ask_no_more" : "guest.leave"), "", () => void desk.acts.leaveLive(s.id, self.epoch));
@@ -45,44 +40,24 @@ export function actions({ desk, settings, layout, bell }: Parts): Action[] {
     }
     if (s.mine) add("notes", t("act.notes"), "W", () => layout.toggle("notes"));
     if (s.mine && !over(s.state)) add("figures", t("act.figures"), "Q", () => layout.toggle("figures"));
-    if (readable(s, desk.welcome.value?.permissions ?? null)) add("system", t("act.system"), "I", () => layout.toggle("system"));
-    if (desk.pictures.of(s.id)?.picture.state.value === "live" && s.state === "Active") {
-      if (controllable(s, desk.welcome.value?.permissions ?? null)) {
-        const { state, word, ask } = nextStep(s);
-        if (state === "given") add("control-use", t("act.control_use"), "R", () => desk.control());
-        add("control", t(word), ask ? "R" : "", () => void (ask ? desk.acts.ask(s.id, "control") : desk.acts.giveBack(s.id, "control")));
-      }
-      for (const kind of ["shell", "scripts"] as const) {
-        if (!shellable(s, desk.welcome.value?.permissions ?? null, kind)) continue;
-        const { state, word, ask } = shellStep(s, kind);
-        if (state === "given" && kind === "shell") add("shell-use", t("act.shell_use"), "S", () => desk.shell());
-        add(kind, t(word), ask && kind === "shell" ? "S" : "", () => void (ask ? desk.acts.ask(s.id, kind) : desk.acts.giveBack(s.id, kind)));
-      }
-      if (shellable(s, desk.welcome.value?.permissions ?? null, "ssh")) {
-        const { state, word, ask } = shellStep(s, "ssh");
-        if (state === "given") add("ssh-use", t("act.shell_use"), "", () => desk.pictures.of(s.id)?.shell.focus());
-        const shell = desk.pictures.of(s.id)?.shell;
-        add("ssh", t(word), "", () => (ask ? shell !== undefined && (shell.form.value = true) : void desk.acts.giveBack(s.id, "ssh")));
-      }
-      for (const kind of filesTools) {
-        if (!fileable(s, desk.welcome.value?.permissions ?? null, kind)) continue;
-        const { word, ask } = fileStep(s, kind);
-        add(kind, t(word), "", () => void (ask ? desk.acts.ask(s.id, kind) : desk.acts.giveBack(s.id, kind)));
-      }
-      if (keepable(s, desk.welcome.value?.permissions ?? null)) add("stills", t("stills.heading"), "", () => layout.toggle("stills"));
-      if (drawable(s, desk.welcome.value?.permissions ?? null)) {
-        const { word, ask } = drawStep(s);
-        add("annotate", t(word), "", () => void (ask ? desk.acts.ask(s.id, "annotate") : desk.acts.giveBack(s.id, "annotate")));
-      }
-      for (const kind of clipTools) {
-        if (!clippable(s, desk.welcome.value?.permissions ?? null, kind)) continue;
-        const { word, ask } = clipStep(s, kind);
-        add(kind, t(word), "", () => void (ask ? desk.acts.ask(s.id, kind) : desk.acts.giveBack(s.id, kind)));
-      }
-      if (restartable(s, desk.welcome.value?.permissions ?? null)) {
-        const { word, ask } = restartStep(s);
-        add("reboot", t(word), "", () => void (ask ? desk.acts.ask(s.id, "reboot") : desk.acts.giveBack(s.id, "reboot")));
-      }
+    if (available(s, allowed, "system_info")) add("system", t("act.system"), "I", () => layout.toggle("system"));
+    const live = desk.pictures.of(s.id);
+    if (live?.picture.state.value === "live" && s.state === "Active") {
+      const tool = (of: Tool, use?: () => void) => {
+        if (!available(s, allowed, of)) return;
+        const { state, word, ask } = stepOf(s, of);
+        if (state === "given" && use !== undefined) add(`${of}-use`, t(of === "control" ? "act.control_use" : "act.shell_use"), toolKeys[of] ?? "", use);
+        add(of, t(word), (ask && toolKeys[of]) || "", () => (ask && of === "ssh" ? (live.shell.form.value = true) : void desk.acts.toggle(s, of)));
+      };
+      tool("control", () => desk.control());
+      tool("shell", () => desk.shell());
+      tool("scripts");
+      tool("ssh", () => live.shell.focus());
+      filesTools.forEach((of) => tool(of));
+      if (available(s, allowed, "stills")) add("stills", t("stills.heading"), "", () => layout.toggle("stills"));
+      tool("annotate");
+      clipTools.forEach((of) => tool(of));
+      tool("reboot");
       add("zoom", settings.zoom.value === "fit" ? t("act.actual") : t("act.fit"), "Z", () => settings.toggleZoom());
       if (crispable(s) && exactable()) add("crisp", t(s.crisp === true ? "act.crisp_off" : "act.crisp_on"), "", () => desk.acts.crisp(s.id, s.crisp !== true));
       add("screen", t("help.screen"), "M", toggleFullScreen);

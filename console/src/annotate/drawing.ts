@@ -2,11 +2,10 @@
 // ten messages a second, points that come between go together.
 
 import { effect, signal } from "@preact/signals";
-import { consentTo } from "../control/control";
+import { consentTo } from "../consent";
 import type { Size } from "../geometry";
-import type { Annotate, Consent, Ink, PermissionSet, Spot } from "../protocol";
+import type { Annotate, Ink, Spot } from "../protocol";
 import type { SessionView } from "../sessionview";
-import type { TextKey } from "../text";
 
 export const drawTools = ["point", "line", "box"] as const;
 export type DrawTool = (typeof drawTools)[number];
@@ -24,19 +23,6 @@ const near = 3;
 
 /** How long what was drawn stays here until the picture shows it, in ms. */
 const echo = 700;
-
-/** drawable: the profile holds it, and the customer's program can do it. */
-export function drawable(s: SessionView, allowed: PermissionSet | null): boolean {
-  return s.mine && s.state === "Active" && allowed?.["annotate"] === true && s.tools?.includes("annotate") === true;
-}
-
-/** drawStep is what the button does now, and its word. */
-export function drawStep(s: SessionView): { state: Consent["state"] | "none"; word: TextKey; ask: boolean } {
-  const state = consentTo(s, "annotate")?.state ?? "none";
-  if (state === "asked") return { state, word: "control.cancel", ask: false };
-  if (state === "given") return { state, word: "annotate.give_back", ask: false };
-  return { state, word: "annotate.ask", ask: true };
-}
 
 /** Drawing is one session's drawing in this window. */
 export class Drawing {

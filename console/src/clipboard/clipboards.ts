@@ -2,11 +2,10 @@
 // on one goes to the other side, and is looked at before it goes any further.
 
 import { batch, effect, signal } from "@preact/signals";
-import { consentTo } from "../control/control";
 import type { Picture } from "../picture";
 import { type Clip, type ClipCause, clipWindow } from "../protocol";
 import type { SessionView } from "../sessionview";
-import { type ClipTool, clipTools } from "./consent";
+import { type ClipTool, clipTools, consentTo } from "../consent";
 import { type Content, Denied, hashOf, own, pasted, put, received, Unfit } from "./content";
 import type { Way } from "./way";
 

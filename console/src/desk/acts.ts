@@ -3,7 +3,9 @@
 
 import type { Signal } from "@preact/signals";
 import type { Incoming } from "../check";
+import { stepOf, type Tool } from "../consent";
 import type { ColleagueList, Device, GuestWay, Permission, VendorInvited } from "../protocol";
+import type { SessionView } from "../sessionview";
 import { has, t } from "../text";
 import { Refused, type Wire } from "../wire";
 
@@ -44,6 +46,11 @@ export class Acts {
   /** giveBack gives a permission back, or takes its question back. */
   async giveBack(session: string, permission: Permission): Promise<void> {
     await this.done(this.#wire.request("consent_return", { session, permission }));
+  }
+
+  /** toggle asks for a tool, or gives it or its question back: what its button does now. */
+  toggle(s: SessionView, tool: Tool): Promise<void> {
+    return stepOf(s, tool).ask ? this.ask(s.id, tool) : this.giveBack(s.id, tool);
   }
 
   /** joinLive asks to come into a colleague's session. */

@@ -5,11 +5,10 @@ import { batch, computed, effect, signal } from "@preact/signals";
 import type { Bell } from "../bell";
 import type { Incoming } from "../check";
 import { Clock } from "../clock";
-import { controllable, nextStep } from "../control/control";
+import { available, stepOf, type Tool } from "../consent";
 import { Library } from "../library";
 import type { Session, SessionIssued, Welcome } from "../protocol";
 import { over, type SessionView, viewOf } from "../sessionview";
-import { shellable, shellStep } from "../shell/shell";
 import { has, instant, t } from "../text";
 import { newTicket, tabOf, ticketIn } from "../tickets/tab";
 import { Tickets } from "../tickets/tickets";
@@ -17,7 +16,7 @@ import { Refused, Wire } from "../wire";
 import { Acts, troubleOf } from "./acts";
 import { Kept } from "./kept";
 import { looking, Notices } from "./notices";
-import { Pictures } from "./pictures";
+import { type Live, Pictures } from "./pictures";
 import { RedX } from "./redx";
 import { outdated, Sessions } from "./sessions";
 import { Tabs } from "./tabs";
@@ -129,26 +128,22 @@ export class Desk {
 
   /** control asks for control of the open session, or gives the remote side the keyboard where it is given. */
   control(): void {
-    const s = this.#onThePage();
-    if (s === undefined || !controllable(s, this.welcome.peek()?.permissions ?? null)) return;
-    const { state, ask } = nextStep(s);
-    if (ask) void this.acts.ask(s.id, "control");
-    else if (state === "given") this.pictures.of(s.id)?.control.take();
+    this.#askOrUse("control", (live) => live.control.take());
   }
 
   /** shell asks for the command line of the open session, or gives it the keyboard where it is given. */
   shell(): void {
-    const s = this.#onThePage();
-    if (s === undefined || !shellable(s, this.welcome.peek()?.permissions ?? null, "shell")) return;
-    const { state, ask } = shellStep(s, "shell");
-    if (ask) void this.acts.ask(s.id, "shell");
-    else if (state === "given") this.pictures.of(s.id)?.shell.focus();
+    this.#askOrUse("shell", (live) => live.shell.focus());
   }
 
-  /** #onThePage is the open session while its picture is there. */
-  #onThePage(): SessionView | undefined {
+  /** #askOrUse asks for a tool of the open session while its picture is there, or uses it where it is given. */
+  #askOrUse(tool: Tool, use: (live: Live) => void): void {
     const s = this.tabs.current.peek();
-    return s !== undefined && this.pictures.live.peek().get(s.id)?.picture.state.peek() === "live" ? s : undefined;
+    const live = this.pictures.live.peek().get(s?.id ?? "");
+    if (s === undefined || live?.picture.state.peek() !== "live" || !available(s, this.welcome.peek()?.permissions ?? null, tool)) return;
+    const { state, ask } = stepOf(s, tool);
+    if (ask) void this.acts.ask(s.id, tool);
+    else if (state === "given") use(live);
   }
 
   #receive(m: Incoming): void {

@@ -4,7 +4,7 @@
 import { signal } from "@preact/signals";
 import type { Picture } from "../picture";
 import type { FileCause, Transfer } from "../protocol";
-import type { FilesTool } from "./consent";
+import type { FilesTool } from "../consent";
 
 /** Stopped is why a transfer did not come about. */
 export class Stopped extends Error {

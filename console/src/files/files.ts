@@ -2,12 +2,11 @@
 // one after the other, again from where it was after a lost connection.
 
 import { batch, effect, type Signal, signal } from "@preact/signals";
-import { consentTo } from "../control/control";
 import type { Picture } from "../picture";
 import type { FileCause, FileEntry } from "../protocol";
 import type { SessionView } from "../sessionview";
 import { hidden } from "../view/sharing";
-import { type FilesTool, filesTools } from "./consent";
+import { consentTo, type FilesTool, filesTools } from "../consent";
 import { Exchange, Stopped } from "./exchange";
 import { fetch, Fetched, save } from "./fetch";
 import { archive, type Chosen, inside, maxFiles } from "./folder";

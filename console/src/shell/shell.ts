@@ -3,13 +3,13 @@
 // shown yet is not acknowledged, so that nothing piles up here.
 
 import { effect, signal } from "@preact/signals";
-import { consentTo } from "../control/control";
+import { consentTo } from "../consent";
 import type { Picture } from "../picture";
-import { type Consent, type PermissionSet, type RunScript, type Terminal, maxTerminalText } from "../protocol";
+import { type Consent, type RunScript, type Terminal, maxTerminalText } from "../protocol";
 import { hidden } from "../view/sharing";
 import { Login, sealInfo } from "./login";
 import type { SessionView } from "../sessionview";
-import { type TextKey, t } from "../text";
+import { t } from "../text";
 import type { Screen } from "./terminal";
 
 /** How much may be pasted at once, in UTF-16 units. */
@@ -23,23 +23,7 @@ const ackAfter = 100;
 export type Phase = "idle" | "starting" | "live" | "over";
 
 /** Scripts are checks of a fixed list that change nothing; the shell takes any command; ssh is that of a device. */
-export type ShellKind = "shell" | "scripts" | "ssh";
-
 const kinds = ["shell", "scripts", "ssh"] as const;
-
-/** shellable: the profile holds it, and the customer's program can do it. */
-export function shellable(s: SessionView, allowed: PermissionSet | null, kind: ShellKind): boolean {
-  const may = allowed?.[kind] === true || (kind === "scripts" && allowed?.["shell"] === true);
-  return s.mine && s.state === "Active" && may && s.tools?.includes(kind) === true;
-}
-
-/** shellStep is what the button of the shell, or of scripts, does now, and its word. */
-export function shellStep(s: SessionView, kind: ShellKind): { state: Consent["state"] | "none"; word: TextKey; ask: boolean } {
-  const state = consentTo(s, kind)?.state ?? "none";
-  if (state === "asked") return { state, word: "shell.cancel", ask: false };
-  if (state === "given") return { state, word: `${kind}.give_back`, ask: false };
-  return { state, word: `${kind}.ask`, ask: true };
-}
 
 /** shellConsent is the newest of the consents that the terminal serves; one that is given or asked for before others. */
 export function shellConsent(s: SessionView): Consent | undefined {
@@ -59,7 +43,7 @@ export class Shell {
   /** Of the consent, 0 without one. */
   readonly epoch = signal(0);
   /** What the consent is for. */
-  readonly kind = signal<ShellKind>("shell");
+  readonly kind = signal<(typeof kinds)[number]>("shell");
   readonly phase = signal<Phase>("idle");
   /** How the last one ended. */
   readonly code = signal(0);

@@ -2,8 +2,8 @@
 // and the live list of processes.
 
 import { computed, effect, signal } from "@preact/signals";
-import { consentTo } from "../control/control";
-import { type PermissionSet, type Section, sections, type SystemChanges, type SystemPart, type SystemProblem, type SystemRow } from "../protocol";
+import { consentTo } from "../consent";
+import { type Section, sections, type SystemChanges, type SystemPart, type SystemProblem, type SystemRow } from "../protocol";
 import { hidden } from "../view/sharing";
 import type { SessionView } from "../sessionview";
 
@@ -24,11 +24,6 @@ export interface Snapshot {
 
 /** How many snapshots are kept at hand. All stand on the evidence. */
 const kept = 12;
-
-/** readable: the profile holds it, and the customer's program can do it. */
-export function readable(s: SessionView, allowed: PermissionSet | null): boolean {
-  return s.mine && s.state === "Active" && allowed?.["system_info"] === true && s.tools?.includes("system_info") === true;
-}
 
 /** Parts are what SystemInfo needs of the desk. */
 export interface Parts {

@@ -3,37 +3,16 @@
 
 import { useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
-import { drawable, type Drawing, drawStep, type DrawTool, drawTools, inks } from "../annotate/drawing";
-import { consentTo } from "../control/control";
+import { type Drawing, type DrawTool, drawTools, inks } from "../annotate/drawing";
+import { consentTo } from "../consent";
 import { pointOf } from "../control/pointer";
 import type { Picture } from "../picture";
 import type { Ink, Spot } from "../protocol";
 import type { SessionView } from "../sessionview";
 import { has, t } from "../text";
-import { useConsole } from "./context";
 import { Icon, type IconName } from "./icons";
 
 const icons: Readonly<Record<DrawTool, IconName>> = { point: "pointer", line: "pen", box: "box" };
-
-/** DrawButton asks to draw, takes the question back, or gives it back. */
-export function DrawButton({ session }: { session: SessionView }) {
-  const { desk } = useConsole();
-  if (!drawable(session, desk.welcome.value?.permissions ?? null)) return null;
-  const { state, word, ask } = drawStep(session);
-  return (
-    <button
-      type="button"
-      class="button small"
-      data-testid="annotate"
-      data-state={state}
-      title={t(word)}
-      onClick={() => void (ask ? desk.acts.ask(session.id, "annotate") : desk.acts.giveBack(session.id, "annotate"))}
-    >
-      <Icon name={state === "asked" ? "wait" : state === "given" ? "undo" : "pen"} />
-      <span class="tool-word">{t(word)}</span>
-    </button>
-  );
-}
 
 /** DrawStrip stands over the picture while drawing is asked for or allowed, and for its end. */
 export function DrawStrip({ session, drawing }: { session: SessionView; drawing: Drawing | undefined }) {

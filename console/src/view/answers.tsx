@@ -1,6 +1,6 @@
 // What the customer said to a tool that has a permission each way.
 
-import { consentTo } from "../control/control";
+import { consentTo } from "../consent";
 import type { Permission } from "../protocol";
 import type { SessionView } from "../sessionview";
 import { has, t } from "../text";

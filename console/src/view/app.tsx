@@ -2,7 +2,7 @@
 
 import { useEffect, useLayoutEffect } from "preact/hooks";
 import { actOf, opensPalette } from "../keys";
-import { readable } from "../system/system";
+import { available } from "../consent";
 import { talksIn } from "../sessionview";
 import { ticketIn } from "../tickets/tab";
 import { d, duration, t } from "../text";
@@ -162,7 +162,7 @@ function press({ desk, settings, layout }: Parts, e: KeyboardEvent): void {
       if (mine || (meant.act === "chat" && desk.tabs.current.value && talksIn(desk.tabs.current.value))) layout.toggle(meant.act);
       break;
     case "system":
-      if (mine && (layout.drawer.value === "system" || (desk.tabs.current.value && readable(desk.tabs.current.value, desk.welcome.value?.permissions ?? null)))) layout.toggle("system");
+      if (mine && (layout.drawer.value === "system" || (desk.tabs.current.value && available(desk.tabs.current.value, desk.welcome.value?.permissions ?? null, "system_info")))) layout.toggle("system");
       break;
     case "guide":
       if (mine && desk.tabs.current.value?.ticket !== undefined && desk.welcome.value?.tickets === true) layout.toggle("guide");

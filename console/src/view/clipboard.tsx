@@ -2,39 +2,17 @@
 
 import { useLayoutEffect, useState } from "preact/hooks";
 import type { Clipboards, Shown } from "../clipboard/clipboards";
-import { clippable, clipStep, type ClipTool, clipTools } from "../clipboard/consent";
+import { type ClipTool, clipTools, consentTo } from "../consent";
 import type { Content } from "../clipboard/content";
-import { consentTo } from "../control/control";
 import type { SessionView } from "../sessionview";
 import { bytesOf, t } from "../text";
 import { Answers } from "./answers";
-import { useConsole } from "./context";
 import type { Docked } from "./dock";
 import { Icon } from "./icons";
 import { hidden } from "./sharing";
 
 /** How much of a text is shown, in characters. */
 const shownText = 4_000;
-
-/** ClipButton asks for one of the two, takes the question back, or gives it back. */
-export function ClipButton({ session, kind }: { session: SessionView; kind: ClipTool }) {
-  const { desk } = useConsole();
-  if (!clippable(session, desk.welcome.value?.permissions ?? null, kind)) return null;
-  const { state, word, ask } = clipStep(session, kind);
-  return (
-    <button
-      type="button"
-      class="button small"
-      data-testid={kind}
-      data-state={state}
-      title={t(word)}
-      onClick={() => void (ask ? desk.acts.ask(session.id, kind) : desk.acts.giveBack(session.id, kind))}
-    >
-      <Icon name={state === "asked" ? "wait" : state === "given" ? "undo" : "board"} />
-      <span class="tool-word">{t(word)}</span>
-    </button>
-  );
-}
 
 /** clipDocked is there while a clipboard is asked for or allowed, and for their end. */
 export function clipDocked(session: SessionView, boards: Clipboards | undefined): Docked | null {

@@ -2,36 +2,14 @@
 
 import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
 import { specialKeys } from "../control/codes";
-import { consentTo, type Control, controllable, nextStep } from "../control/control";
+import { consentTo } from "../consent";
+import type { Control } from "../control/control";
 import { listen } from "../control/keyboard";
 import { follow } from "../control/pointer";
 import type { Remote } from "../control/remote";
 import type { Picture } from "../picture";
 import type { SessionView } from "../sessionview";
 import { has, t } from "../text";
-import { useConsole } from "./context";
-import { Icon } from "./icons";
-
-/** ControlButton asks for control, takes the question back, or gives control back. */
-export function ControlButton({ session }: { session: SessionView }) {
-  const { desk } = useConsole();
-  if (!controllable(session, desk.welcome.value?.permissions ?? null)) return null;
-  const { state, word, ask } = nextStep(session);
-  return (
-    <button
-      type="button"
-      class="button small"
-      data-testid="control"
-      data-state={state}
-      aria-keyshortcuts={ask ? "R" : undefined}
-      title={ask ? `${t(word)} (R)` : t(word)}
-      onClick={() => void (ask ? desk.acts.ask(session.id, "control") : desk.acts.giveBack(session.id, "control"))}
-    >
-      <Icon name={state === "asked" ? "wait" : state === "given" ? "undo" : "pointer"} />
-      <span class="tool-word">{t(word)}</span>
-    </button>
-  );
-}
 
 /** ControlStrip stands over the picture while control is asked for or there, and for its end. */
 export function ControlStrip({ session, control }: { session: SessionView; control: Control | undefined }) {

@@ -6,33 +6,19 @@ import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
 import { maxPrompt, maxTrustWords, minTrustWords } from "../protocol";
 import type { SessionView } from "../sessionview";
 import { addressOf, deviceOf, type Entered } from "../shell/login";
-import { type Shell, shellable, shellConsent, shellStep } from "../shell/shell";
+import { type Shell, shellConsent } from "../shell/shell";
 import { has, isolate, t } from "../text";
 import { useConsole } from "./context";
 import type { Docked } from "./dock";
 import { Icon } from "./icons";
 import { hidden } from "./sharing";
+import { ToolButton } from "./tool";
 
 /** DeviceButton opens the form in which a device is named, takes the question back, or gives it back. */
 export function DeviceButton({ session }: { session: SessionView }) {
   const { desk } = useConsole();
-  const shell = desk.pictures.of(session.id)?.shell;
-  if (shell === undefined || !shellable(session, desk.welcome.value?.permissions ?? null, "ssh")) return null;
-  const { state, word, ask } = shellStep(session, "ssh");
-  return (
-    <button
-      type="button"
-      class="button small"
-      data-testid="ssh"
-      data-state={state}
-      title={t(word)}
-      aria-expanded={ask ? shell.form.value : undefined}
-      onClick={() => (ask ? (shell.form.value = !shell.form.value) : void desk.acts.giveBack(session.id, "ssh"))}
-    >
-      <Icon name={state === "asked" ? "wait" : state === "given" ? "undo" : "device"} />
-      <span class="tool-word">{t(word)}</span>
-    </button>
-  );
+  const form = desk.pictures.of(session.id)?.shell.form;
+  return form && <ToolButton session={session} tool="ssh" form={{ open: form.value, toggle: () => (form.value = !form.value) }} />;
 }
 
 /** deviceDocked is there while a device is named. */

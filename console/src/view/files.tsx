@@ -2,8 +2,7 @@
 
 import { useComputed, useSignal } from "@preact/signals";
 import { useLayoutEffect, useRef } from "preact/hooks";
-import { consentTo } from "../control/control";
-import { fileable, fileStep, type FilesTool, filesTools } from "../files/consent";
+import { consentTo, type FilesTool, filesTools } from "../consent";
 import type { Files, Job } from "../files/files";
 import { ofDrop, ofInput } from "../files/folder";
 import type { FileEntry } from "../protocol";
@@ -14,26 +13,6 @@ import { useConsole } from "./context";
 import type { Docked } from "./dock";
 import { Icon } from "./icons";
 import { hidden } from "./sharing";
-
-/** FilesButton asks for one of the two, takes the question back, or gives it back. */
-export function FilesButton({ session, kind }: { session: SessionView; kind: FilesTool }) {
-  const { desk } = useConsole();
-  if (!fileable(session, desk.welcome.value?.permissions ?? null, kind)) return null;
-  const { state, word, ask } = fileStep(session, kind);
-  return (
-    <button
-      type="button"
-      class="button small"
-      data-testid={kind}
-      data-state={state}
-      title={t(word)}
-      onClick={() => void (ask ? desk.acts.ask(session.id, kind) : desk.acts.giveBack(session.id, kind))}
-    >
-      <Icon name={state === "asked" ? "wait" : state === "given" ? "undo" : kind === "send_files" ? "put" : "fetch"} />
-      <span class="tool-word">{t(word)}</span>
-    </button>
-  );
-}
 
 /** filesDocked is there while files are asked for or allowed, for their end, and as long as any are listed. */
 export function filesDocked(session: SessionView, files: Files | undefined): Docked | null {

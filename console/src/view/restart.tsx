@@ -1,33 +1,17 @@
 // What asks for a restart of the customer's computer, and says how far it is.
 
 import { useComputed } from "@preact/signals";
-import { consentTo } from "../control/control";
+import { consentTo, stepOf } from "../consent";
 import type { Restarting } from "../protocol";
-import { restartable, restartStep } from "../restart/restart";
 import type { SessionView } from "../sessionview";
 import { duration, has, t } from "../text";
 import { useConsole } from "./context";
-import { Icon } from "./icons";
+import { ToolButton } from "./tool";
 
 /** RestartButton asks for a restart, among the tools of what is seen; in the head it takes the question back, or stops the restart. */
 export function RestartButton({ session, place }: { session: SessionView; place: "menu" | "head" }) {
-  const { desk } = useConsole();
-  if (!restartable(session, desk.welcome.value?.permissions ?? null)) return null;
-  const { state, word, ask } = restartStep(session);
-  if (ask !== (place === "menu") || session.away_since !== undefined) return null;
-  return (
-    <button
-      type="button"
-      class="button small"
-      data-testid="reboot"
-      data-state={state}
-      title={t(word)}
-      onClick={() => void (ask ? desk.acts.ask(session.id, "reboot") : desk.acts.giveBack(session.id, "reboot"))}
-    >
-      <Icon name={state === "asked" ? "wait" : state === "given" ? "undo" : "restart"} />
-      <span class="tool-word">{t(word)}</span>
-    </button>
-  );
+  if (stepOf(session, "reboot").ask !== (place === "menu") || session.away_since !== undefined) return null;
+  return <ToolButton session={session} tool="reboot" />;
 }
 
 /** RestartStrip stands over the picture while a restart is asked for or under way, and for its end. */

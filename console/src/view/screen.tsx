@@ -11,7 +11,7 @@ import { useConsole } from "./context";
 import { DrawSurface } from "./annotate";
 import { RemoteSide } from "./control";
 import { Icon, type IconName } from "./icons";
-import { askedAgain } from "../restart/restart";
+import { askedAgain } from "../consent";
 import { Until } from "./restart";
 import { hidden } from "./sharing";
 

@@ -4,20 +4,19 @@
 import { useComputed, useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 import { exactable } from "../codecs";
-import { consentTo } from "../control/control";
+import { askedAgain, consentTo } from "../consent";
 import { crispable, crispWaits, looksOn, over, type SessionView, talksIn } from "../sessionview";
 import { duration, isolate, t } from "../text";
-import { askedAgain } from "../restart/restart";
 import { toggleFullScreen } from "./fullscreen";
 import { useConsole } from "./context";
-import { DrawButton, DrawStrip } from "./annotate";
-import { ClipButton, clipDocked } from "./clipboard";
-import { ControlButton, ControlStrip } from "./control";
+import { DrawStrip } from "./annotate";
+import { clipDocked } from "./clipboard";
+import { ControlStrip } from "./control";
 import { DeviceButton, deviceDocked } from "./device";
 import { Dock } from "./dock";
 import { Drawer } from "./drawer";
 import { Ended } from "./ended";
-import { FilesButton, filesDocked } from "./files";
+import { filesDocked } from "./files";
 import { GuideButton } from "./guide";
 import { Icon } from "./icons";
 import { KeyCard } from "./keycard";
@@ -28,12 +27,13 @@ import { Doors, PeopleStrip } from "./people";
 import { OfSession } from "./ofsession";
 import { RestartButton, RestartStrip } from "./restart";
 import { Screen } from "./screen";
-import { ShellButton, shellDocked } from "./shell";
+import { shellDocked } from "./shell";
 import { Shared } from "./sharing";
 import { Consents, StateMark } from "./state";
 import { Steps } from "./steps";
 import { StillsButton } from "./stills";
 import { SystemButton } from "./system";
+import { ToolButton } from "./tool";
 import { hasWhy, Why } from "./why";
 
 export function SessionPanel({ session }: { session: SessionView }) {
@@ -61,18 +61,18 @@ export function SessionPanel({ session }: { session: SessionView }) {
           </span>
         </div>
         <div class="session-tools">
-          {live && <ControlButton session={session} />}
+          {live && <ToolButton session={session} tool="control" />}
           {live && (
             <Menu id="tools" class="tools" label={t("tools.label")} title={t("tools.button")} button={<ToolsWord />}>
-              <DrawButton session={session} />
+              <ToolButton session={session} tool="annotate" />
               <StillsButton session={session} />
-              <ShellButton session={session} kind="scripts" />
-              <ShellButton session={session} kind="shell" />
+              <ToolButton session={session} tool="scripts" />
+              <ToolButton session={session} tool="shell" />
               <DeviceButton session={session} />
-              <FilesButton session={session} kind="send_files" />
-              <FilesButton session={session} kind="fetch_files" />
-              <ClipButton session={session} kind="send_clipboard" />
-              <ClipButton session={session} kind="fetch_clipboard" />
+              <ToolButton session={session} tool="send_files" />
+              <ToolButton session={session} tool="fetch_files" />
+              <ToolButton session={session} tool="send_clipboard" />
+              <ToolButton session={session} tool="fetch_clipboard" />
               <RestartButton session={session} place="menu" />
               <h2>{t("tools.view")}</h2>
               {crispable(session) && (

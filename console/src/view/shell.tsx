@@ -7,35 +7,13 @@ import scripts from "../../../protocol/scripts.json";
 import type { OwnScript } from "../protocol";
 import type { SessionView } from "../sessionview";
 import { addressOf } from "../shell/login";
-import { type Shell, shellable, shellConsent, type ShellKind, shellStep } from "../shell/shell";
+import { type Shell, shellConsent } from "../shell/shell";
 import { has, language, t } from "../text";
 import { useConsole } from "./context";
 import type { Docked } from "./dock";
 import { DeviceLogin } from "./device";
 import { Icon } from "./icons";
 import { hidden } from "./sharing";
-
-/** ShellButton asks for the command line or for checks, takes the question back, or gives it back. */
-export function ShellButton({ session, kind }: { session: SessionView; kind: ShellKind }) {
-  const { desk } = useConsole();
-  if (!shellable(session, desk.welcome.value?.permissions ?? null, kind)) return null;
-  const { state, word, ask } = shellStep(session, kind);
-  const key = ask && kind === "shell" ? "S" : undefined;
-  return (
-    <button
-      type="button"
-      class="button small"
-      data-testid={kind}
-      data-state={state}
-      aria-keyshortcuts={key}
-      title={key === undefined ? t(word) : `${t(word)} (${key})`}
-      onClick={() => void (ask ? desk.acts.ask(session.id, kind) : desk.acts.giveBack(session.id, kind))}
-    >
-      <Icon name={state === "asked" ? "wait" : state === "given" ? "undo" : kind === "shell" ? "prompt" : "checks"} />
-      <span class="tool-word">{t(word)}</span>
-    </button>
-  );
-}
 
 /** shellDocked is there while the command line is asked for or allowed, and for its end. */
 export function shellDocked(session: SessionView, shell: Shell | undefined): Docked | null {

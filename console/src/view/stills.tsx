@@ -4,7 +4,7 @@ import { useSignal } from "@preact/signals";
 import { useConsole } from "./context";
 import type { Still } from "../protocol";
 import type { SessionView } from "../sessionview";
-import { keepable } from "../stills";
+import { available } from "../consent";
 import { bytesOf, has, t, timeOf } from "../text";
 import { Icon } from "./icons";
 import { hidden } from "./sharing";
@@ -15,7 +15,7 @@ const longest = 100;
 /** StillsButton opens the drawer. */
 export function StillsButton({ session }: { session: SessionView }) {
   const { desk, layout } = useConsole();
-  if (!keepable(session, desk.welcome.value?.permissions ?? null)) return null;
+  if (!available(session, desk.welcome.value?.permissions ?? null, "stills")) return null;
   return (
     <button type="button" class="button small" data-testid="stills" aria-pressed={layout.drawer.value === "stills"} title={t("stills.heading")} onClick={() => layout.toggle("stills")}>
       <Icon name="camera" />
@@ -31,7 +31,7 @@ export function StillsPanel({ session }: { session: SessionView }) {
   const stills = session.stills ?? [];
   const last = stills[stills.length - 1];
   const coming = last !== undefined && wordOf(last) === t("stills.coming");
-  const able = keepable(session, desk.welcome.value?.permissions ?? null) && hidden(session) === null && desk.online.value && session.away_since === undefined;
+  const able = available(session, desk.welcome.value?.permissions ?? null, "stills") && hidden(session) === null && desk.online.value && session.away_since === undefined;
   const take = async () => {
     if (asking.value || coming || !able) return;
     asking.value = true;

@@ -2,11 +2,11 @@
 // what changed between two of them.
 
 import { useEffect, useRef } from "preact/hooks";
-import { consentTo } from "../control/control";
+import { available, consentTo } from "../consent";
 import { type Section, sections } from "../protocol";
 import type { SessionView } from "../sessionview";
 import { compared, plain, type Row } from "../system/cells";
-import { readable, type Read, type Snapshot, type SystemInfo } from "../system/system";
+import type { Read, Snapshot, SystemInfo } from "../system/system";
 import { has, hourOf, number, t } from "../text";
 import { useConsole } from "./context";
 import { Icon } from "./icons";
@@ -15,7 +15,7 @@ import { SystemTable } from "./systemtable";
 /** SystemButton opens the drawer. */
 export function SystemButton({ session }: { session: SessionView }) {
   const { desk, layout } = useConsole();
-  if (!readable(session, desk.welcome.value?.permissions ?? null)) return null;
+  if (!available(session, desk.welcome.value?.permissions ?? null, "system_info")) return null;
   return (
     <button
       type="button"
@@ -49,7 +49,7 @@ function Consent({ session }: { session: SessionView }) {
   const { desk } = useConsole();
   const consent = consentTo(session, "system_info");
   const state = consent?.state ?? "none";
-  const allowed = readable(session, desk.welcome.value?.permissions ?? null);
+  const allowed = available(session, desk.welcome.value?.permissions ?? null, "system_info");
   const cause = `control.cause.${consent?.cause ?? ""}`;
   const word =
     state === "given" ? t("system.given") : state === "asked" ? t("control.asking") : state === "none" ? t("system.hint") : has(cause) ? t(cause) : t("system.hint");
