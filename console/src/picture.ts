@@ -6,6 +6,7 @@ import { signal } from "@preact/signals";
 import { watchable } from "./codecs";
 import { readChunk, readTerminal, readTransfer } from "./check";
 import { Way } from "./clipboard/way";
+import { disconnectedTime, gathered } from "./connection";
 import { Cursor } from "./cursor";
 import type { Size } from "./geometry";
 import { type Answer, cursorChannel, filesChannel, type Input, inputChannel, shellChannel, type Terminal, type Transfer } from "./protocol";
@@ -17,13 +18,6 @@ import { Refused } from "./wire";
  * nothing yet. "resting": nobody looks, so nothing is fetched. "unable": this
  * browser cannot show any picture, and no try will change that. */
 export type PictureState = "connecting" | "waiting" | "live" | "retrying" | "refused" | "resting" | "unable";
-
-/** How long to gather candidates before the offer leaves. The broker's own are in
- * its answer and it learns ours from the first packet, so few are enough. */
-const gatherTime = 500;
-
-/** How long a connection may be "disconnected" before it is made anew. */
-const disconnectedTime = 3_000;
 
 /** How many bytes of input may wait: what comes later than that would hit something else. */
 const inputBacklog = 32_000;
@@ -295,17 +289,4 @@ export class Picture {
     this.cursor.forget();
     this.stats.value = null;
   }
-}
-
-/** gathered resolves when all candidates are known, or enough time was given. */
-function gathered(connection: RTCPeerConnection): Promise<void> {
-  if (connection.iceGatheringState === "complete") return Promise.resolve();
-  return new Promise((resolve) => {
-    const timer = setTimeout(resolve, gatherTime);
-    connection.addEventListener("icegatheringstatechange", () => {
-      if (connection.iceGatheringState !== "complete") return;
-      clearTimeout(timer);
-      resolve();
-    });
-  });
 }

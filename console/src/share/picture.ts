@@ -1,15 +1,9 @@
 // The picture on its way out: what the customer chose is captured by the browser
 // and sent to the broker, one video without sound.
 
+import { disconnectedTime, gathered } from "../connection";
 import type { Source } from "../protocol";
 import { delay } from "../retry";
-
-/** How long to gather candidates before the offer leaves. The broker learns ours
- * from the first packet, so few are enough. */
-const gatherTime = 500;
-
-/** How long a connection may be "disconnected" before it is made anew. */
-const disconnectedTime = 3_000;
 
 const maxBitrate = 8_000_000; // bits a second, as the help program
 const startBitrate = 2_000; // kbit/s, before anything is known of the network
@@ -173,17 +167,4 @@ export class Picture {
  * kbit/s. Other browsers pass the parameter over. */
 function hasten(answer: string): string {
   return answer.replace(/^(a=fmtp:\d+ .*)$/gm, `$1;x-google-start-bitrate=${startBitrate}`);
-}
-
-/** gathered resolves when all candidates are known, or enough time was given. */
-function gathered(connection: RTCPeerConnection): Promise<void> {
-  if (connection.iceGatheringState === "complete") return Promise.resolve();
-  return new Promise((resolve) => {
-    const timer = setTimeout(resolve, gatherTime);
-    connection.addEventListener("icegatheringstatechange", () => {
-      if (connection.iceGatheringState !== "complete") return;
-      clearTimeout(timer);
-      resolve();
-    });
-  });
 }
