@@ -14,7 +14,7 @@ import (
 	"consento/broker/internal/api"
 	"consento/broker/internal/ops"
 	"consento/broker/internal/sockets"
-	"consento/broker/internal/web"
+	"consento/broker/internal/web/page"
 	"consento/protocol"
 )
 
@@ -43,8 +43,8 @@ func promised(t *testing.T) map[string]string {
 
 // who says in the words of rights.txt whom a rule is for. A role in brackets needs a right
 // of the profile.
-func who(r web.Rule) string {
-	if r.Who != web.Staff {
+func who(r page.Rule) string {
+	if r.Who != page.Staff {
 		return string(r.Who)
 	}
 	return rolesFor(r.Actions)
@@ -77,7 +77,7 @@ func TestRights(t *testing.T) {
 	table := promised(t)
 	type request struct {
 		method, path string
-		rule         web.Rule
+		rule         page.Rule
 	}
 	var requests []request
 	for _, r := range b.site.Routes() {
@@ -103,15 +103,15 @@ func TestRights(t *testing.T) {
 		}
 	}
 	for _, r := range requests {
-		if r.rule.Who == "" || r.rule.Who == web.Staff && len(r.rule.Actions) == 0 {
+		if r.rule.Who == "" || r.rule.Who == page.Staff && len(r.rule.Actions) == 0 {
 			t.Errorf("%s %s is for nobody: it has no rule", r.method, r.path)
 		}
 		check(r.method+" "+r.path, who(r.rule))
 	}
 	for _, o := range api.Operations() { // package api asks at each as each role
-		rule := web.Rule{Who: web.Staff, Actions: []access.Action{o.Needs}}
+		rule := page.Rule{Who: page.Staff, Actions: []access.Action{o.Needs}}
 		if o.Needs == "" {
-			rule = web.Rule{Who: web.Own}
+			rule = page.Rule{Who: page.Own}
 		}
 		check(o.Method+" "+o.Path, who(rule))
 	}
@@ -127,8 +127,8 @@ func TestRights(t *testing.T) {
 	people := everyone(t, b)
 	for _, r := range requests {
 		for name, p := range people {
-			nobodys := r.rule.Who == web.Own && p.cookies == nil
-			if r.rule.Who != web.Staff && !nobodys { // what a holder is shown, and what one's own posts change, each page tests
+			nobodys := r.rule.Who == page.Own && p.cookies == nil
+			if r.rule.Who != page.Staff && !nobodys { // what a holder is shown, and what one's own posts change, each page tests
 				continue
 			}
 			if r.path == "/ws/console" { // it asks for a WebSocket first: package sockets tests its roles

@@ -17,8 +17,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/uptrace/bun"
-
 	"consento/broker/internal/access"
 	"consento/broker/internal/api"
 	"consento/broker/internal/central"
@@ -32,10 +30,12 @@ import (
 	"consento/broker/internal/sfu"
 	"consento/broker/internal/sockets"
 	"consento/broker/internal/web"
+	"consento/broker/internal/web/page"
 	"consento/console"
 	"consento/protocol"
 	"consento/protocol/lang"
 	"consento/recordings"
+	"github.com/uptrace/bun"
 )
 
 // lookAtPromises is how often the promises of tickets are looked at.
@@ -343,16 +343,16 @@ func (b *broker) compose(ctx context.Context, secrets *ops.Secrets) error {
 	}
 	b.site = site
 	b.doors = []door{
-		{"GET /ws/agent", web.Rule{Who: web.Holder}, agents}, // of a session key, or of what a session gave it
-		{"GET /ws/console", web.Rule{Who: web.Staff, Actions: []access.Action{access.Assist}}, b.access.LoadSession(consoles)},
-		{"GET /ws/vendor", web.Rule{Who: web.Holder}, vendors}, // of an invitation that was opened on that device
-		{"GET /healthz", web.Rule{Who: web.Anyone}, b.health.Live()},
-		{"GET /readyz", web.Rule{Who: web.Anyone}, b.health.Ready()},
-		{"GET /metrics", web.Rule{Who: web.Staff, Actions: []access.Action{access.SeeMetrics}}, b.access.LoadAny(b.metrics())}, // and a scraper on this machine
-		{"/api/v1/", web.Rule{Who: web.Holder}, programs},                                                                      // of an API token: api.Operations has the rules
-		{"GET /api/openapi.json", web.Rule{Who: web.Anyone}, programs},
-		{"GET " + protocol.ManifestPath, web.Rule{Who: web.Anyone}, http.HandlerFunc(b.serveManifest)},
-		{"GET " + protocol.PolicyPath + "{hash}", web.Rule{Who: web.Anyone}, http.HandlerFunc(b.servePolicy)},
+		{"GET /ws/agent", page.Rule{Who: page.Holder}, agents}, // of a session key, or of what a session gave it
+		{"GET /ws/console", page.Rule{Who: page.Staff, Actions: []access.Action{access.Assist}}, b.access.LoadSession(consoles)},
+		{"GET /ws/vendor", page.Rule{Who: page.Holder}, vendors}, // of an invitation that was opened on that device
+		{"GET /healthz", page.Rule{Who: page.Anyone}, b.health.Live()},
+		{"GET /readyz", page.Rule{Who: page.Anyone}, b.health.Ready()},
+		{"GET /metrics", page.Rule{Who: page.Staff, Actions: []access.Action{access.SeeMetrics}}, b.access.LoadAny(b.metrics())}, // and a scraper on this machine
+		{"/api/v1/", page.Rule{Who: page.Holder}, programs},                                                                      // of an API token: api.Operations has the rules
+		{"GET /api/openapi.json", page.Rule{Who: page.Anyone}, programs},
+		{"GET " + protocol.ManifestPath, page.Rule{Who: page.Anyone}, http.HandlerFunc(b.serveManifest)},
+		{"GET " + protocol.PolicyPath + "{hash}", page.Rule{Who: page.Anyone}, http.HandlerFunc(b.servePolicy)},
 	}
 	mux := http.NewServeMux()
 	for _, d := range b.doors {
@@ -367,7 +367,7 @@ func (b *broker) compose(ctx context.Context, secrets *ops.Secrets) error {
 // door is an address beside the pages, with who comes in.
 type door struct {
 	pattern string
-	rule    web.Rule
+	rule    page.Rule
 	handler http.Handler
 }
 
@@ -512,18 +512,18 @@ func (b *broker) copies(ctx context.Context) (give bool, days int, err error) {
 	return !s.WithholdRecording, s.CustomerDays, err
 }
 
-func (b *broker) office(ctx context.Context) (web.Office, error) {
+func (b *broker) office(ctx context.Context) (page.Office, error) {
 	s, err := b.access.Settings(ctx)
 	if err != nil {
-		return web.Office{}, err
+		return page.Office{}, err
 	}
 	if s.Office, err = officeOf(ctx, b.access, b.url); err != nil {
-		return web.Office{}, err
+		return page.Office{}, err
 	}
 	if policy, ok := b.evidence.Policy(); ok && !policy.Customer {
 		s.WithholdRecording = true // the auditors' word wins
 	}
-	return web.OfficeOf(s), nil
+	return page.OfficeOf(s), nil
 }
 
 // openMail begins to tell people of their tickets.

@@ -67,9 +67,11 @@ var rules = []rule{
 		because: "it says who somebody is, and not what that is worth"},
 	{from: []string{"consento/broker", "consento/broker/internal/web", "consento/broker/internal/central"}, never: []string{"consento/broker/internal/central/centraltest", "github.com/zitadel/..."},
 		because: "what ships holds no provider"},
-	{from: []string{"consento/broker/internal/web"}, never: []string{"consento/broker/internal/sockets"},
+	{from: []string{"consento/broker/internal/web/..."}, never: []string{"consento/broker/internal/sockets"},
 		because: "pages and sockets stand side by side"},
-	{from: []string{"consento/broker/internal/sockets"}, never: []string{"consento/broker/internal/web"},
+	{from: []string{"consento/broker/internal/web/page"}, never: []string{"consento/broker/..."}, allowed: []string{"consento/broker/internal/access", "consento/broker/internal/evidence", "consento/broker/internal/ops"},
+		because: "the ground of the pages knows no area that stands on it (ADR 60)"},
+	{from: []string{"consento/broker/internal/sockets"}, never: []string{"consento/broker/internal/web/..."},
 		because: "pages and sockets stand side by side"},
 
 	// Inside the agent: one thing each, put together by run.

@@ -4,9 +4,9 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
-	"strings"
 
 	"consento/broker/internal/access"
+	"consento/broker/internal/web/page"
 )
 
 // accountPage is the data of the pages of one's own account.
@@ -41,37 +41,37 @@ type passwordPage struct {
 
 // secret is a field for a password or a code.
 type secret struct {
-	input
+	page.Input
 	Auto  string // what browsers fill in
 	Focus bool
 }
 
 // accountRoutes are the pages of one's own account, and the steps of a sign-in.
-func (w *Web) accountRoutes() []Route {
-	return []Route{
-		at("/account", own(w.showAccount)),
-		at("/account/rights", own(w.showOwnRights)),
-		at("/account/confirm", w.ownLocal(w.showConfirm), w.ownLocal(w.confirm)),
-		at("/account/totp", w.proven(w.showTOTP), w.proven(w.takeTOTP)),
-		at("/account/totp/remove", w.proven(w.askRemoveTOTP), w.proven(w.removeTOTP)),
-		at("/passkey", anyone(redirectTo("/signin")), visitor(w.beginPasskey)),
-		at("/account/passkey", w.proven(w.showAddPasskey), w.proven(w.addPasskey)),
-		at("/account/passkey/{id}/remove", w.proven(w.askRemovePasskey), w.proven(w.removePasskey)),
-		at("/signin/passkey", anyone(redirectTo("/signin")), visitor(w.usePasskey)),
-		at("/signin/enrol/passkey", w.arriving(access.StepEnrol, w.showEnrolPasskey), w.arriving(access.StepEnrol, w.enrolPasskey)),
-		at("/account/codes", anyone(redirectTo("/account")), w.proven(w.newCodes)),
-		at("/signin/second", w.arriving(access.StepSecond, w.showSecond), w.arriving(access.StepSecond, w.second)),
-		at("/signin/enrol", w.arriving(access.StepEnrol, w.showEnrol), w.arriving(access.StepEnrol, w.enrolTOTP)),
-		at("/account/password", w.ownLocal(w.showPassword), w.ownLocal(w.changePassword)),
-		at("/account/others", anyone(redirectTo("/account")), own(w.endOthers)),
-		at("/signin/password", w.arriving(access.StepPassword, w.showRenewal), w.arriving(access.StepPassword, w.renew)),
+func (w *Web) accountRoutes() []page.Route {
+	return []page.Route{
+		page.At("/account", page.ForOwner(w.showAccount)),
+		page.At("/account/rights", page.ForOwner(w.showOwnRights)),
+		page.At("/account/confirm", w.ownLocal(w.showConfirm), w.ownLocal(w.confirm)),
+		page.At("/account/totp", w.proven(w.showTOTP), w.proven(w.takeTOTP)),
+		page.At("/account/totp/remove", w.proven(w.askRemoveTOTP), w.proven(w.removeTOTP)),
+		page.At("/passkey", page.RedirectTo("/signin"), page.ForVisitor(w.beginPasskey)),
+		page.At("/account/passkey", w.proven(w.showAddPasskey), w.proven(w.addPasskey)),
+		page.At("/account/passkey/{id}/remove", w.proven(w.askRemovePasskey), w.proven(w.removePasskey)),
+		page.At("/signin/passkey", page.RedirectTo("/signin"), page.ForVisitor(w.usePasskey)),
+		page.At("/signin/enrol/passkey", w.arriving(access.StepEnrol, w.showEnrolPasskey), w.arriving(access.StepEnrol, w.enrolPasskey)),
+		page.At("/account/codes", page.RedirectTo("/account"), w.proven(w.newCodes)),
+		page.At("/signin/second", w.arriving(access.StepSecond, w.showSecond), w.arriving(access.StepSecond, w.second)),
+		page.At("/signin/enrol", w.arriving(access.StepEnrol, w.showEnrol), w.arriving(access.StepEnrol, w.enrolTOTP)),
+		page.At("/account/password", w.ownLocal(w.showPassword), w.ownLocal(w.changePassword)),
+		page.At("/account/others", page.RedirectTo("/account"), page.ForOwner(w.endOthers)),
+		page.At("/signin/password", w.arriving(access.StepPassword, w.showRenewal), w.arriving(access.StepPassword, w.renew)),
 	}
 }
 
 // arriving is action for who has to take this step of a sign-in; others are sent to where
 // they stand.
-func (w *Web) arriving(step access.Step, do func(http.ResponseWriter, *http.Request, access.Arrival) error) ruled {
-	return visitor(func(rw http.ResponseWriter, r *http.Request) error {
+func (w *Web) arriving(step access.Step, do func(http.ResponseWriter, *http.Request, access.Arrival) error) page.Ruled {
+	return page.ForVisitor(func(rw http.ResponseWriter, r *http.Request) error {
 		arrival, ok := access.Arriving(r)
 		if !ok {
 			http.Redirect(rw, r, "/signin?next="+url.QueryEscape(nextOf(r)), http.StatusSeeOther)
@@ -96,20 +96,20 @@ func stepPath(step access.Step, next string) string {
 func nextOf(r *http.Request) string { return localNext(r.URL.Query().Get("next")) }
 
 // account shows a page of one's own account.
-func (w *Web) account(rw http.ResponseWriter, r *http.Request, by access.Account, status int, template string, p *page, data any) error {
+func (w *Web) account(rw http.ResponseWriter, r *http.Request, by access.Account, status int, template string, p *page.Page, data any) error {
 	a := accountPage{Account: by, Data: data}
-	if said := "account.saved." + limited(r.URL.Query().Get("saved"), 20); status == http.StatusOK && r.Method == http.MethodGet && p.Has(said) {
+	if said := "account.saved." + page.Limited(r.URL.Query().Get("saved"), 20); status == http.StatusOK && r.Method == http.MethodGet && p.Has(said) {
 		a.Saved = p.T(said)
 	}
 	p.Data = a
-	return w.show(rw, status, template, p)
+	return w.Show(rw, status, template, p)
 }
 
 func (w *Web) showAccount(rw http.ResponseWriter, r *http.Request, by access.Account) error {
-	p := w.newPage(r, "account.title")
+	p := w.NewPage(r, "account.title")
 	data := ownPage{Role: p.T("signin.role." + string(by.Role))}
 	if !by.PasswordAt.IsZero() {
-		data.Password = p.T("account.password.since", "day", day(p, by.PasswordAt.UTC()))
+		data.Password = p.T("account.password.since", "day", page.Day(p, by.PasswordAt.UTC()))
 	}
 	var err error
 	if data.Factors, err = w.factorsOf(r, p, by); err != nil {
@@ -128,7 +128,7 @@ func (w *Web) showAccount(rw http.ResponseWriter, r *http.Request, by access.Acc
 			line.What = place.Browser + place.System
 		}
 		if !place.Since.IsZero() {
-			line.Since = p.T("account.places.since", "time", minute(p, place.Since))
+			line.Since = p.T("account.places.since", "time", page.Minute(p, place.Since))
 		}
 		data.Places = append(data.Places, line)
 		data.Others = data.Others || !place.Here
@@ -137,8 +137,8 @@ func (w *Web) showAccount(rw http.ResponseWriter, r *http.Request, by access.Acc
 }
 
 // secretField is a field named key; problem is a key of the language files, "" if none.
-func secretField(p *page, name, label, hint, auto, problem string) secret {
-	f := secret{input{Name: name, Label: p.T(label), Type: "password", Max: access.MaxPassword, Required: true, ErrorWord: p.T("page.error")}, auto, false}
+func secretField(p *page.Page, name, label, hint, auto, problem string) secret {
+	f := secret{page.Input{Name: name, Label: p.T(label), Type: "password", Max: access.MaxPassword, Required: true, ErrorWord: p.T("page.error")}, auto, false}
 	if hint != "" {
 		f.Hint = p.T(hint)
 	}
@@ -150,7 +150,8 @@ func secretField(p *page, name, label, hint, auto, problem string) secret {
 
 func (w *Web) showPassword(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	if by.Central { // it has none here
-		return redirectTo("/account")(rw, r)
+		http.Redirect(rw, r, "/account", http.StatusSeeOther)
+		return nil
 	}
 	return w.passwordForm(rw, r, by, http.StatusOK, passwordPage{Path: "/account/password"}, "", "")
 }
@@ -164,11 +165,11 @@ func (w *Web) renewalForm(rw http.ResponseWriter, r *http.Request, a access.Arri
 	if a.Why == access.WhyOld {
 		why = "account.password.why." + access.WhyOld
 	}
-	return w.passwordForm(rw, r, a.Account, status, passwordPage{Path: "/signin/password", Forced: textsOf(r).T(why), Next: next}, "", problem)
+	return w.passwordForm(rw, r, a.Account, status, passwordPage{Path: "/signin/password", Forced: page.TextsOf(r).T(why), Next: next}, "", problem)
 }
 
 func (w *Web) passwordForm(rw http.ResponseWriter, r *http.Request, by access.Account, status int, data passwordPage, before, problem string) error {
-	p := w.newPage(r, "account.password.change")
+	p := w.NewPage(r, "account.password.change")
 	data.Email = by.Email
 	if data.Forced == "" {
 		data.Fields = append(data.Fields, secretField(p, "before", "account.password.before", "", "current-password", before))
@@ -192,9 +193,10 @@ func (w *Web) passwordForm(rw http.ResponseWriter, r *http.Request, by access.Ac
 
 func (w *Web) changePassword(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	if by.Central { // it has none here
-		return redirectTo("/account")(rw, r)
+		http.Redirect(rw, r, "/account", http.StatusSeeOther)
+		return nil
 	}
-	values, err := form(r)
+	values, err := page.ReadForm(r)
 	if err != nil {
 		return err
 	}
@@ -211,7 +213,7 @@ func (w *Web) changePassword(rw http.ResponseWriter, r *http.Request, by access.
 	case errors.Is(err, access.ErrThrottled):
 		return w.passwordForm(rw, r, by, http.StatusTooManyRequests, data, "signin.throttled", "")
 	case errors.Is(err, access.ErrEnded), errors.Is(err, access.ErrNoSignIn):
-		return errForm // the sign-in ended meanwhile, or it is a program's
+		return page.ErrForm // the sign-in ended meanwhile, or it is a program's
 	case err != nil:
 		return err
 	}
@@ -222,7 +224,7 @@ func (w *Web) changePassword(rw http.ResponseWriter, r *http.Request, by access.
 // passwordProblem names the sentence that says what is wrong with a password.
 func passwordProblem(r *http.Request, wrong *access.Invalid) string {
 	for _, key := range []string{"account.error." + wrong.Code, "setup.error." + wrong.Code} {
-		if textsOf(r).Has(key) {
+		if page.TextsOf(r).Has(key) {
 			return key
 		}
 	}
@@ -230,7 +232,7 @@ func passwordProblem(r *http.Request, wrong *access.Invalid) string {
 }
 
 func (w *Web) renew(rw http.ResponseWriter, r *http.Request, a access.Arrival) error {
-	values, err := form(r)
+	values, err := page.ReadForm(r)
 	if err != nil {
 		return err
 	}
@@ -255,7 +257,7 @@ func (w *Web) renew(rw http.ResponseWriter, r *http.Request, a access.Arrival) e
 func (w *Web) endOthers(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	err := w.accounts.EndOthers(r)
 	if errors.Is(err, access.ErrEnded) || errors.Is(err, access.ErrNoSignIn) {
-		return errForm
+		return page.ErrForm
 	}
 	if err != nil {
 		return err
@@ -265,17 +267,4 @@ func (w *Web) endOthers(rw http.ResponseWriter, r *http.Request, by access.Accou
 	}
 	http.Redirect(rw, r, "/account?saved=others", http.StatusSeeOther)
 	return nil
-}
-
-// accountLanguageURL is where the answer to a form of these pages is asked for again.
-func accountLanguageURL(path string) (string, bool) {
-	switch {
-	case path == "/signin/passkey":
-		return "/signin", true
-	case path == "/account/others", path == "/account/codes":
-		return "/account", true
-	case strings.HasPrefix(path, "/account"), strings.HasPrefix(path, "/signin/"):
-		return path, true
-	}
-	return "", false
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"consento/broker/internal/access"
+	"consento/broker/internal/web/page"
 )
 
 // Tokens is what people ask about their own API tokens.
@@ -24,10 +25,10 @@ type tokensPage struct {
 	Secret  string // of the one that was made just now
 	Tokens  []tokenLine
 	None    bool // this role has nothing that a token could do
-	Name    input
-	Scopes  []choice
+	Name    page.Input
+	Scopes  []page.Choice
 	Wrong   string // of the scopes
-	Life    picker
+	Life    page.Picker
 }
 
 type tokenLine struct {
@@ -35,10 +36,10 @@ type tokenLine struct {
 	Over                                    bool
 }
 
-func (w *Web) tokenRoutes() []Route {
-	return []Route{
-		at("/account/tokens", own(w.showTokens), own(w.makeToken)),
-		at("/account/tokens/{id}/remove", anyone(redirectTo("/account/tokens")), own(w.removeToken)),
+func (w *Web) tokenRoutes() []page.Route {
+	return []page.Route{
+		page.At("/account/tokens", page.ForOwner(w.showTokens), page.ForOwner(w.makeToken)),
+		page.At("/account/tokens/{id}/remove", page.RedirectTo("/account/tokens"), page.ForOwner(w.removeToken)),
 	}
 }
 
@@ -46,24 +47,24 @@ func (w *Web) tokenRoutes() []Route {
 var tokenLives = []int{30, 90, 366, 0}
 
 func (w *Web) showTokens(rw http.ResponseWriter, r *http.Request, by access.Account) error {
-	return w.tokens(rw, r, by, http.StatusOK, w.newPage(r, "tokens.title"), access.NewToken{Days: tokenLives[1]}, tokensPage{}, nil)
+	return w.tokens(rw, r, by, http.StatusOK, w.NewPage(r, "tokens.title"), access.NewToken{Days: tokenLives[1]}, tokensPage{}, nil)
 }
 
 func (w *Web) makeToken(rw http.ResponseWriter, r *http.Request, by access.Account) error {
-	values, err := form(r)
+	values, err := page.ReadForm(r)
 	if err != nil {
 		return err
 	}
-	n := access.NewToken{Name: limited(values.Get("name"), 400)}
+	n := access.NewToken{Name: page.Limited(values.Get("name"), 400)}
 	if n.Days, err = strconv.Atoi(values.Get("days")); err != nil {
-		return errForm
+		return page.ErrForm
 	}
 	for _, s := range access.TokenScopes() {
 		if s.Offers(by) && values.Get("scope."+string(s)) != "" {
 			n.Scopes = append(n.Scopes, s)
 		}
 	}
-	p := w.newPage(r, "tokens.title")
+	p := w.NewPage(r, "tokens.title")
 	if len(n.Scopes) == 0 {
 		return w.tokens(rw, r, by, http.StatusUnprocessableEntity, p, n, tokensPage{Wrong: p.T("tokens.error.scope")}, &access.Invalid{Field: "scope", Code: "missing"})
 	}
@@ -79,7 +80,7 @@ func (w *Web) makeToken(rw http.ResponseWriter, r *http.Request, by access.Accou
 }
 
 // tokens shows the list and the form as it was filled in.
-func (w *Web) tokens(rw http.ResponseWriter, r *http.Request, by access.Account, status int, p *page, n access.NewToken, data tokensPage, wrong *access.Invalid) error {
+func (w *Web) tokens(rw http.ResponseWriter, r *http.Request, by access.Account, status int, p *page.Page, n access.NewToken, data tokensPage, wrong *access.Invalid) error {
 	list, err := w.roster.Tokens(r.Context(), by.ID)
 	if err != nil {
 		return err
@@ -87,13 +88,13 @@ func (w *Web) tokens(rw http.ResponseWriter, r *http.Request, by access.Account,
 	data.Account = by
 	now := time.Now()
 	for _, t := range list {
-		l := tokenLine{ID: t.ID, Name: t.Name, Over: t.Over(now), Made: p.T("tokens.made", "when", day(p, t.Created.UTC())), Used: p.T("tokens.unused"), Ends: p.T("tokens.endless"),
-			Remove: p.T("tokens.remove.name", "name", isolate(plain(t.Name)))}
+		l := tokenLine{ID: t.ID, Name: t.Name, Over: t.Over(now), Made: p.T("tokens.made", "when", page.Day(p, t.Created.UTC())), Used: p.T("tokens.unused"), Ends: p.T("tokens.endless"),
+			Remove: p.T("tokens.remove.name", "name", page.Isolate(page.Plain(t.Name)))}
 		if !t.Used.IsZero() {
-			l.Used = p.T("tokens.used", "when", minute(p, t.Used))
+			l.Used = p.T("tokens.used", "when", page.Minute(p, t.Used))
 		}
 		if !t.Expires.IsZero() {
-			l.Ends = p.T("tokens.ends", "when", day(p, t.Expires.UTC()))
+			l.Ends = p.T("tokens.ends", "when", page.Day(p, t.Expires.UTC()))
 		}
 		if l.May = p.T("tokens.everything"); len(t.Scopes) > 0 {
 			l.May = ""
@@ -109,7 +110,7 @@ func (w *Web) tokens(rw http.ResponseWriter, r *http.Request, by access.Account,
 	if wrong != nil {
 		p.Error = p.T("setup.error.some")
 	}
-	data.Name = input{Name: "name", Label: p.T("tokens.name"), Hint: p.T("tokens.name.hint"), Type: "text", Value: n.Name, Max: 100, Required: true, ErrorWord: p.T("page.error")}
+	data.Name = page.Input{Name: "name", Label: p.T("tokens.name"), Hint: p.T("tokens.name.hint"), Type: "text", Value: n.Name, Max: 100, Required: true, ErrorWord: p.T("page.error")}
 	if wrong != nil && wrong.Field == "name" {
 		data.Name.Error = p.T("tokens.error.name." + wrong.Code)
 	}
@@ -121,26 +122,26 @@ func (w *Web) tokens(rw http.ResponseWriter, r *http.Request, by access.Account,
 	for _, s := range access.TokenScopes() {
 		if s.Offers(by) {
 			data.None = false
-			data.Scopes = append(data.Scopes, choice{Name: "scope." + string(s), Label: p.T("tokens.scope." + string(s)), On: chosen[s]})
+			data.Scopes = append(data.Scopes, page.Choice{Name: "scope." + string(s), Label: p.T("tokens.scope." + string(s)), On: chosen[s]})
 		}
 	}
-	data.Life = picker{Name: "days", Label: p.T("tokens.life")}
+	data.Life = page.Picker{Name: "days", Label: p.T("tokens.life")}
 	for _, days := range tokenLives {
 		label := p.T("tokens.life.endless")
 		if days > 0 {
 			label = p.Count("days", days)
 		}
-		data.Life.Options = append(data.Life.Options, option{strconv.Itoa(days), label, days == n.Days})
+		data.Life.Options = append(data.Life.Options, page.Option{Value: strconv.Itoa(days), Label: label, Chosen: days == n.Days})
 	}
 	if r.URL.Query().Get("saved") == "removed" && data.Secret == "" {
 		data.Saved = p.T("tokens.removed")
 	}
 	p.Data = data
-	return w.show(rw, status, "tokens", p)
+	return w.Show(rw, status, "tokens", p)
 }
 
 func (w *Web) removeToken(rw http.ResponseWriter, r *http.Request, by access.Account) error {
-	err := w.roster.RemoveToken(r.Context(), by.ID, by.ID, limited(r.PathValue("id"), 64))
+	err := w.roster.RemoveToken(r.Context(), by.ID, by.ID, page.Limited(r.PathValue("id"), 64))
 	if err != nil && !errors.Is(err, access.ErrNotFound) { // somebody was quicker
 		return err
 	}

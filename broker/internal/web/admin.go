@@ -2,10 +2,9 @@ package web
 
 import (
 	"context"
-	"net/http"
-	"strings"
 
 	"consento/broker/internal/access"
+	"consento/broker/internal/web/page"
 	"consento/protocol"
 )
 
@@ -34,80 +33,32 @@ type Roster interface {
 	Tokens
 }
 
-// adminPage is the data of every page of administration; Data is what its own template
-// needs.
-type adminPage struct {
-	Account access.Account
-	Tabs    []adminTab
-	Saved   string
-	Data    any
-}
-
-type adminTab struct {
-	Path, Name string
-	Current    bool
-}
-
 // adminRoutes are the pages of people, teams and profiles.
-func (w *Web) adminRoutes() []Route {
-	people := func(do staffAction) ruled { return w.may(do, access.ManageAccounts, access.ManageAuditors) }
-	rights := func(do staffAction) ruled { return w.may(do, access.ManageAccounts) }
-	return []Route{
-		at("/admin", anyone(redirectTo("/admin/people"))),
-		at("/admin/{$}", anyone(redirectTo("/admin/people"))),
-		at("/admin/people", people(w.showPeople)),
-		at("/admin/people/{id}", people(w.showPerson), people(w.changePerson)),
-		at("/admin/people/{id}/link", anyone(redirectTo("/admin/people")), people(w.newLink)),
-		at("/admin/people/{id}/factors", people(w.askFactors), people(w.removeFactors)),
-		at("/admin/people/{id}/rights", people(w.showRights)),
-		at("/admin/people/{id}/end", people(w.askEnd), people(w.endPerson)),
-		at("/admin/signin", people(w.showRules), people(w.changeRules)),
-		at("/admin/teams", rights(w.showTeams), rights(w.changeTeams)),
-		at("/admin/profiles", rights(w.showProfiles)),
-		at("/admin/profiles/{name}", rights(w.showProfile), rights(w.changeProfile)),
-		at("/admin/profiles/{name}/gone", anyone(redirectTo("/admin/profiles")), rights(w.deleteProfile)),
-		at("/invitation", visitor(w.showInvitation), visitor(w.acceptInvitation)),
+func (w *Web) adminRoutes() []page.Route {
+	people := func(do page.StaffAction) page.Ruled { return w.May(do, access.ManageAccounts, access.ManageAuditors) }
+	rights := func(do page.StaffAction) page.Ruled { return w.May(do, access.ManageAccounts) }
+	return []page.Route{
+		page.At("/admin", page.RedirectTo("/admin/people")),
+		page.At("/admin/{$}", page.RedirectTo("/admin/people")),
+		page.At("/admin/people", people(w.showPeople)),
+		page.At("/admin/people/{id}", people(w.showPerson), people(w.changePerson)),
+		page.At("/admin/people/{id}/link", page.RedirectTo("/admin/people"), people(w.newLink)).Back("/admin/people/{id}"),
+		page.At("/admin/people/{id}/factors", people(w.askFactors), people(w.removeFactors)),
+		page.At("/admin/people/{id}/rights", people(w.showRights)),
+		page.At("/admin/people/{id}/end", people(w.askEnd), people(w.endPerson)),
+		page.At("/admin/signin", people(w.showRules), people(w.changeRules)),
+		page.At("/admin/teams", rights(w.showTeams), rights(w.changeTeams)),
+		page.At("/admin/profiles", rights(w.showProfiles)),
+		page.At("/admin/profiles/{name}", rights(w.showProfile), rights(w.changeProfile)),
+		page.At("/admin/profiles/{name}/gone", page.RedirectTo("/admin/profiles"), rights(w.deleteProfile)).Back("/admin/profiles/{name}"),
+		page.At("/invitation", page.ForVisitor(w.showInvitation), page.ForVisitor(w.acceptInvitation)),
 	}
-}
-
-// admin shows a page of administration.
-func (w *Web) admin(rw http.ResponseWriter, r *http.Request, by access.Account, status int, template string, p *page, data any) error {
-	a := adminPage{Account: by, Data: data}
-	var tabs []string
-	if access.Can(by, access.ManageAccounts, access.Scope{}) || access.Can(by, access.ManageAuditors, access.Scope{}) {
-		tabs = append(tabs, "people")
-	}
-	if w.central != nil {
-		tabs = append(tabs, "central")
-	}
-	if access.Can(by, access.ManageAccounts, access.Scope{}) {
-		tabs = append(tabs, "teams", "profiles")
-	}
-	tabs = append(tabs, "signin")
-	if w.desk != nil && access.Can(by, access.ManageDesk, access.Scope{}) {
-		tabs = append(tabs, "desk")
-	}
-	if w.mail != nil && access.Can(by, access.SeeMetrics, access.Scope{}) {
-		tabs = append(tabs, "mail")
-	}
-	if w.hooks != nil && access.Can(by, access.ManageOffice, access.Scope{}) {
-		tabs = append(tabs, "webhooks")
-	}
-	for _, tab := range tabs {
-		path := "/admin/" + tab
-		a.Tabs = append(a.Tabs, adminTab{path, p.T("admin." + tab + ".title"), r.URL.Path == path || strings.HasPrefix(r.URL.Path, path+"/")})
-	}
-	if said := "admin.saved." + limited(r.URL.Query().Get("saved"), 20); status == http.StatusOK && p.Has(said) {
-		a.Saved = p.T(said)
-	}
-	p.Data = a
-	return w.show(rw, status, template, p)
 }
 
 // formField is a field of text on a page of administration; problem is a key of the
 // language files, "" if it is right.
-func formField(p *page, key, name, value string, most int, problem string) input {
-	f := input{Name: name, Label: p.T("admin." + key), Type: "text", Value: value, Max: most, Required: true, ErrorWord: p.T("page.error")}
+func formField(p *page.Page, key, name, value string, most int, problem string) page.Input {
+	f := page.Input{Name: name, Label: p.T("admin." + key), Type: "text", Value: value, Max: most, Required: true, ErrorWord: p.T("page.error")}
 	if hint := "admin." + key + ".hint"; p.Has(hint) {
 		f.Hint = p.T(hint)
 	}

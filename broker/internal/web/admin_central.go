@@ -7,6 +7,7 @@ import (
 	"strconv"
 
 	"consento/broker/internal/access"
+	"consento/broker/internal/web/page"
 )
 
 // Central is what the page of central accounts asks and changes. Changing returns
@@ -48,11 +49,11 @@ type roleLine struct {
 }
 
 // centralRoutes are the page of central accounts, and what makes one of an account.
-func (w *Web) centralRoutes() []Route {
-	people := func(do staffAction) ruled { return w.may(do, access.ManageAccounts, access.ManageAuditors) }
-	return []Route{
-		at("/admin/central", people(w.showCentral), people(w.changeCentral)),
-		at("/admin/people/{id}/central", anyone(redirectTo("/admin/people")), people(w.changePersonCentral)),
+func (w *Web) centralRoutes() []page.Route {
+	people := func(do page.StaffAction) page.Ruled { return w.May(do, access.ManageAccounts, access.ManageAuditors) }
+	return []page.Route{
+		page.At("/admin/central", people(w.showCentral), people(w.changeCentral)),
+		page.At("/admin/people/{id}/central", page.RedirectTo("/admin/people"), people(w.changePersonCentral)),
 	}
 }
 
@@ -61,7 +62,7 @@ func (w *Web) showCentral(rw http.ResponseWriter, r *http.Request, by access.Acc
 }
 
 func (w *Web) centralForm(rw http.ResponseWriter, r *http.Request, by access.Account, status int, rule access.Rule, wrong *access.Invalid, problem string) error {
-	p := w.newPage(r, "admin.central.title")
+	p := w.NewPage(r, "admin.central.title")
 	rules, err := w.central.Rules(r.Context())
 	if err != nil {
 		return err
@@ -70,7 +71,7 @@ func (w *Web) centralForm(rw http.ResponseWriter, r *http.Request, by access.Acc
 	if err != nil {
 		return err
 	}
-	data := centralPage{Directory: w.directory, Back: w.publicURL + ssoReturn}
+	data := centralPage{Directory: w.directory, Back: w.PublicURL + ssoReturn}
 	if w.sso != nil {
 		data.SSO, data.Issuer = w.sso.Name(), w.sso.Issuer()
 	}
@@ -79,7 +80,7 @@ func (w *Web) centralForm(rw http.ResponseWriter, r *http.Request, by access.Acc
 		if err != nil {
 			return err
 		}
-		if data.SCIM = w.publicURL + "/scim/v2"; people+groups > 0 {
+		if data.SCIM = w.PublicURL + "/scim/v2"; people+groups > 0 {
 			data.Written = p.T("admin.central.scim.written", "people", strconv.Itoa(people), "groups", strconv.Itoa(groups), "accounts", strconv.Itoa(accounts))
 		}
 	}
@@ -124,18 +125,18 @@ func (w *Web) centralForm(rw http.ResponseWriter, r *http.Request, by access.Acc
 	if problem != "" {
 		p.Error = p.T(problem)
 	}
-	return w.admin(rw, r, by, status, "admin-central", p, data)
+	return w.Admin(rw, r, by, status, "admin-central", p, data)
 }
 
-func (w *Web) ruleForm(r *http.Request, p *page, by access.Account, rule access.Rule, of func(string) string) (form personForm, err error) {
-	form.Texts = []input{formField(p, "central.group", "group", rule.Group, 500, of("group"))}
-	role := picker{Name: "role", Label: p.T("admin.person.role"), ErrorWord: p.T("page.error")}
+func (w *Web) ruleForm(r *http.Request, p *page.Page, by access.Account, rule access.Rule, of func(string) string) (form personForm, err error) {
+	form.Texts = []page.Input{formField(p, "central.group", "group", rule.Group, 500, of("group"))}
+	role := page.Picker{Name: "role", Label: p.T("admin.person.role"), ErrorWord: p.T("page.error")}
 	assists := false
 	for _, o := range rolesFor(by) {
-		role.Options = append(role.Options, option{string(o), p.T("signin.role." + string(o)), o == rule.Role})
+		role.Options = append(role.Options, page.Option{Value: string(o), Label: p.T("signin.role." + string(o)), Chosen: o == rule.Role})
 		assists = assists || o == access.Technician
 	}
-	form.Pickers = []picker{role}
+	form.Pickers = []page.Picker{role}
 	if !assists {
 		territory := formField(p, "person.territory", "territory", rule.Territory, 100, of("territory"))
 		territory.Required = false
@@ -148,13 +149,13 @@ func (w *Web) ruleForm(r *http.Request, p *page, by access.Account, rule access.
 }
 
 func (w *Web) changeCentral(rw http.ResponseWriter, r *http.Request, by access.Account) error {
-	values, err := form(r)
+	values, err := page.ReadForm(r)
 	if err != nil {
 		return err
 	}
 	n := accountFrom(values)
 	rule := access.Rule{Group: values.Get("group"), Role: n.Role, Team: n.Team, Level: n.Level, Profile: n.Profile, Territory: n.Territory}
-	id, saved := limited(values.Get("id"), 64), "rule"
+	id, saved := page.Limited(values.Get("id"), 64), "rule"
 	switch values.Get("step") {
 	case "add":
 		err = w.central.AddRule(r.Context(), by, rule)
@@ -167,7 +168,7 @@ func (w *Web) changeCentral(rw http.ResponseWriter, r *http.Request, by access.A
 		saved = "role"
 		err = w.central.ChangeCentralRole(r.Context(), by, access.Role(values.Get("role")), values.Get("step") == "hold")
 	default:
-		return errForm
+		return page.ErrForm
 	}
 	var wrong *access.Invalid
 	empty := access.Rule{Role: rolesFor(by)[0], Level: access.L1}
@@ -179,7 +180,7 @@ func (w *Web) changeCentral(rw http.ResponseWriter, r *http.Request, by access.A
 	case errors.Is(err, access.ErrOwnAccount):
 		return w.centralForm(rw, r, by, http.StatusConflict, empty, nil, "admin.error.own_rule")
 	case errors.Is(err, access.ErrForbidden):
-		return errForm // the page does not offer it
+		return page.ErrForm // the page does not offer it
 	case err != nil && !errors.Is(err, access.ErrNotFound): // somebody else was quicker
 		return err
 	}
@@ -190,13 +191,13 @@ func (w *Web) changeCentral(rw http.ResponseWriter, r *http.Request, by access.A
 // changePersonCentral lets an account be taken over by a central one, or keeps it for
 // emergencies.
 func (w *Web) changePersonCentral(rw http.ResponseWriter, r *http.Request, by access.Account) error {
-	values, err := form(r)
+	values, err := page.ReadForm(r)
 	if err != nil {
 		return err
 	}
 	a, err := w.personOf(r, by)
 	if errors.Is(err, access.ErrNotFound) || err == nil && a.ID == "" {
-		return w.notFound(rw, r)
+		return w.NotFound(rw, r)
 	}
 	if err != nil {
 		return err
@@ -207,13 +208,13 @@ func (w *Web) changePersonCentral(rw http.ResponseWriter, r *http.Request, by ac
 	case "emergency", "ordinary":
 		err = w.central.SetEmergency(r.Context(), by, a.ID, step == "emergency")
 	default:
-		return errForm
+		return page.ErrForm
 	}
 	switch {
 	case errors.Is(err, access.ErrNoEmergency):
 		return w.centralForm(rw, r, by, http.StatusConflict, access.Rule{Role: rolesFor(by)[0], Level: access.L1}, nil, "admin.error.no_emergency")
 	case errors.Is(err, access.ErrForbidden), errors.Is(err, access.ErrEnded), errors.Is(err, access.ErrCentral):
-		return errForm // the page does not offer it
+		return page.ErrForm // the page does not offer it
 	case err != nil:
 		return err
 	}

@@ -7,6 +7,7 @@ import (
 
 	"consento/broker/internal/access"
 	"consento/broker/internal/mail"
+	"consento/broker/internal/web/page"
 )
 
 // Mail is how it stands with what people are told by mail.
@@ -22,16 +23,16 @@ type mailPage struct {
 	Down   string
 	Why    string
 	Idle   bool
-	Facts  []ticketFact
+	Facts  []page.Fact
 	Lost   []lostLetter
 	Hint   string
 }
 
 type lostLetter struct{ About, When, Why string }
 
-func (w *Web) mailRoutes() []Route {
-	may := func(do staffAction) ruled { return w.may(do, access.SeeMetrics) }
-	return []Route{at("/admin/mail", may(w.showMail), may(w.changeMail))}
+func (w *Web) mailRoutes() []page.Route {
+	may := func(do page.StaffAction) page.Ruled { return w.May(do, access.SeeMetrics) }
+	return []page.Route{page.At("/admin/mail", may(w.showMail), may(w.changeMail))}
 }
 
 func (w *Web) showMail(rw http.ResponseWriter, r *http.Request, by access.Account) error {
@@ -43,42 +44,44 @@ func (w *Web) mailStanding(rw http.ResponseWriter, r *http.Request, by access.Ac
 	if err != nil {
 		return err
 	}
-	p := w.newPage(r, "admin.mail.title")
+	p := w.NewPage(r, "admin.mail.title")
 	if failed != "" {
-		p.Error = p.T("admin.mail.test.failed", "why", isolate(failed))
+		p.Error = p.T("admin.mail.test.failed", "why", page.Isolate(failed))
 	}
-	data := mailPage{Server: s.Server != "", Why: s.Trouble, Idle: s.LastSent.IsZero(), Hint: p.T("admin.mail.test.hint", "email", isolate(by.Email))}
+	data := mailPage{Server: s.Server != "", Why: s.Trouble, Idle: s.LastSent.IsZero(), Hint: p.T("admin.mail.test.hint", "email", page.Isolate(by.Email))}
 	if s.Trouble != "" {
-		data.Down = p.T("admin.mail.down", "when", minute(p, s.Since))
+		data.Down = p.T("admin.mail.down", "when", page.Minute(p, s.Since))
 	}
-	add := func(key, value string) { data.Facts = append(data.Facts, ticketFact{p.T("admin.mail." + key), value}) }
+	add := func(key, value string) {
+		data.Facts = append(data.Facts, page.Fact{Name: p.T("admin.mail." + key), Value: value})
+	}
 	if data.Server {
 		add("server", s.Server+" · "+p.T("admin.mail.security."+s.Security))
 		add("from", s.From)
 	}
 	if !s.LastSent.IsZero() {
-		add("last", minute(p, s.LastSent))
+		add("last", page.Minute(p, s.LastSent))
 	}
 	waiting := strconv.Itoa(s.Waiting)
 	if s.Waiting > 0 {
-		waiting = p.T("admin.mail.waiting.since", "n", waiting, "when", minute(p, s.Oldest))
+		waiting = p.T("admin.mail.waiting.since", "n", waiting, "when", page.Minute(p, s.Oldest))
 	}
 	add("waiting", waiting)
 	for _, g := range s.GivenUp {
-		data.Lost = append(data.Lost, lostLetter{g.About, minute(p, g.Made), g.Why})
+		data.Lost = append(data.Lost, lostLetter{g.About, page.Minute(p, g.Made), g.Why})
 	}
-	return w.admin(rw, r, by, status, "admin-mail", p, data)
+	return w.Admin(rw, r, by, status, "admin-mail", p, data)
 }
 
 func (w *Web) changeMail(rw http.ResponseWriter, r *http.Request, by access.Account) error {
-	values, err := form(r)
+	values, err := page.ReadForm(r)
 	if err != nil {
 		return err
 	}
 	said := "mail_test"
 	switch values.Get("step") {
 	case "test":
-		if err := w.mail.Test(r.Context(), mail.Address{Name: by.Name, Email: by.Email}, textsOf(r).Tag); err != nil {
+		if err := w.mail.Test(r.Context(), mail.Address{Name: by.Name, Email: by.Email}, page.TextsOf(r).Tag); err != nil {
 			return w.mailStanding(rw, r, by, http.StatusBadGateway, err.Error())
 		}
 	case "again":
@@ -87,14 +90,14 @@ func (w *Web) changeMail(rw http.ResponseWriter, r *http.Request, by access.Acco
 		}
 		said = "mail_again"
 	default:
-		return errForm
+		return page.ErrForm
 	}
 	http.Redirect(rw, r, "/admin/mail?saved="+said, http.StatusSeeOther)
 	return nil
 }
 
 // mailDown says to who works on tickets that nobody is told by mail at present.
-func (w *Web) mailDown(r *http.Request, p *page) (string, error) {
+func (w *Web) mailDown(r *http.Request, p *page.Page) (string, error) {
 	if w.mail == nil {
 		return "", nil
 	}
@@ -102,7 +105,7 @@ func (w *Web) mailDown(r *http.Request, p *page) (string, error) {
 	if err != nil || s.Trouble == "" {
 		return "", err
 	}
-	return p.T("desk.mail.down", "when", minute(p, s.Since)), nil
+	return p.T("desk.mail.down", "when", page.Minute(p, s.Since)), nil
 }
 
 // tellsByMail reports whether a mail server is set at all: nobody is promised what does

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"consento/broker/internal/access"
+	"consento/broker/internal/web/page"
 )
 
 // peoplePage is the data of the template "admin-people".
@@ -40,17 +41,17 @@ type personPage struct {
 }
 
 type personForm struct {
-	Texts   []input
-	Pickers []picker
+	Texts   []page.Input
+	Pickers []page.Picker
 }
 
 func (w *Web) showPeople(rw http.ResponseWriter, r *http.Request, by access.Account) error {
-	p := w.newPage(r, "admin.people.title")
+	p := w.NewPage(r, "admin.people.title")
 	accounts, err := w.roster.Accounts(r.Context())
 	if err != nil {
 		return err
 	}
-	data := peoplePage{Search: limited(r.URL.Query().Get("id"), 100), Ended: r.URL.Query().Get("ended") != "", New: len(rolesFor(by)) > 0}
+	data := peoplePage{Search: page.Limited(r.URL.Query().Get("id"), 100), Ended: r.URL.Query().Get("ended") != "", New: len(rolesFor(by)) > 0}
 	for _, a := range accounts {
 		if a.Disabled && !a.Suspended && !data.Ended {
 			data.Missing++
@@ -81,7 +82,7 @@ func (w *Web) showPeople(rw http.ResponseWriter, r *http.Request, by access.Acco
 		data.People = append(data.People, line)
 	}
 	data.Nobody = len(data.People) == 0
-	return w.admin(rw, r, by, http.StatusOK, "admin-people", p, data)
+	return w.Admin(rw, r, by, http.StatusOK, "admin-people", p, data)
 }
 
 // matches reports whether every word stands in one of some texts.
@@ -115,7 +116,7 @@ func mayManage(by access.Account, role access.Role) bool {
 
 // personOf finds the account of an address; a new one for "new".
 func (w *Web) personOf(r *http.Request, by access.Account) (access.Account, error) {
-	id := limited(r.PathValue("id"), 64)
+	id := page.Limited(r.PathValue("id"), 64)
 	if id == "new" {
 		return access.Account{Role: rolesFor(by)[0], Level: access.L1}, nil
 	}
@@ -129,7 +130,7 @@ func (w *Web) personOf(r *http.Request, by access.Account) (access.Account, erro
 func (w *Web) showPerson(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	a, err := w.personOf(r, by)
 	if errors.Is(err, access.ErrNotFound) {
-		return w.notFound(rw, r)
+		return w.NotFound(rw, r)
 	}
 	if err != nil {
 		return err
@@ -141,7 +142,7 @@ func (w *Web) showPerson(rw http.ResponseWriter, r *http.Request, by access.Acco
 // personForm shows an account with what a form says of it; wrong says what is not
 // accepted.
 func (w *Web) personForm(rw http.ResponseWriter, r *http.Request, by access.Account, status int, a access.Account, n access.NewAccount, wrong *access.Invalid) error {
-	p := w.newPage(r, "admin.person.new")
+	p := w.NewPage(r, "admin.person.new")
 	data := personPage{ID: a.ID, Person: a, Own: a.ID == by.ID}
 	if a.ID == "" {
 		data.ID = "new"
@@ -155,7 +156,7 @@ func (w *Web) personForm(rw http.ResponseWriter, r *http.Request, by access.Acco
 		}
 	}
 	if a.Disabled || a.Central {
-		return w.admin(rw, r, by, status, "admin-person", p, data)
+		return w.Admin(rw, r, by, status, "admin-person", p, data)
 	}
 	problem := func(field string) string {
 		if wrong == nil || wrong.Field != field {
@@ -169,17 +170,17 @@ func (w *Web) personForm(rw http.ResponseWriter, r *http.Request, by access.Acco
 		}
 		return "admin.error.other"
 	}
-	form := &personForm{Texts: []input{formField(p, "person.name", "name", n.Name, 100, problem("name"))}}
+	form := &personForm{Texts: []page.Input{formField(p, "person.name", "name", n.Name, 100, problem("name"))}}
 	if a.ID == "" {
 		form.Texts = append(form.Texts, formField(p, "person.email", "email", n.Email, 254, problem("email")))
 	}
-	role := picker{Name: "role", Label: p.T("admin.person.role"), Hint: p.T("admin.person.role.hint"), ErrorWord: p.T("page.error")}
+	role := page.Picker{Name: "role", Label: p.T("admin.person.role"), Hint: p.T("admin.person.role.hint"), ErrorWord: p.T("page.error")}
 	if key := problem("role"); key != "" {
 		role.Error = p.T(key)
 	}
 	assists := false
 	for _, o := range rolesFor(by) {
-		role.Options = append(role.Options, option{string(o), p.T("signin.role." + string(o)), o == n.Role})
+		role.Options = append(role.Options, page.Option{Value: string(o), Label: p.T("signin.role." + string(o)), Chosen: o == n.Role})
 		assists = assists || o == access.Technician
 	}
 	if a.ID != by.ID {
@@ -204,11 +205,11 @@ func (w *Web) personForm(rw http.ResponseWriter, r *http.Request, by access.Acco
 		}
 		data.Factor = f.Any()
 	}
-	return w.admin(rw, r, by, status, "admin-person", p, data)
+	return w.Admin(rw, r, by, status, "admin-person", p, data)
 }
 
 // placePickers are team, level and profile, of who opens sessions.
-func (w *Web) placePickers(r *http.Request, p *page, n access.NewAccount, problem func(string) string) ([]picker, error) {
+func (w *Web) placePickers(r *http.Request, p *page.Page, n access.NewAccount, problem func(string) string) ([]page.Picker, error) {
 	teams, err := w.roster.Teams(r.Context())
 	if err != nil {
 		return nil, err
@@ -217,8 +218,8 @@ func (w *Web) placePickers(r *http.Request, p *page, n access.NewAccount, proble
 	if err != nil {
 		return nil, err
 	}
-	pick := func(name string) picker {
-		f := picker{Name: name, Label: p.T("admin.person." + name), ErrorWord: p.T("page.error"), Options: []option{{"", "–", false}}}
+	pick := func(name string) page.Picker {
+		f := page.Picker{Name: name, Label: p.T("admin.person." + name), ErrorWord: p.T("page.error"), Options: []page.Option{{Value: "", Label: "–", Chosen: false}}}
 		if hint := "admin.person." + name + ".hint"; p.Has(hint) {
 			f.Hint = p.T(hint)
 		}
@@ -229,25 +230,25 @@ func (w *Web) placePickers(r *http.Request, p *page, n access.NewAccount, proble
 	}
 	team, level, profile := pick("team"), pick("level"), pick("profile")
 	for _, t := range teams {
-		team.Options = append(team.Options, option{t.Name, t.Name, t.Name == n.Team})
+		team.Options = append(team.Options, page.Option{Value: t.Name, Label: t.Name, Chosen: t.Name == n.Team})
 	}
 	for _, l := range access.Levels() {
-		level.Options = append(level.Options, option{string(l), p.T("admin.level." + string(l)), l == n.Level})
+		level.Options = append(level.Options, page.Option{Value: string(l), Label: p.T("admin.level." + string(l)), Chosen: l == n.Level})
 	}
 	for _, o := range profiles {
-		profile.Options = append(profile.Options, option{o.Name, o.Name, o.Name == n.Profile})
+		profile.Options = append(profile.Options, page.Option{Value: o.Name, Label: o.Name, Chosen: o.Name == n.Profile})
 	}
-	return []picker{team, level, profile}, nil
+	return []page.Picker{team, level, profile}, nil
 }
 
 func (w *Web) changePerson(rw http.ResponseWriter, r *http.Request, by access.Account) error {
-	values, err := form(r)
+	values, err := page.ReadForm(r)
 	if err != nil {
 		return err
 	}
 	a, err := w.personOf(r, by)
 	if errors.Is(err, access.ErrNotFound) {
-		return w.notFound(rw, r)
+		return w.NotFound(rw, r)
 	}
 	if err != nil {
 		return err
@@ -274,7 +275,7 @@ func (w *Web) changePerson(rw http.ResponseWriter, r *http.Request, by access.Ac
 	case errors.Is(err, access.ErrNoEmergency):
 		return w.personForm(rw, r, by, http.StatusConflict, a, n, &access.Invalid{Field: "role", Code: "no_emergency"})
 	case errors.Is(err, access.ErrForbidden), errors.Is(err, access.ErrEnded), errors.Is(err, access.ErrCentral):
-		return errForm // no page offers it
+		return page.ErrForm // no page offers it
 	case err != nil:
 		return err
 	case token != "":
@@ -298,14 +299,14 @@ func accountFrom(values url.Values) access.NewAccount {
 func (w *Web) newLink(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	a, err := w.personOf(r, by)
 	if errors.Is(err, access.ErrNotFound) || err == nil && a.ID == "" {
-		return w.notFound(rw, r)
+		return w.NotFound(rw, r)
 	}
 	if err != nil {
 		return err
 	}
 	token, err := w.roster.InviteAgain(r.Context(), by, a.ID)
 	if errors.Is(err, access.ErrEnded) || errors.Is(err, access.ErrCentral) {
-		return errForm
+		return page.ErrForm
 	}
 	if err != nil {
 		return err
@@ -315,9 +316,9 @@ func (w *Web) newLink(rw http.ResponseWriter, r *http.Request, by access.Account
 
 // showLink shows the link by which somebody chooses a password, this once.
 func (w *Web) showLink(rw http.ResponseWriter, r *http.Request, by access.Account, a access.Account, token string) error {
-	p := w.newPage(r, "admin.link.title")
-	data := personPage{ID: a.ID, Person: a, Link: w.publicURL + "/invitation?token=" + url.QueryEscape(token)}
-	return w.admin(rw, r, by, http.StatusOK, "admin-link", p, data)
+	p := w.NewPage(r, "admin.link.title")
+	data := personPage{ID: a.ID, Person: a, Link: w.PublicURL + "/invitation?token=" + url.QueryEscape(token)}
+	return w.Admin(rw, r, by, http.StatusOK, "admin-link", p, data)
 }
 
 func (w *Web) askEnd(rw http.ResponseWriter, r *http.Request, by access.Account) error {
@@ -327,24 +328,24 @@ func (w *Web) askEnd(rw http.ResponseWriter, r *http.Request, by access.Account)
 func (w *Web) endForm(rw http.ResponseWriter, r *http.Request, by access.Account, status int, problem string) error {
 	a, err := w.personOf(r, by)
 	if errors.Is(err, access.ErrNotFound) || err == nil && (a.ID == "" || a.Disabled && !a.Suspended) {
-		return w.notFound(rw, r)
+		return w.NotFound(rw, r)
 	}
 	if err != nil {
 		return err
 	}
-	p := w.newPage(r, "admin.end.title")
-	p.Title = p.T("admin.end.title", "name", isolate(plain(a.Name)))
+	p := w.NewPage(r, "admin.end.title")
+	p.Title = p.T("admin.end.title", "name", page.Isolate(page.Plain(a.Name)))
 	if problem != "" {
 		p.Error = p.T(problem)
 	}
-	return w.admin(rw, r, by, status, "admin-end", p, personPage{ID: a.ID, Person: a, Role: p.T("signin.role." + string(a.Role))})
+	return w.Admin(rw, r, by, status, "admin-end", p, personPage{ID: a.ID, Person: a, Role: p.T("signin.role." + string(a.Role))})
 }
 
 func (w *Web) endPerson(rw http.ResponseWriter, r *http.Request, by access.Account) error {
-	if _, err := form(r); err != nil {
+	if _, err := page.ReadForm(r); err != nil {
 		return err
 	}
-	err := w.roster.EndAccount(r.Context(), by, limited(r.PathValue("id"), 64))
+	err := w.roster.EndAccount(r.Context(), by, page.Limited(r.PathValue("id"), 64))
 	switch {
 	case errors.Is(err, access.ErrLastAdministrator), errors.Is(err, access.ErrLastAuditor):
 		return w.endForm(rw, r, by, http.StatusConflict, "admin.error.role.last")
@@ -353,7 +354,7 @@ func (w *Web) endPerson(rw http.ResponseWriter, r *http.Request, by access.Accou
 	case errors.Is(err, access.ErrOwnAccount):
 		return w.endForm(rw, r, by, http.StatusConflict, "admin.error.own")
 	case errors.Is(err, access.ErrNotFound), errors.Is(err, access.ErrForbidden):
-		return w.notFound(rw, r)
+		return w.NotFound(rw, r)
 	case err != nil:
 		return err
 	}
@@ -364,7 +365,7 @@ func (w *Web) endPerson(rw http.ResponseWriter, r *http.Request, by access.Accou
 // invitationPage is the data of the template "invitation".
 type invitationPage struct {
 	Token, Name, Email string
-	Password           input
+	Password           page.Input
 }
 
 func (w *Web) showInvitation(rw http.ResponseWriter, r *http.Request) error {
@@ -372,35 +373,35 @@ func (w *Web) showInvitation(rw http.ResponseWriter, r *http.Request) error {
 }
 
 func (w *Web) invitation(rw http.ResponseWriter, r *http.Request, status int, token, problem string) error {
-	a, err := w.roster.Invited(r.Context(), limited(token, 100))
+	a, err := w.roster.Invited(r.Context(), page.Limited(token, 100))
 	if errors.Is(err, access.ErrInvitation) {
-		p := w.newPage(r, "admin.invitation.over")
-		return w.show(rw, http.StatusNotFound, "invitation-over", p)
+		p := w.NewPage(r, "admin.invitation.over")
+		return w.Show(rw, http.StatusNotFound, "invitation-over", p)
 	}
 	if err != nil {
 		return err
 	}
-	p := w.newPage(r, "admin.invitation.title")
-	password := input{Name: "password", Label: p.T("setup.password"), Hint: p.T("setup.password.hint"), Type: "password", Max: 256, Required: true, ErrorWord: p.T("page.error")}
+	p := w.NewPage(r, "admin.invitation.title")
+	password := page.Input{Name: "password", Label: p.T("setup.password"), Hint: p.T("setup.password.hint"), Type: "password", Max: 256, Required: true, ErrorWord: p.T("page.error")}
 	if problem != "" {
 		p.Error = p.T("setup.error.some")
 		password.Error = p.T(problem)
 	}
 	p.Data = invitationPage{token, a.Name, a.Email, password}
-	return w.show(rw, status, "invitation", p)
+	return w.Show(rw, status, "invitation", p)
 }
 
 func (w *Web) acceptInvitation(rw http.ResponseWriter, r *http.Request) error {
-	values, err := form(r)
+	values, err := page.ReadForm(r)
 	if err != nil {
 		return err
 	}
-	token := limited(values.Get("token"), 100)
+	token := page.Limited(values.Get("token"), 100)
 	err = w.roster.AcceptInvitation(r.Context(), token, values.Get("password"))
 	var wrong *access.Invalid
 	switch {
 	case errors.As(err, &wrong):
-		p := w.newPage(r, "admin.invitation.title")
+		p := w.NewPage(r, "admin.invitation.title")
 		problem := "setup.error." + wrong.Code
 		if !p.Has(problem) {
 			problem = "admin.error.other"
@@ -411,6 +412,6 @@ func (w *Web) acceptInvitation(rw http.ResponseWriter, r *http.Request) error {
 	case err != nil:
 		return err
 	}
-	p := w.newPage(r, "admin.invitation.done")
-	return w.show(rw, http.StatusOK, "invitation-done", p)
+	p := w.NewPage(r, "admin.invitation.done")
+	return w.Show(rw, http.StatusOK, "invitation-done", p)
 }

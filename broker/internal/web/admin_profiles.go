@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"consento/broker/internal/access"
+	"consento/broker/internal/web/page"
 	"consento/protocol"
 )
 
@@ -31,20 +32,20 @@ type profileRow struct {
 type profilePage struct {
 	Path     string // of the form
 	New      bool
-	Name     input
-	Allowed  []choice
-	Rights   []choice
-	Files    []input
-	Folders  choice
-	Hosts    input  // devices that may be reached by SSH
-	Before   string // as it is edited, for the form
-	Affected string // whom it changes, in words; "" nobody
+	Name     page.Input
+	Allowed  []page.Choice
+	Rights   []page.Choice
+	Files    []page.Input
+	Folders  page.Choice
+	Hosts    page.Input // devices that may be reached by SSH
+	Before   string     // as it is edited, for the form
+	Affected string     // whom it changes, in words; "" nobody
 	Delete   bool
 	Builtin  bool
 }
 
 func (w *Web) showProfiles(rw http.ResponseWriter, r *http.Request, by access.Account) error {
-	p := w.newPage(r, "admin.profiles.title")
+	p := w.NewPage(r, "admin.profiles.title")
 	profiles, err := w.roster.Profiles(r.Context())
 	if err != nil {
 		return err
@@ -75,7 +76,7 @@ func (w *Web) showProfiles(rw http.ResponseWriter, r *http.Request, by access.Ac
 		}
 		data.Rights = append(data.Rights, row)
 	}
-	return w.admin(rw, r, by, http.StatusOK, "admin-profiles", p, data)
+	return w.Admin(rw, r, by, http.StatusOK, "admin-profiles", p, data)
 }
 
 // having counts the people of each profile.
@@ -92,7 +93,7 @@ func (w *Web) having(r *http.Request) (map[string]int, error) {
 
 // profileOf finds the profile of an address, nil for "new".
 func (w *Web) profileOf(r *http.Request) (*protocol.Profile, error) {
-	name := limited(r.PathValue("name"), 400)
+	name := page.Limited(r.PathValue("name"), 400)
 	if name == "new" {
 		return nil, nil
 	}
@@ -111,7 +112,7 @@ func (w *Web) profileOf(r *http.Request) (*protocol.Profile, error) {
 func (w *Web) showProfile(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	before, err := w.profileOf(r)
 	if errors.Is(err, access.ErrNotFound) {
-		return w.notFound(rw, r)
+		return w.NotFound(rw, r)
 	}
 	if err != nil {
 		return err
@@ -127,7 +128,7 @@ func (w *Web) showProfile(rw http.ResponseWriter, r *http.Request, by access.Acc
 const megabyte = 1 << 20
 
 func (w *Web) profileForm(rw http.ResponseWriter, r *http.Request, by access.Account, status int, before *protocol.Profile, now protocol.Profile, wrong *access.Invalid, problem string) error {
-	p := w.newPage(r, "admin.profile.new")
+	p := w.NewPage(r, "admin.profile.new")
 	of := func(field string) string {
 		if wrong == nil || wrong.Field != field {
 			return ""
@@ -158,10 +159,10 @@ func (w *Web) profileForm(rw http.ResponseWriter, r *http.Request, by access.Acc
 		p.Error = p.T(problem)
 	}
 	for _, permission := range protocol.Permissions() {
-		data.Allowed = append(data.Allowed, choice{Name: string(permission), Label: p.T("console.permission." + string(permission)), On: now.Permissions[permission]})
+		data.Allowed = append(data.Allowed, page.Choice{Name: string(permission), Label: p.T("console.permission." + string(permission)), On: now.Permissions[permission]})
 	}
 	for _, right := range protocol.Rights() {
-		data.Rights = append(data.Rights, choice{Name: string(right), Label: p.T("right." + string(right)), On: now.Rights[right]})
+		data.Rights = append(data.Rights, page.Choice{Name: string(right), Label: p.T("right." + string(right)), On: now.Rights[right]})
 	}
 	for _, f := range []struct {
 		name  string
@@ -173,8 +174,8 @@ func (w *Web) profileForm(rw http.ResponseWriter, r *http.Request, by access.Acc
 	}
 	data.Hosts = formField(p, "profile.hosts", "hosts", strings.Join(now.Hosts, " "), 4000, of("hosts"))
 	data.Hosts.Required = false
-	data.Folders = choice{Name: "folders", Label: p.T("admin.profile.folders"), On: now.Files.Folders}
-	return w.admin(rw, r, by, status, "admin-profile", p, data)
+	data.Folders = page.Choice{Name: "folders", Label: p.T("admin.profile.folders"), On: now.Files.Folders}
+	return w.Admin(rw, r, by, status, "admin-profile", p, data)
 }
 
 // shapeOf is a profile in a word, so that what somebody else changed meanwhile is seen.
@@ -190,13 +191,13 @@ func shapeOf(o protocol.Profile) string {
 }
 
 func (w *Web) changeProfile(rw http.ResponseWriter, r *http.Request, by access.Account) error {
-	values, err := form(r)
+	values, err := page.ReadForm(r)
 	if err != nil {
 		return err
 	}
 	before, err := w.profileOf(r)
 	if errors.Is(err, access.ErrNotFound) {
-		return w.notFound(rw, r)
+		return w.NotFound(rw, r)
 	}
 	if err != nil {
 		return err
@@ -248,14 +249,14 @@ func profileFrom(values url.Values) protocol.Profile {
 }
 
 func (w *Web) deleteProfile(rw http.ResponseWriter, r *http.Request, by access.Account) error {
-	if _, err := form(r); err != nil {
+	if _, err := page.ReadForm(r); err != nil {
 		return err
 	}
-	err := w.roster.DeleteProfile(r.Context(), by, limited(r.PathValue("name"), 400))
+	err := w.roster.DeleteProfile(r.Context(), by, page.Limited(r.PathValue("name"), 400))
 	if errors.Is(err, access.ErrInUse) {
 		before, err := w.profileOf(r)
 		if err != nil || before == nil {
-			return errForm
+			return page.ErrForm
 		}
 		return w.profileForm(rw, r, by, http.StatusConflict, before, *before, nil, "admin.error.profile_in_use")
 	}

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"consento/broker/internal/access"
+	"consento/broker/internal/web/page"
 )
 
 // rulesPage is the data of the template "admin-signin".
@@ -18,8 +19,8 @@ type rulesPage struct {
 
 type ruleFields struct {
 	Role   string // in words
-	Second choice
-	Days   input
+	Second page.Choice
+	Days   page.Input
 }
 
 func (w *Web) showRules(rw http.ResponseWriter, r *http.Request, by access.Account) error {
@@ -46,7 +47,7 @@ func (w *Web) managedRules(r *http.Request, by access.Account) (list []access.Si
 
 // rulesForm shows rules; typed are the days as somebody wrote them, by field.
 func (w *Web) rulesForm(rw http.ResponseWriter, r *http.Request, by access.Account, status int, rules []access.SignInRule, before string, typed map[string]string, problem string) error {
-	p := w.newPage(r, "admin.signin.title")
+	p := w.NewPage(r, "admin.signin.title")
 	data := rulesPage{Before: before}
 	for _, rule := range rules {
 		name := string(rule.Role) + ".password_days"
@@ -57,16 +58,16 @@ func (w *Web) rulesForm(rw http.ResponseWriter, r *http.Request, by access.Accou
 			p.Error = p.T("account.error.some")
 		}
 		data.Rules = append(data.Rules, ruleFields{Role: p.T("signin.role." + string(rule.Role)), Days: days,
-			Second: choice{Name: string(rule.Role) + ".second_factor", Label: p.T("admin.signin.second_factor"), On: rule.SecondFactor}})
+			Second: page.Choice{Name: string(rule.Role) + ".second_factor", Label: p.T("admin.signin.second_factor"), On: rule.SecondFactor}})
 	}
 	if problem != "" {
 		p.Error = p.T(problem)
 	}
-	return w.admin(rw, r, by, status, "admin-signin", p, data)
+	return w.Admin(rw, r, by, status, "admin-signin", p, data)
 }
 
 func (w *Web) changeRules(rw http.ResponseWriter, r *http.Request, by access.Account) error {
-	values, err := form(r)
+	values, err := page.ReadForm(r)
 	if err != nil {
 		return err
 	}
@@ -74,13 +75,13 @@ func (w *Web) changeRules(rw http.ResponseWriter, r *http.Request, by access.Acc
 	if err != nil {
 		return err
 	}
-	before, typed := decodeRules(limited(values.Get("before"), 512)), map[string]string{}
+	before, typed := decodeRules(page.Limited(values.Get("before"), 512)), map[string]string{}
 	for i := range rules {
 		rules[i].SecondFactor = values.Get(string(rules[i].Role)+".second_factor") != ""
 		name := string(rules[i].Role) + ".password_days"
 		days, err := strconv.Atoi(strings.TrimSpace(values.Get(name)))
 		if err != nil || days != 0 && (days < access.LeastPasswordDays || days > access.MostPasswordDays) {
-			typed[name] = limited(values.Get(name), 40)
+			typed[name] = page.Limited(values.Get(name), 40)
 			continue
 		}
 		rules[i].PasswordDays = days
@@ -97,7 +98,7 @@ func (w *Web) changeRules(rw http.ResponseWriter, r *http.Request, by access.Acc
 		}
 		return w.rulesForm(rw, r, by, http.StatusConflict, rules, encodeRules(now), nil, "admin.signin.stale")
 	case errors.Is(err, access.ErrInvalid), errors.Is(err, access.ErrForbidden):
-		return errForm // no page offers it
+		return page.ErrForm // no page offers it
 	case err != nil:
 		return err
 	}

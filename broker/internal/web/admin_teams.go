@@ -5,6 +5,7 @@ import (
 	"net/http"
 
 	"consento/broker/internal/access"
+	"consento/broker/internal/web/page"
 )
 
 // teamsPage is the data of the template "admin-teams".
@@ -18,7 +19,7 @@ type teamLine struct {
 	access.Team
 	People string // in words
 	Gone   bool   // it can be deleted
-	Levels []option
+	Levels []page.Option
 	Delete string // in words, with the name
 }
 
@@ -27,7 +28,7 @@ func (w *Web) showTeams(rw http.ResponseWriter, r *http.Request, by access.Accou
 }
 
 func (w *Web) teamsForm(rw http.ResponseWriter, r *http.Request, by access.Account, status int, t access.Team, wrong *access.Invalid, problem string) error {
-	p := w.newPage(r, "admin.teams.title")
+	p := w.NewPage(r, "admin.teams.title")
 	teams, err := w.roster.Teams(r.Context())
 	if err != nil {
 		return err
@@ -42,27 +43,27 @@ func (w *Web) teamsForm(rw http.ResponseWriter, r *http.Request, by access.Accou
 		}
 		return "admin.error." + field
 	}
-	levels := func(now access.Level) (list []option) {
+	levels := func(now access.Level) (list []page.Option) {
 		for _, l := range access.Levels() {
-			list = append(list, option{string(l), p.T("admin.level." + string(l)), l == now})
+			list = append(list, page.Option{Value: string(l), Label: p.T("admin.level." + string(l)), Chosen: l == now})
 		}
 		return list
 	}
 	territory := formField(p, "team.territory", "territory", t.Territory, 100, of("territory"))
 	territory.Required = false
-	data := teamsPage{Form: personForm{Texts: []input{formField(p, "team.name", "name", t.Name, 100, of("name")), territory},
-		Pickers: []picker{{Name: "level", Label: p.T("admin.person.level"), Options: levels(t.Level)}}}}
+	data := teamsPage{Form: personForm{Texts: []page.Input{formField(p, "team.name", "name", t.Name, 100, of("name")), territory},
+		Pickers: []page.Picker{{Name: "level", Label: p.T("admin.person.level"), Options: levels(t.Level)}}}}
 	if problem != "" {
 		p.Error = p.T(problem)
 	}
 	for _, t := range teams {
-		data.Teams = append(data.Teams, teamLine{Team: t, People: p.Count("people", t.People), Gone: t.People == 0, Levels: levels(t.Level), Delete: p.T("admin.team.delete", "name", isolate(plain(t.Name)))})
+		data.Teams = append(data.Teams, teamLine{Team: t, People: p.Count("people", t.People), Gone: t.People == 0, Levels: levels(t.Level), Delete: p.T("admin.team.delete", "name", page.Isolate(page.Plain(t.Name)))})
 	}
-	return w.admin(rw, r, by, status, "admin-teams", p, data)
+	return w.Admin(rw, r, by, status, "admin-teams", p, data)
 }
 
 func (w *Web) changeTeams(rw http.ResponseWriter, r *http.Request, by access.Account) error {
-	values, err := form(r)
+	values, err := page.ReadForm(r)
 	if err != nil {
 		return err
 	}
@@ -77,14 +78,14 @@ func (w *Web) changeTeams(rw http.ResponseWriter, r *http.Request, by access.Acc
 		saved = "team_gone"
 		err = w.roster.DeleteTeam(r.Context(), by, t.Name)
 	default:
-		return errForm
+		return page.ErrForm
 	}
 	var wrong *access.Invalid
 	switch {
 	case errors.As(err, &wrong) && values.Get("step") == "add":
 		return w.teamsForm(rw, r, by, http.StatusUnprocessableEntity, t, wrong, "")
 	case errors.Is(err, access.ErrInvalid):
-		return errForm // no page offers it
+		return page.ErrForm // no page offers it
 	case errors.Is(err, access.ErrInUse):
 		return w.teamsForm(rw, r, by, http.StatusConflict, access.Team{Level: access.L1}, nil, "admin.error.team_in_use")
 	case err != nil && !errors.Is(err, access.ErrNotFound): // somebody else was quicker

@@ -10,6 +10,7 @@ import (
 
 	"consento/broker/internal/access"
 	"consento/broker/internal/hooks"
+	"consento/broker/internal/web/page"
 )
 
 // Hooks is what administrators ask and decide about webhooks.
@@ -38,11 +39,11 @@ type webhookLine struct {
 
 // webhookForm is what a target is made and changed with.
 type webhookForm struct {
-	Texts  []input
-	Events []choice
+	Texts  []page.Input
+	Events []page.Choice
 	Legend string // of the events
 	Wrong  string // likewise
-	Active choice
+	Active page.Choice
 	New    bool
 }
 
@@ -59,11 +60,11 @@ type deliveryLine struct {
 	Bad                            bool
 }
 
-func (w *Web) webhookRoutes() []Route {
-	office := func(do staffAction) ruled { return w.may(do, access.ManageOffice) }
-	return []Route{
-		at("/admin/webhooks", office(w.showWebhooks), office(w.addWebhook)),
-		at("/admin/webhooks/{id}", office(w.showWebhook), office(w.changeWebhook)),
+func (w *Web) webhookRoutes() []page.Route {
+	office := func(do page.StaffAction) page.Ruled { return w.May(do, access.ManageOffice) }
+	return []page.Route{
+		page.At("/admin/webhooks", office(w.showWebhooks), office(w.addWebhook)),
+		page.At("/admin/webhooks/{id}", office(w.showWebhook), office(w.changeWebhook)),
 	}
 }
 
@@ -77,7 +78,7 @@ func (w *Web) webhooks(rw http.ResponseWriter, r *http.Request, by access.Accoun
 	if err != nil {
 		return err
 	}
-	p := w.newPage(r, "admin.webhooks.title")
+	p := w.NewPage(r, "admin.webhooks.title")
 	data := webhooksPage{Form: webhookFields(p, t, wrong)}
 	for _, t := range targets {
 		l := webhookLine{ID: t.ID, Name: t.Name}
@@ -93,23 +94,23 @@ func (w *Web) webhooks(rw http.ResponseWriter, r *http.Request, by access.Accoun
 		}
 		data.Targets = append(data.Targets, l)
 	}
-	return w.admin(rw, r, by, status, "admin-webhooks", p, data)
+	return w.Admin(rw, r, by, status, "admin-webhooks", p, data)
 }
 
 // webhookState says how it goes with a target; bad where somebody has to do something.
-func webhookState(p *page, t hooks.Target) (words string, bad bool) {
+func webhookState(p *page.Page, t hooks.Target) (words string, bad bool) {
 	switch {
 	case t.Stopped != "":
 		return p.T("webhooks.stopped." + string(t.Stopped)), true
 	case !t.Active:
 		return p.T("webhooks.off"), false
 	case !t.Failing.IsZero():
-		return p.T("webhooks.failing", "when", minute(p, t.Failing), "n", strconv.Itoa(t.Waiting)), true
+		return p.T("webhooks.failing", "when", page.Minute(p, t.Failing), "n", strconv.Itoa(t.Waiting)), true
 	}
 	return p.T("webhooks.works"), false
 }
 
-func webhookFields(p *page, t hooks.Target, wrong *access.Invalid) webhookForm {
+func webhookFields(p *page.Page, t hooks.Target, wrong *access.Invalid) webhookForm {
 	problem := func(field string) string {
 		if wrong == nil || wrong.Field != field {
 			return ""
@@ -117,8 +118,8 @@ func webhookFields(p *page, t hooks.Target, wrong *access.Invalid) webhookForm {
 		p.Error = p.T("setup.error.some")
 		return "webhooks.error." + field + "." + wrong.Code
 	}
-	f := webhookForm{New: t.ID == "", Legend: p.T("webhooks.events"), Active: choice{Name: "active", Label: p.T("webhooks.active"), On: t.Active}}
-	for _, text := range []input{{Name: "name", Value: t.Name, Max: 100}, {Name: "url", Value: t.URL, Max: 500}} {
+	f := webhookForm{New: t.ID == "", Legend: p.T("webhooks.events"), Active: page.Choice{Name: "active", Label: p.T("webhooks.active"), On: t.Active}}
+	for _, text := range []page.Input{{Name: "name", Value: t.Name, Max: 100}, {Name: "url", Value: t.URL, Max: 500}} {
 		text.Type, text.Required, text.ErrorWord = "text", true, p.T("page.error")
 		text.Label, text.Hint = p.T("webhooks."+text.Name), p.T("webhooks."+text.Name+".hint")
 		if key := problem(text.Name); key != "" {
@@ -127,7 +128,7 @@ func webhookFields(p *page, t hooks.Target, wrong *access.Invalid) webhookForm {
 		f.Texts = append(f.Texts, text)
 	}
 	for _, e := range hooks.EventTypes() {
-		f.Events = append(f.Events, choice{Name: "event." + string(e), Label: p.T("webhooks.event." + string(e)), On: slices.Contains(t.Events, e)})
+		f.Events = append(f.Events, page.Choice{Name: "event." + string(e), Label: p.T("webhooks.event." + string(e)), On: slices.Contains(t.Events, e)})
 	}
 	if key := problem("events"); key != "" {
 		f.Wrong = p.T(key)
@@ -136,7 +137,7 @@ func webhookFields(p *page, t hooks.Target, wrong *access.Invalid) webhookForm {
 }
 
 func webhookOf(values url.Values) hooks.Target {
-	t := hooks.Target{Name: limited(values.Get("name"), 400), URL: limited(values.Get("url"), 500), Active: values.Get("active") != ""}
+	t := hooks.Target{Name: page.Limited(values.Get("name"), 400), URL: page.Limited(values.Get("url"), 500), Active: values.Get("active") != ""}
 	for _, e := range hooks.EventTypes() {
 		if values.Get("event."+string(e)) != "" {
 			t.Events = append(t.Events, e)
@@ -146,7 +147,7 @@ func webhookOf(values url.Values) hooks.Target {
 }
 
 func (w *Web) addWebhook(rw http.ResponseWriter, r *http.Request, by access.Account) error {
-	values, err := form(r)
+	values, err := page.ReadForm(r)
 	if err != nil {
 		return err
 	}
@@ -164,9 +165,9 @@ func (w *Web) addWebhook(rw http.ResponseWriter, r *http.Request, by access.Acco
 }
 
 func (w *Web) showWebhook(rw http.ResponseWriter, r *http.Request, by access.Account) error {
-	t, err := w.hooks.Target(r.Context(), by, limited(r.PathValue("id"), 64))
+	t, err := w.hooks.Target(r.Context(), by, page.Limited(r.PathValue("id"), 64))
 	if errors.Is(err, hooks.ErrNoTarget) {
-		return w.notFound(rw, r)
+		return w.NotFound(rw, r)
 	}
 	if err != nil {
 		return err
@@ -179,8 +180,8 @@ const listedDeliveries = 50
 
 // webhook shows a target; secret is shown once.
 func (w *Web) webhook(rw http.ResponseWriter, r *http.Request, by access.Account, status int, t hooks.Target, secret string, wrong *access.Invalid) error {
-	p := w.newPage(r, "admin.webhooks.title")
-	p.Title = isolate(plain(t.Name))
+	p := w.NewPage(r, "admin.webhooks.title")
+	p.Title = page.Isolate(page.Plain(t.Name))
 	deliveries, err := w.hooks.Deliveries(r.Context(), by, t.ID, listedDeliveries)
 	if err != nil {
 		return err
@@ -188,10 +189,10 @@ func (w *Web) webhook(rw http.ResponseWriter, r *http.Request, by access.Account
 	data := webhookPage{ID: t.ID, Secret: secret, Form: webhookFields(p, t, wrong)}
 	data.State, data.Bad = webhookState(p, t)
 	for _, d := range deliveries {
-		l := deliveryLine{ID: d.ID, Event: p.T("webhooks.event." + string(d.Event)), Made: minute(p, d.Made), Again: p.T("webhooks.again.name", "event", p.T("webhooks.event."+string(d.Event)), "when", minute(p, d.Made))}
+		l := deliveryLine{ID: d.ID, Event: p.T("webhooks.event." + string(d.Event)), Made: page.Minute(p, d.Made), Again: p.T("webhooks.again.name", "event", p.T("webhooks.event."+string(d.Event)), "when", page.Minute(p, d.Made))}
 		switch {
 		case d.Arrived():
-			l.Result = p.T("webhooks.arrived", "when", minute(p, d.Tried))
+			l.Result = p.T("webhooks.arrived", "when", page.Minute(p, d.Tried))
 		case d.Tries == 0:
 			l.Result = p.T("webhooks.waits")
 		default:
@@ -200,22 +201,22 @@ func (w *Web) webhook(rw http.ResponseWriter, r *http.Request, by access.Account
 			if d.Next.IsZero() {
 				l.Result += " " + p.T("webhooks.given_up", "n", strconv.Itoa(d.Tries))
 			} else {
-				l.Result += " " + p.T("webhooks.next", "when", minute(p, d.Next), "n", strconv.Itoa(d.Tries))
+				l.Result += " " + p.T("webhooks.next", "when", page.Minute(p, d.Next), "n", strconv.Itoa(d.Tries))
 			}
 		}
 		data.Deliveries = append(data.Deliveries, l)
 	}
-	return w.admin(rw, r, by, status, "admin-webhook", p, data)
+	return w.Admin(rw, r, by, status, "admin-webhook", p, data)
 }
 
 func (w *Web) changeWebhook(rw http.ResponseWriter, r *http.Request, by access.Account) error {
-	values, err := form(r)
+	values, err := page.ReadForm(r)
 	if err != nil {
 		return err
 	}
-	t, err := w.hooks.Target(r.Context(), by, limited(r.PathValue("id"), 64))
+	t, err := w.hooks.Target(r.Context(), by, page.Limited(r.PathValue("id"), 64))
 	if errors.Is(err, hooks.ErrNoTarget) {
-		return w.notFound(rw, r)
+		return w.NotFound(rw, r)
 	}
 	if err != nil {
 		return err
@@ -240,13 +241,13 @@ func (w *Web) changeWebhook(rw http.ResponseWriter, r *http.Request, by access.A
 	case "try":
 		err = w.hooks.Try(r.Context(), by, t.ID)
 	case "again":
-		if err = w.hooks.Again(r.Context(), by, t.ID, limited(values.Get("delivery"), 64)); errors.Is(err, hooks.ErrNoDelivery) {
-			return w.notFound(rw, r)
+		if err = w.hooks.Again(r.Context(), by, t.ID, page.Limited(values.Get("delivery"), 64)); errors.Is(err, hooks.ErrNoDelivery) {
+			return w.NotFound(rw, r)
 		}
 	case "remove":
 		err, to = w.hooks.Remove(r.Context(), by, t.ID), "/admin/webhooks"
 	default:
-		return errForm
+		return page.ErrForm
 	}
 	if err != nil {
 		return err

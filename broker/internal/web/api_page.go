@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"consento/broker/internal/api"
+	"consento/broker/internal/web/page"
 )
 
 // apiPage is the data of the template "api": what programs can ask, for people who write them.
@@ -26,16 +27,16 @@ type apiProblem struct {
 	Title  string
 }
 
-func (w *Web) apiRoutes() []Route {
-	return []Route{
-		at("/api", anyone(redirectTo("/api/"))),
-		at("/api/{$}", anyone(w.showAPI)),
+func (w *Web) apiRoutes() []page.Route {
+	return []page.Route{
+		page.At("/api", page.RedirectTo("/api/")),
+		page.At("/api/{$}", page.ForAnyone(w.showAPI)),
 	}
 }
 
 func (w *Web) showAPI(rw http.ResponseWriter, r *http.Request) error {
-	p := w.newPage(r, "api.title")
-	data := apiPage{Address: w.publicURL}
+	p := w.NewPage(r, "api.title")
+	data := apiPage{Address: w.PublicURL}
 	for _, o := range api.Operations() {
 		if n := len(data.Groups); n == 0 || data.Groups[n-1].Name != o.Group {
 			data.Groups = append(data.Groups, apiGroup{Name: o.Group})
@@ -48,5 +49,5 @@ func (w *Web) showAPI(rw http.ResponseWriter, r *http.Request) error {
 		data.Problems = append(data.Problems, apiProblem{f.Code, f.Status, p.T("api.problem." + f.Code)})
 	}
 	p.Data = data
-	return w.show(rw, http.StatusOK, "api", p)
+	return w.Show(rw, http.StatusOK, "api", p)
 }

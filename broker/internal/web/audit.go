@@ -13,6 +13,7 @@ import (
 
 	"consento/broker/internal/access"
 	"consento/broker/internal/evidence"
+	"consento/broker/internal/web/page"
 	"consento/protocol"
 )
 
@@ -56,39 +57,38 @@ const GrantTime = 8 * time.Hour
 func ViewWays() []string { return []string{"page", "download", "export"} }
 
 // auditRoutes lists the auditor's addresses.
-func (w *Web) auditRoutes() []Route {
+func (w *Web) auditRoutes() []page.Route {
 	auditor, trail := w.forAuditors, w.forTrail
-	return []Route{
-		at("/audit", anyone(redirectTo("/audit/"))),
-		at("/audit/{$}", auditor(w.listRecordings)),
-		at("/audit/keys", trail(w.showKeys), trail(w.changeKeys)),
-		at("/audit/trail", trail(w.showTrail)),
-		at("/audit/trail/sealed/{body}", trail(w.giveSealed)),
-		at("/audit/sessions/{id}", auditor(w.showRecording)),
-		at("/audit/sessions/{id}/view", auditor(backToRecording), auditor(w.view)),
-		at("/audit/sessions/{id}/play", auditor(w.play)),
-		at("/audit/sessions/{id}/files", auditor(w.showFiles)),
-		slowly(at("/audit/sessions/{id}/segments/{n}", auditor(w.giveAudited(serveWhole)))), // over a slow line
-		slowly(at("/audit/sessions/{id}/index/{n}", auditor(w.giveAudited(w.serveIndex)))),
-		slowly(at("/audit/sessions/{id}/records/{n}", auditor(w.giveAudited(w.serveRecords)))),
-		at("/audit/sessions/{id}/bags/{n}", auditor(w.giveBag)),
-		at("/audit/sessions/{id}/logs/{n}", auditor(w.giveLogKeys)),
-		at("/audit/sessions/{id}/proof", auditor(w.giveProof)),
-		at("/audit/sessions/{id}/timestamp", auditor(w.giveTimestamp)),
+	return []page.Route{
+		page.At("/audit", page.RedirectTo("/audit/")),
+		page.At("/audit/{$}", auditor(w.listRecordings)),
+		page.At("/audit/keys", trail(w.showKeys), trail(w.changeKeys)),
+		page.At("/audit/trail", trail(w.showTrail)),
+		page.At("/audit/trail/sealed/{body}", trail(w.giveSealed)),
+		page.At("/audit/sessions/{id}", auditor(w.showRecording)),
+		page.At("/audit/sessions/{id}/view", auditor(backToRecording), auditor(w.view)).Back("/audit/sessions/{id}"),
+		page.At("/audit/sessions/{id}/play", auditor(w.play)),
+		page.At("/audit/sessions/{id}/files", auditor(w.showFiles)),
+		page.At("/audit/sessions/{id}/segments/{n}", auditor(w.giveAudited(serveWhole))).Slowly(), // over a slow line
+		page.At("/audit/sessions/{id}/index/{n}", auditor(w.giveAudited(w.serveIndex))).Slowly(),
+		page.At("/audit/sessions/{id}/records/{n}", auditor(w.giveAudited(w.serveRecords))).Slowly(),
+		page.At("/audit/sessions/{id}/bags/{n}", auditor(w.giveBag)),
+		page.At("/audit/sessions/{id}/logs/{n}", auditor(w.giveLogKeys)),
+		page.At("/audit/sessions/{id}/proof", auditor(w.giveProof)),
+		page.At("/audit/sessions/{id}/timestamp", auditor(w.giveTimestamp)),
 	}
 }
 
-// auditor reports whether the account reads evidence at all.
-func auditor(a access.Account) bool {
-	return access.Can(a, access.ReadEvidence, access.Scope{Territory: a.Territory})
+// forAuditors is a page that only auditors get, forTrail one for who may read the trail.
+func (w *Web) forAuditors(do page.StaffAction) page.Ruled {
+	return w.May(w.auditTold(do), access.ReadEvidence)
+}
+func (w *Web) forTrail(do page.StaffAction) page.Ruled {
+	return w.May(w.auditTold(do), access.ReadTrail)
 }
 
-// forAuditors is a page that only auditors get, forTrail one for who may read the trail.
-func (w *Web) forAuditors(do staffAction) ruled { return w.may(w.auditTold(do), access.ReadEvidence) }
-func (w *Web) forTrail(do staffAction) ruled    { return w.may(w.auditTold(do), access.ReadTrail) }
-
 // auditTold is do with what auditors are told when something is not to be had.
-func (w *Web) auditTold(do staffAction) staffAction {
+func (w *Web) auditTold(do page.StaffAction) page.StaffAction {
 	return func(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 		return w.auditProblem(rw, r, do(rw, r, by))
 	}
@@ -112,7 +112,7 @@ func (w *Web) auditProblem(rw http.ResponseWriter, r *http.Request, err error) e
 		{evidence.ErrNoProof, http.StatusNotFound, "audit.problem.no_proof"},
 	} {
 		if errors.Is(err, known.err) {
-			p := w.newPage(r, known.what+".title")
+			p := w.NewPage(r, known.what+".title")
 			back := "/audit/"
 			if strings.HasPrefix(r.URL.Path, "/audit/retention") {
 				back = "/audit/retention"
@@ -120,7 +120,7 @@ func (w *Web) auditProblem(rw http.ResponseWriter, r *http.Request, err error) e
 				back += "sessions/" + url.PathEscape(id)
 			}
 			p.Data = auditProblemPage{Body: p.T(known.what + ".body"), Back: back}
-			return w.show(rw, known.status, "audit-problem", p)
+			return w.Show(rw, known.status, "audit-problem", p)
 		}
 	}
 	return err
@@ -135,9 +135,9 @@ type recordingsPage struct {
 	Filtered   bool
 	Wrong      string
 	Found      string
-	Teams      []option
-	Reasons    []option
-	Tests, Has []option
+	Teams      []page.Option
+	Reasons    []page.Option
+	Tests, Has []page.Option
 	Rows       []recordingRow
 	Alone      string // all of it lies on one machine; "": it does not
 	Page       int
@@ -146,11 +146,6 @@ type recordingsPage struct {
 	Unguarded bool
 	Newer     string // addresses of the pages beside this one, "" none
 	Older     string
-}
-
-type option struct {
-	Value, Label string
-	Chosen       bool
 }
 
 // recordingRow is one session in words.
@@ -164,7 +159,7 @@ type recordingRow struct {
 }
 
 func (w *Web) listRecordings(rw http.ResponseWriter, r *http.Request, by access.Account) error {
-	p := w.newPage(r, "audit.title")
+	p := w.NewPage(r, "audit.title")
 	filter := r.URL.Query()
 	q, wrong := recordingsQuery(filter)
 	status := http.StatusOK
@@ -189,16 +184,16 @@ func (w *Web) listRecordings(rw http.ResponseWriter, r *http.Request, by access.
 		found.Teams = append(found.Teams, q.Team)
 	}
 	for _, t := range found.Teams {
-		data.Teams = append(data.Teams, option{t, t, t == q.Team})
+		data.Teams = append(data.Teams, page.Option{Value: t, Label: t, Chosen: t == q.Team})
 	}
 	for _, e := range protocol.EndReasons() {
-		data.Reasons = append(data.Reasons, option{string(e), p.T("audit.end." + string(e)), e == q.Ended})
+		data.Reasons = append(data.Reasons, page.Option{Value: string(e), Label: p.T("audit.end." + string(e)), Chosen: e == q.Ended})
 	}
 	for _, t := range []string{"without", "only"} {
-		data.Tests = append(data.Tests, option{t, p.T("audit.filter.tests." + t), t == q.Tests})
+		data.Tests = append(data.Tests, page.Option{Value: t, Label: p.T("audit.filter.tests." + t), Chosen: t == q.Tests})
 	}
 	for _, h := range []evidence.HeldContent{evidence.HasVideo, evidence.HasChat, evidence.HasShell, evidence.HasFiles} {
-		data.Has = append(data.Has, option{string(h), p.T("audit.has." + string(h)), slices.Contains(q.Has, h)})
+		data.Has = append(data.Has, page.Option{Value: string(h), Label: p.T("audit.has." + string(h)), Chosen: slices.Contains(q.Has, h)})
 	}
 	for _, s := range found.Sessions {
 		data.Rows = append(data.Rows, rowOf(p, s))
@@ -214,7 +209,7 @@ func (w *Web) listRecordings(rw http.ResponseWriter, r *http.Request, by access.
 		return err
 	}
 	p.Data = data
-	return w.show(rw, status, "audit", p)
+	return w.Show(rw, status, "audit", p)
 }
 
 // recordingsQuery reads the filter; wrong names a field that makes no sense.
@@ -249,7 +244,7 @@ func recordingsQuery(v url.Values) (q evidence.Query, wrong string) {
 	if q.Ticket, wrong = ticketNumber(v.Get("ticket")); wrong != "" {
 		return q, wrong
 	}
-	q.Team, q.Technician = limited(v.Get("team"), 400), limited(strings.TrimSpace(v.Get("technician")), 400)
+	q.Team, q.Technician = page.Limited(v.Get("team"), 400), page.Limited(strings.TrimSpace(v.Get("technician")), 400)
 	if e := protocol.EndReason(v.Get("ended")); e.Valid() {
 		q.Ended = e
 	}
@@ -276,9 +271,9 @@ func ticketNumber(typed string) (number, wrong string) {
 	return number, ""
 }
 
-func rowOf(p *page, s evidence.Summary) recordingRow {
-	row := recordingRow{ID: s.ID, Short: s.ID[:min(8, len(s.ID))], Started: minute(p, s.Started), Team: s.Team, Technician: s.Technician,
-		Test: s.Test, Held: s.Held, Shredded: s.Shredded, LogKept: s.LogKept, Live: s.Ended.IsZero(), State: s.Verdict, Size: sizeOf(s.Bytes), Ticket: s.Ticket}
+func rowOf(p *page.Page, s evidence.Summary) recordingRow {
+	row := recordingRow{ID: s.ID, Short: s.ID[:min(8, len(s.ID))], Started: page.Minute(p, s.Started), Team: s.Team, Technician: s.Technician,
+		Test: s.Test, Held: s.Held, Shredded: s.Shredded, LogKept: s.LogKept, Live: s.Ended.IsZero(), State: s.Verdict, Size: page.Size(s.Bytes), Ticket: s.Ticket}
 	if row.Live {
 		row.Length = p.T("audit.live")
 	} else {
@@ -304,13 +299,4 @@ func clockOf(d time.Duration) string {
 		return strconv.Itoa(s/3600) + ":" + two(s/60%60) + ":" + two(s%60)
 	}
 	return strconv.Itoa(s/60) + ":" + two(s%60)
-}
-
-// sizeOf writes bytes in the unit that leaves up to four digits.
-func sizeOf(n int64) string {
-	units := []string{"B", "kB", "MB", "GB", "TB"}
-	for n >= 10_000 && len(units) > 1 {
-		n, units = (n+500)/1000, units[1:]
-	}
-	return strconv.FormatInt(n, 10) + " " + units[0]
 }

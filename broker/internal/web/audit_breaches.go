@@ -8,6 +8,7 @@ import (
 
 	"consento/broker/internal/access"
 	"consento/broker/internal/desk"
+	"consento/broker/internal/web/page"
 )
 
 // breachesPage is the data of the template "audit-breaches".
@@ -29,15 +30,15 @@ type breachPage struct {
 	Account  access.Account
 	Path     string
 	Said     string
-	Facts    []ticketFact
+	Facts    []page.Fact
 	Text     string
 	Clocks   []breachClock
 	Decided  string
 	Why      string
 	Seen     string // who acknowledged it; "" nobody
 	Handles  bool   // this account decides
-	Aware    []levelField
-	Decide   []levelField
+	Aware    []page.Field
+	Decide   []page.Field
 	Sessions []breachSession
 	Wrong    string // the form that was not accepted: aware, decide
 }
@@ -49,23 +50,23 @@ type breachClock struct {
 
 type breachSession struct{ ID, Short, State string }
 
-func (w *Web) breachRoutes() []Route {
-	return []Route{
-		at("/audit/breaches", w.may(w.showBreaches, access.ReadBreaches)),
-		at("/audit/breaches/{id}", w.may(w.showBreach, access.ReadBreaches), w.may(w.changeBreach, access.HandleBreaches)),
+func (w *Web) breachRoutes() []page.Route {
+	return []page.Route{
+		page.At("/audit/breaches", w.May(w.showBreaches, access.ReadBreaches)),
+		page.At("/audit/breaches/{id}", w.May(w.showBreach, access.ReadBreaches), w.May(w.changeBreach, access.HandleBreaches)),
 	}
 }
 
 // left says how long a clock of the law still runs, around the clock.
-func left(p *page, due, now time.Time) (string, bool) {
+func left(p *page.Page, due, now time.Time) (string, bool) {
 	if now.After(due) {
-		return p.T("breach.over", "time", span(p, now.Sub(due))), true
+		return p.T("breach.over", "time", page.Span(p, now.Sub(due))), true
 	}
-	return p.T("breach.left", "time", span(p, due.Sub(now))), false
+	return p.T("breach.left", "time", page.Span(p, due.Sub(now))), false
 }
 
 func (w *Web) showBreaches(rw http.ResponseWriter, r *http.Request, by access.Account) error {
-	p := w.newPage(r, "breach.title")
+	p := w.NewPage(r, "breach.title")
 	list, err := w.desk.Breaches(r.Context(), by)
 	if err != nil {
 		return err
@@ -73,7 +74,7 @@ func (w *Web) showBreaches(rw http.ResponseWriter, r *http.Request, by access.Ac
 	data := breachesPage{Account: by}
 	now := time.Now()
 	for _, b := range list {
-		l := breachLine{Path: "/audit/breaches/" + b.Ticket.ID, Ref: b.Ticket.Ref, Title: b.Ticket.Title, Place: b.Ticket.Team, Since: minute(p, b.Aware)}
+		l := breachLine{Path: "/audit/breaches/" + b.Ticket.ID, Ref: b.Ticket.Ref, Title: b.Ticket.Title, Place: b.Ticket.Team, Since: page.Minute(p, b.Aware)}
 		if b.Outcome != "" {
 			l.Clock = decidedWords(p, b)
 			data.Decided = append(data.Decided, l)
@@ -91,12 +92,12 @@ func (w *Web) showBreaches(rw http.ResponseWriter, r *http.Request, by access.Ac
 		data.Open = append(data.Open, l)
 	}
 	p.Data = data
-	return w.show(rw, http.StatusOK, "audit-breaches", p)
+	return w.Show(rw, http.StatusOK, "audit-breaches", p)
 }
 
 // breachNotice says that suspected data breaches wait for a decision, to who may read them;
 // "" if none does.
-func (w *Web) breachNotice(r *http.Request, p *page, by access.Account) (string, error) {
+func (w *Web) breachNotice(r *http.Request, p *page.Page, by access.Account) (string, error) {
 	if w.desk == nil || !access.May(by, access.ReadBreaches) {
 		return "", nil
 	}
@@ -115,12 +116,12 @@ func (w *Web) breachNotice(r *http.Request, p *page, by access.Account) (string,
 }
 
 // decidedWords says what was decided, by whom and when.
-func decidedWords(p *page, b desk.Breach) string {
+func decidedWords(p *page.Page, b desk.Breach) string {
 	said := p.T("breach.outcome." + string(b.Outcome))
 	if !b.Notified.IsZero() {
-		said += " " + minute(p, b.Notified)
+		said += " " + page.Minute(p, b.Notified)
 	}
-	return p.T("breach.decided", "outcome", said, "name", isolate(plain(b.DecidedBy)), "time", minute(p, b.Decided))
+	return p.T("breach.decided", "outcome", said, "name", page.Isolate(page.Plain(b.DecidedBy)), "time", page.Minute(p, b.Decided))
 }
 
 func (w *Web) showBreach(rw http.ResponseWriter, r *http.Request, by access.Account) error {
@@ -131,26 +132,26 @@ func (w *Web) showBreach(rw http.ResponseWriter, r *http.Request, by access.Acco
 const breachMoment = "2006-01-02T15:04"
 
 func (w *Web) breach(rw http.ResponseWriter, r *http.Request, by access.Account, status int, values url.Values, problem error) error {
-	b, err := w.desk.Breach(r.Context(), by, limited(r.PathValue("id"), 64))
+	b, err := w.desk.Breach(r.Context(), by, page.Limited(r.PathValue("id"), 64))
 	if errors.Is(err, desk.ErrNoTicket) {
-		return w.notFound(rw, r)
+		return w.NotFound(rw, r)
 	}
 	if err != nil {
 		return err
 	}
-	p := w.newPage(r, "breach.title")
+	p := w.NewPage(r, "breach.title")
 	p.Title = p.T("breach.one", "ref", b.Ticket.Ref)
 	now := time.Now()
 	data := breachPage{Account: by, Path: "/audit/breaches/" + b.Ticket.ID, Text: b.Ticket.Text, Why: b.Why, Handles: b.Outcome == "" && access.Can(by, access.HandleBreaches, access.Scope{Territory: b.Ticket.Territory})}
-	if said := "breach.said." + limited(r.URL.Query().Get("saved"), 20); p.Has(said) {
+	if said := "breach.said." + page.Limited(r.URL.Query().Get("saved"), 20); p.Has(said) {
 		data.Said = p.T(said)
 	}
 	named := b.By.Name
 	if named == "" {
 		named = p.T("levels.by_itself")
 	}
-	for _, f := range []ticketFact{{p.T("breach.ticket"), b.Ticket.Ref + " · " + b.Ticket.Title}, {p.T("desk.team"), b.Ticket.Team}, {p.T("breach.state"), p.T("desk.state." + string(b.Ticket.State))},
-		{p.T("breach.by"), named + ", " + minute(p, b.Begun)}, {p.T("breach.aware"), minute(p, b.Aware)}} {
+	for _, f := range []page.Fact{{Name: p.T("breach.ticket"), Value: b.Ticket.Ref + " · " + b.Ticket.Title}, {Name: p.T("desk.team"), Value: b.Ticket.Team}, {Name: p.T("breach.state"), Value: p.T("desk.state." + string(b.Ticket.State))},
+		{Name: p.T("breach.by"), Value: named + ", " + page.Minute(p, b.Begun)}, {Name: p.T("breach.aware"), Value: page.Minute(p, b.Aware)}} {
 		if f.Value != "" {
 			data.Facts = append(data.Facts, f)
 		}
@@ -161,13 +162,13 @@ func (w *Web) breach(rw http.ResponseWriter, r *http.Request, by access.Account,
 			due time.Time
 		}{{"breach.first", b.First}, {"breach.last", b.Last}} {
 			said, late := left(p, c.due, now)
-			data.Clocks = append(data.Clocks, breachClock{p.T(c.key), minute(p, c.due), said, late})
+			data.Clocks = append(data.Clocks, breachClock{p.T(c.key), page.Minute(p, c.due), said, late})
 		}
 	} else {
 		data.Decided = decidedWords(p, b)
 	}
 	if !b.Acknowledged.IsZero() {
-		data.Seen = p.T("breach.seen", "name", isolate(plain(b.AcknowledgedBy)), "time", minute(p, b.Acknowledged))
+		data.Seen = p.T("breach.seen", "name", page.Isolate(page.Plain(b.AcknowledgedBy)), "time", page.Minute(p, b.Acknowledged))
 	}
 	if data.Handles {
 		w.breachForms(p, b, now, &data)
@@ -176,21 +177,21 @@ func (w *Web) breach(rw http.ResponseWriter, r *http.Request, by access.Account,
 			if data.Wrong = "decide"; values.Get("step") == "aware" {
 				fields, data.Wrong = &data.Aware, "aware"
 			}
-			f := levelForm{Sections: []levelSection{{Fields: *fields}}}
-			f.typed(values, false)
-			f.refused(p, problem)
+			f := page.Form{Sections: []page.Section{{Fields: *fields}}}
+			f.Typed(values, false)
+			f.Refused(p, problem, "")
 		}
 	}
 	for _, id := range b.Sessions {
 		data.Sessions = append(data.Sessions, breachSession{id, id[:min(8, len(id))], w.holdWords(r, p, by, id)})
 	}
 	p.Data = data
-	return w.show(rw, status, "audit-breach", p)
+	return w.Show(rw, status, "audit-breach", p)
 }
 
-func (w *Web) breachForms(p *page, b desk.Breach, now time.Time, data *breachPage) {
-	field := func(key, name, value string) levelField {
-		f := textField(p, key, name, value, 500)
+func (w *Web) breachForms(p *page.Page, b desk.Breach, now time.Time, data *breachPage) {
+	field := func(key, name, value string) page.Field {
+		f := page.TextField(p, key, name, value, 500)
 		f.Label = p.T("breach." + key)
 		if hint := "breach." + key + ".hint"; p.Has(hint) {
 			f.Hint = p.T(hint)
@@ -199,21 +200,21 @@ func (w *Web) breachForms(p *page, b desk.Breach, now time.Time, data *breachPag
 	}
 	aware := field("form.aware", "aware", b.Aware.UTC().Format(breachMoment))
 	aware.Type = "datetime-local"
-	data.Aware = []levelField{aware, field("form.aware_why", "aware_why", "")}
+	data.Aware = []page.Field{aware, field("form.aware_why", "aware_why", "")}
 	outcome := field("form.outcome", "outcome", "")
-	outcome.Options = []option{{"", "–", true}}
+	outcome.Options = []page.Option{{Value: "", Label: "–", Chosen: true}}
 	for _, o := range desk.Outcomes() {
-		outcome.Options = append(outcome.Options, option{string(o), p.T("breach.outcome." + string(o)), false})
+		outcome.Options = append(outcome.Options, page.Option{Value: string(o), Label: p.T("breach.outcome." + string(o)), Chosen: false})
 	}
 	notified := field("form.notified", "notified", now.UTC().Format(breachMoment))
 	notified.Type = "datetime-local"
 	why := field("form.why", "why", "")
 	why.Lines, why.Max = 3, 4000
-	data.Decide = []levelField{outcome, notified, why}
+	data.Decide = []page.Field{outcome, notified, why}
 }
 
 // holdWords says whether a session of a breach is held.
-func (w *Web) holdWords(r *http.Request, p *page, by access.Account, id string) string {
+func (w *Web) holdWords(r *http.Request, p *page.Page, by access.Account, id string) string {
 	if w.decisions == nil {
 		return ""
 	}
@@ -227,17 +228,17 @@ func (w *Web) holdWords(r *http.Request, p *page, by access.Account, id string) 
 		}
 	}
 	for _, h := range s.Holds {
-		return p.T("breach.session.until", "time", minute(p, h.Until))
+		return p.T("breach.session.until", "time", page.Minute(p, h.Until))
 	}
 	return p.T("breach.session.free")
 }
 
 func (w *Web) changeBreach(rw http.ResponseWriter, r *http.Request, by access.Account) error {
-	values, err := form(r)
+	values, err := page.ReadForm(r)
 	if err != nil {
 		return err
 	}
-	id, step := limited(r.PathValue("id"), 64), values.Get("step")
+	id, step := page.Limited(r.PathValue("id"), 64), values.Get("step")
 	switch step {
 	case "acknowledge":
 		if err = w.desk.AcknowledgeBreach(r.Context(), by, id); errors.Is(err, desk.ErrStale) {
@@ -256,13 +257,13 @@ func (w *Web) changeBreach(rw http.ResponseWriter, r *http.Request, by access.Ac
 		}
 		err = w.desk.DecideBreach(r.Context(), by, id, desk.Outcome(values.Get("outcome")), at, values.Get("why"))
 	default:
-		return errForm
+		return page.ErrForm
 	}
 	switch {
 	case errors.Is(err, desk.ErrNoTicket):
-		return w.notFound(rw, r)
+		return w.NotFound(rw, r)
 	case errors.Is(err, desk.ErrForbidden):
-		return w.forbid(rw, r, by, true, []access.Action{access.HandleBreaches})
+		return w.Forbid(rw, r, by, true, []access.Action{access.HandleBreaches})
 	case errors.Is(err, desk.ErrStale):
 		http.Redirect(rw, r, "/audit/breaches/"+url.PathEscape(id)+"?saved=stale", http.StatusSeeOther)
 		return nil

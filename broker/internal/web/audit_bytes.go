@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"consento/broker/internal/access"
+	"consento/broker/internal/web/page"
 )
 
 // Of the records' form (recordings/FORMAT.md) the pages know the header's length,
@@ -40,7 +41,7 @@ type server func(rw http.ResponseWriter, r *http.Request, f io.ReadSeeker, chang
 func segmentNumber(r *http.Request) (int, error) {
 	n, err := strconv.Atoi(r.PathValue("n"))
 	if err != nil || n < 0 || n > 1<<20 || strconv.Itoa(n) != r.PathValue("n") {
-		return 0, errForm
+		return 0, page.ErrForm
 	}
 	return n, nil
 }
@@ -73,7 +74,7 @@ func (w *Web) giveAudited(serve server) func(http.ResponseWriter, *http.Request,
 }
 
 // giveBytes serves a segment to who watches a copy or share.
-func (w *Web) giveBytes(open opener, serve server) action {
+func (w *Web) giveBytes(open opener, serve server) page.Action {
 	return func(rw http.ResponseWriter, r *http.Request) error {
 		if err := serveSegment(rw, r, open, serve); err != nil {
 			return w.sharedProblem(rw, err)
@@ -105,7 +106,7 @@ func (w *Web) serveRecords(rw http.ResponseWriter, r *http.Request, f io.ReadSee
 	for name := range strings.SplitSeq(r.URL.Query().Get("tracks"), ",") {
 		n, err := strconv.ParseUint(name, 10, 8)
 		if err != nil || n == videoTrack {
-			return errForm
+			return page.ErrForm
 		}
 		wanted[n] = true
 	}
@@ -128,7 +129,7 @@ func (w *Web) serveWalk(rw http.ResponseWriter, r *http.Request, f io.ReadSeeker
 	}
 	if err != nil && r.Context().Err() == nil {
 		// Part of the answer is on its way: cut it, so that it is not taken for whole.
-		w.log.ErrorContext(r.Context(), "recording cannot be read", "session", r.PathValue("id"), "err", err)
+		w.Log.ErrorContext(r.Context(), "recording cannot be read", "session", r.PathValue("id"), "err", err)
 		panic(http.ErrAbortHandler)
 	}
 	return nil
@@ -192,7 +193,7 @@ func (w *Web) giveBag(rw http.ResponseWriter, r *http.Request, by access.Account
 	if err != nil {
 		return err
 	}
-	return attach(rw, "application/json", downloadName(r.PathValue("id"), fmt.Sprintf("-%d.key", n)), bag)
+	return page.Attach(rw, "application/json", downloadName(r.PathValue("id"), fmt.Sprintf("-%d.key", n)), bag)
 }
 
 // giveLogKeys serves the keys of a segment's events: they are a share, encrypted as a
@@ -206,7 +207,7 @@ func (w *Web) giveLogKeys(rw http.ResponseWriter, r *http.Request, by access.Acc
 	if err != nil {
 		return err
 	}
-	return attach(rw, "application/json", downloadName(r.PathValue("id"), fmt.Sprintf("-%d.logkeys", n)), keys)
+	return page.Attach(rw, "application/json", downloadName(r.PathValue("id"), fmt.Sprintf("-%d.logkeys", n)), keys)
 }
 
 func (w *Web) giveProof(rw http.ResponseWriter, r *http.Request, by access.Account) error {
@@ -214,7 +215,7 @@ func (w *Web) giveProof(rw http.ResponseWriter, r *http.Request, by access.Accou
 	if err != nil {
 		return err
 	}
-	return attach(rw, "application/json", downloadName(r.PathValue("id"), ".proof"), proof)
+	return page.Attach(rw, "application/json", downloadName(r.PathValue("id"), ".proof"), proof)
 }
 
 func (w *Web) giveTimestamp(rw http.ResponseWriter, r *http.Request, by access.Account) error {
@@ -222,5 +223,5 @@ func (w *Web) giveTimestamp(rw http.ResponseWriter, r *http.Request, by access.A
 	if err != nil {
 		return err
 	}
-	return attach(rw, "application/json", downloadName(r.PathValue("id"), ".stamp"), file)
+	return page.Attach(rw, "application/json", downloadName(r.PathValue("id"), ".stamp"), file)
 }

@@ -8,6 +8,9 @@ import (
 	"time"
 
 	"consento/broker/internal/access"
+	"consento/broker/internal/evidence"
+	"consento/broker/internal/web/page"
+	"consento/recordings/translog"
 )
 
 // Custody keeps what auditors' browsers made besides their own keys: locked copies of
@@ -23,21 +26,21 @@ type Custody interface {
 }
 
 // custodyRoutes lists the addresses of set-up, signature and re-wrapping.
-func (w *Web) custodyRoutes() []Route {
+func (w *Web) custodyRoutes() []page.Route {
 	auditor := w.forAuditors
 	// The administrator sees who may read, and cannot change it.
-	routes := []Route{at("/audit/policy", w.may(w.auditTold(w.showPolicy), access.ReadEvidence, access.ReadTrail, access.ManageOffice), auditor(w.changePolicy))}
+	routes := []page.Route{page.At("/audit/policy", w.May(w.auditTold(w.showPolicy), access.ReadEvidence, access.ReadTrail, access.ManageOffice), auditor(w.changePolicy)).UpTo(translog.MaxPolicy + page.MaxForm)}
 	if w.custody != nil {
 		routes = append(routes,
-			at("/audit/escrow", auditor(w.showEscrow), auditor(w.prepareEscrow)),
-			at("/audit/root", auditor(backToPolicy), auditor(w.changeRoot)))
+			page.At("/audit/escrow", auditor(w.showEscrow), auditor(w.prepareEscrow)),
+			page.At("/audit/root", auditor(backToPolicy), auditor(w.changeRoot)))
 	}
 	if w.rewraps != nil {
 		routes = append(routes,
-			at("/audit/rewrap", auditor(w.showRewrap)),
-			at("/audit/rewrap/next", auditor(backToRewrap), auditor(w.nextBags)),
-			at("/audit/rewrap/{id}/{n}", auditor(backToRewrap), auditor(w.takeBag)),
-			at("/audit/rewrap/{id}/{n}/log", auditor(backToRewrap), auditor(w.takeLogKeys)))
+			page.At("/audit/rewrap", auditor(w.showRewrap)),
+			page.At("/audit/rewrap/next", auditor(backToRewrap), auditor(w.nextBags)),
+			page.At("/audit/rewrap/{id}/{n}", auditor(backToRewrap), auditor(w.takeBag)),
+			page.At("/audit/rewrap/{id}/{n}/log", auditor(backToRewrap), auditor(w.takeLogKeys)).UpTo(evidence.MaxLogKeys))
 	}
 	return routes
 }
@@ -60,7 +63,7 @@ type textsData struct {
 }
 
 func (w *Web) showEscrow(rw http.ResponseWriter, r *http.Request, by access.Account) error {
-	p := w.newPage(r, "audit.escrow.title")
+	p := w.NewPage(r, "audit.escrow.title")
 	said := ""
 	if r.URL.Query().Get("said") == "prepared" {
 		said = p.T("audit.escrow.prepared")
@@ -68,19 +71,19 @@ func (w *Web) showEscrow(rw http.ResponseWriter, r *http.Request, by access.Acco
 	return w.escrowPage(rw, r, by, p, http.StatusOK, said)
 }
 
-func (w *Web) escrowPage(rw http.ResponseWriter, r *http.Request, by access.Account, p *page, status int, said string) error {
+func (w *Web) escrowPage(rw http.ResponseWriter, r *http.Request, by access.Account, p *page.Page, status int, said string) error {
 	set, err := w.custody.EscrowKeys(r.Context(), by)
 	if err != nil {
 		return err
 	}
-	data := escrowPage{Account: by, Said: said, Day: day(p, time.Now()), Sent: textsData{p.All("audit.js.")}}
+	data := escrowPage{Account: by, Said: said, Day: page.Day(p, time.Now()), Sent: textsData{p.All("audit.js.")}}
 	state := w.escrowState(set)
 	data.State, data.Warn = p.T("audit.escrow.state."+state), state != "named"
 	if len(set.Keys) > 0 {
-		data.Keys, data.Made = keyNames(set.Keys), minute(p, set.Made)
+		data.Keys, data.Made = keyNames(set.Keys), page.Minute(p, set.Made)
 	}
 	p.Data = data
-	return w.show(rw, status, "audit-escrow", p)
+	return w.Show(rw, status, "audit-escrow", p)
 }
 
 // escrowState says how far the office is with its printed keys: none, printed (no
@@ -99,13 +102,13 @@ func (w *Web) escrowState(set access.EscrowSet) string {
 
 // prepareEscrow takes the public halves of what was printed.
 func (w *Web) prepareEscrow(rw http.ResponseWriter, r *http.Request, by access.Account) error {
-	values, err := form(r)
+	values, err := page.ReadForm(r)
 	if err != nil {
 		return err
 	}
 	err = w.custody.PrepareEscrow(r.Context(), by, [3]string{values.Get("key1"), values.Get("key2"), values.Get("key3")})
 	if errors.Is(err, access.ErrInvalid) {
-		p := w.newPage(r, "audit.escrow.title")
+		p := w.NewPage(r, "audit.escrow.title")
 		p.Error = p.T("audit.keys.refused")
 		return w.escrowPage(rw, r, by, p, http.StatusUnprocessableEntity, "")
 	}
@@ -123,7 +126,7 @@ type guardStep struct {
 }
 
 // guardSteps lists it; nil when all is done, or nothing of it can be done here.
-func (w *Web) guardSteps(r *http.Request, by access.Account, p *page) ([]guardStep, error) {
+func (w *Web) guardSteps(r *http.Request, by access.Account, p *page.Page) ([]guardStep, error) {
 	if w.custody == nil || w.policies == nil {
 		return nil, nil
 	}

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"consento/broker/internal/access"
+	"consento/broker/internal/web/page"
 )
 
 // keysPage is the data of the template "audit-keys".
@@ -46,7 +47,7 @@ type passkeyOwner struct {
 // relyingParty is what passkeys are bound to (W3C WebAuthn level 3, "RP ID"): the host
 // of the public address; "" for a number, which no passkey can be bound to.
 func (w *Web) relyingParty() string {
-	u, err := url.Parse(w.publicURL)
+	u, err := url.Parse(w.PublicURL)
 	if err != nil || net.ParseIP(u.Hostname()) != nil {
 		return ""
 	}
@@ -54,7 +55,7 @@ func (w *Web) relyingParty() string {
 }
 
 func (w *Web) showKeys(rw http.ResponseWriter, r *http.Request, by access.Account) error {
-	p := w.newPage(r, "audit.keys.title")
+	p := w.NewPage(r, "audit.keys.title")
 	said := ""
 	switch s := r.URL.Query().Get("said"); s {
 	case "added", "removed", "relocked", "passkey_added", "passkey_removed":
@@ -63,7 +64,7 @@ func (w *Web) showKeys(rw http.ResponseWriter, r *http.Request, by access.Accoun
 	return w.keysPage(rw, r, by, p, http.StatusOK, said)
 }
 
-func (w *Web) keysPage(rw http.ResponseWriter, r *http.Request, by access.Account, p *page, status int, said string) error {
+func (w *Web) keysPage(rw http.ResponseWriter, r *http.Request, by access.Account, p *page.Page, status int, said string) error {
 	keys, err := w.auditorKeys.AuditorKeys(r.Context(), by)
 	if err != nil {
 		return err
@@ -71,20 +72,20 @@ func (w *Web) keysPage(rw http.ResponseWriter, r *http.Request, by access.Accoun
 	data := keysPage{Account: by, Said: said, Policy: w.policies != nil, Escrow: w.custody != nil, Unguarded: w.unguarded(), RP: w.relyingParty(), Keep: keysData{Keys: []playKey{}, Texts: p.All("audit.js.")}}
 	data.Keep.For = passkeyOwner{RP: data.RP, Office: p.Office.Name, Person: by.Name}
 	for _, k := range keys {
-		row := keyRow{ID: k.ID, Name: k.Name, PublicKey: k.PublicKey, Made: minute(p, k.Made)}
+		row := keyRow{ID: k.ID, Name: k.Name, PublicKey: k.PublicKey, Made: page.Minute(p, k.Made)}
 		for _, pk := range k.Passkeys {
-			row.Passkeys = append(row.Passkeys, passkeyRow{Credential: pk.Credential, Name: pk.Name, Made: minute(p, pk.Made)})
+			row.Passkeys = append(row.Passkeys, passkeyRow{Credential: pk.Credential, Name: pk.Name, Made: page.Minute(p, pk.Made)})
 		}
 		data.Keys = append(data.Keys, row)
 		data.Keep.Keys = append(data.Keep.Keys, playKeyOf(k))
 	}
 	p.Data = data
-	return w.show(rw, status, "audit-keys", p)
+	return w.Show(rw, status, "audit-keys", p)
 }
 
 // changeKeys keeps or forgets a key, or a passkey of one.
 func (w *Web) changeKeys(rw http.ResponseWriter, r *http.Request, by access.Account) error {
-	values, err := form(r)
+	values, err := page.ReadForm(r)
 	if err != nil {
 		return err
 	}
@@ -110,11 +111,11 @@ func (w *Web) changeKeys(rw http.ResponseWriter, r *http.Request, by access.Acco
 		said = "passkey_removed"
 		err = w.auditorKeys.RemovePasskey(r.Context(), by, values.Get("id"), values.Get("credential"))
 	default:
-		return errForm
+		return page.ErrForm
 	}
 	var wrong *access.Invalid
 	if errors.As(err, &wrong) || errors.Is(err, access.ErrNotFound) {
-		p := w.newPage(r, "audit.keys.title")
+		p := w.NewPage(r, "audit.keys.title")
 		p.Error = p.T("audit.keys." + refusedKey(values.Get("step"), wrong))
 		return w.keysPage(rw, r, by, p, http.StatusUnprocessableEntity, "")
 	}

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"consento/broker/internal/access"
+	"consento/broker/internal/web/page"
 	"consento/recordings"
 )
 
@@ -82,7 +83,7 @@ type lockedRoot struct {
 }
 
 func (w *Web) showPolicy(rw http.ResponseWriter, r *http.Request, by access.Account) error {
-	p := w.newPage(r, "audit.policy.title")
+	p := w.NewPage(r, "audit.policy.title")
 	said := ""
 	switch s := r.URL.Query().Get("said"); s {
 	case "taken", "root_kept", "root_removed":
@@ -91,7 +92,7 @@ func (w *Web) showPolicy(rw http.ResponseWriter, r *http.Request, by access.Acco
 	return w.policyPage(rw, r, by, p, http.StatusOK, said)
 }
 
-func (w *Web) policyPage(rw http.ResponseWriter, r *http.Request, by access.Account, p *page, status int, said string) error {
+func (w *Web) policyPage(rw http.ResponseWriter, r *http.Request, by access.Account, p *page.Page, status int, said string) error {
 	data := policyPage{Account: by, Said: said, Changes: access.Can(by, access.ManageRecipients, access.Scope{}), Rewraps: w.rewraps != nil}
 	current, ok := w.policies.Policy()
 	if data.Changes && w.custody != nil {
@@ -108,11 +109,11 @@ func (w *Web) policyPage(rw http.ResponseWriter, r *http.Request, by access.Acco
 	}
 	if ok {
 		hash := current.Hash()
-		data.Number, data.Made, data.Root, data.Hash, data.Copy = current.Number, minute(p, current.Made), hex.EncodeToString(current.Root), hex.EncodeToString(hash[:]), current.Customer
+		data.Number, data.Made, data.Root, data.Hash, data.Copy = current.Number, page.Minute(p, current.Made), hex.EncodeToString(current.Root), hex.EncodeToString(hash[:]), current.Customer
 		for _, t := range current.Teams {
 			rule := policyRule{Who: p.T("audit.policy.all"), How: p.T("audit.policy.alone")}
 			if who := strings.Join(notEmpty(t.Name, t.Territory), ", "); who != "" {
-				rule.Who = isolate(who)
+				rule.Who = page.Isolate(who)
 			}
 			if t.Dual {
 				rule.How = p.T("audit.policy.dual")
@@ -125,11 +126,11 @@ func (w *Web) policyPage(rw http.ResponseWriter, r *http.Request, by access.Acco
 		data.Escrow = keyNames(current.Escrow)
 	}
 	p.Data = data
-	return w.show(rw, status, "audit-policy", p)
+	return w.Show(rw, status, "audit-policy", p)
 }
 
 // preparing fills in what the next policy is made of.
-func (w *Web) preparing(r *http.Request, by access.Account, p *page, data *policyPage) error {
+func (w *Web) preparing(r *http.Request, by access.Account, p *page.Page, data *policyPage) error {
 	sent := policyData{Keys: []offeredKey{}, Escrow: []string{}, Teams: []string{}, Territories: []string{}, Roots: []lockedRoot{}, Texts: p.All("audit.js.")}
 	current, ok := w.policies.Policy()
 	if ok {
@@ -140,7 +141,7 @@ func (w *Web) preparing(r *http.Request, by access.Account, p *page, data *polic
 		return err
 	}
 	for _, k := range kept {
-		sent.Keys = append(sent.Keys, offeredKey{k.PublicKey, strings.Join(notEmpty(plain(k.Owner), plain(k.Name)), ": "), k.Auditor})
+		sent.Keys = append(sent.Keys, offeredKey{k.PublicKey, strings.Join(notEmpty(page.Plain(k.Owner), page.Plain(k.Name)), ": "), k.Auditor})
 	}
 	set, err := w.custody.EscrowKeys(r.Context(), by)
 	if err != nil {
@@ -169,7 +170,7 @@ func (w *Web) preparing(r *http.Request, by access.Account, p *page, data *polic
 	}
 	for _, k := range roots {
 		sent.Roots = append(sent.Roots, lockedRoot{k.PublicKey, k.Wrapped})
-		data.Roots = append(data.Roots, rootRow{k.PublicKey, minute(p, k.Made), ok && k.PublicKey == hex.EncodeToString(current.Root)})
+		data.Roots = append(data.Roots, rootRow{k.PublicKey, page.Minute(p, k.Made), ok && k.PublicKey == hex.EncodeToString(current.Root)})
 	}
 	data.Sent = sent
 	return nil
@@ -195,10 +196,10 @@ func keyNames(to []recordings.Recipient) []string {
 
 // changePolicy takes a signed policy. Its signature decides, not who brings it.
 func (w *Web) changePolicy(rw http.ResponseWriter, r *http.Request, by access.Account) error {
-	if _, err := form(r); err != nil {
+	if _, err := page.ReadForm(r); err != nil {
 		return err
 	}
-	file, err := uploaded(r, policyFile)
+	file, err := page.Uploaded(r, policyFile)
 	if err != nil {
 		return err
 	}
@@ -213,7 +214,7 @@ func (w *Web) changePolicy(rw http.ResponseWriter, r *http.Request, by access.Ac
 		return err
 	}
 	if what != "" {
-		p := w.newPage(r, "audit.policy.title")
+		p := w.NewPage(r, "audit.policy.title")
 		p.Error = p.T(what)
 		return w.policyPage(rw, r, by, p, http.StatusUnprocessableEntity, "")
 	}
@@ -228,7 +229,7 @@ func backToPolicy(rw http.ResponseWriter, r *http.Request, _ access.Account) err
 
 // changeRoot keeps or forgets a locked copy of the auditors' key.
 func (w *Web) changeRoot(rw http.ResponseWriter, r *http.Request, by access.Account) error {
-	values, err := form(r)
+	values, err := page.ReadForm(r)
 	if err != nil {
 		return err
 	}
@@ -240,10 +241,10 @@ func (w *Web) changeRoot(rw http.ResponseWriter, r *http.Request, by access.Acco
 		said = "root_removed"
 		err = w.custody.RemoveRootKey(r.Context(), by, values.Get("public_key"))
 	default:
-		return errForm
+		return page.ErrForm
 	}
 	if errors.Is(err, access.ErrInvalid) || errors.Is(err, access.ErrNotFound) {
-		p := w.newPage(r, "audit.policy.title")
+		p := w.NewPage(r, "audit.policy.title")
 		p.Error = p.T("audit.keys.refused")
 		return w.policyPage(rw, r, by, p, http.StatusUnprocessableEntity, "")
 	}

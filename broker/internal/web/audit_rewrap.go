@@ -10,6 +10,7 @@ import (
 
 	"consento/broker/internal/access"
 	"consento/broker/internal/evidence"
+	"consento/broker/internal/web/page"
 	"consento/recordings"
 )
 
@@ -58,7 +59,7 @@ type wrappingJSON struct {
 }
 
 func (w *Web) showRewrap(rw http.ResponseWriter, r *http.Request, by access.Account) error {
-	p := w.newPage(r, "audit.rewrap.title")
+	p := w.NewPage(r, "audit.rewrap.title")
 	keys, err := w.lockedKeys(r, by)
 	if err != nil {
 		return err
@@ -72,7 +73,7 @@ func (w *Web) showRewrap(rw http.ResponseWriter, r *http.Request, by access.Acco
 	}
 	data.Sent.Total, data.Found = data.Outdated, p.Count("bags", data.Outdated)
 	p.Data = data
-	return w.show(rw, http.StatusOK, "audit-rewrap", p)
+	return w.Show(rw, http.StatusOK, "audit-rewrap", p)
 }
 
 func backToRewrap(rw http.ResponseWriter, r *http.Request, _ access.Account) error {
@@ -82,21 +83,21 @@ func backToRewrap(rw http.ResponseWriter, r *http.Request, _ access.Account) err
 
 // nextBags hands out some key bags, as JSON.
 func (w *Web) nextBags(rw http.ResponseWriter, r *http.Request, by access.Account) error {
-	values, err := form(r)
+	values, err := page.ReadForm(r)
 	if err != nil {
 		return err
 	}
-	found, next, err := w.rewraps.NextBags(r.Context(), by, limited(values.Get("after"), 64))
+	found, next, err := w.rewraps.NextBags(r.Context(), by, page.Limited(values.Get("after"), 64))
 	if err != nil {
 		return err
 	}
-	p := w.newPage(r, "audit.rewrap.title")
+	p := w.NewPage(r, "audit.rewrap.title")
 	answer := struct {
 		Items []wrappingJSON `json:"items"`
 		Next  string         `json:"next"`
 	}{[]wrappingJSON{}, next}
 	for _, b := range found {
-		answer.Items = append(answer.Items, wrappingJSON{b.Session, b.Segment, minute(p, b.Started), b.Team, b.Territory, hex.EncodeToString(b.Commit[:]), string(b.Bag), b.Log})
+		answer.Items = append(answer.Items, wrappingJSON{b.Session, b.Segment, page.Minute(p, b.Started), b.Team, b.Territory, hex.EncodeToString(b.Commit[:]), string(b.Bag), b.Log})
 	}
 	rw.Header().Set("Content-Type", "application/json")
 	return json.NewEncoder(rw).Encode(answer)
@@ -120,11 +121,11 @@ func (w *Web) takeWrapped(rw http.ResponseWriter, r *http.Request, by access.Acc
 	}
 	bag, err := io.ReadAll(r.Body) // the guard limits it
 	if err != nil {
-		return errForm
+		return page.ErrForm
 	}
 	err = take(r.Context(), by, r.PathValue("id"), n, bag)
 	if errors.Is(err, evidence.ErrBag) || errors.Is(err, recordings.ErrMalformed) {
-		w.log.WarnContext(r.Context(), "key bag refused", "session", r.PathValue("id"), "segment", n, "err", err)
+		w.Log.WarnContext(r.Context(), "key bag refused", "session", r.PathValue("id"), "segment", n, "err", err)
 		http.Error(rw, "refused", http.StatusUnprocessableEntity)
 		return nil
 	}

@@ -11,6 +11,7 @@ import (
 	"consento/broker/internal/access"
 	"consento/broker/internal/evidence"
 	"consento/broker/internal/ops"
+	"consento/broker/internal/web/page"
 )
 
 // Searching gives auditors' browsers what they search by: encrypted summaries of
@@ -35,12 +36,12 @@ const searchCookie = "__Secure-consento-search"
 const searchPath = "/audit/search"
 
 // searchRoutes lists the addresses of the search.
-func (w *Web) searchRoutes() []Route {
+func (w *Web) searchRoutes() []page.Route {
 	auditor := w.forAuditors
-	return []Route{
-		at(searchPath, auditor(w.showSearch), auditor(w.beginSearch)),
-		at(searchPath+"/sessions", auditor(w.listSearchable)),
-		at(searchPath+"/summaries", auditor(backToSearch), auditor(w.giveSummaries)),
+	return []page.Route{
+		page.At(searchPath, auditor(w.showSearch), auditor(w.beginSearch)),
+		page.At(searchPath+"/sessions", auditor(w.listSearchable)),
+		page.At(searchPath+"/summaries", auditor(backToSearch), auditor(w.giveSummaries)),
 	}
 }
 
@@ -70,17 +71,17 @@ func backToSearch(rw http.ResponseWriter, r *http.Request, _ access.Account) err
 
 func searchGrant(r *http.Request) string {
 	if c, err := r.Cookie(searchCookie); err == nil {
-		return limited(c.Value, 128)
+		return page.Limited(c.Value, 128)
 	}
 	return ""
 }
 
 func (w *Web) showSearch(rw http.ResponseWriter, r *http.Request, by access.Account) error {
-	return w.searchPage(rw, r, by, http.StatusOK, func(*page, *searchPage) {})
+	return w.searchPage(rw, r, by, http.StatusOK, func(*page.Page, *searchPage) {})
 }
 
-func (w *Web) searchPage(rw http.ResponseWriter, r *http.Request, by access.Account, status int, with func(*page, *searchPage)) error {
-	p := w.newPage(r, "audit.search.title")
+func (w *Web) searchPage(rw http.ResponseWriter, r *http.Request, by access.Account, status int, with func(*page.Page, *searchPage)) error {
+	p := w.NewPage(r, "audit.search.title")
 	keys, err := w.lockedKeys(r, by)
 	if err != nil {
 		return err
@@ -94,19 +95,19 @@ func (w *Web) searchPage(rw http.ResponseWriter, r *http.Request, by access.Acco
 	}
 	with(p, &data)
 	p.Data = data
-	return w.show(rw, status, "audit-search", p)
+	return w.Show(rw, status, "audit-search", p)
 }
 
 // beginSearch takes the reason, and leads to the search.
 func (w *Web) beginSearch(rw http.ResponseWriter, r *http.Request, by access.Account) error {
-	values, err := form(r)
+	values, err := page.ReadForm(r)
 	if err != nil {
 		return err
 	}
 	reason, err := ops.CleanLine(values.Get("reason"), evidence.MaxReason)
 	if err != nil || len([]rune(reason)) < 3 {
-		return w.searchPage(rw, r, by, http.StatusUnprocessableEntity, func(p *page, data *searchPage) {
-			data.Stated, data.Reason, data.Wrong = false, limited(values.Get("reason"), 4*evidence.MaxReason), p.T("audit.why.wrong")
+		return w.searchPage(rw, r, by, http.StatusUnprocessableEntity, func(p *page.Page, data *searchPage) {
+			data.Stated, data.Reason, data.Wrong = false, page.Limited(values.Get("reason"), 4*evidence.MaxReason), p.T("audit.why.wrong")
 			p.Error = data.Wrong
 		})
 	}
@@ -159,7 +160,7 @@ type summaryJSON struct {
 
 // giveSummaries hands out summaries and keys of the sessions that the form names.
 func (w *Web) giveSummaries(rw http.ResponseWriter, r *http.Request, by access.Account) error {
-	values, err := form(r)
+	values, err := page.ReadForm(r)
 	if err != nil {
 		return err
 	}

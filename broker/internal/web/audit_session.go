@@ -10,6 +10,7 @@ import (
 	"consento/broker/internal/access"
 	"consento/broker/internal/evidence"
 	"consento/broker/internal/ops"
+	"consento/broker/internal/web/page"
 )
 
 // grantCookie carries the grant of one session; its path keeps it to that session.
@@ -37,10 +38,10 @@ type recordingPage struct {
 	// What the template "unlock" says, and the keys that it offers.
 	UnlockHow   string
 	Keys        []playKey
-	Decisions   bool     // there are pages of retention and holds
-	Shares      bool     // there is a page of copies and shares
-	Whom        []option // whom a part can be shared with; none: there is no form
-	ShareTracks []option
+	Decisions   bool          // there are pages of retention and holds
+	Shares      bool          // there is a page of copies and shares
+	Whom        []page.Option // whom a part can be shared with; none: there is no form
+	ShareTracks []page.Option
 }
 
 type partRow struct {
@@ -99,7 +100,7 @@ type playReport struct {
 }
 
 // recordingOf reads what every page about one session says.
-func (w *Web) recordingOf(r *http.Request, by access.Account, p *page) (recordingPage, evidence.Recording, error) {
+func (w *Web) recordingOf(r *http.Request, by access.Account, p *page.Page) (recordingPage, evidence.Recording, error) {
 	id := r.PathValue("id")
 	rec, err := w.evidence.Session(r.Context(), by, id)
 	if err != nil {
@@ -111,13 +112,13 @@ func (w *Web) recordingOf(r *http.Request, by access.Account, p *page) (recordin
 	}
 	data := recordingPage{Account: by, Row: rowOf(p, rec.Summary), ID: id, Max: evidence.MaxReason, Verdict: stripOf(p, verdict), Stamped: !verdict.Before.IsZero(), Decisions: w.decisions != nil, Shares: w.shares != nil}
 	if data.Gone = gone(p, rec.Erased); data.Gone == "" && !rec.Until.IsZero() {
-		data.Until = day(p, rec.Until.UTC())
+		data.Until = page.Day(p, rec.Until.UTC())
 	}
 	for _, h := range rec.Holds {
-		data.Holds = append(data.Holds, p.T("audit.hold", "name", isolate(h.By), "date", day(p, h.Since.UTC())))
+		data.Holds = append(data.Holds, p.T("audit.hold", "name", page.Isolate(h.By), "date", page.Day(p, h.Since.UTC())))
 	}
 	for _, s := range rec.Parts {
-		data.Parts = append(data.Parts, partRow{Number: s.Number, Size: sizeOf(s.Bytes), Final: s.Final, Bag: s.Bag, Shredded: s.Shredded, Purged: s.Purged, Log: s.Log})
+		data.Parts = append(data.Parts, partRow{Number: s.Number, Size: page.Size(s.Bytes), Final: s.Final, Bag: s.Bag, Shredded: s.Shredded, Purged: s.Purged, Log: s.Log})
 		data.Readable = data.Readable || s.Bag && !s.Shredded || s.Log
 	}
 	for _, e := range rec.Erased {
@@ -127,7 +128,7 @@ func (w *Web) recordingOf(r *http.Request, by access.Account, p *page) (recordin
 	if rec.LogKept {
 		data.LogKept = p.T("audit.log_kept")
 		if !rec.LogUntil.IsZero() {
-			data.LogKept = p.T("audit.log_kept_until", "date", day(p, rec.LogUntil.UTC()))
+			data.LogKept = p.T("audit.log_kept_until", "date", page.Day(p, rec.LogUntil.UTC()))
 		}
 	}
 	return data, rec, nil
@@ -135,12 +136,12 @@ func (w *Web) recordingOf(r *http.Request, by access.Account, p *page) (recordin
 
 // stripOf says a verdict in words. A finding without words is shown by its code:
 // nothing is left out.
-func stripOf(p *page, v evidence.Verdict) verdictStrip {
-	s := verdictStrip{State: v.State, Title: p.T("audit.verdict." + string(v.State)), Checked: p.T("audit.checked", "time", minute(p, v.Checked))}
+func stripOf(p *page.Page, v evidence.Verdict) verdictStrip {
+	s := verdictStrip{State: v.State, Title: p.T("audit.verdict." + string(v.State)), Checked: p.T("audit.checked", "time", page.Minute(p, v.Checked))}
 	for _, reason := range v.Reasons {
 		key, pairs := "audit.reason."+reason.Code, []string{"code", reason.Code, "segment", strconv.Itoa(reason.Segment)}
 		for name, value := range reason.Values {
-			pairs = append(pairs, name, isolate(value))
+			pairs = append(pairs, name, page.Isolate(value))
 		}
 		if !p.Has(key) {
 			key = "audit.reason.unknown"
@@ -167,7 +168,7 @@ func stripOf(p *page, v evidence.Verdict) verdictStrip {
 	switch {
 	case v.Clock == nil:
 	case !v.Before.IsZero():
-		s.Stores += " " + p.T("audit.clock.before", "time", minute(p, v.Before.Add(time.Minute-1)))
+		s.Stores += " " + p.T("audit.clock.before", "time", page.Minute(p, v.Before.Add(time.Minute-1)))
 	case v.Clock.Late:
 		s.Stores += " " + p.T("audit.clock.late")
 	default:
@@ -177,13 +178,13 @@ func stripOf(p *page, v evidence.Verdict) verdictStrip {
 }
 
 func (w *Web) showRecording(rw http.ResponseWriter, r *http.Request, by access.Account) error {
-	p := w.newPage(r, "audit.session.title")
+	p := w.NewPage(r, "audit.session.title")
 	data, _, err := w.recordingOf(r, by, p)
 	if err != nil {
 		return err
 	}
 	p.Data = data
-	return w.show(rw, http.StatusOK, "audit-session", p)
+	return w.Show(rw, http.StatusOK, "audit-session", p)
 }
 
 // backToRecording leads from the address of a form to its page.
@@ -194,24 +195,24 @@ func backToRecording(rw http.ResponseWriter, r *http.Request, _ access.Account) 
 
 // view states a viewing, and leads to what it opens.
 func (w *Web) view(rw http.ResponseWriter, r *http.Request, by access.Account) error {
-	values, err := form(r)
+	values, err := page.ReadForm(r)
 	if err != nil {
 		return err
 	}
 	id, how := r.PathValue("id"), values.Get("how")
 	if !slices.Contains(ViewWays(), how) {
-		return errForm
+		return page.ErrForm
 	}
 	reason, err := ops.CleanLine(values.Get("reason"), evidence.MaxReason)
 	if err != nil || len([]rune(reason)) < 3 {
-		p := w.newPage(r, "audit.session.title")
+		p := w.NewPage(r, "audit.session.title")
 		data, _, err := w.recordingOf(r, by, p)
 		if err != nil {
 			return err
 		}
-		data.Reason, data.Wrong = limited(values.Get("reason"), 4*evidence.MaxReason), p.T("audit.why.wrong")
+		data.Reason, data.Wrong = page.Limited(values.Get("reason"), 4*evidence.MaxReason), p.T("audit.why.wrong")
 		p.Error, p.Data = data.Wrong, data
-		return w.show(rw, http.StatusUnprocessableEntity, "audit-session", p)
+		return w.Show(rw, http.StatusUnprocessableEntity, "audit-session", p)
 	}
 	grant, err := w.evidence.View(r.Context(), by, id, reason, how)
 	if err != nil {
@@ -234,7 +235,7 @@ func (w *Web) view(rw http.ResponseWriter, r *http.Request, by access.Account) e
 // grantOf is the grant that the browser holds for this session.
 func grantOf(r *http.Request) string {
 	if c, err := r.Cookie(grantCookie); err == nil {
-		return limited(c.Value, 128)
+		return page.Limited(c.Value, 128)
 	}
 	return ""
 }
@@ -254,7 +255,7 @@ func (w *Web) granted(r *http.Request, by access.Account, rec evidence.Recording
 
 // play serves the player.
 func (w *Web) play(rw http.ResponseWriter, r *http.Request, by access.Account) error {
-	p := w.newPage(r, "audit.play.title")
+	p := w.NewPage(r, "audit.play.title")
 	data, rec, err := w.recordingOf(r, by, p)
 	if err != nil {
 		return err
@@ -279,16 +280,16 @@ func (w *Web) play(rw http.ResponseWriter, r *http.Request, by access.Account) e
 		}
 		for _, t := range []int{0, 1, 2, 3, 4, 5, 6, 8, 9} { // not 7: what auditors search by is theirs
 			name := strconv.Itoa(t)
-			data.ShareTracks = append(data.ShareTracks, option{name, p.T("audit.track." + name), t == videoTrack || t == 6})
+			data.ShareTracks = append(data.ShareTracks, page.Option{Value: name, Label: p.T("audit.track." + name), Chosen: t == videoTrack || t == 6})
 		}
 	}
 	p.Data = data
-	rw.Header().Set("Content-Security-Policy", consolePolicy)
-	return w.show(rw, http.StatusOK, "audit-play", p)
+	rw.Header().Set("Content-Security-Policy", page.ConsolePolicy)
+	return w.Show(rw, http.StatusOK, "audit-play", p)
 }
 
 // playerTexts are the texts that the script needs, in the page's language.
-func playerTexts(p *page) map[string]string {
+func playerTexts(p *page.Page) map[string]string {
 	texts := map[string]string{}
 	for _, prefix := range []string{"audit.e.", "audit.js.", "audit.lane.", "audit.permission.", "audit.end.", "log.e.", "log.by.", "log.source.", "log.state.", "log.section.", "log.block.", "log.file.", "log.clip.", "log.clip_of.", "log.still.", "log.guest.", "log.offer.", "audit.drawn.", "count.", "console.system."} {
 		for key, text := range p.All(prefix) {
@@ -300,7 +301,7 @@ func playerTexts(p *page) map[string]string {
 
 // showFiles is where who stated a download finds the files.
 func (w *Web) showFiles(rw http.ResponseWriter, r *http.Request, by access.Account) error {
-	p := w.newPage(r, "audit.files.title")
+	p := w.NewPage(r, "audit.files.title")
 	data, rec, err := w.recordingOf(r, by, p)
 	if err != nil {
 		return err
@@ -309,7 +310,7 @@ func (w *Web) showFiles(rw http.ResponseWriter, r *http.Request, by access.Accou
 		return err
 	}
 	p.Data = data
-	return w.show(rw, http.StatusOK, "audit-files", p)
+	return w.Show(rw, http.StatusOK, "audit-files", p)
 }
 
 // downloadName is the name of a file that leaves the broker.

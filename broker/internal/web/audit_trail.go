@@ -7,6 +7,7 @@ import (
 
 	"consento/broker/internal/access"
 	"consento/broker/internal/evidence"
+	"consento/broker/internal/web/page"
 )
 
 // trailPage is the data of the template "audit-trail".
@@ -19,8 +20,8 @@ type trailPage struct {
 	Filter       url.Values
 	Wrong        bool
 	Found        string
-	Kinds        []option
-	People       []option // none: they are not known here
+	Kinds        []page.Option
+	People       []page.Option // none: they are not known here
 	Rows         []trailRow
 	Newer, Older string // addresses of the pages beside this one, "" none
 
@@ -43,14 +44,14 @@ type trailRow struct {
 var trailKinds = []string{"admin", "access", "search", "share", "revoke", "hold", "release", "erase", "shred", "purge", "rewrap", "logkeys", "rotation", "witness", "timestamp", "policy", "opened", "closed", "recovered"}
 
 func (w *Web) showTrail(rw http.ResponseWriter, r *http.Request, by access.Account) error {
-	p := w.newPage(r, "audit.trail.title")
+	p := w.NewPage(r, "audit.trail.title")
 	keys, err := w.lockedKeys(r, by)
 	if err != nil {
 		return err
 	}
 	filter := r.URL.Query()
 	chosen, wrong := recordingsQuery(filter)
-	data := trailPage{Account: by, Reads: auditor(by), UnlockHow: p.T("audit.trail.unlock_how"), Keys: keys, Filter: filter, Wrong: wrong != "",
+	data := trailPage{Account: by, Reads: page.ReadsEvidence(by), UnlockHow: p.T("audit.trail.unlock_how"), Keys: keys, Filter: filter, Wrong: wrong != "",
 		Sent: trailData{Keys: keys, Texts: p.All("audit.js.")}}
 	q := evidence.TrailQuery{From: chosen.From, To: chosen.To, Session: chosen.ID, Page: chosen.Page}
 	for _, kind := range trailKinds {
@@ -58,7 +59,7 @@ func (w *Web) showTrail(rw http.ResponseWriter, r *http.Request, by access.Accou
 		if picked {
 			q.Kind = kind
 		}
-		data.Kinds = append(data.Kinds, option{kind, p.T("audit.kind." + kind), picked})
+		data.Kinds = append(data.Kinds, page.Option{Value: kind, Label: p.T("audit.kind." + kind), Chosen: picked})
 	}
 	if err := w.trailPeople(r, p, &q, &data); err != nil {
 		return err
@@ -70,11 +71,11 @@ func (w *Web) showTrail(rw http.ResponseWriter, r *http.Request, by access.Accou
 		return err
 	}
 	p.Data = data
-	return w.show(rw, status, "audit-trail", p)
+	return w.Show(rw, status, "audit-trail", p)
 }
 
 // trailPeople offers those who may stand behind an entry.
-func (w *Web) trailPeople(r *http.Request, p *page, q *evidence.TrailQuery, data *trailPage) error {
+func (w *Web) trailPeople(r *http.Request, p *page.Page, q *evidence.TrailQuery, data *trailPage) error {
 	if w.people == nil {
 		return nil
 	}
@@ -82,18 +83,18 @@ func (w *Web) trailPeople(r *http.Request, p *page, q *evidence.TrailQuery, data
 	if err != nil {
 		return err
 	}
-	q.By = limited(data.Filter.Get("by"), 64)
+	q.By = page.Limited(data.Filter.Get("by"), 64)
 	data.names = map[string]string{"customer": p.T("audit.trail.by.customer"), "broker": p.T("audit.trail.broker")}
 	for _, a := range accounts {
 		data.names[a.ID] = a.Name
-		data.People = append(data.People, option{a.ID, a.Name, a.ID == q.By})
+		data.People = append(data.People, page.Option{Value: a.ID, Label: a.Name, Chosen: a.ID == q.By})
 	}
-	data.People = append(data.People, option{"command", p.T("audit.trail.command"), q.By == "command"},
-		option{"broker", p.T("audit.trail.broker"), q.By == "broker"}, option{"customer", p.T("audit.trail.by.customer"), q.By == "customer"})
+	data.People = append(data.People, page.Option{Value: "command", Label: p.T("audit.trail.command"), Chosen: q.By == "command"},
+		page.Option{Value: "broker", Label: p.T("audit.trail.broker"), Chosen: q.By == "broker"}, page.Option{Value: "customer", Label: p.T("audit.trail.by.customer"), Chosen: q.By == "customer"})
 	return nil
 }
 
-func (w *Web) trailRows(r *http.Request, by access.Account, p *page, q evidence.TrailQuery, data *trailPage) error {
+func (w *Web) trailRows(r *http.Request, by access.Account, p *page.Page, q evidence.TrailQuery, data *trailPage) error {
 	trail, err := w.evidence.Trail(r.Context(), by, q)
 	if err != nil {
 		return err
@@ -101,7 +102,7 @@ func (w *Web) trailRows(r *http.Request, by access.Account, p *page, q evidence.
 	data.Found = p.Count("entries", trail.Total)
 	data.Newer, data.Older = pagesBeside("/audit/trail", data.Filter, q.Page, trail.Total)
 	for _, e := range trail.Entries {
-		row := trailRow{Number: e.Number, When: minute(p, e.At), Kind: e.Kind, What: e.What, By: e.By, Session: e.Session, Body: e.Body}
+		row := trailRow{Number: e.Number, When: page.Minute(p, e.At), Kind: e.Kind, What: e.What, By: e.By, Session: e.Session, Body: e.Body}
 		if key := "audit.kind." + e.Kind; p.Has(key) {
 			row.Kind = p.T(key)
 		}

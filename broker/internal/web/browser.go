@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"consento/broker/internal/session"
+	"consento/broker/internal/web/page"
 	"consento/protocol"
 )
 
@@ -27,8 +28,8 @@ type browserWay struct {
 // offerBrowser fills in the way without a help program, where the script was
 // built. The ticket is that of the help program: of page and program the
 // first has the session.
-func (w *Web) offerBrowser(r *http.Request, id string, p *page, data *sharePage) error {
-	if !w.assets.has(shareScript) || data.NoProgram == string(systemPhone) {
+func (w *Web) offerBrowser(r *http.Request, id string, p *page.Page, data *sharePage) error {
+	if !w.Assets.Has(shareScript) || data.NoProgram == string(systemPhone) {
 		return nil
 	}
 	ticket, err := w.sessions.Ticket(r.Context(), id, p.Tag)
@@ -43,7 +44,7 @@ func (w *Web) offerBrowser(r *http.Request, id string, p *page, data *sharePage)
 	if err != nil {
 		return err
 	}
-	data.Browser = &browserWay{Ticket: string(ticket), Software: protocol.BrowserSoftware + w.assets.files[shareScript].hash,
+	data.Browser = &browserWay{Ticket: string(ticket), Software: protocol.BrowserSoftware + w.Assets.Hash(shareScript),
 		Version: terms.Version, Terms: strings.Split(terms.Text, "\n\n"), Primary: data.Program == nil || data.Session.Test}
 	return nil
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"io"
 	"net/http"
@@ -14,6 +13,7 @@ import (
 
 	"consento/broker/internal/evidence"
 	"consento/broker/internal/session"
+	"consento/broker/internal/web/page"
 	"consento/recordings"
 )
 
@@ -39,18 +39,18 @@ const (
 	copyCookie = "__Secure-consento-copy"
 )
 
-func (w *Web) copyRoutes() []Route {
-	return []Route{
-		at("/session/copy", anyone(redirectTo("/session")), holder(w.offerCopy)),
-		at("/copy/{id}", holder(w.showCopy)),
-		at("/copy/{id}/about", anyone(toCopy), holder(w.aboutCopy)),
-		at("/copy/{id}/open", anyone(toCopy), holder(w.openCopy)),
-		slowly(at("/copy/{id}/segments/{n}", holder(w.giveBytes(w.copySegment, serveWhole)))), // over a slow line
-		slowly(at("/copy/{id}/index/{n}", holder(w.giveBytes(w.copySegment, w.serveIndex)))),
-		slowly(at("/copy/{id}/records/{n}", holder(w.giveBytes(w.copySegment, w.serveRecords)))),
-		at("/copy/{id}/shares/{n}", holder(w.giveCopied(Copies.CopyKeys))),
-		at("/copy/{id}/log/{n}", holder(w.giveCopied(Copies.CopyLog))),
-		at("/copy/{id}/proof", holder(w.giveCopyProof)),
+func (w *Web) copyRoutes() []page.Route {
+	return []page.Route{
+		page.At("/session/copy", page.RedirectTo("/session"), page.ForHolder(w.offerCopy)),
+		page.At("/copy/{id}", page.ForHolder(w.showCopy)),
+		page.At("/copy/{id}/about", page.ForAnyone(toCopy), page.ForHolder(w.aboutCopy)),
+		page.At("/copy/{id}/open", page.ForAnyone(toCopy), page.ForHolder(w.openCopy)),
+		page.At("/copy/{id}/segments/{n}", page.ForHolder(w.giveBytes(w.copySegment, serveWhole))).Slowly(), // over a slow line
+		page.At("/copy/{id}/index/{n}", page.ForHolder(w.giveBytes(w.copySegment, w.serveIndex))).Slowly(),
+		page.At("/copy/{id}/records/{n}", page.ForHolder(w.giveBytes(w.copySegment, w.serveRecords))).Slowly(),
+		page.At("/copy/{id}/shares/{n}", page.ForHolder(w.giveCopied(Copies.CopyKeys))),
+		page.At("/copy/{id}/log/{n}", page.ForHolder(w.giveCopied(Copies.CopyLog))),
+		page.At("/copy/{id}/proof", page.ForHolder(w.giveCopyProof)),
 	}
 }
 
@@ -63,10 +63,10 @@ type copyOffer struct {
 
 // offerOf is nil where there are no copies.
 func (w *Web) offerOf(id string, over bool) *copyOffer {
-	if w.copies == nil || !w.assets.has(offerScript) {
+	if w.copies == nil || !w.Assets.Has(offerScript) {
 		return nil
 	}
-	return &copyOffer{Session: id, Over: over, Origin: w.publicURL}
+	return &copyOffer{Session: id, Over: over, Origin: w.PublicURL}
 }
 
 // offerCopy takes the public key of this browser's link.
@@ -75,34 +75,23 @@ func (w *Web) offerCopy(rw http.ResponseWriter, r *http.Request) error {
 	if !ok {
 		return session.ErrNoSession
 	}
-	values, err := form(r)
+	values, err := page.ReadForm(r)
 	if err != nil {
 		return err
 	}
-	to, err := recordings.ParseRecipient(limited(values.Get("recipient"), 256))
-	token, terr := hex.DecodeString(limited(values.Get("token_hash"), 64))
+	to, err := recordings.ParseRecipient(page.Limited(values.Get("recipient"), 256))
+	token, terr := hex.DecodeString(page.Limited(values.Get("token_hash"), 64))
 	if err != nil || terr != nil || len(token) != 32 || !to.Browser() {
-		return errForm
+		return page.ErrForm
 	}
 	given, err := w.sessions.OfferCopy(r.Context(), id, session.CopyKey{Recipient: to, Token: [32]byte(token)})
 	if errors.Is(err, session.ErrNotNow) || errors.Is(err, session.ErrNotAllowed) {
-		return answer(rw, http.StatusConflict, map[string]string{"problem": "late"})
+		return page.AnswerJSON(rw, http.StatusConflict, map[string]string{"problem": "late"})
 	}
 	if err != nil {
 		return err
 	}
-	return answer(rw, http.StatusOK, map[string]any{"id": given.ID, "until": given.Until.UTC(), "recording": given.Recording})
-}
-
-func answer(rw http.ResponseWriter, status int, what any) error {
-	body, err := json.Marshal(what)
-	if err != nil {
-		return err
-	}
-	rw.Header().Set("Content-Type", "application/json")
-	rw.WriteHeader(status)
-	_, _ = rw.Write(body) // the browser went away: nobody is left to be told
-	return nil
+	return page.AnswerJSON(rw, http.StatusOK, map[string]any{"id": given.ID, "until": given.Until.UTC(), "recording": given.Recording})
 }
 
 // copyPage is the data of the template "copy": what its script is given.
@@ -122,9 +111,9 @@ func (copyPage) Problems() []string {
 func (w *Web) showCopy(rw http.ResponseWriter, r *http.Request) error {
 	id := r.PathValue("id")
 	if !copyID(id) {
-		return w.notFound(rw, r)
+		return w.NotFound(rw, r)
 	}
-	p := w.newPage(r, "copy.title")
+	p := w.NewPage(r, "copy.title")
 	texts := playerTexts(p)
 	for key, text := range p.All("copy.") {
 		texts[key] = text
@@ -137,8 +126,8 @@ func (w *Web) showCopy(rw http.ResponseWriter, r *http.Request) error {
 		texts["audit."+key] = text
 	}
 	p.Data = copyPage{ID: id, Office: p.Office.Name, Texts: texts}
-	rw.Header().Set("Content-Security-Policy", consolePolicy)
-	return w.show(rw, http.StatusOK, "copy", p)
+	rw.Header().Set("Content-Security-Policy", page.ConsolePolicy)
+	return w.Show(rw, http.StatusOK, "copy", p)
 }
 
 // copyID tells the id of a copy by its form: 32 hex digits.
@@ -162,7 +151,7 @@ func toCopy(rw http.ResponseWriter, r *http.Request) error {
 		http.Redirect(rw, r, "/copy/"+id, http.StatusSeeOther)
 		return nil
 	}
-	return errForm
+	return page.ErrForm
 }
 
 type copyAnswer struct {
@@ -198,12 +187,12 @@ func (w *Web) openCopy(rw http.ResponseWriter, r *http.Request) error {
 // tryCopy answers who shows a token. A wrong one counts as a guess of a session key
 // does, and is told like an id that never was.
 func (w *Web) tryCopy(rw http.ResponseWriter, r *http.Request, do func(id string, token []byte) (evidence.Share, error)) error {
-	values, err := form(r)
+	values, err := page.ReadForm(r)
 	if err != nil {
 		return err
 	}
 	var s evidence.Share
-	err = w.sessions.Guess(r.Context(), clientAddress(r), func() error {
+	err = w.sessions.Guess(r.Context(), page.ClientAddress(r), func() error {
 		token, ok := parseToken(values.Get("token"))
 		if !ok || !copyID(r.PathValue("id")) {
 			return session.ErrKey
@@ -220,7 +209,7 @@ func (w *Web) tryCopy(rw http.ResponseWriter, r *http.Request, do func(id string
 	case errors.Is(err, session.ErrKey):
 		problem, status = "wrong", http.StatusNotFound
 	case errors.As(err, &throttled):
-		rw.Header().Set("Retry-After", strconv.Itoa(wholeSeconds(throttled.RetryAfter)))
+		rw.Header().Set("Retry-After", strconv.Itoa(page.WholeSeconds(throttled.RetryAfter)))
 		problem, status = "throttled", http.StatusTooManyRequests
 	case errors.Is(err, evidence.ErrExpired):
 		problem = "expired"
@@ -232,20 +221,20 @@ func (w *Web) tryCopy(rw http.ResponseWriter, r *http.Request, do func(id string
 		return err
 	}
 	if problem != "" {
-		return answer(rw, status, map[string]string{"problem": problem})
+		return page.AnswerJSON(rw, status, map[string]string{"problem": problem})
 	}
 	a := copyAnswer{Until: s.Until.UTC(), Recording: len(s.Tracks) > 0, Held: s.Held, Session: s.Session, Segments: []copyPart{}}
 	for _, part := range s.Parts {
 		a.Segments = append(a.Segments, copyPart{part.Number, part.Keys && a.Recording, part.Told})
 		a.Missing = a.Missing || a.Recording && !part.Keys && !part.Empty
 	}
-	return answer(rw, http.StatusOK, a)
+	return page.AnswerJSON(rw, http.StatusOK, a)
 }
 
 // copyGrant is the grant that the browser holds for this copy.
 func copyGrant(r *http.Request) string {
 	if c, err := r.Cookie(copyCookie); err == nil {
-		return limited(c.Value, 128)
+		return page.Limited(c.Value, 128)
 	}
 	return ""
 }
@@ -255,7 +244,7 @@ func (w *Web) copySegment(r *http.Request, n int) (io.ReadSeekCloser, time.Time,
 }
 
 // giveCopied serves something that is encrypted for the customer.
-func (w *Web) giveCopied(which func(Copies, context.Context, string, string, int) ([]byte, error)) action {
+func (w *Web) giveCopied(which func(Copies, context.Context, string, string, int) ([]byte, error)) page.Action {
 	return func(rw http.ResponseWriter, r *http.Request) error {
 		n, err := segmentNumber(r)
 		if err != nil {
@@ -279,7 +268,7 @@ func (w *Web) sharedProblem(rw http.ResponseWriter, err error) error {
 	}{{evidence.ErrNotFound, http.StatusNotFound}, {evidence.ErrGrant, http.StatusForbidden}, {evidence.ErrWithheld, http.StatusForbidden},
 		{evidence.ErrForbidden, http.StatusForbidden}, {evidence.ErrExpired, http.StatusGone}, {evidence.ErrRevoked, http.StatusGone}, {evidence.ErrShredded, http.StatusGone}} {
 		if errors.Is(err, known.err) {
-			return answer(rw, known.status, map[string]string{"problem": known.err.Error()})
+			return page.AnswerJSON(rw, known.status, map[string]string{"problem": known.err.Error()})
 		}
 	}
 	return err
@@ -288,11 +277,11 @@ func (w *Web) sharedProblem(rw http.ResponseWriter, err error) error {
 func (w *Web) giveCopyProof(rw http.ResponseWriter, r *http.Request) error {
 	proof, err := w.copies.CopyProof(r.Context(), copyGrant(r), r.PathValue("id"))
 	if errors.Is(err, evidence.ErrUnknown) {
-		w.problem(rw, r, http.StatusNotFound, "log.receipt.none")
+		w.Problem(rw, r, http.StatusNotFound, "log.receipt.none")
 		return nil
 	}
 	if err != nil {
 		return w.sharedProblem(rw, err)
 	}
-	return attach(rw, "application/json", "consento-"+r.PathValue("id")[:8]+".proof", proof)
+	return page.Attach(rw, "application/json", "consento-"+r.PathValue("id")[:8]+".proof", proof)
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"consento/broker/internal/access"
+	"consento/broker/internal/web/page"
 )
 
 // table is a file of rows (RFC 4180) that leaves the broker.
@@ -27,7 +28,7 @@ func (w *Web) giveTable(rw http.ResponseWriter, r *http.Request, by access.Accou
 		filters := url.Values{}
 		for name, values := range r.URL.Query() {
 			if slices.Contains(t.Filters, name) {
-				filters.Set(name, limited(values[0], 200))
+				filters.Set(name, page.Limited(values[0], 200))
 			}
 		}
 		if err := w.accounts.NoteExport(r.Context(), by, access.Taken{What: t.What, Filters: filters, Rows: t.Rows}); err != nil {
@@ -47,7 +48,7 @@ func (w *Web) giveTable(rw http.ResponseWriter, r *http.Request, by access.Accou
 	out.UseCRLF = true
 	_ = out.Write(t.Head) // errors stay: Flush and Error tell
 	if err := t.Write(out); err != nil {
-		w.log.ErrorContext(r.Context(), "a file cannot be finished", "what", t.What, "err", err)
+		w.Log.ErrorContext(r.Context(), "a file cannot be finished", "what", t.What, "err", err)
 		panic(http.ErrAbortHandler) // one that is not whole must not look like one
 	}
 	out.Flush() // an error means that the browser went away: nobody is left to be told

@@ -11,6 +11,7 @@ import (
 
 	"consento/broker/internal/access"
 	"consento/broker/internal/desk"
+	"consento/broker/internal/web/page"
 )
 
 // Desk is the work around the sessions: tickets, and what the office decided about them.
@@ -71,17 +72,17 @@ type DeskDecisions interface {
 	RestoreHours(ctx context.Context, by access.Account, base, number int64) (desk.Version, error)
 }
 
-func (w *Web) deskRoutes() []Route {
-	may := func(do staffAction) ruled { return w.may(do, access.ReadTickets) }
-	return []Route{
-		at("/desk", anyone(redirectTo("/desk/"))),
-		at("/desk/{$}", may(w.showTickets)),
-		at("/desk/import", w.may(w.showImport, access.WorkTickets), w.may(w.doImport, access.WorkTickets)),
-		at("/desk/several", anyone(redirectTo("/desk/")), w.may(w.doSeveral, access.WorkTickets)),
-		slowly(at("/desk/tickets.csv", w.may(w.giveTickets, access.Export))),
-		at("/desk/{id}", may(w.showTicket), may(w.doTicket)),
-		at("/request", anyone(w.showRequest), anyone(w.receive)),
-		at("/request/{link}", anyone(w.followRequest), anyone(w.sayRequest)),
+func (w *Web) deskRoutes() []page.Route {
+	may := func(do page.StaffAction) page.Ruled { return w.May(do, access.ReadTickets) }
+	return []page.Route{
+		page.At("/desk", page.RedirectTo("/desk/")),
+		page.At("/desk/{$}", may(w.showTickets)),
+		page.At("/desk/import", w.May(w.showImport, access.WorkTickets), w.May(w.doImport, access.WorkTickets)).UpTo(desk.MaxFile + page.MaxForm),
+		page.At("/desk/several", page.RedirectTo("/desk/"), w.May(w.doSeveral, access.WorkTickets)),
+		page.At("/desk/tickets.csv", w.May(w.giveTickets, access.Export)).Slowly(),
+		page.At("/desk/{id}", may(w.showTicket), may(w.doTicket)),
+		page.At("/request", page.ForAnyone(w.showRequest), page.ForAnyone(w.receive)),
+		page.At("/request/{link}", page.ForAnyone(w.followRequest), page.ForAnyone(w.sayRequest)),
 	}
 }
 
@@ -89,11 +90,11 @@ func (w *Web) deskRoutes() []Route {
 type ticketsPage struct {
 	Account access.Account
 	Search  string
-	State   picker
-	Several []option // what can be done with those that are chosen
-	CSV     string   // address of the list as a file, "" to who may not
-	Works   bool     // new ones can be made
-	Counted bool     // figures by person are on
+	State   page.Picker
+	Several []page.Option // what can be done with those that are chosen
+	CSV     string        // address of the list as a file, "" to who may not
+	Works   bool          // new ones can be made
+	Counted bool          // figures by person are on
 	Tickets []ticketLine
 	Older   string // address of the next page, "" if there is none
 	Said    string
@@ -114,9 +115,9 @@ type ticketLine struct {
 const pageOfTickets = 50
 
 func (w *Web) showTickets(rw http.ResponseWriter, r *http.Request, by access.Account) error {
-	p := w.newPage(r, "desk.title")
+	p := w.NewPage(r, "desk.title")
 	q := r.URL.Query()
-	filter := desk.Filter{Text: limited(q.Get("id"), 200), Open: q.Get("ended") == "", Limit: pageOfTickets + 1}
+	filter := desk.Filter{Text: page.Limited(q.Get("id"), 200), Open: q.Get("ended") == "", Limit: pageOfTickets + 1}
 	if filter.ByTurn = filter.Open; filter.ByTurn {
 		filter.After.Turn, filter.After.ID = placeOf(q.Get("page"))
 	} else if ms, id := placeOf(q.Get("page")); id != "" {
@@ -134,7 +135,7 @@ func (w *Web) showTickets(rw http.ResponseWriter, r *http.Request, by access.Acc
 		}
 		data.Counted = counted.ByPerson
 	}
-	data.State = picker{Name: "ended", Label: p.T("desk.list.which"), Options: []option{{"", p.T("desk.list.open"), filter.Open}, {"all", p.T("desk.list.all"), !filter.Open}}}
+	data.State = page.Picker{Name: "ended", Label: p.T("desk.list.which"), Options: []page.Option{{Value: "", Label: p.T("desk.list.open"), Chosen: filter.Open}, {Value: "all", Label: p.T("desk.list.all"), Chosen: !filter.Open}}}
 	if data.Untold, err = w.mailDown(r, p); err != nil {
 		return err
 	}
@@ -148,16 +149,16 @@ func (w *Web) showTickets(rw http.ResponseWriter, r *http.Request, by access.Acc
 		q.Set("page", strconv.FormatInt(place, 10)+"-"+last.ID)
 		data.Older = "/desk/?" + q.Encode()
 	}
-	if said := "desk.said." + limited(r.URL.Query().Get("saved"), 20); p.Has(said) {
+	if said := "desk.said." + page.Limited(r.URL.Query().Get("saved"), 20); p.Has(said) {
 		data.Said = p.T(said)
 	}
 	if data.Works {
 		for _, k := range severalActs {
-			data.Several = append(data.Several, option{string(k), p.T("desk.act." + string(k)), false})
+			data.Several = append(data.Several, page.Option{Value: string(k), Label: p.T("desk.act." + string(k)), Chosen: false})
 		}
 	}
 	if access.May(by, access.Export) {
-		data.CSV = "/desk/tickets.csv?" + url.Values{"id": {filter.Text}, "ended": {limited(q.Get("ended"), 10)}}.Encode()
+		data.CSV = "/desk/tickets.csv?" + url.Values{"id": {filter.Text}, "ended": {page.Limited(q.Get("ended"), 10)}}.Encode()
 	}
 	now := time.Now()
 	for _, t := range list {
@@ -167,7 +168,7 @@ func (w *Web) showTickets(rw http.ResponseWriter, r *http.Request, by access.Acc
 		return err
 	}
 	p.Data = data
-	return w.show(rw, http.StatusOK, "desk-list", p)
+	return w.Show(rw, http.StatusOK, "desk-list", p)
 }
 
 // placeOf reads a place in the list; id is "" if it is no such.
@@ -181,8 +182,8 @@ func placeOf(s string) (at int64, id string) {
 }
 
 // ticketLine puts a ticket into words.
-func (w *Web) ticketLine(p *page, t desk.Ticket, now time.Time) ticketLine {
-	l := ticketLine{ID: t.ID, Version: t.Version, Ref: t.Ref, Title: t.Title, State: p.T("desk.state." + string(t.State)), Who: t.Requester.Name, Place: t.Team, Age: minute(p, t.Created)}
+func (w *Web) ticketLine(p *page.Page, t desk.Ticket, now time.Time) ticketLine {
+	l := ticketLine{ID: t.ID, Version: t.Version, Ref: t.Ref, Title: t.Title, State: p.T("desk.state." + string(t.State)), Who: t.Requester.Name, Place: t.Team, Age: page.Minute(p, t.Created)}
 	if t.Assignee.ID != "" {
 		l.Place += " \u00b7 " + t.Assignee.Name
 	}
@@ -203,12 +204,12 @@ func (w *Web) ticketLine(p *page, t desk.Ticket, now time.Time) ticketLine {
 		key = "desk.overdue"
 	}
 	l.Pressing = l.Standing == desk.Warned || l.Standing == desk.Breached
-	l.Left = p.T(key, "when", minute(p, t.Due))
+	l.Left = p.T(key, "when", page.Minute(p, t.Due))
 	return l
 }
 
 // deskProblem is the sentence for an error that is the person's to mend, "" for others.
-func deskProblem(p *page, err error) string {
+func deskProblem(p *page.Page, err error) string {
 	var wrong *access.Invalid
 	var missing *desk.Missing
 	switch {

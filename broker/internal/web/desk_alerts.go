@@ -5,6 +5,7 @@ import (
 
 	"consento/broker/internal/access"
 	"consento/broker/internal/desk"
+	"consento/broker/internal/web/page"
 )
 
 // alertLine is what presses, in words.
@@ -16,7 +17,7 @@ type alertLine struct {
 // alertsShown is how many stand at the head of the list.
 const alertsShown = 10
 
-func (w *Web) alertLines(r *http.Request, p *page, by access.Account) ([]alertLine, error) {
+func (w *Web) alertLines(r *http.Request, p *page.Page, by access.Account) ([]alertLine, error) {
 	list, err := w.desk.Alerts(r.Context(), by, alertsShown)
 	if err != nil {
 		return nil, err
@@ -31,7 +32,7 @@ func (w *Web) alertLines(r *http.Request, p *page, by access.Account) ([]alertLi
 		if a.Kind == desk.Warned {
 			when = a.Ticket.Due
 		}
-		l.What = p.T("levels.alert."+string(a.Clock)+"."+string(a.Kind), "when", minute(p, when))
+		l.What = p.T("levels.alert."+string(a.Clock)+"."+string(a.Kind), "when", page.Minute(p, when))
 		lines = append(lines, l)
 	}
 	return lines, nil

@@ -10,6 +10,7 @@ import (
 
 	"consento/broker/internal/access"
 	"consento/broker/internal/desk"
+	"consento/broker/internal/web/page"
 )
 
 // columns are those of tickets as a file (RFC 4180). Their names stay the same in every
@@ -24,7 +25,7 @@ const mostExported = 50_000
 // the account may export each: not those of teams that had them once.
 func (w *Web) giveTickets(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	q := r.URL.Query()
-	filter := desk.Filter{Text: limited(q.Get("id"), 200), Open: q.Get("ended") == "", To: time.Now().Add(time.Millisecond)} // none that comes meanwhile
+	filter := desk.Filter{Text: page.Limited(q.Get("id"), 200), Open: q.Get("ended") == "", To: time.Now().Add(time.Millisecond)} // none that comes meanwhile
 	rows := 0
 	if err := w.exported(r.Context(), by, filter, func(desk.Ticket) bool { rows++; return rows < mostExported }); err != nil {
 		return err

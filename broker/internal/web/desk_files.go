@@ -12,6 +12,7 @@ import (
 
 	"consento/broker/internal/access"
 	"consento/broker/internal/desk"
+	"consento/broker/internal/web/page"
 )
 
 // filesPart is the data of the template "desk-files".
@@ -35,7 +36,7 @@ type fileLine struct {
 // sealedLine says where a file from a session is.
 type sealedLine struct{ Session, SHA256 string }
 
-func (w *Web) filesPart(p *page, path string, list []desk.Attachment, may, staff bool) filesPart {
+func (w *Web) filesPart(p *page.Page, path string, list []desk.Attachment, may, staff bool) filesPart {
 	part := filesPart{Title: p.T("desk.files"), Label: p.T("desk.files.choose"), Hint: p.T("desk.files.hint", "size", strconv.Itoa(desk.MaxFile>>20)), Send: p.T("desk.files.send")}
 	part.SealedWord, part.SessionWord = p.T("desk.files.sealed"), p.T("desk.session")
 	if may && w.desk.Attaches() {
@@ -52,7 +53,7 @@ func (w *Web) filesPart(p *page, path string, list []desk.Attachment, may, staff
 				who = p.T("desk.files.requester")
 			}
 		}
-		facts := []string{sizeOf(a.Size), minute(p, a.At), isolate(plain(who))}
+		facts := []string{page.Size(a.Size), page.Minute(p, a.At), page.Isolate(page.Plain(who))}
 		if staff && a.By.ID != "" && a.Shown {
 			facts = append(facts, p.T("desk.files.is_shown"))
 		}
@@ -76,45 +77,43 @@ func (w *Web) filesPart(p *page, path string, list []desk.Attachment, may, staff
 const carrying = 3 * time.Minute
 
 // carries is do with time for a file.
-func carries(do action) action {
+func carries(do page.Action) page.Action {
 	return func(rw http.ResponseWriter, r *http.Request) error {
 		ctx, cancel := context.WithTimeout(r.Context(), carrying)
 		defer cancel()
 		rc, deadline := http.NewResponseController(rw), time.Now().Add(carrying)
 		// A connection that cannot have deadlines is a test's recorder.
-		_, _ = rc.SetReadDeadline(deadline), rc.SetWriteDeadline(deadline.Add(briefly))
+		_, _ = rc.SetReadDeadline(deadline), rc.SetWriteDeadline(deadline.Add(page.Briefly))
 		return do(rw, r.WithContext(ctx))
 	}
 }
 
 // fileRoutes are those of attachments.
-func (w *Web) fileRoutes() []Route {
-	file := func(do staffAction, any ...access.Action) ruled {
-		r := w.may(do, any...)
-		r.do = carries(r.do)
-		return r
+func (w *Web) fileRoutes() []page.Route {
+	file := func(do page.StaffAction, any ...access.Action) page.Ruled {
+		return w.May(do, any...).With(carries)
 	}
-	return []Route{
-		slowly(at("/desk/{id}/files", anyone(redirectTo("/desk/")), file(w.attachFile, access.WorkTickets))),
-		slowly(at("/desk/{id}/files/{file}", file(w.showFile, access.ReadTickets))),
-		at("/desk/{id}/files/{file}/remove", anyone(redirectTo("/desk/")), w.may(w.removeFile, access.WorkTickets)),
-		slowly(at("/request/{link}/files", anyone(redirectTo("/request")), anyone(carries(w.attachOwn)))),
-		slowly(at("/request/{link}/files/{file}", anyone(carries(w.showOwn)))),
+	return []page.Route{
+		page.At("/desk/{id}/files", page.RedirectTo("/desk/"), file(w.attachFile, access.WorkTickets)).Back("/desk/{id}").UpTo(desk.MaxFile + page.MaxForm).Slowly(),
+		page.At("/desk/{id}/files/{file}", file(w.showFile, access.ReadTickets)).Slowly(),
+		page.At("/desk/{id}/files/{file}/remove", page.RedirectTo("/desk/"), w.May(w.removeFile, access.WorkTickets)),
+		page.At("/request/{link}/files", page.RedirectTo("/request"), page.ForAnyone(carries(w.attachOwn))).Back("/request/{link}").UpTo(desk.MaxFile + page.MaxForm).Slowly(),
+		page.At("/request/{link}/files/{file}", page.ForAnyone(carries(w.showOwn))).Slowly(),
 	}
 }
 
 // posted is the one file of a form. A body that is too large is told as a file that is.
 func posted(r *http.Request) (name string, data []byte, shown bool, err error) {
 	tooLarge := &access.Invalid{Field: "file", Code: "too_large", Reason: "is too large"}
-	if err := r.ParseMultipartForm(bodyLimit(r.URL.Path)); err != nil { // never touches the disk: the body is no larger
+	if err := r.ParseMultipartForm(page.BodyLimit(r)); err != nil { // never touches the disk: the body is no larger
 		var large *http.MaxBytesError
 		if errors.As(err, &large) {
 			return "", nil, false, tooLarge
 		}
-		return "", nil, false, errForm
+		return "", nil, false, page.ErrForm
 	}
-	if len(r.MultipartForm.File) != 1 || len(r.MultipartForm.File["file"]) != 1 || len(r.MultipartForm.Value) > maxFields {
-		return "", nil, false, errForm
+	if len(r.MultipartForm.File) != 1 || len(r.MultipartForm.File["file"]) != 1 || len(r.MultipartForm.Value) > page.MaxFields {
+		return "", nil, false, page.ErrForm
 	}
 	head := r.MultipartForm.File["file"][0]
 	if head.Size > desk.MaxFile {
@@ -122,24 +121,24 @@ func posted(r *http.Request) (name string, data []byte, shown bool, err error) {
 	}
 	f, err := head.Open()
 	if err != nil {
-		return "", nil, false, errForm
+		return "", nil, false, page.ErrForm
 	}
 	defer f.Close()
 	data, err = io.ReadAll(io.LimitReader(f, desk.MaxFile+1))
-	return limited(head.Filename, 1000), data, r.PostFormValue("shown") != "", err
+	return page.Limited(head.Filename, 1000), data, r.PostFormValue("shown") != "", err
 }
 
 func (w *Web) attachFile(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	name, data, shown, err := posted(r)
-	id := limited(r.PathValue("id"), 64)
+	id := page.Limited(r.PathValue("id"), 64)
 	if err == nil {
 		_, err = w.desk.Attach(r.Context(), by, id, name, data, shown)
 	}
 	if errors.Is(err, desk.ErrNoTicket) || errors.Is(err, desk.ErrNoFile) {
-		return w.notFound(rw, r)
+		return w.NotFound(rw, r)
 	}
 	if err != nil {
-		if deskProblem(w.newPage(r, "desk.title"), err) == "" {
+		if deskProblem(w.NewPage(r, "desk.title"), err) == "" {
 			return err
 		}
 		return w.ticket(rw, r, by, http.StatusUnprocessableEntity, nil, err)
@@ -150,7 +149,7 @@ func (w *Web) attachFile(rw http.ResponseWriter, r *http.Request, by access.Acco
 
 func (w *Web) attachOwn(rw http.ResponseWriter, r *http.Request) error {
 	name, data, _, err := posted(r)
-	link := limited(r.PathValue("link"), 100)
+	link := page.Limited(r.PathValue("link"), 100)
 	if err == nil {
 		_, err = w.desk.AttachByLink(r.Context(), link, name, data)
 	}
@@ -158,7 +157,7 @@ func (w *Web) attachOwn(rw http.ResponseWriter, r *http.Request) error {
 		return w.followed(rw, r, http.StatusNotFound, "", "")
 	}
 	if err != nil {
-		problem := deskProblem(w.newPage(r, "request.title"), err)
+		problem := deskProblem(w.NewPage(r, "request.title"), err)
 		if problem == "" {
 			return err
 		}
@@ -169,12 +168,12 @@ func (w *Web) attachOwn(rw http.ResponseWriter, r *http.Request) error {
 }
 
 func (w *Web) showFile(rw http.ResponseWriter, r *http.Request, by access.Account) error {
-	a, data, err := w.desk.File(r.Context(), by, limited(r.PathValue("id"), 64), limited(r.PathValue("file"), 64))
+	a, data, err := w.desk.File(r.Context(), by, page.Limited(r.PathValue("id"), 64), page.Limited(r.PathValue("file"), 64))
 	return w.giveFile(rw, r, a, data, err)
 }
 
 func (w *Web) showOwn(rw http.ResponseWriter, r *http.Request) error {
-	a, data, err := w.desk.FileByLink(r.Context(), limited(r.PathValue("link"), 100), limited(r.PathValue("file"), 64))
+	a, data, err := w.desk.FileByLink(r.Context(), page.Limited(r.PathValue("link"), 100), page.Limited(r.PathValue("file"), 64))
 	return w.giveFile(rw, r, a, data, err)
 }
 
@@ -183,7 +182,7 @@ func (w *Web) showOwn(rw http.ResponseWriter, r *http.Request) error {
 // box that runs nothing (CSP level 3, sandbox).
 func (w *Web) giveFile(rw http.ResponseWriter, r *http.Request, a desk.Attachment, data []byte, err error) error {
 	if errors.Is(err, desk.ErrNoTicket) || errors.Is(err, desk.ErrNoFile) {
-		return w.notFound(rw, r)
+		return w.NotFound(rw, r)
 	}
 	if err != nil {
 		return err
@@ -203,13 +202,13 @@ func (w *Web) giveFile(rw http.ResponseWriter, r *http.Request, a desk.Attachmen
 }
 
 func (w *Web) removeFile(rw http.ResponseWriter, r *http.Request, by access.Account) error {
-	id := limited(r.PathValue("id"), 64)
-	_, err := w.desk.Detach(r.Context(), by, id, limited(r.PathValue("file"), 64))
+	id := page.Limited(r.PathValue("id"), 64)
+	_, err := w.desk.Detach(r.Context(), by, id, page.Limited(r.PathValue("file"), 64))
 	if errors.Is(err, desk.ErrNoTicket) || errors.Is(err, desk.ErrNoFile) {
-		return w.notFound(rw, r)
+		return w.NotFound(rw, r)
 	}
 	if err != nil {
-		if deskProblem(w.newPage(r, "desk.title"), err) == "" {
+		if deskProblem(w.NewPage(r, "desk.title"), err) == "" {
 			return err
 		}
 		return w.ticket(rw, r, by, http.StatusUnprocessableEntity, nil, err)

@@ -8,6 +8,7 @@ import (
 
 	"consento/broker/internal/access"
 	"consento/broker/internal/desk"
+	"consento/broker/internal/web/page"
 )
 
 // importPage is the data of the template "desk-import".
@@ -35,22 +36,22 @@ func (w *Web) showImport(rw http.ResponseWriter, r *http.Request, by access.Acco
 }
 
 func (w *Web) importForm(rw http.ResponseWriter, r *http.Request, by access.Account, status int, data importPage, problem string) error {
-	p := w.newPage(r, "desk.import")
+	p := w.NewPage(r, "desk.import")
 	p.Error = problem
 	data.Account, data.Columns = by, "title, requester, email, phone, type, text, area, channel, language"
-	if done := limited(r.URL.Query().Get("made"), 10); done != "" {
-		data.Said, data.Undo = p.T("desk.import.made", "n", done), limited(r.URL.Query().Get("of"), 64)
+	if done := page.Limited(r.URL.Query().Get("made"), 10); done != "" {
+		data.Said, data.Undo = p.T("desk.import.made", "n", done), page.Limited(r.URL.Query().Get("of"), 64)
 	}
-	if closed := limited(r.URL.Query().Get("closed"), 10); closed != "" {
-		data.Said = p.T("desk.import.undone", "n", closed, "stay", limited(r.URL.Query().Get("stay"), 10))
+	if closed := page.Limited(r.URL.Query().Get("closed"), 10); closed != "" {
+		data.Said = p.T("desk.import.undone", "n", closed, "stay", page.Limited(r.URL.Query().Get("stay"), 10))
 	}
 	p.Data = data
-	return w.show(rw, status, "desk-import", p)
+	return w.Show(rw, status, "desk-import", p)
 }
 
 // doImport looks at a file, makes tickets of what was looked at, or undoes that.
 func (w *Web) doImport(rw http.ResponseWriter, r *http.Request, by access.Account) error {
-	p := w.newPage(r, "desk.import")
+	p := w.NewPage(r, "desk.import")
 	fail := func(err error) error {
 		problem := deskProblem(p, err)
 		if errors.Is(err, desk.ErrNoImport) {
@@ -61,11 +62,11 @@ func (w *Web) doImport(rw http.ResponseWriter, r *http.Request, by access.Accoun
 		}
 		return w.importForm(rw, r, by, http.StatusUnprocessableEntity, importPage{}, problem)
 	}
-	values, err := form(r)
+	values, err := page.ReadForm(r)
 	if err != nil {
 		return err
 	}
-	id := limited(values.Get("import"), 64)
+	id := page.Limited(values.Get("import"), 64)
 	switch values.Get("step") {
 	case "make":
 		n, err := w.desk.MakeImport(r.Context(), by, id)

@@ -8,15 +8,16 @@ import (
 
 	"consento/broker/internal/access"
 	"consento/broker/internal/desk"
+	"consento/broker/internal/web/page"
 )
 
 // localTime is how a field of date and time is written (HTML, local date and time).
 const localTime = "2006-01-02T15:04"
 
 // wall is a moment on the office's clock.
-func wall(p *page, at time.Time, zone *time.Location) string {
+func wall(p *page.Page, at time.Time, zone *time.Location) string {
 	at = at.In(zone)
-	return day(p, at) + " " + at.Format("15:04 (MST)")
+	return page.Day(p, at) + " " + at.Format("15:04 (MST)")
 }
 
 // hungTicket is one that hangs on the ticket which is shown, or that it hangs on.
@@ -24,7 +25,7 @@ type hungTicket struct{ ID, Ref, Title string }
 
 // around is what stands around a ticket: what it hangs on and what hangs on it, what the
 // portal says of it, and its appointment.
-func (w *Web) around(r *http.Request, p *page, by access.Account, data *ticketPage) error {
+func (w *Web) around(r *http.Request, p *page.Page, by access.Account, data *ticketPage) error {
 	t := data.Ticket
 	hours, _, err := w.desk.Hours(r.Context())
 	if err != nil {
@@ -55,7 +56,7 @@ func (w *Web) around(r *http.Request, p *page, by access.Account, data *ticketPa
 		data.Outage = &line
 	}
 	fact := func(key, value string) {
-		data.Facts = append(data.Facts, ticketFact{p.T("desk.fact." + key), value})
+		data.Facts = append(data.Facts, page.Fact{Name: p.T("desk.fact." + key), Value: value})
 	}
 	if t.Requester.Reach != "" {
 		fact("reach", t.Requester.Reach)
@@ -67,7 +68,7 @@ func (w *Web) around(r *http.Request, p *page, by access.Account, data *ticketPa
 }
 
 // moreActs are the forms of a ticket that is open, beside those of its steps.
-func (w *Web) moreActs(r *http.Request, p *page, t desk.Ticket, zone *time.Location, form url.Values) ([]actForm, error) {
+func (w *Web) moreActs(r *http.Request, p *page.Page, t desk.Ticket, zone *time.Location, form url.Values) ([]actForm, error) {
 	if !t.State.Open() {
 		return nil, nil
 	}
@@ -100,11 +101,11 @@ func (w *Web) moreActs(r *http.Request, p *page, t desk.Ticket, zone *time.Locat
 		return at.In(zone).Format(localTime)
 	}
 	fields := []deskField{
-		{Name: "spread", Label: p.T("desk.outage.spread"), Options: []option{
-			{string(desk.SpreadEveryone), p.T("desk.outage.everyone"), o.Spread == desk.SpreadEveryone}, {string(desk.SpreadLocal), p.T("desk.outage.local"), o.Spread == desk.SpreadLocal}}},
+		{Name: "spread", Label: p.T("desk.outage.spread"), Options: []page.Option{
+			{Value: string(desk.SpreadEveryone), Label: p.T("desk.outage.everyone"), Chosen: o.Spread == desk.SpreadEveryone}, {Value: string(desk.SpreadLocal), Label: p.T("desk.outage.local"), Chosen: o.Spread == desk.SpreadLocal}}},
 		{Name: "place", Label: p.T("desk.outage.place"), Hint: p.T("desk.outage.place.hint"), Max: 100, Value: o.Place}}
-	for _, tag := range w.texts.Only(p.Office.Languages...).Tags() {
-		fields = append(fields, deskField{Name: "text-" + tag, Label: p.T("desk.outage.text", "language", w.texts.Match(tag).T("page.language")), Lines: 2, Max: 600, Value: o.Texts[tag]})
+	for _, tag := range w.Texts.Only(p.Office.Languages...).Tags() {
+		fields = append(fields, deskField{Name: "text-" + tag, Label: p.T("desk.outage.text", "language", w.Texts.Match(tag).T("page.language")), Lines: 2, Max: 600, Value: o.Texts[tag]})
 	}
 	fields = append(fields, deskField{Name: "from", Type: "datetime-local", Label: p.T("desk.outage.from"), Hint: p.T("desk.outage.from.hint"), Value: field(o.From)},
 		deskField{Name: "until", Type: "datetime-local", Label: p.T("desk.outage.until"), Hint: p.T("desk.outage.until.hint"), Value: field(o.Until)})
@@ -112,7 +113,7 @@ func (w *Web) moreActs(r *http.Request, p *page, t desk.Ticket, zone *time.Locat
 }
 
 // withChildren offers to do an act with all that hangs on the ticket as well.
-func withChildren(p *page, n int, fields []deskField) []deskField {
+func withChildren(p *page.Page, n int, fields []deskField) []deskField {
 	if n == 0 {
 		return fields
 	}
@@ -139,10 +140,10 @@ func (w *Web) moreOf(a *desk.Act, values url.Values, zone *time.Location) error 
 	case desk.ActAppoint:
 		a.At, err = at("at")
 	case desk.ActHang:
-		a.Parent = limited(values.Get("parent"), 64)
+		a.Parent = page.Limited(values.Get("parent"), 64)
 	case desk.ActOutage:
 		o := desk.Outage{Spread: desk.Spread(values.Get("spread")), Place: values.Get("place"), Texts: map[string]string{}}
-		for _, tag := range w.texts.Tags() {
+		for _, tag := range w.Texts.Tags() {
 			o.Texts[tag] = values.Get("text-" + tag)
 		}
 		if o.From, err = at("from"); err == nil {
@@ -158,11 +159,11 @@ type outageLine struct {
 	Text, Language, Whom, When string
 }
 
-func (w *Web) outageLine(p *page, o desk.Outage) outageLine {
-	l := outageLine{When: p.T("outage.since", "when", minute(p, o.From))}
+func (w *Web) outageLine(p *page.Page, o desk.Outage) outageLine {
+	l := outageLine{When: p.T("outage.since", "when", page.Minute(p, o.From))}
 	l.Text, l.Language = o.Text(p.Tag)
 	if !o.Until.IsZero() {
-		l.When = p.T("outage.since.until", "when", minute(p, o.From), "until", minute(p, o.Until))
+		l.When = p.T("outage.since.until", "when", page.Minute(p, o.From), "until", page.Minute(p, o.Until))
 	}
 	if o.Spread == desk.SpreadLocal {
 		l.Whom = o.Place
@@ -171,7 +172,7 @@ func (w *Web) outageLine(p *page, o desk.Outage) outageLine {
 }
 
 // outages are what customers are told before they ask.
-func (w *Web) outages(r *http.Request, p *page) (part outagePart, err error) {
+func (w *Web) outages(r *http.Request, p *page.Page) (part outagePart, err error) {
 	if w.desk == nil {
 		return part, nil
 	}
@@ -190,7 +191,7 @@ type outagePart struct {
 }
 
 // callBack says who calls a customer back, and when; "" if nobody does any more.
-func callBack(p *page, t desk.Ticket, zone *time.Location) (lines []string) {
+func callBack(p *page.Page, t desk.Ticket, zone *time.Location) (lines []string) {
 	if !t.State.Open() {
 		return nil
 	}
@@ -200,14 +201,14 @@ func callBack(p *page, t desk.Ticket, zone *time.Location) (lines []string) {
 	if t.Requester.Phone == "" {
 		return nil
 	}
-	phone := isolate(p.Office.Phone)
+	phone := page.Isolate(p.Office.Phone)
 	if t.Assignee.Name != "" {
-		lines = append(lines, p.T("request.calls.name", "name", isolate(plain(t.Assignee.Name)), "phone", phone, "own", isolate(t.Requester.Phone)))
+		lines = append(lines, p.T("request.calls.name", "name", page.Isolate(page.Plain(t.Assignee.Name)), "phone", phone, "own", page.Isolate(t.Requester.Phone)))
 	} else {
-		lines = append(lines, p.T("request.calls", "phone", phone, "own", isolate(t.Requester.Phone)))
+		lines = append(lines, p.T("request.calls", "phone", phone, "own", page.Isolate(t.Requester.Phone)))
 	}
 	if t.Requester.Reach != "" {
-		lines = append(lines, p.T("request.calls.when", "when", isolate(t.Requester.Reach)))
+		lines = append(lines, p.T("request.calls.when", "when", page.Isolate(t.Requester.Reach)))
 	}
 	return lines
 }

@@ -12,13 +12,14 @@ import (
 
 	"consento/broker/internal/access"
 	"consento/broker/internal/desk"
+	"consento/broker/internal/web/page"
 )
 
 // reportPage is the data of the template "desk-report".
 type reportPage struct {
 	Account access.Account
-	Fields  []levelField
-	Quick   []dutyLink // ranges that are often asked for; Text is in words
+	Fields  []page.Field
+	Quick   []page.Duty // ranges that are often asked for; Text is in words
 	Range   string
 	Caption string
 	Head    []string
@@ -60,7 +61,7 @@ func (w *Web) reportAsked(r *http.Request, by access.Account) (desk.Asked, error
 		zone = time.UTC
 	}
 	q := r.URL.Query()
-	a := desk.Asked{Team: limited(q.Get("team"), 100), Category: limited(q.Get("category"), 64), By: desk.Grouping(limited(q.Get("by"), 10))}
+	a := desk.Asked{Team: page.Limited(q.Get("team"), 100), Category: page.Limited(q.Get("category"), 64), By: desk.Grouping(page.Limited(q.Get("by"), 10))}
 	if a.By == "" {
 		a.By = desk.ByCategory
 	}
@@ -79,7 +80,7 @@ func (w *Web) reportAsked(r *http.Request, by access.Account) (desk.Asked, error
 }
 
 // reportMade is the report with its words.
-func (w *Web) reportMade(r *http.Request, p *page, by access.Account) (desk.Report, reportPage, error) {
+func (w *Web) reportMade(r *http.Request, p *page.Page, by access.Account) (desk.Report, reportPage, error) {
 	data := reportPage{Account: by}
 	a, problem := w.reportAsked(r, by)
 	if problem != nil && !errors.Is(problem, access.ErrInvalid) {
@@ -105,8 +106,8 @@ func (w *Web) reportMade(r *http.Request, p *page, by access.Account) (desk.Repo
 		data.Few = p.T("figures.small.body")
 		return rep, data, problem
 	case errors.Is(problem, access.ErrInvalid):
-		f := levelForm{Sections: []levelSection{{Fields: data.Fields}}}
-		f.refused(p, problem)
+		f := page.Form{Sections: []page.Section{{Fields: data.Fields}}}
+		f.Refused(p, problem, whyNot(p, problem))
 		return rep, data, problem
 	case problem != nil:
 		return rep, data, problem
@@ -115,9 +116,9 @@ func (w *Web) reportMade(r *http.Request, p *page, by access.Account) (desk.Repo
 	return rep, data, nil
 }
 
-func (w *Web) reportFields(r *http.Request, p *page, by access.Account, a desk.Asked, m desk.Matrix, data *reportPage) error {
-	pick := func(name, now string, options ...option) levelField {
-		f := textField(p, "report."+name, name, now, 100)
+func (w *Web) reportFields(r *http.Request, p *page.Page, by access.Account, a desk.Asked, m desk.Matrix, data *reportPage) error {
+	pick := func(name, now string, options ...page.Option) page.Field {
+		f := page.TextField(p, "report."+name, name, now, 100)
 		for i := range options {
 			options[i].Chosen = options[i].Value == now
 		}
@@ -125,39 +126,39 @@ func (w *Web) reportFields(r *http.Request, p *page, by access.Account, a desk.A
 		return f
 	}
 	q := r.URL.Query()
-	from, to := textField(p, "report.from", "from", a.First.String(), 10), textField(p, "report.to", "to", a.Last.String(), 10)
-	if s := limited(q.Get("from"), 20); s != "" {
+	from, to := page.TextField(p, "report.from", "from", a.First.String(), 10), page.TextField(p, "report.to", "to", a.Last.String(), 10)
+	if s := page.Limited(q.Get("from"), 20); s != "" {
 		from.Value = s
 	}
-	if s := limited(q.Get("to"), 20); s != "" {
+	if s := page.Limited(q.Get("to"), 20); s != "" {
 		to.Value = s
 	}
 	from.Type, to.Type = "date", "date"
-	all := option{Value: "", Label: p.T("levels.report.all")}
-	teams, categories, priorities := []option{all}, []option{all}, []option{all}
+	all := page.Option{Value: "", Label: p.T("levels.report.all")}
+	teams, categories, priorities := []page.Option{all}, []page.Option{all}, []page.Option{all}
 	for _, c := range m.Categories {
-		categories = append(categories, option{Value: c.ID, Label: c.Name(p.Tag)})
+		categories = append(categories, page.Option{Value: c.ID, Label: c.Name(p.Tag)})
 	}
 	for _, o := range desk.Priorities() {
 		n := strconv.Itoa(int(o))
-		priorities = append(priorities, option{Value: n, Label: p.T("desk.priority." + n)})
+		priorities = append(priorities, page.Option{Value: n, Label: p.T("desk.priority." + n)})
 	}
-	var groupings []option
+	var groupings []page.Option
 	for _, g := range desk.Groupings() {
-		groupings = append(groupings, option{Value: string(g), Label: p.T("levels.report.by." + string(g))})
+		groupings = append(groupings, page.Option{Value: string(g), Label: p.T("levels.report.by." + string(g))})
 	}
 	priority := ""
 	if a.Priority != 0 {
 		priority = strconv.Itoa(int(a.Priority))
 	}
-	data.Fields = []levelField{from, to}
+	data.Fields = []page.Field{from, to}
 	if access.Can(by, access.SeeFigures, access.Scope{}) {
 		list, err := w.roster.Teams(r.Context())
 		if err != nil {
 			return err
 		}
 		for _, t := range list {
-			teams = append(teams, option{Value: t.Name, Label: t.Name})
+			teams = append(teams, page.Option{Value: t.Name, Label: t.Name})
 		}
 		data.Fields = append(data.Fields, pick("team", a.Team, teams...))
 	}
@@ -170,11 +171,11 @@ func (w *Web) reportFields(r *http.Request, p *page, by access.Account, a desk.A
 		first, last time.Time
 	}{{"month", month, today}, {"last_month", month.AddDate(0, -1, 0), month.AddDate(0, 0, -1)}, {"week", today.AddDate(0, 0, -6), today}, {"year", today.AddDate(-1, 0, 1), today}} {
 		to := url.Values{"from": {quick.first.Format(time.DateOnly)}, "to": {quick.last.Format(time.DateOnly)}, "by": {string(a.By)}, "team": {a.Team}, "category": {a.Category}, "priority": {priority}}
-		data.Quick = append(data.Quick, dutyLink{"/desk/report?" + to.Encode(), p.T("levels.report.quick." + quick.key)})
+		data.Quick = append(data.Quick, page.Duty{Path: "/desk/report?" + to.Encode(), Text: p.T("levels.report.quick." + quick.key)})
 	}
-	data.Range = day(p, time.Date(a.First.Year, a.First.Month, a.First.Day, 0, 0, 0, 0, time.UTC)) + " – " + day(p, last)
+	data.Range = page.Day(p, time.Date(a.First.Year, a.First.Month, a.First.Day, 0, 0, 0, 0, time.UTC)) + " – " + page.Day(p, last)
 	if a.Team != "" {
-		data.Range += " · " + isolate(plain(a.Team))
+		data.Range += " · " + page.Isolate(page.Plain(a.Team))
 	}
 	if access.Can(by, access.Export, access.Scope{Team: a.Team}) {
 		to := url.Values{"from": {from.Value}, "to": {to.Value}, "by": {string(a.By)}, "team": {a.Team}, "category": {a.Category}, "priority": {priority}}
@@ -184,7 +185,7 @@ func (w *Web) reportFields(r *http.Request, p *page, by access.Account, a desk.A
 }
 
 // reportWords puts the figures into tables.
-func (w *Web) reportWords(p *page, m desk.Matrix, rep desk.Report, data *reportPage) {
+func (w *Web) reportWords(p *page.Page, m desk.Matrix, rep desk.Report, data *reportPage) {
 	data.Counted = p.T("levels.report.counted")
 	data.Caption = p.T("levels.report.caption", "by", p.T("levels.report.by."+string(rep.By)))
 	for _, key := range []string{"count", "answered", "answered.mean", "resolved", "resolved.mean", "open", "late"} {
@@ -204,23 +205,23 @@ func (w *Web) reportWords(p *page, m desk.Matrix, rep desk.Report, data *reportP
 		if data.Kept {
 			key = "levels.report.average.kept"
 		}
-		data.Average = p.T(key, "mean", span(p, s.Mean), "target", span(p, rep.Hours.Average))
+		data.Average = p.T(key, "mean", page.Span(p, s.Mean), "target", page.Span(p, rep.Hours.Average))
 	}
 	for _, reason := range desk.PauseReasons() {
 		if sum, there := rep.Total.Paused[reason]; there {
-			data.Pauses = append(data.Pauses, []string{pauseWords(p, reason), strconv.Itoa(sum.Count), span(p, sum.Time)})
+			data.Pauses = append(data.Pauses, []string{pauseWords(p, reason), strconv.Itoa(sum.Count), page.Span(p, sum.Time)})
 		}
 	}
 }
 
-func pauseWords(p *page, reason desk.PauseReason) string {
+func pauseWords(p *page.Page, reason desk.PauseReason) string {
 	if reason == desk.PauseResolved {
 		return p.T("levels.report.pause.resolved")
 	}
 	return p.T("desk.waiting." + string(reason))
 }
 
-func reportKey(p *page, m desk.Matrix, by desk.Grouping, f desk.Figures) string {
+func reportKey(p *page.Page, m desk.Matrix, by desk.Grouping, f desk.Figures) string {
 	key := f.Key
 	switch {
 	case len(f.Teams) > 0:
@@ -237,22 +238,22 @@ func reportKey(p *page, m desk.Matrix, by desk.Grouping, f desk.Figures) string 
 }
 
 // within says how many were in time, of how many, and what share that is.
-func within(p *page, s desk.Summary) string {
+func within(p *page.Page, s desk.Summary) string {
 	if s.Count == 0 {
 		return "–"
 	}
 	return p.T("levels.report.within", "kept", strconv.Itoa(s.Kept), "count", strconv.Itoa(s.Count), "percent", strconv.Itoa(s.Kept*100/s.Count))
 }
 
-func mean(p *page, s desk.Summary) string {
+func mean(p *page.Page, s desk.Summary) string {
 	if s.Count == 0 {
 		return "–"
 	}
-	return span(p, s.Mean)
+	return page.Span(p, s.Mean)
 }
 
 func (w *Web) showReport(rw http.ResponseWriter, r *http.Request, by access.Account) error {
-	p := w.newPage(r, "levels.report.title")
+	p := w.NewPage(r, "levels.report.title")
 	status := http.StatusOK
 	_, data, err := w.reportMade(r, p, by)
 	if err != nil {
@@ -262,7 +263,7 @@ func (w *Web) showReport(rw http.ResponseWriter, r *http.Request, by access.Acco
 		status = http.StatusUnprocessableEntity
 	}
 	p.Data = data
-	return w.show(rw, status, "desk-report", p)
+	return w.Show(rw, status, "desk-report", p)
 }
 
 // noFormula keeps a spreadsheet from taking what people wrote for a formula.
@@ -276,13 +277,13 @@ func noFormula(s string) string {
 // giveReport is the report as a file (RFC 4180), times in minutes.
 func (w *Web) giveReport(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	if !access.May(by, access.SeeFigures) { // to export is not to see
-		return w.forbid(rw, r, by, true, []access.Action{access.SeeFigures})
+		return w.Forbid(rw, r, by, true, []access.Action{access.SeeFigures})
 	}
-	p := w.newPage(r, "levels.report.title")
+	p := w.NewPage(r, "levels.report.title")
 	rep, _, err := w.reportMade(r, p, by)
 	if err != nil {
 		if p.Error != "" {
-			return errForm
+			return page.ErrForm
 		}
 		return err
 	}
@@ -316,9 +317,9 @@ func (w *Web) giveReport(rw http.ResponseWriter, r *http.Request, by access.Acco
 }
 
 // reportRoutes are the reports of service levels.
-func (w *Web) reportRoutes() []Route {
-	return []Route{
-		at("/desk/report", w.may(w.showReport, access.SeeFigures)),
-		at("/desk/report.csv", w.may(w.giveReport, access.Export)),
+func (w *Web) reportRoutes() []page.Route {
+	return []page.Route{
+		page.At("/desk/report", w.May(w.showReport, access.SeeFigures)),
+		page.At("/desk/report.csv", w.May(w.giveReport, access.Export)),
 	}
 }

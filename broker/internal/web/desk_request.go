@@ -9,6 +9,7 @@ import (
 	"consento/broker/internal/access"
 	"consento/broker/internal/desk"
 	"consento/broker/internal/session"
+	"consento/broker/internal/web/page"
 )
 
 // requestPage is the data of the template "request".
@@ -32,7 +33,7 @@ type followedPage struct {
 	Open   bool // something can be written
 	New    bool // it was just sent
 	Typed  string
-	Office Office
+	Office page.Office
 }
 
 func (w *Web) showRequest(rw http.ResponseWriter, r *http.Request) error {
@@ -40,7 +41,7 @@ func (w *Web) showRequest(rw http.ResponseWriter, r *http.Request) error {
 }
 
 func (w *Web) requestForm(rw http.ResponseWriter, r *http.Request, status int, values url.Values, problem string) error {
-	p := w.newPage(r, "request.title")
+	p := w.NewPage(r, "request.title")
 	p.Error = problem
 	team, err := w.deskTeam(r)
 	if err != nil {
@@ -71,7 +72,7 @@ func (w *Web) requestForm(rw http.ResponseWriter, r *http.Request, status int, v
 		data.Fields[i].ID, data.Fields[i].Value = data.Fields[i].Name, values.Get(data.Fields[i].Name)
 	}
 	p.Data = data
-	return w.show(rw, status, "request", p)
+	return w.Show(rw, status, "request", p)
 }
 
 // deskTeam is who gets what customers ask for: the first team of the first level.
@@ -88,7 +89,7 @@ func (w *Web) deskTeam(r *http.Request) (desk.Team, error) {
 // receive takes a request in. It counts like a try at a key: an address that sends many
 // has to wait.
 func (w *Web) receive(rw http.ResponseWriter, r *http.Request) error {
-	values, err := form(r)
+	values, err := page.ReadForm(r)
 	if err != nil {
 		return err
 	}
@@ -99,10 +100,10 @@ func (w *Web) receive(rw http.ResponseWriter, r *http.Request) error {
 	if team.Name == "" {
 		return w.requestForm(rw, r, http.StatusServiceUnavailable, values, "")
 	}
-	p := w.newPage(r, "request.title")
+	p := w.NewPage(r, "request.title")
 	var t desk.Ticket
 	var refused error
-	err = w.sessions.Guess(r.Context(), clientAddress(r), func() error {
+	err = w.sessions.Guess(r.Context(), page.ClientAddress(r), func() error {
 		t, refused = w.desk.Receive(r.Context(), desk.NewTicket{Type: desk.Incident, Title: values.Get("title"), Text: values.Get("text"), Language: p.Tag,
 			Requester: desk.Requester{Name: values.Get("name"), Email: values.Get("email"), Phone: values.Get("phone"), Reach: values.Get("reach"), Office: values.Get("office") != ""}, Team: team})
 		return session.ErrKey // each one counts
@@ -110,7 +111,7 @@ func (w *Web) receive(rw http.ResponseWriter, r *http.Request) error {
 	var throttled *session.ThrottledError
 	switch {
 	case errors.As(err, &throttled):
-		seconds := wholeSeconds(throttled.RetryAfter)
+		seconds := page.WholeSeconds(throttled.RetryAfter)
 		rw.Header().Set("Retry-After", strconv.Itoa(seconds))
 		return w.requestForm(rw, r, http.StatusTooManyRequests, values, p.T("portal.key.throttled", "seconds", p.Count("seconds", seconds)))
 	case refused != nil:
@@ -130,16 +131,16 @@ func (w *Web) followRequest(rw http.ResponseWriter, r *http.Request) error {
 }
 
 func (w *Web) followed(rw http.ResponseWriter, r *http.Request, status int, typed, problem string) error {
-	link := limited(r.PathValue("link"), 100)
+	link := page.Limited(r.PathValue("link"), 100)
 	f, err := w.desk.ByLink(r.Context(), link)
 	if errors.Is(err, desk.ErrNoTicket) {
-		p := w.newPage(r, "request.over.title")
-		return w.show(rw, http.StatusNotFound, "request-over", p)
+		p := w.NewPage(r, "request.over.title")
+		return w.Show(rw, http.StatusNotFound, "request-over", p)
 	}
 	if err != nil {
 		return err
 	}
-	p := w.newPage(r, "request.title")
+	p := w.NewPage(r, "request.title")
 	p.Title, p.Error = p.T("request.state."+string(f.Ticket.State)), problem
 	data := followedPage{Link: link, Ref: f.Ticket.Ref, Title: f.Ticket.Title, State: p.Title, Open: f.Ticket.State != desk.Closed, New: r.URL.Query().Get("saved") == "new", Typed: typed, Office: p.Office}
 	if f.Place > 0 {
@@ -157,28 +158,28 @@ func (w *Web) followed(rw http.ResponseWriter, r *http.Request, status int, type
 	data.Calls = callBack(p, f.Ticket, hours.Calendar.Zone)
 	for i := len(f.Lines) - 1; i >= 0; i-- {
 		l := f.Lines[i]
-		line := historyLine{When: minute(p, l.At), By: l.By, What: p.T("request.did." + string(l.Kind)), Text: l.Text}
+		line := historyLine{When: page.Minute(p, l.At), By: l.By, What: p.T("request.did." + string(l.Kind)), Text: l.Text}
 		if l.By == "" {
 			line.By = p.T("request.you")
 		}
 		data.Lines = append(data.Lines, line)
 	}
 	p.Data = data
-	return w.show(rw, status, "request-followed", p)
+	return w.Show(rw, status, "request-followed", p)
 }
 
 func (w *Web) sayRequest(rw http.ResponseWriter, r *http.Request) error {
-	values, err := form(r)
+	values, err := page.ReadForm(r)
 	if err != nil {
 		return err
 	}
-	link := limited(r.PathValue("link"), 100)
+	link := page.Limited(r.PathValue("link"), 100)
 	_, err = w.desk.Say(r.Context(), link, values.Get("text"))
 	if errors.Is(err, desk.ErrNoTicket) {
 		return w.followed(rw, r, http.StatusNotFound, "", "")
 	}
 	if err != nil {
-		problem := deskProblem(w.newPage(r, "request.title"), err)
+		problem := deskProblem(w.NewPage(r, "request.title"), err)
 		if problem == "" {
 			return err
 		}

@@ -9,6 +9,7 @@ import (
 
 	"consento/broker/internal/access"
 	"consento/broker/internal/desk"
+	"consento/broker/internal/web/page"
 )
 
 // severalPage is the data of the template "desk-several": a question, or what came of it.
@@ -40,8 +41,8 @@ const mostAtOnce = pageOfTickets
 // is an act of its own, with the version that was seen: one that is refused stops none of
 // the others.
 func (w *Web) doSeveral(rw http.ResponseWriter, r *http.Request, by access.Account) error {
-	if err := r.ParseForm(); err != nil || len(r.PostForm) > mostAtOnce+maxFields {
-		return errForm
+	if err := r.ParseForm(); err != nil || len(r.PostForm) > mostAtOnce+page.MaxFields {
+		return page.ErrForm
 	}
 	values := r.PostForm
 	kind := desk.ActKind(values.Get("kind"))
@@ -50,9 +51,9 @@ func (w *Web) doSeveral(rw http.ResponseWriter, r *http.Request, by access.Accou
 		known = known || k == kind
 	}
 	if !known {
-		return errForm
+		return page.ErrForm
 	}
-	p := w.newPage(r, "desk.several")
+	p := w.NewPage(r, "desk.several")
 	data := severalPage{Account: by, Kind: kind, Act: p.T("desk.act." + string(kind)), Done: values.Get("step") == "do"}
 	for name, seen := range values {
 		id, ok := strings.CutPrefix(name, "t-")
@@ -61,7 +62,7 @@ func (w *Web) doSeveral(rw http.ResponseWriter, r *http.Request, by access.Accou
 		}
 		version, err := strconv.ParseInt(seen[0], 10, 64)
 		if err != nil || len(seen) != 1 || len(id) > 64 || len(data.Chosen) == mostAtOnce {
-			return errForm
+			return page.ErrForm
 		}
 		t, err := w.desk.Ticket(r.Context(), by, id)
 		if errors.Is(err, desk.ErrNoTicket) {
@@ -91,7 +92,7 @@ func (w *Web) doSeveral(rw http.ResponseWriter, r *http.Request, by access.Accou
 		}
 	}
 	p.Data = data
-	return w.show(rw, status, "desk-several", p)
+	return w.Show(rw, status, "desk-several", p)
 }
 
 func sortSeveral(list []severalTicket) { // a form has no order
@@ -103,7 +104,7 @@ func sortSeveral(list []severalTicket) { // a form has no order
 }
 
 // severally does one act with each.
-func (w *Web) severally(r *http.Request, p *page, by access.Account, a desk.Act, data *severalPage) error {
+func (w *Web) severally(r *http.Request, p *page.Page, by access.Account, a desk.Act, data *severalPage) error {
 	for i := range data.Chosen {
 		c := &data.Chosen[i]
 		if _, err := w.desk.Do(r.Context(), by, c.ID, c.Version, a); err != nil {
@@ -121,7 +122,7 @@ func (w *Web) severally(r *http.Request, p *page, by access.Account, a desk.Act,
 	return nil
 }
 
-func (w *Web) severalFields(r *http.Request, p *page, by access.Account, kind desk.ActKind, form url.Values) ([]deskField, error) {
+func (w *Web) severalFields(r *http.Request, p *page.Page, by access.Account, kind desk.ActKind, form url.Values) ([]deskField, error) {
 	var fields []deskField
 	switch kind {
 	case desk.ActAssign:
@@ -135,10 +136,10 @@ func (w *Web) severalFields(r *http.Request, p *page, by access.Account, kind de
 		if err != nil {
 			return nil, err
 		}
-		var others []option
+		var others []page.Option
 		for _, o := range teams {
 			if o.Name != by.Team {
-				others = append(others, option{o.Name, o.Name + " \u00b7 " + p.T("admin.level."+string(o.Level)), o.Name == form.Get("team")})
+				others = append(others, page.Option{Value: o.Name, Label: o.Name + " \u00b7 " + p.T("admin.level."+string(o.Level)), Chosen: o.Name == form.Get("team")})
 			}
 		}
 		fields = []deskField{{Name: "team", Label: p.T("desk.team"), Options: others}, {Name: "text", Label: p.T("desk.why"), Lines: 3, Max: 8000, Required: true, Value: form.Get("text")}}

@@ -12,6 +12,7 @@ import (
 	"consento/broker/internal/access"
 	"consento/broker/internal/desk"
 	"consento/broker/internal/ops"
+	"consento/broker/internal/web/page"
 )
 
 // ticketPage is the data of the template "desk-ticket".
@@ -19,7 +20,7 @@ type ticketPage struct {
 	Account  access.Account
 	Ticket   desk.Ticket
 	Line     ticketLine
-	Facts    []ticketFact
+	Facts    []page.Fact
 	Category string // its name
 	Level    string
 	Work     desk.Work // what this level does for this category
@@ -36,8 +37,6 @@ type ticketPage struct {
 	Files    filesPart
 	Untold   string // why the requester was not told of the last change, "" if they were
 }
-
-type ticketFact struct{ Name, Value string }
 
 type historyLine struct{ When, By, What, Text string }
 
@@ -59,7 +58,7 @@ type deskField struct {
 	Type                         string // of an input; "": by its name
 	Lines                        int    // of a field of several lines
 	Max                          int
-	Options                      []option
+	Options                      []page.Option
 	Required                     bool
 }
 
@@ -78,16 +77,16 @@ func (w *Web) showTicket(rw http.ResponseWriter, r *http.Request, by access.Acco
 
 // ticket shows a ticket; what was typed comes back in form when it was not accepted.
 func (w *Web) ticket(rw http.ResponseWriter, r *http.Request, by access.Account, status int, form url.Values, problem error) error {
-	id := limited(r.PathValue("id"), 64)
+	id := page.Limited(r.PathValue("id"), 64)
 	t, err := w.desk.Ticket(r.Context(), by, id)
 	if errors.Is(err, desk.ErrNoTicket) {
-		return w.notFound(rw, r)
+		return w.NotFound(rw, r)
 	}
 	if err != nil {
 		return err
 	}
-	p := w.newPage(r, "desk.title")
-	p.Title = t.Ref + " " + isolate(plain(t.Title))
+	p := w.NewPage(r, "desk.title")
+	p.Title = t.Ref + " " + page.Isolate(page.Plain(t.Title))
 	if problem != nil {
 		p.Error = deskProblem(p, problem)
 	}
@@ -97,7 +96,7 @@ func (w *Web) ticket(rw http.ResponseWriter, r *http.Request, by access.Account,
 	}
 	data := ticketPage{Account: by, Ticket: t, Level: p.T("admin.level." + string(t.Level))}
 	data.Line = w.ticketLine(p, t, time.Now())
-	if said := "desk.said." + limited(r.URL.Query().Get("saved"), 20); p.Has(said) {
+	if said := "desk.said." + page.Limited(r.URL.Query().Get("saved"), 20); p.Has(said) {
 		data.Said = p.T(said)
 	}
 	if c, known := matrix.Find(t.Category); known {
@@ -106,7 +105,7 @@ func (w *Web) ticket(rw http.ResponseWriter, r *http.Request, by access.Account,
 	if why, err := w.desk.Untold(r.Context(), t.ID); err != nil {
 		return err
 	} else if why != "" {
-		data.Untold = p.T("desk.untold", "why", isolate(why))
+		data.Untold = p.T("desk.untold", "why", page.Isolate(why))
 	}
 	data.Facts = ticketFacts(p, t, data.Category)
 	attached, err := w.desk.Attachments(r.Context(), by, t.ID)
@@ -132,16 +131,16 @@ func (w *Web) ticket(rw http.ResponseWriter, r *http.Request, by access.Account,
 		return err
 	}
 	for _, s := range sessions {
-		data.Sessions = append(data.Sessions, p.sessionLine(s))
+		data.Sessions = append(data.Sessions, sessionLine(p, s))
 	}
 	p.Data = data
-	return w.show(rw, status, "desk-ticket", p)
+	return w.Show(rw, status, "desk-ticket", p)
 }
 
-func ticketFacts(p *page, t desk.Ticket, category string) (facts []ticketFact) {
+func ticketFacts(p *page.Page, t desk.Ticket, category string) (facts []page.Fact) {
 	add := func(key, value string) {
 		if value != "" {
-			facts = append(facts, ticketFact{p.T("desk.fact." + key), value})
+			facts = append(facts, page.Fact{Name: p.T("desk.fact." + key), Value: value})
 		}
 	}
 	add("requester", t.Requester.Name)
@@ -158,17 +157,17 @@ func ticketFacts(p *page, t desk.Ticket, category string) (facts []ticketFact) {
 		add("impact", p.T("desk.impact."+strconv.Itoa(int(t.Impact))))
 		add("urgency", p.T("desk.urgency."+strconv.Itoa(int(t.Urgency))))
 	}
-	add("created", minute(p, t.Created))
+	add("created", page.Minute(p, t.Created))
 	if !t.Resolved.IsZero() {
-		add("resolved", minute(p, t.Resolved)+" \u00b7 "+p.T("desk.resolution."+string(t.Resolution)))
+		add("resolved", page.Minute(p, t.Resolved)+" \u00b7 "+p.T("desk.resolution."+string(t.Resolution)))
 		add("solution", t.Solution)
 	}
 	return facts
 }
 
 // sessionLine says that a session was, for how long, and how it ended.
-func (p *page) sessionLine(s desk.LinkedSession) string {
-	parts := []string{minute(p, s.Started), isolate(plain(s.By.Name))}
+func sessionLine(p *page.Page, s desk.LinkedSession) string {
+	parts := []string{page.Minute(p, s.Started), page.Isolate(page.Plain(s.By.Name))}
 	switch {
 	case s.Ended.IsZero():
 		parts = append(parts, p.T("desk.session.goes_on"))
@@ -181,7 +180,7 @@ func (p *page) sessionLine(s desk.LinkedSession) string {
 }
 
 // act is one act as a form, with what was typed into it.
-func (w *Web) act(p *page, t desk.Ticket, kind desk.ActKind, form url.Values, fields ...deskField) actForm {
+func (w *Web) act(p *page.Page, t desk.Ticket, kind desk.ActKind, form url.Values, fields ...deskField) actForm {
 	f := actForm{Ticket: t.ID, Version: t.Version, Kind: kind, Title: p.T("desk.act." + string(kind))}
 	typed := form.Get("kind") == string(kind)
 	f.Open = typed
@@ -203,20 +202,20 @@ func area2(name, label string, lines int) deskField {
 }
 
 // acts are what can be done with a ticket: first what comes next.
-func (w *Web) acts(r *http.Request, p *page, data *ticketPage, matrix desk.Matrix, form url.Values) error {
+func (w *Web) acts(r *http.Request, p *page.Page, data *ticketPage, matrix desk.Matrix, form url.Values) error {
 	t := data.Ticket
-	pick := func(name, label string, options ...option) deskField {
+	pick := func(name, label string, options ...page.Option) deskField {
 		return deskField{Name: name, Label: label, Options: options, Required: true}
 	}
-	categories := []option{{"", "\u2013", t.Category == ""}}
+	categories := []page.Option{{Value: "", Label: "\u2013", Chosen: t.Category == ""}}
 	for _, c := range matrix.Categories {
 		if !c.Retired {
-			categories = append(categories, option{c.ID, c.Name(p.Tag), c.ID == t.Category})
+			categories = append(categories, page.Option{Value: c.ID, Label: c.Name(p.Tag), Chosen: c.ID == t.Category})
 		}
 	}
-	grades := func(what string, now int) (list []option) {
+	grades := func(what string, now int) (list []page.Option) {
 		for n := 1; n <= 3; n++ {
-			list = append(list, option{strconv.Itoa(n), p.T("desk." + what + "." + strconv.Itoa(n)), n == max(now, 1)})
+			list = append(list, page.Option{Value: strconv.Itoa(n), Label: p.T("desk." + what + "." + strconv.Itoa(n)), Chosen: n == max(now, 1)})
 		}
 		return list
 	}
@@ -224,22 +223,22 @@ func (w *Web) acts(r *http.Request, p *page, data *ticketPage, matrix desk.Matri
 	if err != nil {
 		return err
 	}
-	var others []option
+	var others []page.Option
 	for _, o := range teams {
 		if o.Name != t.Team {
-			others = append(others, option{o.Name, o.Name + " \u00b7 " + p.T("admin.level."+string(o.Level)), matrixTeam(matrix, t) == o.Name})
+			others = append(others, page.Option{Value: o.Name, Label: o.Name + " \u00b7 " + p.T("admin.level."+string(o.Level)), Chosen: matrixTeam(matrix, t) == o.Name})
 		}
 	}
 	colleagues, err := w.colleagues(r, t)
 	if err != nil {
 		return err
 	}
-	var resolutions, waitings []option
+	var resolutions, waitings []page.Option
 	for _, o := range desk.Resolutions() {
-		resolutions = append(resolutions, option{string(o), p.T("desk.resolution." + string(o)), o == desk.Solved})
+		resolutions = append(resolutions, page.Option{Value: string(o), Label: p.T("desk.resolution." + string(o)), Chosen: o == desk.Solved})
 	}
 	for _, o := range desk.Waitings() {
-		waitings = append(waitings, option{string(o), p.T("desk.waiting." + string(o)), false})
+		waitings = append(waitings, page.Option{Value: string(o), Label: p.T("desk.waiting." + string(o)), Chosen: false})
 	}
 	forms := map[desk.ActKind]actForm{}
 	add := func(kind desk.ActKind, fields ...deskField) { forms[kind] = w.act(p, t, kind, form, fields...) }
@@ -287,19 +286,19 @@ func matrixTeam(m desk.Matrix, t desk.Ticket) string {
 }
 
 // colleagues are whom a ticket may be assigned to.
-func (w *Web) colleagues(r *http.Request, t desk.Ticket) ([]option, error) {
+func (w *Web) colleagues(r *http.Request, t desk.Ticket) ([]page.Option, error) {
 	accounts, err := w.roster.Accounts(r.Context())
-	list := []option{{"", "\u2013", t.Assignee.ID == ""}}
+	list := []page.Option{{Value: "", Label: "\u2013", Chosen: t.Assignee.ID == ""}}
 	for _, a := range accounts {
 		if a.Team == t.Team && !a.Disabled {
-			list = append(list, option{a.ID, a.Name, a.ID == t.Assignee.ID})
+			list = append(list, page.Option{Value: a.ID, Label: a.Name, Chosen: a.ID == t.Assignee.ID})
 		}
 	}
 	return list, err
 }
 
 // ticketHistory puts what was done into words, the newest first.
-func (w *Web) ticketHistory(r *http.Request, p *page, by access.Account, t desk.Ticket, matrix desk.Matrix) (lines []historyLine, err error) {
+func (w *Web) ticketHistory(r *http.Request, p *page.Page, by access.Account, t desk.Ticket, matrix desk.Matrix) (lines []historyLine, err error) {
 	entries, err := w.desk.History(r.Context(), by, t.ID)
 	if err != nil {
 		return nil, err
@@ -310,9 +309,9 @@ func (w *Web) ticketHistory(r *http.Request, p *page, by access.Account, t desk.
 		if err := json.Unmarshal(e.Data, &a); err != nil {
 			return nil, err
 		}
-		line := historyLine{When: minute(p, e.At), By: e.By.Name, What: p.T("desk.did." + string(e.Kind)), Text: a.Text}
+		line := historyLine{When: page.Minute(p, e.At), By: e.By.Name, What: p.T("desk.did." + string(e.Kind)), Text: a.Text}
 		if a.File != "" {
-			line.What += ": " + isolate(plain(a.File))
+			line.What += ": " + page.Isolate(page.Plain(a.File))
 		}
 		switch {
 		case e.By.ID == ops.ByBroker:
@@ -339,7 +338,7 @@ func (w *Web) ticketHistory(r *http.Request, p *page, by access.Account, t desk.
 			detail = p.T("desk.resolution." + string(a.Resolution))
 		}
 		if detail != "" {
-			line.What += ": " + isolate(plain(detail))
+			line.What += ": " + page.Isolate(page.Plain(detail))
 		}
 		lines = append(lines, line)
 	}
@@ -348,7 +347,7 @@ func (w *Web) ticketHistory(r *http.Request, p *page, by access.Account, t desk.
 
 // doTicket does an act, or makes a ticket.
 func (w *Web) doTicket(rw http.ResponseWriter, r *http.Request, by access.Account) error {
-	values, err := form(r)
+	values, err := page.ReadForm(r)
 	if err != nil {
 		return err
 	}
@@ -357,7 +356,7 @@ func (w *Web) doTicket(rw http.ResponseWriter, r *http.Request, by access.Accoun
 	}
 	version, err := strconv.ParseInt(values.Get("version"), 10, 64)
 	if err != nil {
-		return errForm
+		return page.ErrForm
 	}
 	hours, _, err := w.desk.Hours(r.Context())
 	if err != nil {
@@ -367,12 +366,12 @@ func (w *Web) doTicket(rw http.ResponseWriter, r *http.Request, by access.Accoun
 	if err := w.moreOf(&a, values, hours.Calendar.Zone); err != nil {
 		return w.ticket(rw, r, by, http.StatusUnprocessableEntity, values, err)
 	}
-	t, err := w.desk.Do(r.Context(), by, limited(r.PathValue("id"), 64), version, a)
+	t, err := w.desk.Do(r.Context(), by, page.Limited(r.PathValue("id"), 64), version, a)
 	if errors.Is(err, desk.ErrNoTicket) {
-		return w.notFound(rw, r)
+		return w.NotFound(rw, r)
 	}
 	if err != nil {
-		if deskProblem(w.newPage(r, "desk.title"), err) == "" {
+		if deskProblem(w.NewPage(r, "desk.title"), err) == "" {
 			return err
 		}
 		status := http.StatusUnprocessableEntity
@@ -417,16 +416,16 @@ func actOf(values url.Values) desk.Act {
 }
 
 func (w *Web) newTicket(rw http.ResponseWriter, r *http.Request, by access.Account, status int, values url.Values, problem error) error {
-	p := w.newPage(r, "desk.new")
+	p := w.NewPage(r, "desk.new")
 	if problem != nil {
 		p.Error = deskProblem(p, problem)
 	}
-	var types, channels []option
+	var types, channels []page.Option
 	for _, o := range desk.Types() {
-		types = append(types, option{string(o), p.T("desk.type." + string(o)), string(o) == values.Get("type")})
+		types = append(types, page.Option{Value: string(o), Label: p.T("desk.type." + string(o)), Chosen: string(o) == values.Get("type")})
 	}
 	for _, o := range []desk.Channel{desk.ByPhone, desk.ByMail, desk.InPerson, desk.ByStaff} {
-		channels = append(channels, option{string(o), p.T("desk.channel." + string(o)), string(o) == values.Get("channel")})
+		channels = append(channels, page.Option{Value: string(o), Label: p.T("desk.channel." + string(o)), Chosen: string(o) == values.Get("channel")})
 	}
 	fields := []deskField{
 		{Name: "title", Label: p.T("desk.new.title"), Hint: p.T("desk.new.title.hint"), Max: 200, Required: true},
@@ -441,15 +440,15 @@ func (w *Web) newTicket(rw http.ResponseWriter, r *http.Request, by access.Accou
 		fields[i].ID, fields[i].Value = fields[i].Name, values.Get(fields[i].Name)
 	}
 	p.Data = newTicketPage{by, fields}
-	return w.show(rw, status, "desk-new", p)
+	return w.Show(rw, status, "desk-new", p)
 }
 
 func (w *Web) makeTicket(rw http.ResponseWriter, r *http.Request, by access.Account, values url.Values) error {
-	n := desk.NewTicket{Type: desk.Type(values.Get("type")), Title: values.Get("title"), Text: values.Get("text"), Language: textsOf(r).Tag, Channel: desk.Channel(values.Get("channel")),
+	n := desk.NewTicket{Type: desk.Type(values.Get("type")), Title: values.Get("title"), Text: values.Get("text"), Language: page.TextsOf(r).Tag, Channel: desk.Channel(values.Get("channel")),
 		Requester: desk.Requester{Name: values.Get("name"), Email: values.Get("email"), Phone: values.Get("phone")}, Team: desk.Team{Name: by.Team, Territory: by.Territory, Level: by.Level}}
 	t, err := w.desk.Open(r.Context(), by, n)
 	if err != nil {
-		if deskProblem(w.newPage(r, "desk.new"), err) == "" {
+		if deskProblem(w.NewPage(r, "desk.new"), err) == "" {
 			return err
 		}
 		return w.newTicket(rw, r, by, http.StatusUnprocessableEntity, values, err)

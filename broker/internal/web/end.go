@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"consento/broker/internal/session"
+	"consento/broker/internal/web/page"
 	"consento/protocol"
 )
 
@@ -40,13 +41,13 @@ func (*endedPage) Stars() []int { return []int{1, 2, 3, 4, 5} }
 func (w *Web) showEnd(rw http.ResponseWriter, r *http.Request, id string, s protocol.Session) error {
 	data := &endedPage{Thanks: r.URL.Query().Get("rated") != ""}
 	if r.URL.Query().Get("rating") == "closed" {
-		data.RatingNote = textsOf(r).T("portal.rate.closed")
+		data.RatingNote = page.TextsOf(r).T("portal.rate.closed")
 	}
 	return w.ended(rw, r, id, s, data)
 }
 
 func (w *Web) ended(rw http.ResponseWriter, r *http.Request, id string, s protocol.Session, data *endedPage) error {
-	p := w.newPage(r, "portal.end.title")
+	p := w.NewPage(r, "portal.end.title")
 	if started(s) || byBrowser(s) {
 		data.Copy = w.offerOf(s.ID, true)
 	}
@@ -83,7 +84,7 @@ func (w *Web) rate(rw http.ResponseWriter, r *http.Request) error {
 	if !ok {
 		return session.ErrNoSession
 	}
-	values, err := form(r)
+	values, err := page.ReadForm(r)
 	if err != nil {
 		return err
 	}
@@ -95,7 +96,7 @@ func (w *Web) rate(rw http.ResponseWriter, r *http.Request) error {
 		http.Redirect(rw, r, "/session", http.StatusSeeOther)
 		return nil
 	}
-	texts := textsOf(r)
+	texts := page.TextsOf(r)
 	// Browsers send line ends as CR LF (HTML, form data set).
 	rating := protocol.Rating{Words: strings.TrimSpace(strings.ReplaceAll(values.Get("words"), "\r\n", "\n"))}
 	rating.Stars, err = strconv.Atoi(values.Get("stars"))

@@ -7,9 +7,9 @@ import (
 	"net/url"
 	"strings"
 
-	"rsc.io/qr"
-
 	"consento/broker/internal/access"
+	"consento/broker/internal/web/page"
+	"rsc.io/qr"
 )
 
 // factorsPage is the part about second factors of the template "account".
@@ -82,10 +82,10 @@ func newQR(text string) (qrCode, error) {
 
 // ownLocal is own for accounts that sign in here: what is asked of the others is their
 // provider's matter.
-func (w *Web) ownLocal(do staffAction) ruled {
-	return own(func(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+func (w *Web) ownLocal(do page.StaffAction) page.Ruled {
+	return page.ForOwner(func(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 		if by.Central {
-			return w.notFound(rw, r)
+			return w.NotFound(rw, r)
 		}
 		return do(rw, r, by)
 	})
@@ -93,7 +93,7 @@ func (w *Web) ownLocal(do staffAction) ruled {
 
 // proven is ownLocal for pages that change factors: who did not say a moment ago who they are
 // is asked first.
-func (w *Web) proven(do staffAction) ruled {
+func (w *Web) proven(do page.StaffAction) page.Ruled {
 	return w.ownLocal(func(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 		if w.accounts.Proven(r) {
 			return do(rw, r, by)
@@ -116,7 +116,7 @@ func (w *Web) showConfirm(rw http.ResponseWriter, r *http.Request, by access.Acc
 }
 
 func (w *Web) confirmForm(rw http.ResponseWriter, r *http.Request, by access.Account, status int, next, problem string) error {
-	p := w.newPage(r, "account.confirm.title")
+	p := w.NewPage(r, "account.confirm.title")
 	data := provePage{Path: "/account/confirm", Next: next, Password: secretField(p, "password", "account.password.before", "", "current-password", problem)}
 	data.Password.Focus = true
 	if f, err := w.accounts.Factors(r.Context(), by.ID); err != nil {
@@ -131,7 +131,7 @@ func (w *Web) confirmForm(rw http.ResponseWriter, r *http.Request, by access.Acc
 }
 
 func (w *Web) confirm(rw http.ResponseWriter, r *http.Request, by access.Account) error {
-	values, err := form(r)
+	values, err := page.ReadForm(r)
 	if err != nil {
 		return err
 	}
@@ -152,7 +152,7 @@ func (w *Web) confirm(rw http.ResponseWriter, r *http.Request, by access.Account
 	case errors.Is(err, access.ErrCentralOnly):
 		return w.confirmForm(rw, r, by, http.StatusForbidden, next, "sso.only")
 	case errors.Is(err, access.ErrNoSignIn):
-		return errForm
+		return page.ErrForm
 	case err != nil:
 		return err
 	}
@@ -161,23 +161,23 @@ func (w *Web) confirm(rw http.ResponseWriter, r *http.Request, by access.Account
 }
 
 // factorsOf are one's own, for the page of the account.
-func (w *Web) factorsOf(r *http.Request, p *page, by access.Account) (factorsPage, error) {
+func (w *Web) factorsOf(r *http.Request, p *page.Page, by access.Account) (factorsPage, error) {
 	f, err := w.accounts.Factors(r.Context(), by.ID)
 	if err != nil {
 		return factorsPage{}, err
 	}
 	data := factorsPage{Any: f.Any(), Spent: f.Spent, Few: f.RecoveryLeft <= 3, Codes: p.Count("recovery_codes", f.RecoveryLeft)}
 	if f.TOTP {
-		data.TOTP = p.T("account.totp.since", "day", day(p, f.Made.UTC()))
+		data.TOTP = p.T("account.totp.since", "day", page.Day(p, f.Made.UTC()))
 		if !f.Used.IsZero() {
-			data.TOTP += " " + p.T("account.factor.used", "time", minute(p, f.Used))
+			data.TOTP += " " + p.T("account.factor.used", "time", page.Minute(p, f.Used))
 		}
 	}
 	data.NoName = w.passkeyForm(p, "", "", "", "account.passkey.add") == nil
 	for _, k := range f.Passkeys {
-		line := passkeyLine{ID: k.ID, Name: k.Name, When: p.T("account.passkey.since", "day", day(p, k.Made.UTC())), Remove: p.T("account.passkey.remove", "name", plain(k.Name))}
+		line := passkeyLine{ID: k.ID, Name: k.Name, When: p.T("account.passkey.since", "day", page.Day(p, k.Made.UTC())), Remove: p.T("account.passkey.remove", "name", page.Plain(k.Name))}
 		if !k.Used.IsZero() {
-			line.When += " " + p.T("account.factor.used", "time", minute(p, k.Used))
+			line.When += " " + p.T("account.factor.used", "time", page.Minute(p, k.Used))
 		}
 		data.Passkeys = append(data.Passkeys, line)
 	}
@@ -192,7 +192,7 @@ func (w *Web) factorsOf(r *http.Request, p *page, by access.Account) (factorsPag
 }
 
 // codeField is where a code of an app, or a recovery code, is typed.
-func codeField(p *page, label, hint, problem string) secret {
+func codeField(p *page.Page, label, hint, problem string) secret {
 	f := secretField(p, "code", label, hint, "one-time-code", problem)
 	f.Type, f.Max, f.Focus = "text", 40, true
 	return f
@@ -203,7 +203,7 @@ func (w *Web) showSecond(rw http.ResponseWriter, r *http.Request, a access.Arriv
 }
 
 func (w *Web) secondForm(rw http.ResponseWriter, r *http.Request, a access.Arrival, status int, next, problem string) error {
-	p := w.newPage(r, "account.second.title")
+	p := w.NewPage(r, "account.second.title")
 	if problem != "" {
 		p.Error = p.T("account.error.some")
 	}
@@ -224,7 +224,7 @@ func (w *Web) secondForm(rw http.ResponseWriter, r *http.Request, a access.Arriv
 }
 
 func (w *Web) second(rw http.ResponseWriter, r *http.Request, a access.Arrival) error {
-	values, err := form(r)
+	values, err := page.ReadForm(r)
 	if err != nil {
 		return err
 	}
@@ -260,8 +260,8 @@ func (w *Web) totpForm(rw http.ResponseWriter, r *http.Request, by access.Accoun
 	if data.Forced {
 		title = "account.enrol.title"
 	}
-	p := w.newPage(r, title)
-	issuer := plain(p.Office.Name)
+	p := w.NewPage(r, title)
+	issuer := page.Plain(p.Office.Name)
 	if issuer == "" {
 		issuer = "Consento"
 	}
@@ -290,7 +290,7 @@ func (w *Web) enrolTOTP(rw http.ResponseWriter, r *http.Request, a access.Arriva
 }
 
 func (w *Web) totpTaken(rw http.ResponseWriter, r *http.Request, by access.Account, data totpPage) error {
-	values, err := form(r)
+	values, err := page.ReadForm(r)
 	if err != nil {
 		return err
 	}
@@ -304,7 +304,7 @@ func (w *Web) totpTaken(rw http.ResponseWriter, r *http.Request, by access.Accou
 	case errors.Is(err, access.ErrUnproven):
 		return w.toConfirm(rw, r)
 	case errors.Is(err, access.ErrEnded), errors.Is(err, access.ErrNoSignIn):
-		return errForm
+		return page.ErrForm
 	case err != nil:
 		return err
 	}
@@ -321,7 +321,7 @@ func (w *Web) totpTaken(rw http.ResponseWriter, r *http.Request, by access.Accou
 
 // showCodes shows recovery codes, this once.
 func (w *Web) showCodes(rw http.ResponseWriter, r *http.Request, by access.Account, codes []string, next string) error {
-	return w.account(rw, r, by, http.StatusOK, "account-codes", w.newPage(r, "account.codes.title"), codesPage{codes, next})
+	return w.account(rw, r, by, http.StatusOK, "account-codes", w.NewPage(r, "account.codes.title"), codesPage{codes, next})
 }
 
 func (w *Web) newCodes(rw http.ResponseWriter, r *http.Request, by access.Account) error {
@@ -330,7 +330,7 @@ func (w *Web) newCodes(rw http.ResponseWriter, r *http.Request, by access.Accoun
 	case errors.Is(err, access.ErrUnproven):
 		return w.toConfirm(rw, r)
 	case errors.Is(err, access.ErrNotFound), errors.Is(err, access.ErrEnded):
-		return errForm // no page offers it
+		return page.ErrForm // no page offers it
 	case err != nil:
 		return err
 	}
@@ -342,7 +342,7 @@ func (w *Web) askRemoveTOTP(rw http.ResponseWriter, r *http.Request, by access.A
 }
 
 func (w *Web) removeForm(rw http.ResponseWriter, r *http.Request, by access.Account, status int, problem string) error {
-	p := w.newPage(r, "account.totp.remove")
+	p := w.NewPage(r, "account.totp.remove")
 	if problem != "" {
 		p.Error = p.T(problem)
 	}
@@ -358,7 +358,7 @@ func (w *Web) removeTOTP(rw http.ResponseWriter, r *http.Request, by access.Acco
 		return w.toConfirm(rw, r)
 	case errors.Is(err, access.ErrNotFound): // it went already
 	case errors.Is(err, access.ErrEnded):
-		return errForm
+		return page.ErrForm
 	case err != nil:
 		return err
 	}
@@ -370,24 +370,24 @@ func (w *Web) removeTOTP(rw http.ResponseWriter, r *http.Request, by access.Acco
 func (w *Web) askFactors(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	a, err := w.personOf(r, by)
 	if errors.Is(err, access.ErrNotFound) || err == nil && (a.ID == "" || a.Disabled || a.ID == by.ID) {
-		return w.notFound(rw, r)
+		return w.NotFound(rw, r)
 	}
 	if err != nil {
 		return err
 	}
-	p := w.newPage(r, "admin.factors.title")
-	p.Title = p.T("admin.factors.title", "name", isolate(plain(a.Name)))
-	return w.admin(rw, r, by, http.StatusOK, "admin-factors", p, personPage{ID: a.ID, Person: a, Role: p.T("signin.role." + string(a.Role))})
+	p := w.NewPage(r, "admin.factors.title")
+	p.Title = p.T("admin.factors.title", "name", page.Isolate(page.Plain(a.Name)))
+	return w.Admin(rw, r, by, http.StatusOK, "admin-factors", p, personPage{ID: a.ID, Person: a, Role: p.T("signin.role." + string(a.Role))})
 }
 
 func (w *Web) removeFactors(rw http.ResponseWriter, r *http.Request, by access.Account) error {
-	if _, err := form(r); err != nil {
+	if _, err := page.ReadForm(r); err != nil {
 		return err
 	}
-	err := w.roster.RemoveFactors(r.Context(), by, limited(r.PathValue("id"), 64))
+	err := w.roster.RemoveFactors(r.Context(), by, page.Limited(r.PathValue("id"), 64))
 	switch {
 	case errors.Is(err, access.ErrNotFound), errors.Is(err, access.ErrForbidden), errors.Is(err, access.ErrOwnAccount):
-		return w.notFound(rw, r)
+		return w.NotFound(rw, r)
 	case err != nil:
 		return err
 	}

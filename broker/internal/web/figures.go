@@ -12,6 +12,7 @@ import (
 	"consento/broker/internal/access"
 	"consento/broker/internal/desk"
 	"consento/broker/internal/figures"
+	"consento/broker/internal/web/page"
 )
 
 // Figures counts how the office works.
@@ -27,13 +28,13 @@ type Figures interface {
 	Mine(ctx context.Context, by access.Account, session string) error
 }
 
-func (w *Web) figureRoutes() []Route {
-	return []Route{
-		at("/figures", anyone(redirectTo("/figures/"))),
-		at("/figures/{$}", w.may(w.showFigures, access.SeeFigures)),
-		at("/figures/{table}", w.may(w.saveFigures, access.Export)),
+func (w *Web) figureRoutes() []page.Route {
+	return []page.Route{
+		page.At("/figures", page.RedirectTo("/figures/")),
+		page.At("/figures/{$}", w.May(w.showFigures, access.SeeFigures)),
+		page.At("/figures/{table}", w.May(w.saveFigures, access.Export)),
 		// What is counted is known to those who are counted, and to those who see it.
-		at("/figures/people", w.may(w.showCounted, access.SeeFigures, access.Assist), w.may(w.switchFigures, access.ManageOffice)),
+		page.At("/figures/people", w.May(w.showCounted, access.SeeFigures, access.Assist), w.May(w.switchFigures, access.ManageOffice)),
 	}
 }
 
@@ -42,8 +43,8 @@ type figuresPage struct {
 	Account   access.Account
 	From, To  string // 2006-01-02
 	Presets   []figurePreset
-	Team      *picker // nil: there is no choice
-	Said      string  // which days, compared with which
+	Team      *page.Picker // nil: there is no choice
+	Said      string       // which days, compared with which
 	Zone      string
 	Small     bool
 	Empty     bool
@@ -52,7 +53,7 @@ type figuresPage struct {
 	Charts    []dayChart
 	Days      figureTable
 	Tables    []figureTable
-	Evidence  *storageSummary // nil: it is for others
+	Evidence  *page.Storage // nil: it is for others
 	Integrity []figureTile
 	ByPerson  bool
 	Decides   bool // about the surveys
@@ -70,12 +71,12 @@ var presets = []int{7, 30, 90, 365}
 
 // figuresQuery reads which days of whose are asked for; the last thirty where none are.
 func figuresQuery(q url.Values, today desk.Date) (figures.Query, error) {
-	asked := figures.Query{Range: figures.LastDays(30, today), Team: limited(q.Get("team"), 200)}
+	asked := figures.Query{Range: figures.LastDays(30, today), Team: page.Limited(q.Get("team"), 200)}
 	if q.Get("from") == "" && q.Get("to") == "" {
 		return asked, nil
 	}
-	from, first := desk.ParseDate(limited(q.Get("from"), 10))
-	to, last := desk.ParseDate(limited(q.Get("to"), 10))
+	from, first := desk.ParseDate(page.Limited(q.Get("from"), 10))
+	to, last := desk.ParseDate(page.Limited(q.Get("to"), 10))
 	given := figures.Range{First: from, Last: to}
 	if err := errors.Join(first, last); err != nil {
 		return asked, figures.ErrRange
@@ -101,14 +102,14 @@ func (w *Web) showFigures(rw http.ResponseWriter, r *http.Request, by access.Acc
 	if err != nil {
 		return err
 	}
-	p, status := w.newPage(r, "figures.title"), http.StatusOK
+	p, status := w.NewPage(r, "figures.title"), http.StatusOK
 	q, problem := figuresQuery(r.URL.Query(), today)
 	if problem != nil {
 		p.Error, status = p.T("figures.range.wrong"), http.StatusUnprocessableEntity
 	}
 	report, err := w.figures.Report(r.Context(), by, q)
 	if errors.Is(err, figures.ErrForbidden) { // another team's
-		return w.notFound(rw, r)
+		return w.NotFound(rw, r)
 	}
 	if err != nil {
 		return err
@@ -117,7 +118,7 @@ func (w *Web) showFigures(rw http.ResponseWriter, r *http.Request, by access.Acc
 	if err != nil {
 		return err
 	}
-	data := figuresPage{Account: by, From: report.First.String(), To: report.Last.String(), Small: report.Small, ByPerson: report.Setting.ByPerson, Decides: access.May(by, access.ManageOffice), Zone: zoneName(report.Zone, time.Now())}
+	data := figuresPage{Account: by, From: report.First.String(), To: report.Last.String(), Small: report.Small, ByPerson: report.Setting.ByPerson, Decides: access.May(by, access.ManageOffice), Zone: page.Zone(report.Zone, time.Now())}
 	data.Said = p.T("figures.range.said", "from", date(p, report.First), "to", date(p, report.Last), "before_from", date(p, report.Before().First), "before_to", date(p, report.Before().Last))
 	address := func(q figures.Query) string {
 		v := url.Values{"from": {q.First.String()}, "to": {q.Last.String()}}
@@ -134,9 +135,9 @@ func (w *Web) showFigures(rw http.ResponseWriter, r *http.Request, by access.Acc
 		if q.Team != "" {
 			teams = []string{q.Team}
 		}
-		pick := picker{Name: "team", Label: p.T("desk.team"), Options: []option{{"", p.T("figures.team.all"), q.Team == ""}}}
+		pick := page.Picker{Name: "team", Label: p.T("desk.team"), Options: []page.Option{{Value: "", Label: p.T("figures.team.all"), Chosen: q.Team == ""}}}
 		for _, team := range teams {
-			pick.Options = append(pick.Options, option{team, plain(team), team == q.Team})
+			pick.Options = append(pick.Options, page.Option{Value: team, Label: page.Plain(team), Chosen: team == q.Team})
 		}
 		data.Team = &pick
 	}
@@ -160,12 +161,12 @@ func (w *Web) showFigures(rw http.ResponseWriter, r *http.Request, by access.Acc
 		}
 	}
 	p.Data = data
-	return w.show(rw, status, "figures", p)
+	return w.Show(rw, status, "figures", p)
 }
 
 // figuresOfEvidence is what the public part of the evidence says: how much there is, and
 // whether what was checked was whole.
-func (w *Web) figuresOfEvidence(r *http.Request, p *page, by access.Account, data *figuresPage) error {
+func (w *Web) figuresOfEvidence(r *http.Request, p *page.Page, by access.Account, data *figuresPage) error {
 	if w.decisions == nil {
 		return nil
 	}
@@ -173,14 +174,14 @@ func (w *Web) figuresOfEvidence(r *http.Request, p *page, by access.Account, dat
 	if err != nil {
 		return err
 	}
-	said := storageOf(p, s)
+	said := page.StorageOf(p, s)
 	data.Evidence = &said
 	data.Integrity = append(data.Integrity, figureTile{Name: p.T("figures.evidence.leaves"), Value: strconv.FormatUint(s.Leaves, 10)})
 	if s.Checked.IsZero() {
 		data.Integrity = append(data.Integrity, figureTile{Name: p.T("figures.evidence.checked"), Value: p.T("figures.evidence.never")})
 		return nil
 	}
-	data.Integrity = append(data.Integrity, figureTile{Name: p.T("figures.evidence.checked"), Value: minute(p, s.Checked)})
+	data.Integrity = append(data.Integrity, figureTile{Name: p.T("figures.evidence.checked"), Value: page.Minute(p, s.Checked)})
 	var states []string
 	for state := range s.Checks {
 		states = append(states, string(state))
@@ -197,7 +198,7 @@ func (w *Web) figuresOfEvidence(r *http.Request, p *page, by access.Account, dat
 }
 
 // figuresBegin is what to do where nothing was counted yet.
-func figuresBegin(p *page, by access.Account) (list []figurePreset) {
+func figuresBegin(p *page.Page, by access.Account) (list []figurePreset) {
 	for _, step := range []struct {
 		path, key string
 		may       bool
@@ -215,7 +216,7 @@ func figuresBegin(p *page, by access.Account) (list []figurePreset) {
 }
 
 // figureNames are the categories' names in the page's language.
-func (w *Web) figureNames(r *http.Request, p *page) (map[string]string, error) {
+func (w *Web) figureNames(r *http.Request, p *page.Page) (map[string]string, error) {
 	matrix, _, err := w.desk.Matrix(r.Context())
 	if err != nil {
 		return nil, err
@@ -228,6 +229,6 @@ func (w *Web) figureNames(r *http.Request, p *page) (map[string]string, error) {
 }
 
 // date is a day as people of the page's language write it.
-func date(p *page, d desk.Date) string {
-	return day(p, time.Date(d.Year, d.Month, d.Day, 12, 0, 0, 0, time.UTC))
+func date(p *page.Page, d desk.Date) string {
+	return page.Day(p, time.Date(d.Year, d.Month, d.Day, 12, 0, 0, 0, time.UTC))
 }

@@ -14,7 +14,7 @@ import (
 // spreadsheets take it for the encoding of an old machine otherwise.
 func (w *Web) saveFigures(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	if !access.May(by, access.SeeFigures) { // to export is not to see
-		return w.forbid(rw, r, by, true, []access.Action{access.SeeFigures})
+		return w.Forbid(rw, r, by, true, []access.Action{access.SeeFigures})
 	}
 	id, is := strings.CutSuffix(r.PathValue("table"), ".csv")
 	today, err := w.today(r)
@@ -23,16 +23,16 @@ func (w *Web) saveFigures(rw http.ResponseWriter, r *http.Request, by access.Acc
 	}
 	q, problem := figuresQuery(r.URL.Query(), today)
 	if !is || problem != nil {
-		return w.notFound(rw, r)
+		return w.NotFound(rw, r)
 	}
 	report, err := w.figures.Report(r.Context(), by, q)
 	if errors.Is(err, figures.ErrForbidden) || err == nil && report.Small {
-		return w.notFound(rw, r)
+		return w.NotFound(rw, r)
 	}
 	if err != nil {
 		return err
 	}
-	p := w.newPage(r, "figures.title")
+	p := w.NewPage(r, "figures.title")
 	names, err := w.figureNames(r, p)
 	if err != nil {
 		return err
@@ -57,5 +57,5 @@ func (w *Web) saveFigures(rw http.ResponseWriter, r *http.Request, by access.Acc
 				return nil
 			}})
 	}
-	return w.notFound(rw, r)
+	return w.NotFound(rw, r)
 }

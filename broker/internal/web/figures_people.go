@@ -7,6 +7,7 @@ import (
 
 	"consento/broker/internal/access"
 	"consento/broker/internal/figures"
+	"consento/broker/internal/web/page"
 )
 
 // countedPage is the data of the template "figures-people": what is counted of people's
@@ -30,14 +31,14 @@ func (w *Web) showCounted(rw http.ResponseWriter, r *http.Request, by access.Acc
 
 // counted shows the page; typed is what was not accepted, for its problem.
 func (w *Web) counted(rw http.ResponseWriter, r *http.Request, by access.Account, status int, typed *string, problem error) error {
-	p := w.newPage(r, "figures.people.title")
+	p := w.NewPage(r, "figures.people.title")
 	s, err := w.figures.Setting(r.Context())
 	if err != nil {
 		return err
 	}
 	data := countedPage{Account: by, Setting: s, Fewest: strconv.Itoa(figures.Fewest), Decides: access.May(by, access.ManageOffice), Typed: s.Told, Max: figures.MaxTold, MinChars: strconv.Itoa(figures.MinTold)}
 	if s.ByPerson {
-		data.Since = minute(p, s.Since)
+		data.Since = page.Minute(p, s.Since)
 	}
 	if typed != nil {
 		data.Typed = *typed
@@ -54,17 +55,17 @@ func (w *Web) counted(rw http.ResponseWriter, r *http.Request, by access.Account
 		data.Saved = p.T("figures.people.saved")
 	}
 	p.Data = data
-	return w.show(rw, status, "figures-people", p)
+	return w.Show(rw, status, "figures-people", p)
 }
 
 func (w *Web) switchFigures(rw http.ResponseWriter, r *http.Request, by access.Account) error {
-	v, err := form(r)
+	v, err := page.ReadForm(r)
 	if err != nil {
 		return err
 	}
 	seen, err := strconv.ParseInt(v.Get("version"), 10, 64)
 	if err != nil || v.Get("on") != "yes" && v.Get("on") != "no" {
-		return errForm
+		return page.ErrForm
 	}
 	told := v.Get("told")
 	err = w.figures.Switch(r.Context(), by, seen, v.Get("on") == "yes", told)

@@ -8,6 +8,7 @@ import (
 
 	"consento/broker/internal/desk"
 	"consento/broker/internal/figures"
+	"consento/broker/internal/web/page"
 )
 
 // figureTable is a table of figures, some of which are drawn beside their number. Its ID
@@ -61,14 +62,14 @@ func barCell(n, most int) figureCell {
 }
 
 // spentCell is a time: in words, and in minutes for files.
-func spentCell(p *page, d time.Duration, is bool) figureCell {
+func spentCell(p *page.Page, d time.Duration, is bool) figureCell {
 	if !is {
 		return figureCell{Text: "\u2013", Bar: -1}
 	}
 	return figureCell{Text: spent(p, d), Raw: strconv.FormatFloat(d.Minutes(), 'f', 1, 64), Bar: -1}
 }
 
-func shareCell(p *page, m figures.Measure) figureCell {
+func shareCell(p *page.Page, m figures.Measure) figureCell {
 	percent, is := m.Share()
 	if !is {
 		return figureCell{Text: "\u2013", Bar: -1}
@@ -76,7 +77,7 @@ func shareCell(p *page, m figures.Measure) figureCell {
 	return figureCell{Text: p.T("figures.percent", "n", strconv.Itoa(percent)), Raw: strconv.Itoa(percent), Bar: -1}
 }
 
-func ratingCell(p *page, c figures.Count) figureCell {
+func ratingCell(p *page.Page, c figures.Count) figureCell {
 	mean, is := c.Rating()
 	if !is {
 		return figureCell{Text: "\u2013", Bar: -1}
@@ -86,12 +87,12 @@ func ratingCell(p *page, c figures.Count) figureCell {
 }
 
 // decimal writes a number as the page's language does.
-func decimal(p *page, n string) string {
+func decimal(p *page.Page, n string) string {
 	return strings.ReplaceAll(n, ".", p.T("figures.decimal"))
 }
 
 // spent says how long something took.
-func spent(p *page, d time.Duration) string {
+func spent(p *page.Page, d time.Duration) string {
 	switch {
 	case d < time.Minute:
 		return p.T("figures.time.s", "s", strconv.Itoa(int(d.Seconds())))
@@ -101,7 +102,7 @@ func spent(p *page, d time.Duration) string {
 	return p.T("figures.time.h", "h", strconv.Itoa(int(d.Hours())), "m", fmt.Sprintf("%02d", int(d.Minutes())%60))
 }
 
-func figureTiles(p *page, r *figures.Report) (tiles []figureTile) {
+func figureTiles(p *page.Page, r *figures.Report) (tiles []figureTile) {
 	add := func(key, now, before string) {
 		tiles = append(tiles, figureTile{p.T("figures.tile." + key), now, p.T("figures.before", "n", before)})
 	}
@@ -123,7 +124,7 @@ type bucket struct {
 	sessions, opened, resolved int
 }
 
-func buckets(p *page, r *figures.Report) (list []bucket, key string) {
+func buckets(p *page.Page, r *figures.Report) (list []bucket, key string) {
 	key = "day"
 	switch n := len(r.Days); {
 	case n > 400:
@@ -142,7 +143,7 @@ func buckets(p *page, r *figures.Report) (list []bucket, key string) {
 	return list, key
 }
 
-func dayCharts(p *page, r *figures.Report) (charts []dayChart) {
+func dayCharts(p *page.Page, r *figures.Report) (charts []dayChart) {
 	list, key := buckets(p, r)
 	for _, c := range []struct {
 		key string
@@ -174,7 +175,7 @@ func dayCharts(p *page, r *figures.Report) (charts []dayChart) {
 }
 
 // figureTables are all tables, the one by day first.
-func figureTables(p *page, r *figures.Report, categories map[string]string) []figureTable {
+func figureTables(p *page.Page, r *figures.Report, categories map[string]string) []figureTable {
 	list, key := buckets(p, r)
 	days := figureTable{ID: "days", Title: p.T("figures.by." + key), First: p.T("figures.first." + key), Head: heads(p, "sessions", "opened", "resolved")}
 	for _, b := range list {
@@ -183,17 +184,17 @@ func figureTables(p *page, r *figures.Report, categories map[string]string) []fi
 	tables := []figureTable{days, timesTable(p, r)}
 	teamName := func(name string, of []string) string {
 		if len(of) > 0 {
-			return p.T("figures.together", "teams", isolate(plain(strings.Join(of, ", "))))
+			return p.T("figures.together", "teams", page.Isolate(page.Plain(strings.Join(of, ", "))))
 		}
-		return plain(name)
+		return page.Plain(name)
 	}
 	tables = append(tables,
 		groupTable(p, "teams", r.ByTeam, func(g *figures.Group) string { return teamName(g.Name, g.Of) }),
 		groupTable(p, "categories", r.ByCategory, func(g *figures.Group) string {
 			if name := categories[g.Name]; name != "" {
-				return plain(name)
+				return page.Plain(name)
 			}
-			return plain(g.Name)
+			return page.Plain(g.Name)
 		}),
 		ratingTable(p, r),
 		loadTable(p, r))
@@ -214,14 +215,14 @@ func figureTables(p *page, r *figures.Report, categories map[string]string) []fi
 		}
 	}
 	if r.ByPerson != nil {
-		t := groupTable(p, "persons", r.ByPerson, func(g *figures.Group) string { return plain(g.Name) })
-		t.Hint = p.T("figures.by.persons.hint", "when", day(p, r.Setting.Since.In(r.Zone)))
+		t := groupTable(p, "persons", r.ByPerson, func(g *figures.Group) string { return page.Plain(g.Name) })
+		t.Hint = p.T("figures.by.persons.hint", "when", page.Day(p, r.Setting.Since.In(r.Zone)))
 		tables = append(tables, t)
 	}
 	return tables
 }
 
-func heads(p *page, keys ...string) (list []string) {
+func heads(p *page.Page, keys ...string) (list []string) {
 	for _, key := range keys {
 		list = append(list, p.T("figures.head."+key))
 	}
@@ -229,7 +230,7 @@ func heads(p *page, keys ...string) (list []string) {
 }
 
 // groupTable has a row for each group.
-func groupTable(p *page, id string, groups []*figures.Group, name func(*figures.Group) string) figureTable {
+func groupTable(p *page.Page, id string, groups []*figures.Group, name func(*figures.Group) string) figureTable {
 	t := figureTable{ID: id, Title: p.T("figures.by." + id), First: p.T("figures.first." + id),
 		Head: heads(p, "sessions", "opened", "resolved", "open", "overdue", "response", "response_kept", "resolution", "resolution_kept", "rating")}
 	if hint := "figures.by." + id + ".hint"; p.Has(hint) && id != "persons" {
@@ -247,7 +248,7 @@ func groupTable(p *page, id string, groups []*figures.Group, name func(*figures.
 }
 
 // timesTable has a row for each kind of waiting, and each priority's against its target.
-func timesTable(p *page, r *figures.Report) figureTable {
+func timesTable(p *page.Page, r *figures.Report) figureTable {
 	t := figureTable{ID: "times", Title: p.T("figures.by.times"), Hint: p.T("figures.by.times.hint"), First: p.T("figures.first.times"), Head: heads(p, "count", "median", "p90", "mean", "target", "kept")}
 	row := func(name string, m figures.Measure, target time.Duration) {
 		longest := max(m.P90, m.Median, target, 1)
@@ -284,7 +285,7 @@ func timesTable(p *page, r *figures.Report) figureTable {
 	return t
 }
 
-func ratingTable(p *page, r *figures.Report) figureTable {
+func ratingTable(p *page.Page, r *figures.Report) figureTable {
 	t := figureTable{ID: "ratings", Title: p.T("figures.by.ratings"), First: p.T("figures.first.ratings"), Head: heads(p, "sessions")}
 	rated, over := r.Whole.Rated(), r.Whole.Rated()+r.Whole.Stars[0]
 	t.Hint = p.T("figures.by.ratings.hint", "rated", strconv.Itoa(rated), "over", strconv.Itoa(over))
@@ -299,7 +300,7 @@ func ratingTable(p *page, r *figures.Report) figureTable {
 }
 
 // surveyTable has a row for each answer that could be given, and for the newest words.
-func surveyTable(p *page, s figures.Result) figureTable {
+func surveyTable(p *page.Page, s figures.Result) figureTable {
 	id := "survey-" + string(s.Respondent)
 	t := figureTable{ID: id, Title: p.T("survey.of." + string(s.Respondent)), First: p.T("survey.question"), Head: []string{p.T("survey.answer"), p.T("figures.head.count")}}
 	t.Hint = p.T("survey.given", "given", strconv.Itoa(s.Given), "asked", strconv.Itoa(s.Asked), "percent", strconv.Itoa(100*s.Given/max(s.Asked, 1)))
@@ -319,7 +320,7 @@ func surveyTable(p *page, s figures.Result) figureTable {
 		if q.Kind == figures.Words {
 			t.Rows = append(t.Rows, figureRow{name, []figureCell{said(p.T("survey.words")), plainCell(q.Given)}})
 			for _, words := range q.Said {
-				t.Rows = append(t.Rows, figureRow{name, []figureCell{said(plain(words)), {Bar: -1}}})
+				t.Rows = append(t.Rows, figureRow{name, []figureCell{said(page.Plain(words)), {Bar: -1}}})
 			}
 		}
 	}
@@ -345,7 +346,7 @@ func hourRow(name string, hours [24]int, most int) figureRow {
 	return row
 }
 
-func loadTable(p *page, r *figures.Report) figureTable {
+func loadTable(p *page.Page, r *figures.Report) figureTable {
 	t := figureTable{ID: "load", Title: p.T("figures.by.load"), Hint: p.T("figures.by.load.hint"), First: p.T("figures.first.load"), Head: hourHeads(), Hours: true}
 	most := 1
 	for _, hours := range r.Load {

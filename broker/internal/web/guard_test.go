@@ -14,6 +14,7 @@ import (
 
 	"consento/broker/internal/access"
 	"consento/broker/internal/web"
+	"consento/broker/internal/web/page"
 	"consento/protocol"
 	"consento/protocol/lang"
 	"consento/recordings"
@@ -326,7 +327,7 @@ func TestTermsForTheAgent(t *testing.T) {
 	}
 	var versions []string
 	for language, word := range map[string]string{"en": "Comune di Esempio offers you help", "it_IT.UTF-8": "Comune di Esempio ti offre assistenza"} {
-		terms, err := legal.Terms(t.Context(), language, web.Office{Name: office.Name, Phone: office.Phone})
+		terms, err := legal.Terms(t.Context(), language, page.Office{Name: office.Name, Phone: office.Phone})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -357,7 +358,7 @@ func TestNewRefuses(t *testing.T) {
 		t.Fatal(err)
 	}
 	good := web.Config{Sessions: h.desk, Accounts: h.access, Setup: h.access, Settings: h.access, Texts: texts, Legal: legal, PublicURL: "https://a.example:8443/",
-		CookieKey: make([]byte, 32), Office: func(context.Context) (web.Office, error) { return web.Office{}, nil }}
+		CookieKey: make([]byte, 32), Office: func(context.Context) (page.Office, error) { return page.Office{}, nil }}
 	if _, err := web.New(good); err != nil {
 		t.Error(err)
 	}

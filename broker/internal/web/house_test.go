@@ -20,8 +20,6 @@ import (
 	"testing/fstest"
 	"time"
 
-	"github.com/uptrace/bun"
-
 	"consento/broker/internal/access"
 	tickets "consento/broker/internal/desk"
 	"consento/broker/internal/figures"
@@ -30,8 +28,10 @@ import (
 	"consento/broker/internal/ops"
 	"consento/broker/internal/session"
 	"consento/broker/internal/web"
+	"consento/broker/internal/web/page"
 	"consento/protocol"
 	"consento/protocol/lang"
+	"github.com/uptrace/bun"
 )
 
 const (
@@ -431,12 +431,12 @@ func newHouse(t testing.TB, options ...option) *house {
 	if c.Decisions != nil {
 		c.People = h.access.Accounts
 	}
-	c.Office = func(ctx context.Context) (web.Office, error) {
+	c.Office = func(ctx context.Context) (page.Office, error) {
 		s, err := h.access.Settings(ctx)
 		if h.days > 0 {
 			s.RecordingDays, s.LogMonths = h.days, h.months
 		}
-		return web.OfficeOf(s), err
+		return page.OfficeOf(s), err
 	}
 	if h.hooks != nil {
 		c.Hooks = h.hooks()

@@ -2,13 +2,11 @@ package web
 
 import (
 	"errors"
-	"math"
-	"net"
 	"net/http"
 	"strconv"
-	"time"
 
 	"consento/broker/internal/session"
+	"consento/broker/internal/web/page"
 	"consento/protocol"
 )
 
@@ -31,7 +29,7 @@ func (w *Web) showKey(rw http.ResponseWriter, r *http.Request) error {
 func (w *Web) showKeyFilledIn(rw http.ResponseWriter, r *http.Request) error {
 	key, err := protocol.ParseSessionKey(r.PathValue("key"))
 	if err != nil {
-		return w.keyForm(rw, r, http.StatusNotFound, "", textsOf(r).T("portal.key.wrong"))
+		return w.keyForm(rw, r, http.StatusNotFound, "", page.TextsOf(r).T("portal.key.wrong"))
 	}
 	return w.keyForm(rw, r, http.StatusOK, key.Spaced(), "")
 }
@@ -39,7 +37,7 @@ func (w *Web) showKeyFilledIn(rw http.ResponseWriter, r *http.Request) error {
 // redeem uses up the key that was typed. A key of the wrong form is told the
 // same as a wrong one, without costing the customer one of the tries.
 func (w *Web) redeem(rw http.ResponseWriter, r *http.Request) error {
-	values, err := form(r)
+	values, err := page.ReadForm(r)
 	if err != nil {
 		return err
 	}
@@ -47,18 +45,18 @@ func (w *Web) redeem(rw http.ResponseWriter, r *http.Request) error {
 	if len(typed) > 64 {
 		typed = ""
 	}
-	texts := textsOf(r)
+	texts := page.TextsOf(r)
 	key, err := protocol.ParseSessionKey(typed)
 	if err != nil {
 		return w.keyForm(rw, r, http.StatusUnprocessableEntity, typed, texts.T("portal.key.wrong"))
 	}
-	id, err := w.sessions.Redeem(r.Context(), key, clientAddress(r))
+	id, err := w.sessions.Redeem(r.Context(), key, page.ClientAddress(r))
 	var throttled *session.ThrottledError
 	switch {
 	case errors.Is(err, session.ErrKey):
 		return w.keyForm(rw, r, http.StatusUnprocessableEntity, key.Spaced(), texts.T("portal.key.wrong"))
 	case errors.As(err, &throttled):
-		seconds := wholeSeconds(throttled.RetryAfter)
+		seconds := page.WholeSeconds(throttled.RetryAfter)
 		rw.Header().Set("Retry-After", strconv.Itoa(seconds))
 		return w.keyForm(rw, r, http.StatusTooManyRequests, key.Spaced(), texts.T("portal.key.throttled", "seconds", texts.Count("seconds", seconds)))
 	case err != nil:
@@ -70,7 +68,7 @@ func (w *Web) redeem(rw http.ResponseWriter, r *http.Request) error {
 }
 
 func (w *Web) keyForm(rw http.ResponseWriter, r *http.Request, status int, key, problem string) error {
-	p := w.newPage(r, "portal.key.title")
+	p := w.NewPage(r, "portal.key.title")
 	p.Error = problem
 	outages, err := w.outages(r, p)
 	if err != nil {
@@ -80,16 +78,5 @@ func (w *Web) keyForm(rw http.ResponseWriter, r *http.Request, status int, key, 
 	if p.Office.Name == "" {
 		p.Title, p.Error = p.T("portal.key.not_ready.title"), ""
 	}
-	return w.show(rw, status, "key", p)
+	return w.Show(rw, status, "key", p)
 }
-
-// clientAddress is the address that tries are counted for.
-func clientAddress(r *http.Request) string {
-	if host, _, err := net.SplitHostPort(r.RemoteAddr); err == nil {
-		return host
-	}
-	return r.RemoteAddr
-}
-
-// wholeSeconds rounds up: who comes back then is not turned away again.
-func wholeSeconds(d time.Duration) int { return max(1, int(math.Ceil(d.Seconds()))) }

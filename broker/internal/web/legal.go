@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"consento/broker/internal/access"
-	"consento/broker/internal/ops"
+	"consento/broker/internal/web/page"
 	"consento/protocol"
 	"consento/protocol/lang"
 )
@@ -41,7 +41,7 @@ type Legal struct {
 // NewLegal reads the embedded texts. publicURL is the address that customers are
 // given, without a path.
 func NewLegal(texts *lang.Catalog, publicURL string, versions Versions) (*Legal, error) {
-	base, err := baseURL(publicURL)
+	base, err := page.BaseURL(publicURL)
 	if err != nil {
 		return nil, err
 	}
@@ -65,20 +65,14 @@ func NewLegal(texts *lang.Catalog, publicURL string, versions Versions) (*Legal,
 	return l, nil
 }
 
-// facts are what the texts say of an office.
-func (o Office) facts() access.Facts {
-	return access.Facts{Office: ops.Office{Name: o.Name, Phone: o.Phone, Controller: o.Controller, PrivacyContact: o.DPO},
-		RecordingDays: o.RecordingDays, LogMonths: o.LogMonths}
-}
-
 // current returns the version that holds.
-func (l *Legal) current(ctx context.Context, o Office) (access.TextsVersion, error) {
-	return l.versions.CurrentTexts(ctx, o.facts(), l.ours)
+func (l *Legal) current(ctx context.Context, o page.Office) (access.TextsVersion, error) {
+	return l.versions.CurrentTexts(ctx, o.Facts(), l.ours)
 }
 
 // Terms returns the terms of use as the agent shows them, in the best language of
 // those that the office offers for a BCP 47 tag or POSIX locale.
-func (l *Legal) Terms(ctx context.Context, language string, o Office) (protocol.Terms, error) {
+func (l *Legal) Terms(ctx context.Context, language string, o page.Office) (protocol.Terms, error) {
 	texts := l.texts.Only(o.Languages...).Match(language)
 	v, err := l.current(ctx, o)
 	if err != nil {
@@ -111,9 +105,9 @@ func (w *Web) showPrivacy(rw http.ResponseWriter, r *http.Request) error {
 // showLegal shows a document as it holds today, or as it was in the version and
 // the language that the evidence names.
 func (w *Web) showLegal(rw http.ResponseWriter, r *http.Request, name, other string) error {
-	p := w.newPage(r, "page."+name+".title")
+	p := w.NewPage(r, "page."+name+".title")
 	if p.Office.Name == "" {
-		return w.notFound(rw, r) // nobody has stood up for these texts yet
+		return w.NotFound(rw, r) // nobody has stood up for these texts yet
 	}
 	v, err := w.legal.current(r.Context(), p.Office)
 	if err != nil {
@@ -121,27 +115,27 @@ func (w *Web) showLegal(rw http.ResponseWriter, r *http.Request, name, other str
 	}
 	data := &legalPage{Now: "/" + name, Other: "/" + other, OtherKey: "page." + other + ".title"}
 	texts, query := p.Texts, r.URL.Query()
-	if tag := query.Get("language"); slices.Contains(w.texts.Tags(), tag) {
-		texts = w.texts.Match(tag) // also one that is not offered any more
+	if tag := query.Get("language"); slices.Contains(w.Texts.Tags(), tag) {
+		texts = w.Texts.Match(tag) // also one that is not offered any more
 	}
 	if asked := query.Get("version"); asked != "" && asked != v.ID {
 		data.Old = true
-		if v, err = w.legal.versions.TextsVersion(r.Context(), limited(asked, 40)); errors.Is(err, access.ErrNotFound) {
-			return w.notFound(rw, r)
+		if v, err = w.legal.versions.TextsVersion(r.Context(), page.Limited(asked, 40)); errors.Is(err, access.ErrNotFound) {
+			return w.NotFound(rw, r)
 		} else if err != nil {
 			return err
 		}
 	}
 	text, there := v.Texts[name+"."+texts.Tag]
 	if !there {
-		return w.notFound(rw, r) // the program did not know the language then
+		return w.NotFound(rw, r) // the program did not know the language then
 	}
 	if query.Has("version") || query.Has("language") {
 		data.Other += "?" + url.Values{"version": {v.ID}, "language": {texts.Tag}}.Encode()
 	}
 	data.Version, data.Language, data.Blocks = v.ID, texts.Tag, parseDocument(text).about(v.Facts, texts)
 	p.Data = data
-	return w.show(rw, http.StatusOK, "legal", p)
+	return w.Show(rw, http.StatusOK, "legal", p)
 }
 
 // starting reports whether a language's texts in v are those that came with the
@@ -156,29 +150,29 @@ func (l *Legal) starting(v access.TextsVersion, tag string) bool {
 }
 
 func (w *Web) showAccessibility(rw http.ResponseWriter, r *http.Request) error {
-	return w.show(rw, http.StatusOK, "accessibility", w.newPage(r, "page.accessibility.title"))
+	return w.Show(rw, http.StatusOK, "accessibility", w.NewPage(r, "page.accessibility.title"))
 }
 
 // showSecurity says whom to tell about a weakness (RFC 9116). Without a way to
 // reach the office there is no such file.
 func (w *Web) showSecurity(rw http.ResponseWriter, r *http.Request) error {
-	o, err := w.office(r.Context())
+	o, err := w.Office(r.Context())
 	if err != nil {
 		return err
 	}
-	contact := string(telephone(o.Phone))
+	contact := string(page.Telephone(o.Phone))
 	for word := range strings.FieldsSeq(o.DPO) {
 		if word = strings.Trim(word, "<>(),;"); strings.Count(word, "@") == 1 && strings.IndexByte(word, '@') > 0 {
 			contact = "mailto:" + word
 		}
 	}
 	if contact == "" {
-		return w.notFound(rw, r)
+		return w.NotFound(rw, r)
 	}
 	rw.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	_, err = fmt.Fprintf(rw, "Contact: %s\nExpires: %s\nPreferred-Languages: %s\nCanonical: %s/.well-known/security.txt\n",
 		strings.Map(visible, contact), time.Now().UTC().AddDate(0, 6, 0).Format("2006-01-02T00:00:00Z"),
-		strings.Join(w.texts.Only(o.Languages...).Tags(), ", "), w.publicURL)
+		strings.Join(w.Texts.Only(o.Languages...).Tags(), ", "), w.PublicURL)
 	if err != nil {
 		return nil // the reader went away
 	}

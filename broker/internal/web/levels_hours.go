@@ -11,6 +11,7 @@ import (
 
 	"consento/broker/internal/access"
 	"consento/broker/internal/desk"
+	"consento/broker/internal/web/page"
 )
 
 // calendarPage is what the page of service hours shows besides its form.
@@ -22,7 +23,7 @@ type calendarPage struct {
 	Effect   string
 	Preview  bool // what is shown is not saved
 	Holidays []holidayLine
-	Add      levelForm
+	Add      page.Form
 	Version  string
 }
 
@@ -93,17 +94,17 @@ func (w *Web) showHours(rw http.ResponseWriter, r *http.Request, by access.Accou
 // hoursForm shows the calendar in force with its form. shown is what the preview shows;
 // values is what was typed, nil if nothing was; holiday what was typed as one.
 func (w *Web) hoursForm(rw http.ResponseWriter, r *http.Request, by access.Account, status int, hours desk.ServiceHours, v desk.Version, shown desk.Calendar, values, holiday url.Values, problem error) error {
-	p := w.newPage(r, "levels.hours.title")
+	p := w.NewPage(r, "levels.hours.title")
 	now := hours.Calendar
-	data := deskFormPage{levelForm: levelForm{Path: "/admin/desk/hours", Base: strconv.FormatInt(v.Number, 10)}}
-	zone := textField(p, "hours.zone", "zone", zoneText(now.Zone), 60)
+	data := deskFormPage{Form: page.Form{Path: "/admin/desk/hours", Base: strconv.FormatInt(v.Number, 10)}}
+	zone := page.TextField(p, "hours.zone", "zone", zoneText(now.Zone), 60)
 	zone.Hint = p.T("levels.hours.zone.hint", "zone", time.Now().Format("MST"))
 	zone.ListID = "zones"
-	always := textField(p, "hours.always", "always", map[bool]string{true: "on"}[now.Always], 2)
+	always := page.TextField(p, "hours.always", "always", map[bool]string{true: "on"}[now.Always], 2)
 	always.Tick = true
-	data.Sections = []levelSection{{Fields: []levelField{zone, always}}, {Title: p.T("levels.hours.week")}}
+	data.Sections = []page.Section{{Fields: []page.Field{zone, always}}, {Title: p.T("levels.hours.week")}}
 	for _, day := range week {
-		f := textField(p, "hours.day", dayName(day), spansText(now.Week[day]), 200)
+		f := page.TextField(p, "hours.day", dayName(day), spansText(now.Week[day]), 200)
 		f.Label, f.Hint = p.T("levels.day."+strconv.Itoa(int(day))), ""
 		if day == time.Monday {
 			f.Hint = p.T("levels.hours.day.hint")
@@ -122,23 +123,23 @@ func (w *Web) hoursForm(rw http.ResponseWriter, r *http.Request, by access.Accou
 	c.Holidays, c.Add = holidaysOf(p, now.Holidays), holidayForm(p, holiday)
 	data.Calendar = &c
 	if values != nil {
-		data.typed(values, errors.Is(problem, desk.ErrStale))
+		data.Typed(values, errors.Is(problem, desk.ErrStale))
 	}
 	if problem != nil {
 		if errors.Is(problem, desk.ErrStale) {
 			data.Theirs = whose(p, v)
 		}
 		if holiday != nil {
-			c.Add.refused(p, problem)
+			c.Add.Refused(p, problem, whyNot(p, problem))
 		} else {
-			data.refused(p, problem)
+			data.Refused(p, problem, whyNot(p, problem))
 		}
 	}
 	return w.levels(rw, r, by, status, "levels-hours", p, data)
 }
 
 // calendarOf shows the next seven days, and says what people should know of a calendar.
-func calendarOf(p *page, c desk.Calendar, now time.Time) calendarPage {
+func calendarOf(p *page.Page, c desk.Calendar, now time.Time) calendarPage {
 	zone := c.Zone
 	if zone == nil {
 		zone = time.UTC
@@ -153,7 +154,7 @@ func calendarOf(p *page, c desk.Calendar, now time.Time) calendarPage {
 	for n := range 7 {
 		at := noon.AddDate(0, 0, n)
 		open, holiday := c.Day(at)
-		d := calendarDay{Day: p.T("levels.day." + strconv.Itoa(int(at.Weekday()))), Date: day(p, at), Hours: spansText(open)}
+		d := calendarDay{Day: p.T("levels.day." + strconv.Itoa(int(at.Weekday()))), Date: page.Day(p, at), Hours: spansText(open)}
 		switch {
 		case holiday != nil:
 			d.Hours = p.T("levels.hours.closed")
@@ -171,12 +172,12 @@ func calendarOf(p *page, c desk.Calendar, now time.Time) calendarPage {
 		sum += c.Elapsed(midnight, next)
 		data.Days = append(data.Days, d)
 	}
-	data.Sum = p.T("levels.hours.sum", "time", span(p, sum))
+	data.Sum = p.T("levels.hours.sum", "time", page.Span(p, sum))
 	data.Warnings = calendarWarnings(p, c, today, sum)
 	return data
 }
 
-func calendarWarnings(p *page, c desk.Calendar, today time.Time, sum time.Duration) (list []string) {
+func calendarWarnings(p *page.Page, c desk.Calendar, today time.Time, sum time.Duration) (list []string) {
 	if errors.Is(c.Check(), desk.ErrNeverOpen) {
 		return []string{p.T("levels.error.never_open")}
 	}
@@ -193,7 +194,7 @@ func calendarWarnings(p *page, c desk.Calendar, today time.Time, sum time.Durati
 	ahead := today.AddDate(0, 3, 0).Format(time.DateOnly)
 	for _, h := range c.Holidays {
 		if h.OverNewYear() {
-			list = append(list, p.T("levels.warn.new_year", "name", isolate(plain(h.Name)), "from", monthDay(p, h.First), "to", monthDay(p, h.Last)))
+			list = append(list, p.T("levels.warn.new_year", "name", page.Isolate(page.Plain(h.Name)), "from", monthDay(p, h.First), "to", monthDay(p, h.Last)))
 		}
 		if !h.Yearly {
 			once++
@@ -212,11 +213,11 @@ func calendarWarnings(p *page, c desk.Calendar, today time.Time, sum time.Durati
 }
 
 // monthDay is a day of each year.
-func monthDay(p *page, d desk.Date) string {
+func monthDay(p *page.Page, d desk.Date) string {
 	return p.T("levels.hours.month_day", "month", fmt.Sprintf("%02d", int(d.Month)), "day", fmt.Sprintf("%02d", d.Day))
 }
 
-func holidaysOf(p *page, holidays []desk.Holiday) (list []holidayLine) {
+func holidaysOf(p *page.Page, holidays []desk.Holiday) (list []holidayLine) {
 	for _, h := range holidays {
 		say := func(d desk.Date) string {
 			if h.Yearly {
@@ -225,7 +226,7 @@ func holidaysOf(p *page, holidays []desk.Holiday) (list []holidayLine) {
 			return p.T("log.date", "year", fmt.Sprintf("%04d", d.Year), "month", fmt.Sprintf("%02d", int(d.Month)), "day", fmt.Sprintf("%02d", d.Day))
 		}
 		l := holidayLine{When: say(h.First), Name: h.Name, Kind: p.T("levels.holiday.once"), First: h.First.String(), Last: h.Last.String(),
-			Remove: p.T("levels.holiday.remove", "name", isolate(plain(h.Name)))}
+			Remove: p.T("levels.holiday.remove", "name", page.Isolate(page.Plain(h.Name)))}
 		if h.First != h.Last {
 			l.When += " – " + say(h.Last)
 		}
@@ -237,15 +238,15 @@ func holidaysOf(p *page, holidays []desk.Holiday) (list []holidayLine) {
 	return list
 }
 
-func holidayForm(p *page, values url.Values) levelForm {
-	name := textField(p, "holiday.name", "name", "", 80)
-	first, last := textField(p, "holiday.first", "first", "", 10), textField(p, "holiday.last", "last", "", 10)
+func holidayForm(p *page.Page, values url.Values) page.Form {
+	name := page.TextField(p, "holiday.name", "name", "", 80)
+	first, last := page.TextField(p, "holiday.first", "first", "", 10), page.TextField(p, "holiday.last", "last", "", 10)
 	first.Type, last.Type = "date", "date"
-	yearly := textField(p, "holiday.yearly", "yearly", "", 2)
+	yearly := page.TextField(p, "holiday.yearly", "yearly", "", 2)
 	yearly.Tick = true
-	f := levelForm{Sections: []levelSection{{Fields: []levelField{name, first, last, yearly}}}}
+	f := page.Form{Sections: []page.Section{{Fields: []page.Field{name, first, last, yearly}}}}
 	if values != nil {
-		f.typed(values, false)
+		f.Typed(values, false)
 	}
 	return f
 }
@@ -271,7 +272,7 @@ func calendarFrom(values url.Values) (c desk.Calendar, err error) {
 }
 
 func (w *Web) changeHours(rw http.ResponseWriter, r *http.Request, by access.Account) error {
-	values, err := form(r)
+	values, err := page.ReadForm(r)
 	if err != nil {
 		return err
 	}
@@ -327,16 +328,16 @@ func holidayFrom(values url.Values) (h desk.Holiday, err error) {
 }
 
 func (w *Web) changeHolidays(rw http.ResponseWriter, r *http.Request, by access.Account) error {
-	values, err := form(r)
+	values, err := page.ReadForm(r)
 	if err != nil {
 		return err
 	}
 	h, problem := holidayFrom(values)
 	switch step := values.Get("step"); {
 	case step != "add" && step != "remove":
-		return errForm
+		return page.ErrForm
 	case problem != nil && step == "remove":
-		return errForm // no page offers it
+		return page.ErrForm // no page offers it
 	case step == "remove":
 		_, problem = w.desk.RemoveHoliday(r.Context(), by, h)
 	case problem == nil:

@@ -11,6 +11,7 @@ import (
 
 	"consento/broker/internal/access"
 	"consento/broker/internal/desk"
+	"consento/broker/internal/web/page"
 )
 
 // matrixPage is the data of the template "levels-matrix".
@@ -35,7 +36,7 @@ type matrixCell struct {
 }
 
 func (w *Web) showMatrix(rw http.ResponseWriter, r *http.Request, by access.Account) error {
-	p := w.newPage(r, "levels.matrix.title")
+	p := w.NewPage(r, "levels.matrix.title")
 	m, v, err := w.desk.Matrix(r.Context())
 	if err != nil {
 		return err
@@ -47,7 +48,7 @@ func (w *Web) showMatrix(rw http.ResponseWriter, r *http.Request, by access.Acco
 	data := matrixPage{Version: versionWords(p, v)}
 	for _, o := range problems {
 		c, _ := m.Find(o.Category)
-		data.Problems = append(data.Problems, p.T("levels.problem."+string(o.Kind), "category", isolate(plain(c.Name(p.Tag))), "level", string(o.Level), "team", isolate(plain(o.Team)),
+		data.Problems = append(data.Problems, p.T("levels.problem."+string(o.Kind), "category", page.Isolate(page.Plain(c.Name(p.Tag))), "level", string(o.Level), "team", page.Isolate(page.Plain(o.Team)),
 			"tickets", p.Count("tickets", o.Open)))
 	}
 	for _, level := range access.Levels() {
@@ -60,7 +61,7 @@ func (w *Web) showMatrix(rw http.ResponseWriter, r *http.Request, by access.Acco
 			cell := c.Cells[level]
 			work := cell.Work(p.Tag)
 			mc := matrixCell{Path: "/admin/desk/matrix/" + url.PathEscape(c.ID) + "/" + string(level), Steps: work.Steps, When: work.When,
-				Edit: p.T("levels.cell.edit", "category", isolate(plain(words.Name)), "level", string(level))}
+				Edit: p.T("levels.cell.edit", "category", page.Isolate(page.Plain(words.Name)), "level", string(level))}
 			if len(work.Steps) > 0 {
 				mc.Count = p.Count("steps", len(work.Steps))
 			}
@@ -78,29 +79,29 @@ func (w *Web) showMatrix(rw http.ResponseWriter, r *http.Request, by access.Acco
 
 // matrixRowPage is the data of the template "levels-row".
 type matrixRowPage struct {
-	*page
+	*page.Page
 	Row    matrixRow
 	Levels []string
 }
 
-func levelsRow(p *page, row matrixRow, levels []string) matrixRowPage {
+func levelsRow(p *page.Page, row matrixRow, levels []string) matrixRowPage {
 	return matrixRowPage{p, row, levels}
 }
 
-func versionWords(p *page, v desk.Version) string {
+func versionWords(p *page.Page, v desk.Version) string {
 	return p.T("levels.version", "n", strconv.FormatInt(v.Number, 10)) + " · " + whose(p, v)
 }
 
 // handOn says to whom a level hands on, and after what time; "" if neither is said.
-func handOn(p *page, cell desk.Cell) string {
-	team, after := isolate(plain(cell.Team)), time.Duration(cell.After)*time.Minute
+func handOn(p *page.Page, cell desk.Cell) string {
+	team, after := page.Isolate(page.Plain(cell.Team)), time.Duration(cell.After)*time.Minute
 	switch {
 	case cell.Team != "" && after > 0:
-		return p.T("levels.cell.next.both", "team", team, "time", span(p, after))
+		return p.T("levels.cell.next.both", "team", team, "time", page.Span(p, after))
 	case cell.Team != "":
 		return p.T("levels.cell.next.team", "team", team)
 	case after > 0:
-		return p.T("levels.cell.next.time", "time", span(p, after))
+		return p.T("levels.cell.next.time", "time", page.Span(p, after))
 	}
 	return ""
 }
@@ -108,7 +109,7 @@ func handOn(p *page, cell desk.Cell) string {
 // deskFormPage is the data of the templates "levels-category", "levels-cell",
 // "levels-targets" and "levels-hours".
 type deskFormPage struct {
-	levelForm
+	page.Form
 	New      bool
 	Context  string // what the form is about, in words
 	Open     string // tickets that have it now
@@ -116,9 +117,9 @@ type deskFormPage struct {
 }
 
 // tagsHere are the languages of the program, that of the page first.
-func (w *Web) tagsHere(p *page) []string {
+func (w *Web) tagsHere(p *page.Page) []string {
 	list := []string{p.Tag}
-	for _, tag := range w.texts.Tags() {
+	for _, tag := range w.Texts.Tags() {
 		if tag != p.Tag {
 			list = append(list, tag)
 		}
@@ -132,7 +133,7 @@ func (w *Web) categoryOf(r *http.Request) (desk.Category, desk.Version, error) {
 	if err != nil {
 		return desk.Category{}, v, err
 	}
-	id := limited(r.PathValue("category"), 64)
+	id := page.Limited(r.PathValue("category"), 64)
 	if id == "new" {
 		return desk.Category{Words: map[string]desk.Words{}}, v, nil
 	}
@@ -150,13 +151,13 @@ func (w *Web) showCategory(rw http.ResponseWriter, r *http.Request, by access.Ac
 func (w *Web) categoryForm(rw http.ResponseWriter, r *http.Request, by access.Account, status int, values url.Values, problem error) error {
 	c, v, err := w.categoryOf(r)
 	if errors.Is(err, access.ErrNotFound) {
-		return w.notFound(rw, r)
+		return w.NotFound(rw, r)
 	}
 	if err != nil {
 		return err
 	}
-	p := w.newPage(r, "levels.category.new")
-	data := deskFormPage{New: c.ID == "", levelForm: levelForm{Path: "/admin/desk/matrix/new", Base: strconv.FormatInt(v.Number, 10)}}
+	p := w.NewPage(r, "levels.category.new")
+	data := deskFormPage{New: c.ID == "", Form: page.Form{Path: "/admin/desk/matrix/new", Base: strconv.FormatInt(v.Number, 10)}}
 	if !data.New {
 		p.Title, data.Path = c.Name(p.Tag), "/admin/desk/matrix/"+url.PathEscape(c.ID)
 		open, err := w.desk.List(r.Context(), by, desk.Filter{Category: c.ID, Open: true, Limit: 200})
@@ -169,36 +170,36 @@ func (w *Web) categoryForm(rw http.ResponseWriter, r *http.Request, by access.Ac
 	}
 	for i, tag := range w.tagsHere(p) {
 		words := c.Words[tag]
-		about := textField(p, "category.about", "about-"+tag, words.About, 400)
+		about := page.TextField(p, "category.about", "about-"+tag, words.About, 400)
 		about.Lines = 2
-		name := textField(p, "category.name", "name-"+tag, words.Name, 80)
+		name := page.TextField(p, "category.name", "name-"+tag, words.Name, 80)
 		if i > 0 {
 			name.Hint, about.Hint = "", ""
 		}
-		data.Sections = append(data.Sections, levelSection{Title: w.texts.Match(tag).T("page.language"), Tag: tag, Folded: i > 0, Fields: []levelField{name, about}})
+		data.Sections = append(data.Sections, page.Section{Title: w.Texts.Match(tag).T("page.language"), Tag: tag, Folded: i > 0, Fields: []page.Field{name, about}})
 	}
-	tick := func(key string, on bool) levelField {
-		f := textField(p, key, strings.TrimPrefix(key, "category."), map[bool]string{true: "on"}[on], 2)
+	tick := func(key string, on bool) page.Field {
+		f := page.TextField(p, key, strings.TrimPrefix(key, "category."), map[bool]string{true: "on"}[on], 2)
 		f.Tick = true
 		return f
 	}
-	last := levelSection{Fields: []levelField{tick("category.alert", c.Alert)}}
+	last := page.Section{Fields: []page.Field{tick("category.alert", c.Alert)}}
 	if !data.New {
 		last.Fields = append(last.Fields, tick("category.retired", c.Retired))
 	}
 	data.Sections = append(data.Sections, last)
-	data.Theirs = data.asTyped(p, values, problem, v)
+	data.Theirs = asTyped(&data.Form, p, values, problem, v)
 	return w.levels(rw, r, by, status, "levels-category", p, data)
 }
 
 func (w *Web) changeCategory(rw http.ResponseWriter, r *http.Request, by access.Account) error {
-	values, err := form(r)
+	values, err := page.ReadForm(r)
 	if err != nil {
 		return err
 	}
 	c, _, err := w.categoryOf(r)
 	if errors.Is(err, access.ErrNotFound) {
-		return w.notFound(rw, r)
+		return w.NotFound(rw, r)
 	}
 	if err != nil {
 		return err
@@ -208,7 +209,7 @@ func (w *Web) changeCategory(rw http.ResponseWriter, r *http.Request, by access.
 		words[tag] = o // also of languages that this program does not speak
 	}
 	var missing bool
-	for _, tag := range w.texts.Tags() {
+	for _, tag := range w.Texts.Tags() {
 		now := desk.Words{Name: strings.TrimSpace(values.Get("name-" + tag)), About: values.Get("about-" + tag)}
 		if now.Name == "" {
 			missing = missing || strings.TrimSpace(now.About) != ""
@@ -242,9 +243,9 @@ func (w *Web) showCell(rw http.ResponseWriter, r *http.Request, by access.Accoun
 
 func (w *Web) cellForm(rw http.ResponseWriter, r *http.Request, by access.Account, status int, values url.Values, problem error) error {
 	c, v, err := w.categoryOf(r)
-	level := access.Level(limited(r.PathValue("level"), 8))
+	level := access.Level(page.Limited(r.PathValue("level"), 8))
 	if errors.Is(err, access.ErrNotFound) || err == nil && (c.ID == "" || !slices.Contains(access.Levels(), level)) {
-		return w.notFound(rw, r)
+		return w.NotFound(rw, r)
 	}
 	if err != nil {
 		return err
@@ -254,50 +255,50 @@ func (w *Web) cellForm(rw http.ResponseWriter, r *http.Request, by access.Accoun
 		return err
 	}
 	cell := c.Cells[level]
-	p := w.newPage(r, "levels.matrix.title")
-	p.Title = isolate(plain(c.Name(p.Tag))) + " · " + string(level)
-	data := deskFormPage{Context: c.In(p.Tag).About, levelForm: levelForm{Path: "/admin/desk/matrix/" + url.PathEscape(c.ID) + "/" + string(level), Base: strconv.FormatInt(v.Number, 10)}}
-	team := textField(p, "cell.team", "team", cell.Team, 100)
-	team.Options = []option{{"", p.T("levels.cell.any"), cell.Team == ""}}
+	p := w.NewPage(r, "levels.matrix.title")
+	p.Title = page.Isolate(page.Plain(c.Name(p.Tag))) + " · " + string(level)
+	data := deskFormPage{Context: c.In(p.Tag).About, Form: page.Form{Path: "/admin/desk/matrix/" + url.PathEscape(c.ID) + "/" + string(level), Base: strconv.FormatInt(v.Number, 10)}}
+	team := page.TextField(p, "cell.team", "team", cell.Team, 100)
+	team.Options = []page.Option{{Value: "", Label: p.T("levels.cell.any"), Chosen: cell.Team == ""}}
 	order, found := access.Levels(), cell.Team == ""
 	for _, t := range teams {
 		if slices.Index(order, t.Level) > slices.Index(order, level) || t.Name == cell.Team {
-			team.Options = append(team.Options, option{t.Name, t.Name + " · " + string(t.Level), t.Name == cell.Team})
+			team.Options = append(team.Options, page.Option{Value: t.Name, Label: t.Name + " · " + string(t.Level), Chosen: t.Name == cell.Team})
 			found = found || t.Name == cell.Team
 		}
 	}
 	if !found {
-		team.Options = append(team.Options, option{cell.Team, p.T("levels.cell.gone", "team", isolate(plain(cell.Team))), true})
+		team.Options = append(team.Options, page.Option{Value: cell.Team, Label: p.T("levels.cell.gone", "team", page.Isolate(page.Plain(cell.Team))), Chosen: true})
 	}
-	after := textField(p, "cell.after", "after", "", 8)
+	after := page.TextField(p, "cell.after", "after", "", 8)
 	if cell.After > 0 {
 		after.Value = clockText(time.Duration(cell.After) * time.Minute)
 	}
 	for i, tag := range w.tagsHere(p) {
 		work := cell.Words[tag]
-		steps := textField(p, "cell.steps", "steps-"+tag, strings.Join(work.Steps, "\n"), 8000)
+		steps := page.TextField(p, "cell.steps", "steps-"+tag, strings.Join(work.Steps, "\n"), 8000)
 		steps.Lines = 8
-		when := textField(p, "cell.when", "when-"+tag, work.When, 1000)
+		when := page.TextField(p, "cell.when", "when-"+tag, work.When, 1000)
 		when.Lines = 2
 		if i > 0 {
 			steps.Hint, when.Hint = "", ""
 		}
-		data.Sections = append(data.Sections, levelSection{Title: w.texts.Match(tag).T("page.language"), Tag: tag, Folded: i > 0, Fields: []levelField{steps, when}})
+		data.Sections = append(data.Sections, page.Section{Title: w.Texts.Match(tag).T("page.language"), Tag: tag, Folded: i > 0, Fields: []page.Field{steps, when}})
 	}
-	data.Sections = append(data.Sections, levelSection{Fields: []levelField{team, after}})
-	data.Theirs = data.asTyped(p, values, problem, v)
+	data.Sections = append(data.Sections, page.Section{Fields: []page.Field{team, after}})
+	data.Theirs = asTyped(&data.Form, p, values, problem, v)
 	return w.levels(rw, r, by, status, "levels-cell", p, data)
 }
 
 func (w *Web) changeCell(rw http.ResponseWriter, r *http.Request, by access.Account) error {
-	values, err := form(r)
+	values, err := page.ReadForm(r)
 	if err != nil {
 		return err
 	}
 	c, _, err := w.categoryOf(r)
-	level := access.Level(limited(r.PathValue("level"), 8))
+	level := access.Level(page.Limited(r.PathValue("level"), 8))
 	if errors.Is(err, access.ErrNotFound) || err == nil && (c.ID == "" || !slices.Contains(access.Levels(), level)) {
-		return w.notFound(rw, r)
+		return w.NotFound(rw, r)
 	}
 	if err != nil {
 		return err
@@ -306,7 +307,7 @@ func (w *Web) changeCell(rw http.ResponseWriter, r *http.Request, by access.Acco
 	for tag, o := range c.Cells[level].Words {
 		cell.Words[tag] = o
 	}
-	for _, tag := range w.texts.Tags() {
+	for _, tag := range w.Texts.Tags() {
 		work := desk.Work{When: values.Get("when-" + tag)}
 		for line := range strings.Lines(values.Get("steps-" + tag)) {
 			if line = strings.TrimSpace(line); line != "" {

@@ -9,6 +9,7 @@ import (
 
 	"consento/broker/internal/access"
 	"consento/broker/internal/desk"
+	"consento/broker/internal/web/page"
 )
 
 func (w *Web) showTargets(rw http.ResponseWriter, r *http.Request, by access.Account) error {
@@ -24,33 +25,33 @@ func (w *Web) targetsForm(rw http.ResponseWriter, r *http.Request, by access.Acc
 	if err != nil {
 		return err
 	}
-	p := w.newPage(r, "levels.targets.title")
-	data := deskFormPage{Context: p.T("levels.targets.what"), levelForm: levelForm{Path: "/admin/desk/targets", Base: strconv.FormatInt(v.Number, 10)}}
+	p := w.NewPage(r, "levels.targets.title")
+	data := deskFormPage{Context: p.T("levels.targets.what"), Form: page.Form{Path: "/admin/desk/targets", Base: strconv.FormatInt(v.Number, 10)}}
 	for i, priority := range desk.Priorities() {
 		t := h.Targets[priority]
-		response := textField(p, "targets.response", targetName("response", priority), clockText(t.Response), 8)
-		resolution := textField(p, "targets.resolution", targetName("resolution", priority), clockText(t.Resolution), 8)
+		response := page.TextField(p, "targets.response", targetName("response", priority), clockText(t.Response), 8)
+		resolution := page.TextField(p, "targets.resolution", targetName("resolution", priority), clockText(t.Resolution), 8)
 		if i > 0 {
 			response.Hint, resolution.Hint = "", ""
 		}
-		data.Sections = append(data.Sections, levelSection{Title: p.T("levels.targets.priority", "priority", p.T("desk.priority."+strconv.Itoa(int(priority)))), Fields: []levelField{response, resolution}})
+		data.Sections = append(data.Sections, page.Section{Title: p.T("levels.targets.priority", "priority", p.T("desk.priority."+strconv.Itoa(int(priority)))), Fields: []page.Field{response, resolution}})
 	}
-	number := func(key, name string, n int) levelField {
-		f := textField(p, key, name, strconv.Itoa(n), 4)
+	number := func(key, name string, n int) page.Field {
+		f := page.TextField(p, key, name, strconv.Itoa(n), 4)
 		f.Type = "number"
 		return f
 	}
 	data.Sections = append(data.Sections,
-		levelSection{Title: p.T("levels.targets.average.title"), Fields: []levelField{textField(p, "targets.average", "average", clockText(h.Average), 8), number("targets.warn", "warn", h.Warn())}},
-		levelSection{Title: p.T("levels.targets.breach.title"), Fields: []levelField{number("targets.first", "first", int(h.Breach.First/time.Hour)), number("targets.last", "last", int(h.Breach.Last/time.Hour)),
+		page.Section{Title: p.T("levels.targets.average.title"), Fields: []page.Field{page.TextField(p, "targets.average", "average", clockText(h.Average), 8), number("targets.warn", "warn", h.Warn())}},
+		page.Section{Title: p.T("levels.targets.breach.title"), Fields: []page.Field{number("targets.first", "first", int(h.Breach.First/time.Hour)), number("targets.last", "last", int(h.Breach.Last/time.Hour)),
 			number("targets.hold", "hold", int(h.Breach.Hold/(24*time.Hour)))}},
-		levelSection{Title: p.T("levels.targets.keep.title"), Fields: []levelField{number("targets.keep", "keep", h.Keep)}})
-	data.Theirs = data.asTyped(p, values, problem, v)
+		page.Section{Title: p.T("levels.targets.keep.title"), Fields: []page.Field{number("targets.keep", "keep", h.Keep)}})
+	data.Theirs = asTyped(&data.Form, p, values, problem, v)
 	return w.levels(rw, r, by, status, "levels-targets", p, data)
 }
 
 func (w *Web) changeTargets(rw http.ResponseWriter, r *http.Request, by access.Account) error {
-	values, err := form(r)
+	values, err := page.ReadForm(r)
 	if err != nil {
 		return err
 	}

@@ -10,6 +10,7 @@ import (
 
 	"consento/broker/internal/access"
 	"consento/broker/internal/desk"
+	"consento/broker/internal/web/page"
 )
 
 // deskVersionsPage is the data of the template "levels-versions".
@@ -37,7 +38,7 @@ func versionsOf(r *http.Request) (string, bool) {
 func (w *Web) showDeskVersions(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	what, ok := versionsOf(r)
 	if !ok {
-		return w.notFound(rw, r)
+		return w.NotFound(rw, r)
 	}
 	list := w.desk.MatrixVersions
 	if what == "hours" {
@@ -47,11 +48,11 @@ func (w *Web) showDeskVersions(rw http.ResponseWriter, r *http.Request, by acces
 	if err != nil {
 		return err
 	}
-	p := w.newPage(r, "levels.versions."+what+".title")
+	p := w.NewPage(r, "levels.versions."+what+".title")
 	var data deskVersionsPage
 	for i, v := range versions {
 		line := deskVersionLine{Path: "/admin/desk/versions/" + what + "/" + strconv.FormatInt(v.Number, 10), Name: p.T("levels.version", "n", strconv.FormatInt(v.Number, 10)),
-			When: minute(p, v.At), By: v.By.Name, InForce: i == 0}
+			When: page.Minute(p, v.At), By: v.By.Name, InForce: i == 0}
 		if v.By.ID == "" {
 			line.By = p.T("settings.versions.program")
 		}
@@ -69,9 +70,9 @@ func (w *Web) deskVersion(rw http.ResponseWriter, r *http.Request, by access.Acc
 	what, ok := versionsOf(r)
 	number, err := strconv.ParseInt(r.PathValue("number"), 10, 64)
 	if !ok || err != nil {
-		return w.notFound(rw, r)
+		return w.NotFound(rw, r)
 	}
-	p := w.newPage(r, "levels.version")
+	p := w.NewPage(r, "levels.version")
 	var old, now desk.Version
 	var differences []difference
 	if what == "matrix" {
@@ -96,7 +97,7 @@ func (w *Web) deskVersion(rw http.ResponseWriter, r *http.Request, by access.Acc
 		old, now, differences = then, newest, hoursDifferences(p, b, a)
 	}
 	if old.Number == 0 {
-		return w.notFound(rw, r)
+		return w.NotFound(rw, r)
 	}
 	n := strconv.FormatInt(number, 10)
 	p.Title = p.T("levels.versions."+what+".title") + ": " + p.T("levels.version", "n", n)
@@ -112,14 +113,14 @@ func (w *Web) deskVersion(rw http.ResponseWriter, r *http.Request, by access.Acc
 }
 
 func (w *Web) restoreDeskVersion(rw http.ResponseWriter, r *http.Request, by access.Account) error {
-	values, err := form(r)
+	values, err := page.ReadForm(r)
 	if err != nil {
 		return err
 	}
 	what, ok := versionsOf(r)
 	number, err := strconv.ParseInt(r.PathValue("number"), 10, 64)
 	if !ok || err != nil {
-		return w.notFound(rw, r)
+		return w.NotFound(rw, r)
 	}
 	to := "/admin/desk"
 	if what == "matrix" {
@@ -141,7 +142,7 @@ func (w *Web) restoreDeskVersion(rw http.ResponseWriter, r *http.Request, by acc
 }
 
 // matrixDifferences says what is otherwise, in each language.
-func (w *Web) matrixDifferences(p *page, before, after desk.Matrix) (list []difference) {
+func (w *Web) matrixDifferences(p *page.Page, before, after desk.Matrix) (list []difference) {
 	add := func(what, a, b string) {
 		if a != b {
 			list = append(list, difference{what, a, b})
@@ -162,10 +163,10 @@ func (w *Web) matrixDifferences(p *page, before, after desk.Matrix) (list []diff
 	for _, id := range ids {
 		a, here := before.Find(id)
 		b, there := after.Find(id)
-		name := isolate(plain(a.Name(p.Tag)))
+		name := page.Isolate(page.Plain(a.Name(p.Tag)))
 		switch {
 		case !here:
-			add(isolate(plain(b.Name(p.Tag))), p.T("levels.compare.missing"), p.T("levels.compare.there"))
+			add(page.Isolate(page.Plain(b.Name(p.Tag))), p.T("levels.compare.missing"), p.T("levels.compare.there"))
 			continue
 		case !there:
 			add(name, p.T("levels.compare.there"), p.T("levels.compare.missing"))
@@ -173,8 +174,8 @@ func (w *Web) matrixDifferences(p *page, before, after desk.Matrix) (list []diff
 		}
 		add(name+" · "+p.T("levels.category.alert"), yes(a.Alert), yes(b.Alert))
 		add(name+" · "+p.T("levels.category.retired"), yes(a.Retired), yes(b.Retired))
-		for _, tag := range w.texts.Tags() {
-			language := " · " + w.texts.Match(tag).T("page.language")
+		for _, tag := range w.Texts.Tags() {
+			language := " · " + w.Texts.Match(tag).T("page.language")
 			add(name+language+" · "+p.T("levels.category.name"), a.Words[tag].Name, b.Words[tag].Name)
 			add(name+language+" · "+p.T("levels.category.about"), a.Words[tag].About, b.Words[tag].About)
 		}
@@ -183,8 +184,8 @@ func (w *Web) matrixDifferences(p *page, before, after desk.Matrix) (list []diff
 			at := name + " · " + string(level)
 			add(at+" · "+p.T("levels.cell.team"), x.Team, y.Team)
 			add(at+" · "+p.T("levels.cell.after"), afterText(p, x), afterText(p, y))
-			for _, tag := range w.texts.Tags() {
-				language := " · " + w.texts.Match(tag).T("page.language")
+			for _, tag := range w.Texts.Tags() {
+				language := " · " + w.Texts.Match(tag).T("page.language")
 				add(at+language+" · "+p.T("levels.cell.steps"), strings.Join(x.Words[tag].Steps, "\n"), strings.Join(y.Words[tag].Steps, "\n"))
 				add(at+language+" · "+p.T("levels.cell.when"), x.Words[tag].When, y.Words[tag].When)
 			}
@@ -193,15 +194,15 @@ func (w *Web) matrixDifferences(p *page, before, after desk.Matrix) (list []diff
 	return list
 }
 
-func afterText(p *page, c desk.Cell) string {
+func afterText(p *page.Page, c desk.Cell) string {
 	if c.After == 0 {
 		return ""
 	}
-	return span(p, time.Duration(c.After)*time.Minute)
+	return page.Span(p, time.Duration(c.After)*time.Minute)
 }
 
 // hoursDifferences says what is otherwise.
-func hoursDifferences(p *page, before, after desk.ServiceHours) (list []difference) {
+func hoursDifferences(p *page.Page, before, after desk.ServiceHours) (list []difference) {
 	add := func(what, a, b string) {
 		if a != b {
 			list = append(list, difference{what, a, b})
@@ -236,13 +237,13 @@ func hoursDifferences(p *page, before, after desk.ServiceHours) (list []differen
 	add(p.T("levels.holidays.title"), all(before.Calendar), all(after.Calendar))
 	for _, priority := range desk.Priorities() {
 		name := p.T("levels.targets.priority", "priority", p.T("desk.priority."+strconv.Itoa(int(priority))))
-		add(name+" · "+p.T("levels.targets.response"), span(p, before.Targets[priority].Response), span(p, after.Targets[priority].Response))
-		add(name+" · "+p.T("levels.targets.resolution"), span(p, before.Targets[priority].Resolution), span(p, after.Targets[priority].Resolution))
+		add(name+" · "+p.T("levels.targets.response"), page.Span(p, before.Targets[priority].Response), page.Span(p, after.Targets[priority].Response))
+		add(name+" · "+p.T("levels.targets.resolution"), page.Span(p, before.Targets[priority].Resolution), page.Span(p, after.Targets[priority].Resolution))
 	}
-	add(p.T("levels.targets.average"), span(p, before.Average), span(p, after.Average))
+	add(p.T("levels.targets.average"), page.Span(p, before.Average), page.Span(p, after.Average))
 	add(p.T("levels.targets.warn"), strconv.Itoa(before.Warn())+" %", strconv.Itoa(after.Warn())+" %")
-	add(p.T("levels.targets.first"), span(p, before.Breach.First), span(p, after.Breach.First))
-	add(p.T("levels.targets.last"), span(p, before.Breach.Last), span(p, after.Breach.Last))
+	add(p.T("levels.targets.first"), page.Span(p, before.Breach.First), page.Span(p, after.Breach.First))
+	add(p.T("levels.targets.last"), page.Span(p, before.Breach.Last), page.Span(p, after.Breach.Last))
 	add(p.T("levels.targets.keep"), p.Count("months", before.Keep), p.Count("months", after.Keep))
 	add(p.T("levels.targets.hold"), p.Count("days", int(before.Breach.Hold/(24*time.Hour))), p.Count("days", int(after.Breach.Hold/(24*time.Hour))))
 	return list

@@ -11,6 +11,7 @@ import (
 	_ "time/tzdata" // the customer's time zone, whatever this machine knows
 
 	"consento/broker/internal/session"
+	"consento/broker/internal/web/page"
 	"consento/protocol"
 )
 
@@ -52,19 +53,19 @@ func (w *Web) showLog(rw http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return w.show(rw, http.StatusOK, "log", p)
+	return w.Show(rw, http.StatusOK, "log", p)
 }
 
 // logGone says honestly that the copy is not here, and where the log still is.
 func (w *Web) logGone(rw http.ResponseWriter, r *http.Request) error {
 	id, _ := w.cookies.session(r)
-	p := w.newPage(r, "log.gone.title")
+	p := w.NewPage(r, "log.gone.title")
 	p.Data = id
-	return w.show(rw, http.StatusGone, "loggone", p)
+	return w.Show(rw, http.StatusGone, "loggone", p)
 }
 
 // logOf reads the log of this browser's session.
-func (w *Web) logOf(r *http.Request) (*page, error) {
+func (w *Web) logOf(r *http.Request) (*page.Page, error) {
 	id, ok := w.cookies.session(r)
 	if !ok {
 		return nil, session.ErrNoSession
@@ -73,7 +74,7 @@ func (w *Web) logOf(r *http.Request) (*page, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := w.newPage(r, "log.title")
+	p := w.NewPage(r, "log.title")
 	zone, asked := zoneOf(r)
 	data := &logPage{Log: log, Asked: asked, Written: moment(p, time.Now().In(zone)), Style: w.logStyle}
 	if data.Receipt, err = w.receiptOf(r, log.Session.ID); err != nil {
@@ -88,13 +89,13 @@ func (w *Web) logOf(r *http.Request) (*page, error) {
 	if !log.Since.IsZero() {
 		data.Since = moment(p, log.Since.In(zone))
 	}
-	data.Zone = zoneName(zone, time.Now())
+	data.Zone = page.Zone(zone, time.Now())
 	if asked {
 		data.Save = "?zone=" + template.URLQueryEscaper(zone.String())
 	}
 	for _, e := range log.Entries {
 		at := e.At.In(zone)
-		date := day(p, at)
+		date := page.Day(p, at)
 		if n := len(data.Days); n == 0 || data.Days[n-1].Date != date {
 			data.Days = append(data.Days, logDay{Date: date})
 		}
@@ -122,21 +123,9 @@ func zoneOf(r *http.Request) (zone *time.Location, asked bool) {
 	return zone, true
 }
 
-// zoneName tells a zone by name, where it has one that people know, and offset.
-func zoneName(zone *time.Location, now time.Time) string {
-	offset := "UTC" + now.In(zone).Format("-07:00")
-	if name := zone.String(); name != "Local" && name != "UTC" && name != "" {
-		return strings.ReplaceAll(name, "_", " ") + " (" + offset + ")"
-	}
-	return offset
+func moment(p *page.Page, at time.Time) string {
+	return page.Day(p, at) + " " + at.Format(time.TimeOnly)
 }
-
-// day is a date as people of the page's language write it.
-func day(p *page, at time.Time) string {
-	return p.T("log.date", "year", at.Format("2006"), "month", at.Format("01"), "day", at.Format("02"))
-}
-
-func moment(p *page, at time.Time) string { return day(p, at) + " " + at.Format(time.TimeOnly) }
 
 // saveLog hands the log out as one file that needs nothing else to be read.
 func (w *Web) saveLog(rw http.ResponseWriter, r *http.Request) error {
@@ -147,11 +136,11 @@ func (w *Web) saveLog(rw http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	body, err := w.pages.render("logfile", p)
+	body, err := w.Render("logfile", p)
 	if err != nil {
 		return err
 	}
-	return attach(rw, "text/html; charset=utf-8", logName(p)+".html", body)
+	return page.Attach(rw, "text/html; charset=utf-8", logName(p)+".html", body)
 }
 
 // savedLog is the log as data. PROTOCOL.md describes it.
@@ -196,21 +185,13 @@ func (w *Web) saveLogData(rw http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return fmt.Errorf("log of %s: %w", s.ID, err)
 	}
-	return attach(rw, "application/json", logName(p)+".json", append(body, '\n'))
+	return page.Attach(rw, "application/json", logName(p)+".json", append(body, '\n'))
 }
 
 // logName is the name of a saved log, without its ending.
-func logName(p *page) string {
+func logName(p *page.Page) string {
 	s := p.Data.(*logPage).Log.Session
 	return "consento-" + s.IssuedAt.UTC().Format("2006-01-02") + "-" + s.ID[:min(8, len(s.ID))]
-}
-
-func attach(rw http.ResponseWriter, kind, name string, body []byte) error {
-	h := rw.Header()
-	h.Set("Content-Type", kind)
-	h.Set("Content-Disposition", `attachment; filename="`+name+`"`)
-	_, _ = rw.Write(body) // the browser went away: nobody is left to be told
-	return nil
 }
 
 // openLog takes the way to the log that the help program showed in its last
@@ -218,7 +199,7 @@ func attach(rw http.ResponseWriter, kind, name string, body []byte) error {
 func (w *Web) openLog(rw http.ResponseWriter, r *http.Request) error {
 	ticket := r.PathValue("ticket")
 	if r.Method != http.MethodGet || len(ticket) > maxCustomerCookie {
-		return w.notFound(rw, r)
+		return w.NotFound(rw, r)
 	}
 	// Who is in another session in this browser meanwhile is not thrown out of it.
 	if id, ok := w.cookies.session(r); ok {
@@ -233,7 +214,7 @@ func (w *Web) openLog(rw http.ResponseWriter, r *http.Request) error {
 	}
 	id, err := w.sessions.OpenLog(r.Context(), ticket)
 	if errors.Is(err, session.ErrKey) {
-		w.problem(rw, r, http.StatusNotFound, "log.ticket")
+		w.Problem(rw, r, http.StatusNotFound, "log.ticket")
 		return nil
 	}
 	if err != nil {

@@ -14,7 +14,7 @@ func (w *Web) showLogo(rw http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if len(logo.PNG) == 0 {
-		return w.notFound(rw, r)
+		return w.NotFound(rw, r)
 	}
 	h := rw.Header()
 	h.Set("Content-Type", "image/png")

@@ -8,6 +8,7 @@ import (
 	"net/url"
 
 	"consento/broker/internal/access"
+	"consento/broker/internal/web/page"
 )
 
 // passkeyForm is the data of the template "passkey": a form that passkey.js fills in with
@@ -15,7 +16,7 @@ import (
 type passkeyForm struct {
 	Kind                                              string // get or add
 	Path, Next, Label                                 string
-	Name                                              *input // of a new one
+	Name                                              *page.Input // of a new one
 	Origin                                            string
 	None, Elsewhere, Asking, Refused, Already, Failed string
 }
@@ -32,25 +33,25 @@ type addPasskeyPage struct {
 }
 
 // passkeyForm is nil where the public address is no name: there are no passkeys then.
-func (w *Web) passkeyForm(p *page, kind, path, next, label string) *passkeyForm {
-	u, err := url.Parse(w.publicURL)
+func (w *Web) passkeyForm(p *page.Page, kind, path, next, label string) *passkeyForm {
+	u, err := url.Parse(w.PublicURL)
 	if err != nil || net.ParseIP(u.Hostname()) != nil {
 		return nil
 	}
-	return &passkeyForm{Kind: kind, Path: path, Next: next, Label: p.T(label), Origin: w.publicURL, Elsewhere: p.T("account.passkey.elsewhere", "address", w.publicURL),
+	return &passkeyForm{Kind: kind, Path: path, Next: next, Label: p.T(label), Origin: w.PublicURL, Elsewhere: p.T("account.passkey.elsewhere", "address", w.PublicURL),
 		None: p.T("account.passkey.none"), Asking: p.T("account.passkey.asking"), Refused: p.T("account.passkey.refused"), Already: p.T("account.passkey.already"), Failed: p.T("account.passkey.failed")}
 }
 
 // beginPasskey answers passkey.js: the question for the authenticator, a sentence to say,
 // or where to go first.
 func (w *Web) beginPasskey(rw http.ResponseWriter, r *http.Request) error {
-	values, err := form(r)
+	values, err := page.ReadForm(r)
 	if err != nil {
 		return err
 	}
 	question, err := w.accounts.BeginPasskey(r, values.Get("for") == "add")
 	status, say := http.StatusOK, map[string]string{}
-	t := textsOf(r)
+	t := page.TextsOf(r)
 	switch {
 	case errors.Is(err, access.ErrUnproven):
 		status, say["go"] = http.StatusForbidden, "/account/confirm?next="+url.QueryEscape("/account/passkey")
@@ -89,7 +90,7 @@ func passkeyProblem(err error) (status int, key string) {
 
 // usePasskey signs in by a passkey, or takes it as second factor.
 func (w *Web) usePasskey(rw http.ResponseWriter, r *http.Request) error {
-	values, err := form(r)
+	values, err := page.ReadForm(r)
 	if err != nil {
 		return err
 	}
@@ -124,11 +125,11 @@ func (w *Web) showEnrolPasskey(rw http.ResponseWriter, r *http.Request, a access
 }
 
 func (w *Web) addPasskeyForm(rw http.ResponseWriter, r *http.Request, by access.Account, status int, data addPasskeyPage, name, wrong, problem string) error {
-	p := w.newPage(r, "account.passkey.add")
+	p := w.NewPage(r, "account.passkey.add")
 	if data.Passkey = w.passkeyForm(p, "add", data.Path, data.Next, "account.passkey.add"); data.Passkey == nil {
-		return w.notFound(rw, r)
+		return w.NotFound(rw, r)
 	}
-	field := input{Name: "name", Label: p.T("account.passkey.name"), Hint: p.T("account.passkey.name.hint"), Type: "text", Value: name, Max: 100, Required: true, ErrorWord: p.T("page.error")}
+	field := page.Input{Name: "name", Label: p.T("account.passkey.name"), Hint: p.T("account.passkey.name.hint"), Type: "text", Value: name, Max: 100, Required: true, ErrorWord: p.T("page.error")}
 	if wrong != "" {
 		field.Error, p.Error = p.T(wrong), p.T("account.error.some")
 	}
@@ -148,7 +149,7 @@ func (w *Web) enrolPasskey(rw http.ResponseWriter, r *http.Request, a access.Arr
 }
 
 func (w *Web) passkeyAdded(rw http.ResponseWriter, r *http.Request, by access.Account, data addPasskeyPage) error {
-	values, err := form(r)
+	values, err := page.ReadForm(r)
 	if err != nil {
 		return err
 	}
@@ -160,14 +161,14 @@ func (w *Web) passkeyAdded(rw http.ResponseWriter, r *http.Request, by access.Ac
 	var wrong *access.Invalid
 	switch {
 	case errors.As(err, &wrong):
-		return w.addPasskeyForm(rw, r, by, http.StatusUnprocessableEntity, data, limited(name, 400), "account.passkey.name.wrong", "")
+		return w.addPasskeyForm(rw, r, by, http.StatusUnprocessableEntity, data, page.Limited(name, 400), "account.passkey.name.wrong", "")
 	case errors.Is(err, access.ErrUnproven):
 		return w.toConfirm(rw, r)
 	case errors.Is(err, access.ErrEnded), errors.Is(err, access.ErrNoSignIn):
-		return errForm
+		return page.ErrForm
 	}
 	if status, key := passkeyProblem(err); key != "" {
-		return w.addPasskeyForm(rw, r, by, status, data, limited(name, 400), "", key)
+		return w.addPasskeyForm(rw, r, by, status, data, page.Limited(name, 400), "", key)
 	}
 	if err != nil {
 		return err
@@ -204,13 +205,13 @@ func (w *Web) askRemovePasskey(rw http.ResponseWriter, r *http.Request, by acces
 func (w *Web) removePasskeyForm(rw http.ResponseWriter, r *http.Request, by access.Account, status int, problem string) error {
 	k, err := w.ownPasskey(r, by)
 	if errors.Is(err, access.ErrNotFound) {
-		return w.notFound(rw, r)
+		return w.NotFound(rw, r)
 	}
 	if err != nil {
 		return err
 	}
-	p := w.newPage(r, "account.passkey.remove")
-	p.Title = p.T("account.passkey.remove", "name", isolate(plain(k.Name)))
+	p := w.NewPage(r, "account.passkey.remove")
+	p.Title = p.T("account.passkey.remove", "name", page.Isolate(page.Plain(k.Name)))
 	if problem != "" {
 		p.Error = p.T(problem)
 	}
@@ -218,16 +219,16 @@ func (w *Web) removePasskeyForm(rw http.ResponseWriter, r *http.Request, by acce
 }
 
 func (w *Web) removePasskey(rw http.ResponseWriter, r *http.Request, by access.Account) error {
-	err := w.accounts.RemoveOwnPasskey(r, limited(r.PathValue("id"), 2048))
+	err := w.accounts.RemoveOwnPasskey(r, page.Limited(r.PathValue("id"), 2048))
 	switch {
 	case errors.Is(err, access.ErrNeeded):
 		return w.removePasskeyForm(rw, r, by, http.StatusConflict, "account.factor.needed")
 	case errors.Is(err, access.ErrUnproven):
 		return w.toConfirm(rw, r)
 	case errors.Is(err, access.ErrNotFound):
-		return w.notFound(rw, r)
+		return w.NotFound(rw, r)
 	case errors.Is(err, access.ErrEnded):
-		return errForm
+		return page.ErrForm
 	case err != nil:
 		return err
 	}

@@ -6,6 +6,7 @@ import (
 
 	"consento/broker/internal/evidence"
 	"consento/broker/internal/session"
+	"consento/broker/internal/web/page"
 )
 
 // receiptOf is what the global log says of a session, as the stand-alone verifier
@@ -37,8 +38,8 @@ func (w *Web) saveReceipt(rw http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if receipt == "" {
-		w.problem(rw, r, http.StatusNotFound, "log.receipt.none")
+		w.Problem(rw, r, http.StatusNotFound, "log.receipt.none")
 		return nil
 	}
-	return attach(rw, "application/json", "consento-"+s.ID[:min(8, len(s.ID))]+".proof", []byte(receipt))
+	return page.Attach(rw, "application/json", "consento-"+s.ID[:min(8, len(s.ID))]+".proof", []byte(receipt))
 }

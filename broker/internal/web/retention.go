@@ -10,6 +10,7 @@ import (
 
 	"consento/broker/internal/access"
 	"consento/broker/internal/evidence"
+	"consento/broker/internal/web/page"
 	"consento/protocol/lang"
 	"consento/recordings/translog"
 )
@@ -54,7 +55,7 @@ type erasureRows struct {
 	Pick bool   // they can be chosen
 }
 
-func rowsOf(p *page, rows []erasureRow, id string, pick bool) erasureRows {
+func rowsOf(p *page.Page, rows []erasureRow, id string, pick bool) erasureRows {
 	return erasureRows{p.Texts, rows, id, pick}
 }
 
@@ -77,7 +78,7 @@ func (w *Web) showRetention(rw http.ResponseWriter, r *http.Request, by access.A
 
 // retention shows the lists.
 func (w *Web) retention(rw http.ResponseWriter, r *http.Request, by access.Account, status int, said, wrong string, refused []string) error {
-	p := w.newPage(r, "audit.retention.title")
+	p := w.NewPage(r, "audit.retention.title")
 	data := retentionPage{Account: by, Refused: refused, Days: p.Count("days", p.Office.RecordingDays)}
 	if said != "" {
 		data.Said = p.T(said)
@@ -118,54 +119,54 @@ func (w *Web) retention(rw http.ResponseWriter, r *http.Request, by access.Accou
 		return err
 	}
 	p.Data = data
-	return w.show(rw, status, "audit-retention", p)
+	return w.Show(rw, status, "audit-retention", p)
 }
 
-func until(p *page, s evidence.Subject) string {
+func until(p *page.Page, s evidence.Subject) string {
 	if s.Until.IsZero() || gone(p, s.Erasures) != "" {
 		return ""
 	}
-	return day(p, s.Until)
+	return page.Day(p, s.Until)
 }
 
 // gone is when the keys of a recording were destroyed here; "": they were not. Its log
 // may have been erased later, by another decision.
-func gone(p *page, erasures []evidence.Erasure) string {
+func gone(p *page.Page, erasures []evidence.Erasure) string {
 	first := ""
 	for _, e := range erasures { // the newest first
 		if !e.Here.IsZero() {
-			first = minute(p, e.Here)
+			first = page.Minute(p, e.Here)
 		}
 	}
 	return first
 }
 
 // witnessNames lists witnesses as the storage page calls them.
-func witnessNames(p *page, names []string) string {
+func witnessNames(p *page.Page, names []string) string {
 	said := make([]string, len(names))
 	for i, name := range names {
-		if said[i] = isolate(name); name == translog.EmbeddedWitness {
+		if said[i] = page.Isolate(name); name == translog.EmbeddedWitness {
 			said[i] = p.T("audit.storage.witness.embedded")
 		}
 	}
 	return strings.Join(said, ", ")
 }
 
-func erasureOf(p *page, e evidence.Erasure) erasureRow {
-	row := erasureRow{ID: e.ID, Session: e.Session, Short: e.Session[:min(8, len(e.Session))], Started: minute(p, e.Started), Technician: e.Technician, Team: e.Team,
-		Asked: p.T("audit.retention.asked_by", "name", isolate(e.AskedBy), "role", p.T("signin.role."+e.AskedRole), "time", minute(p, e.Asked))}
+func erasureOf(p *page.Page, e evidence.Erasure) erasureRow {
+	row := erasureRow{ID: e.ID, Session: e.Session, Short: e.Session[:min(8, len(e.Session))], Started: page.Minute(p, e.Started), Technician: e.Technician, Team: e.Team,
+		Asked: p.T("audit.retention.asked_by", "name", page.Isolate(e.AskedBy), "role", p.T("signin.role."+e.AskedRole), "time", page.Minute(p, e.Asked))}
 	switch {
 	case e.Decided.IsZero():
 		other := map[string]string{"auditor": "dpo", "dpo": "auditor"}[e.AskedRole]
 		row.Outcome = p.T("audit.retention.waits."+other, "role", p.T("signin.role."+other))
 	case !e.Approved:
-		row.Outcome = p.T("audit.retention.outcome.refused", "name", isolate(e.DecidedBy), "time", minute(p, e.Decided))
+		row.Outcome = p.T("audit.retention.outcome.refused", "name", page.Isolate(e.DecidedBy), "time", page.Minute(p, e.Decided))
 	case e.Done.IsZero() && !e.Here.IsZero() && len(e.Waits) > 0:
-		row.Outcome = p.T("audit.retention.outcome.elsewhere", "name", isolate(e.DecidedBy), "time", minute(p, e.Here), "witness", witnessNames(p, e.Waits))
+		row.Outcome = p.T("audit.retention.outcome.elsewhere", "name", page.Isolate(e.DecidedBy), "time", page.Minute(p, e.Here), "witness", witnessNames(p, e.Waits))
 	case e.Done.IsZero():
-		row.Outcome = p.T("audit.retention.outcome.under_way", "name", isolate(e.DecidedBy), "time", minute(p, e.Decided))
+		row.Outcome = p.T("audit.retention.outcome.under_way", "name", page.Isolate(e.DecidedBy), "time", page.Minute(p, e.Decided))
 	default:
-		row.Outcome = p.T("audit.retention.outcome.done", "name", isolate(e.DecidedBy), "time", minute(p, e.Done))
+		row.Outcome = p.T("audit.retention.outcome.done", "name", page.Isolate(e.DecidedBy), "time", page.Minute(p, e.Done))
 	}
 	if e.Log {
 		row.Asked += " " + p.T("audit.retention.scope.contents")
@@ -176,15 +177,15 @@ func erasureOf(p *page, e evidence.Erasure) erasureRow {
 // picks reads a form in which many may be chosen.
 func picks(r *http.Request) (url.Values, []string, error) {
 	if err := r.ParseForm(); err != nil {
-		return nil, nil, errForm
+		return nil, nil, page.ErrForm
 	}
 	chosen := slices.Compact(slices.Sorted(slices.Values(r.PostForm["pick"])))
-	if len(chosen) > maxPicks || len(r.PostForm) > maxFields {
-		return nil, nil, errForm
+	if len(chosen) > maxPicks || len(r.PostForm) > page.MaxFields {
+		return nil, nil, page.ErrForm
 	}
 	for name, values := range r.PostForm {
 		if name != "pick" && len(values) != 1 {
-			return nil, nil, errForm
+			return nil, nil, page.ErrForm
 		}
 	}
 	return r.PostForm, chosen, nil
@@ -204,7 +205,7 @@ func (w *Web) changeRetention(rw http.ResponseWriter, r *http.Request, by access
 	}
 	step := values.Get("step")
 	if !slices.Contains([]string{"review_ask", "review_decide", "ask", "approve", "refuse"}, step) {
-		return errForm
+		return page.ErrForm
 	}
 	if len(chosen) == 0 {
 		return w.retention(rw, r, by, http.StatusUnprocessableEntity, "", "audit.retention.none_chosen", nil)
@@ -212,7 +213,7 @@ func (w *Web) changeRetention(rw http.ResponseWriter, r *http.Request, by access
 	if step == "review_ask" || step == "review_decide" {
 		return w.sure(rw, r, by, step[len("review_"):], chosen, values, nil)
 	}
-	p := w.newPage(r, "audit.retention.title")
+	p := w.NewPage(r, "audit.retention.title")
 	wrong := map[string]string{}
 	if !stated(values.Get("why")) {
 		wrong["why"] = p.T("audit.why.wrong")
@@ -247,7 +248,7 @@ func (w *Web) changeRetention(rw http.ResponseWriter, r *http.Request, by access
 }
 
 // refusal says in words why something was not done; "" for no error.
-func refusal(p *page, err error) (said string, known bool) {
+func refusal(p *page.Page, err error) (said string, known bool) {
 	if err == nil {
 		return "", true
 	}
@@ -265,8 +266,8 @@ func refusal(p *page, err error) (said string, known bool) {
 
 // sure shows what was chosen, and says what is lost for ever.
 func (w *Web) sure(rw http.ResponseWriter, r *http.Request, by access.Account, step string, chosen []string, values url.Values, wrong map[string]string) error {
-	p := w.newPage(r, "audit.retention."+step+".title")
-	data := retentionPage{Account: by, Step: step, Why: limited(values.Get("why"), 4*evidence.MaxReason), Wrong: wrong, Max: evidence.MaxReason}
+	p := w.NewPage(r, "audit.retention."+step+".title")
+	data := retentionPage{Account: by, Step: step, Why: page.Limited(values.Get("why"), 4*evidence.MaxReason), Wrong: wrong, Max: evidence.MaxReason}
 	status := http.StatusOK
 	for _, field := range []string{"sure", "why"} {
 		if wrong[field] != "" {
@@ -304,7 +305,7 @@ func (w *Web) sure(rw http.ResponseWriter, r *http.Request, by access.Account, s
 	data.Keep = values.Get("log") != "erase"
 	data.Lost = p.Count("sessions", len(chosen))
 	p.Data = data
-	return w.show(rw, status, "audit-sure", p)
+	return w.Show(rw, status, "audit-sure", p)
 }
 
 // subjectPage is the data of the template "audit-subject".
@@ -351,8 +352,8 @@ func (w *Web) subject(rw http.ResponseWriter, r *http.Request, by access.Account
 	if err != nil {
 		return err
 	}
-	p := w.newPage(r, "audit.retention.subject.title")
-	data := subjectPage{Account: by, ID: s.ID, Row: rowOf(p, s.Summary), Until: until(p, s), Gone: gone(p, s.Erasures), Why: why, Max: evidence.MaxReason, Watch: auditor(by),
+	p := w.NewPage(r, "audit.retention.subject.title")
+	data := subjectPage{Account: by, ID: s.ID, Row: rowOf(p, s.Summary), Until: until(p, s), Gone: gone(p, s.Erasures), Why: why, Max: evidence.MaxReason, Watch: page.ReadsEvidence(by),
 		MayAsk: !s.Ended.IsZero() && len(s.Holds) == 0}
 	if said != "" {
 		data.Said = p.T("audit.retention.said." + said)
@@ -373,22 +374,22 @@ func (w *Web) subject(rw http.ResponseWriter, r *http.Request, by access.Account
 		data.MayAsk = data.MayAsk && !e.Decided.IsZero() && (!e.Approved || e.Log && s.LogKept)
 	}
 	p.Data = data
-	return w.show(rw, status, "audit-subject", p)
+	return w.Show(rw, status, "audit-subject", p)
 }
 
 // holdSaid says who put a hold, and what becomes of one that the broker put by itself.
-func holdSaid(p *page, h evidence.Hold) string {
+func holdSaid(p *page.Page, h evidence.Hold) string {
 	if !h.Broker {
-		return p.T("audit.hold", "name", isolate(h.By), "date", day(p, h.Since))
+		return p.T("audit.hold", "name", page.Isolate(h.By), "date", page.Day(p, h.Since))
 	}
-	said := p.T("breach.hold.put", "time", minute(p, h.Since))
+	said := p.T("breach.hold.put", "time", page.Minute(p, h.Since))
 	for _, c := range []struct{ key, name string }{{"breach.hold.auditor", h.Auditor}, {"breach.hold.dpo", h.DPO}} {
 		if c.name != "" {
-			said += " " + p.T(c.key, "name", isolate(plain(c.name)))
+			said += " " + p.T(c.key, "name", page.Isolate(page.Plain(c.name)))
 		}
 	}
 	if !h.Until.IsZero() {
-		said += " " + p.T("breach.hold.until", "time", minute(p, h.Until))
+		said += " " + p.T("breach.hold.until", "time", page.Minute(p, h.Until))
 	}
 	return said
 }
@@ -400,13 +401,13 @@ func backToSubject(rw http.ResponseWriter, r *http.Request, _ access.Account) er
 
 // changeHold puts a legal hold on a session, or takes all off.
 func (w *Web) changeHold(rw http.ResponseWriter, r *http.Request, by access.Account) error {
-	values, err := form(r)
+	values, err := page.ReadForm(r)
 	if err != nil {
 		return err
 	}
 	id, why, said := r.PathValue("id"), values.Get("why"), "held"
 	if !stated(why) {
-		return w.subject(rw, r, by, http.StatusUnprocessableEntity, "", limited(why, 4*evidence.MaxReason), "audit.why.wrong")
+		return w.subject(rw, r, by, http.StatusUnprocessableEntity, "", page.Limited(why, 4*evidence.MaxReason), "audit.why.wrong")
 	}
 	switch values.Get("step") {
 	case "put":
@@ -418,7 +419,7 @@ func (w *Web) changeHold(rw http.ResponseWriter, r *http.Request, by access.Acco
 		said = "released"
 		err = w.decisions.ReleaseHolds(r.Context(), by, id, why)
 	default:
-		return errForm
+		return page.ErrForm
 	}
 	if err != nil {
 		return err

@@ -6,6 +6,7 @@ import (
 	"net/url"
 
 	"consento/broker/internal/access"
+	"consento/broker/internal/web/page"
 	"consento/protocol"
 	"consento/protocol/lang"
 )
@@ -41,33 +42,33 @@ type rightLine struct {
 func (w *Web) showRights(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	a, err := w.personOf(r, by)
 	if errors.Is(err, access.ErrNotFound) || err == nil && a.ID == "" {
-		return w.notFound(rw, r)
+		return w.NotFound(rw, r)
 	}
 	if err != nil {
 		return err
 	}
-	p := w.newPage(r, "rights.title")
-	p.Title = p.T("rights.of", "name", isolate(plain(a.Name)))
+	p := w.NewPage(r, "rights.title")
+	p.Title = p.T("rights.of", "name", page.Isolate(page.Plain(a.Name)))
 	data := rightsOf(p, a)
 	data.Back = "/admin/people/" + a.ID
 	if access.May(by, access.ManageAccounts) && a.Profile.Name != "" {
 		data.ProfileLink = "/admin/profiles/" + url.PathEscape(a.Profile.Name)
 	}
-	return w.admin(rw, r, by, http.StatusOK, "admin-rights", p, data)
+	return w.Admin(rw, r, by, http.StatusOK, "admin-rights", p, data)
 }
 
 // showOwnRights says to everybody what they may do, and why.
 func (w *Web) showOwnRights(rw http.ResponseWriter, r *http.Request, by access.Account) error {
-	p := w.newPage(r, "rights.own")
+	p := w.NewPage(r, "rights.own")
 	data := rightsOf(p, by)
 	data.Back = "/account"
 	return w.account(rw, r, by, http.StatusOK, "account-rights", p, data)
 }
 
-func rightsOf(p *page, a access.Account) rightsPage {
+func rightsOf(p *page.Page, a access.Account) rightsPage {
 	role := p.T("signin.role." + string(a.Role))
 	data := rightsPage{Role: role, Profile: a.Profile.Name, Ended: a.Disabled, Table: rightsTable{p.Texts, p.T("rights.title"), nil}, Tools: rightsTable{p.Texts, p.T("rights.tools"), nil}}
-	profile := isolate(plain(a.Profile.Name))
+	profile := page.Isolate(page.Plain(a.Profile.Name))
 	living := a
 	living.Disabled = false // what the role would bring, for who has ended
 	for _, action := range access.Actions() {
@@ -82,12 +83,12 @@ func rightsOf(p *page, a access.Account) rightsPage {
 				line.Why = p.T(key, "profile", profile, "right", p.T("right."+string(why.Right)))
 			}
 			if why.Reach == access.OfTeam {
-				line.Far = p.T("reach.team", "team", isolate(plain(a.Team)))
+				line.Far = p.T("reach.team", "team", page.Isolate(page.Plain(a.Team)))
 			}
 			if why.Reach == access.OfTerritory {
 				line.Far = p.T("reach.everywhere")
 				if a.Territory != "" {
-					line.Far = p.T("reach.territory", "territory", isolate(plain(a.Territory)))
+					line.Far = p.T("reach.territory", "territory", page.Isolate(page.Plain(a.Territory)))
 				}
 			}
 			row.Lines = append(row.Lines, line)

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"consento/broker/internal/session"
+	"consento/broker/internal/web/page"
 	"consento/protocol"
 )
 
@@ -28,11 +29,19 @@ func (w *Web) showSession(rw http.ResponseWriter, r *http.Request) error {
 	return w.showShare(rw, r, id, s)
 }
 
-// noSession answers a browser that belongs to no session, or to one that is no
-// longer known.
-func (w *Web) noSession(rw http.ResponseWriter, r *http.Request) {
-	w.cookies.clear(rw)
-	w.problem(rw, r, http.StatusNotFound, "portal.none")
+// explain says what an error of the sessions means. A browser that belongs to no session, or
+// to one that is no longer known, forgets it.
+func (w *Web) explain(rw http.ResponseWriter, err error) (status int, what string) {
+	switch {
+	case errors.Is(err, session.ErrNoSession):
+		w.cookies.clear(rw)
+		return http.StatusNotFound, "portal.none"
+	case errors.Is(err, session.ErrStopping):
+		return http.StatusServiceUnavailable, "page.problem.busy"
+	case errors.Is(err, session.ErrEvidence):
+		return http.StatusServiceUnavailable, "page.problem.evidence"
+	}
+	return 0, ""
 }
 
 // namePage is the data of the template "name".
@@ -44,15 +53,15 @@ type namePage struct {
 }
 
 func (w *Web) showName(rw http.ResponseWriter, r *http.Request, s protocol.Session) error {
-	p := w.newPage(r, "portal.name.title")
+	p := w.NewPage(r, "portal.name.title")
 	p.Data = namePage{Technician: s.Technician, Why: s.Reason, First: firstTime(r), Test: s.Test}
-	return w.show(rw, http.StatusOK, "name", p)
+	return w.Show(rw, http.StatusOK, "name", p)
 }
 
 // answerName takes the answer to "is this the person helping you?". Anything
 // but a clear yes is a no.
 func (w *Web) answerName(rw http.ResponseWriter, r *http.Request) error {
-	values, err := form(r)
+	values, err := page.ReadForm(r)
 	if err != nil {
 		return err
 	}
@@ -64,7 +73,7 @@ func (w *Web) answerName(rw http.ResponseWriter, r *http.Request) error {
 		rememberVisit(rw)
 	case "no":
 	default:
-		return errForm
+		return page.ErrForm
 	}
 	return w.change(rw, r, "/session", func(id string) error {
 		return w.sessions.ConfirmName(r.Context(), id, answer == "yes")

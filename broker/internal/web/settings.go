@@ -2,16 +2,15 @@ package web
 
 import (
 	"errors"
-	"io"
 	"net/http"
 	"net/url"
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"consento/broker/internal/access"
 	"consento/broker/internal/ops"
+	"consento/broker/internal/web/page"
 )
 
 // listed bounds the versions and the changes on the page.
@@ -24,11 +23,11 @@ type settingsPage struct {
 	Unguarded bool   // recordings are made that nobody reads once the auditors' keys are lost
 	Policy    bool   // there is a page of who may read
 	Fixed     bool   // the office stands in the configuration
-	Office    []input
-	Kept      []input
-	Copies    []option // whether customers get the recording
-	Tickets   []option // what is done where a session belongs to no ticket
-	CopyDays  []input
+	Office    []page.Input
+	Kept      []page.Input
+	Copies    []page.Option // whether customers get the recording
+	Tickets   []page.Option // what is done where a session belongs to no ticket
+	CopyDays  []page.Input
 	Languages choices
 	LogoError string
 	Version   string // of the texts, in force
@@ -36,27 +35,13 @@ type settingsPage struct {
 	Texts     []textsState
 	Versions  []versionLine
 	Changes   []changeLine
-	Storage   *storageSummary // nil: it is not known here
-}
-
-// input is one field of a form, its words in the page's language.
-type input struct {
-	Name, Label, Hint string
-	Type, Value       string
-	Error, ErrorWord  string
-	Max               int // characters
-	Required          bool
+	Storage   *page.Storage // nil: it is not known here
 }
 
 // choices are boxes of which any may be ticked.
 type choices struct {
 	Title, Hint, Error, ErrorWord string
-	All                           []choice
-}
-
-type choice struct {
-	Name, Tag, Label string
-	On               bool
+	All                           []page.Choice
 }
 
 // textsState is how far the texts are the office's own in one language.
@@ -74,7 +59,7 @@ type versionLine struct {
 type changeLine struct{ When, Account, What, Before, After string }
 
 func (w *Web) showSettings(rw http.ResponseWriter, r *http.Request, by access.Account) error {
-	p := w.newPage(r, "settings.title")
+	p := w.NewPage(r, "settings.title")
 	s, err := w.settings.Settings(r.Context())
 	if err != nil {
 		return err
@@ -87,7 +72,7 @@ func (w *Web) showSettings(rw http.ResponseWriter, r *http.Request, by access.Ac
 	case "office", "logo", "logo_removed", "none":
 		saved = p.T("settings.saved." + said)
 	case "texts":
-		saved = p.T("settings.saved.texts", "version", limited(r.URL.Query().Get("version"), 40))
+		saved = p.T("settings.saved.texts", "version", page.Limited(r.URL.Query().Get("version"), 40))
 	}
 	return w.settingsForm(rw, r, by, http.StatusOK, p, settingsPage{Saved: saved}, formOf(s), nil)
 }
@@ -106,40 +91,40 @@ func formOf(s access.Settings) url.Values {
 
 // settingsForm shows the page with the fields filled in from form; problems names
 // what is wrong with a field.
-func (w *Web) settingsForm(rw http.ResponseWriter, r *http.Request, by access.Account, status int, p *page, data settingsPage, form url.Values, problems map[string]string) error {
+func (w *Web) settingsForm(rw http.ResponseWriter, r *http.Request, by access.Account, status int, p *page.Page, data settingsPage, form url.Values, problems map[string]string) error {
 	s, err := w.settings.Settings(r.Context())
 	if err != nil {
 		return err
 	}
 	data.Account, data.Fixed, data.Unguarded, data.Policy = by, s.Fixed, w.unguarded(), w.policies != nil
-	field := func(name, label, kind string, max int, required bool) input {
-		f := input{Name: name, Label: p.T(label), Type: kind, Value: form.Get(name), Max: max, Required: required, Error: problems[name], ErrorWord: p.T("page.error")}
+	field := func(name, label, kind string, max int, required bool) page.Input {
+		f := page.Input{Name: name, Label: p.T(label), Type: kind, Value: form.Get(name), Max: max, Required: required, Error: problems[name], ErrorWord: p.T("page.error")}
 		if p.Has(label + ".hint") {
 			f.Hint = p.T(label + ".hint")
 		}
 		return f
 	}
 	if !s.Fixed {
-		data.Office = []input{field("office.name", "setup.office.name", "text", 100, true), field("office.phone", "setup.office.phone", "tel", 40, true),
+		data.Office = []page.Input{field("office.name", "setup.office.name", "text", 100, true), field("office.phone", "setup.office.phone", "tel", 40, true),
 			field("office.controller", "settings.controller", "text", 200, false), field("office.privacy_contact", "setup.office.privacy_contact", "text", 200, false)}
 	}
-	data.Kept = []input{field("recording_days", "settings.recording_days", "number", 4, true), field("log_months", "settings.log_months", "number", 3, true)}
+	data.Kept = []page.Input{field("recording_days", "settings.recording_days", "number", 4, true), field("log_months", "settings.log_months", "number", 3, true)}
 	for _, what := range []string{"give", "withhold"} {
-		data.Copies = append(data.Copies, option{what, p.T("settings.customer_recording." + what), form.Get("customer_recording") == what})
+		data.Copies = append(data.Copies, page.Option{Value: what, Label: p.T("settings.customer_recording." + what), Chosen: form.Get("customer_recording") == what})
 	}
 	for _, what := range []string{"made", "none"} {
-		data.Tickets = append(data.Tickets, option{what, p.T("settings.session_tickets." + what), form.Get("session_tickets") == what})
+		data.Tickets = append(data.Tickets, page.Option{Value: what, Label: p.T("settings.session_tickets." + what), Chosen: form.Get("session_tickets") == what})
 	}
-	data.CopyDays = []input{field("customer_days", "settings.customer_days", "number", 2, true)}
+	data.CopyDays = []page.Input{field("customer_days", "settings.customer_days", "number", 2, true)}
 	data.Languages = w.languageChoices(p, form, problems["languages"])
 	v, err := w.legal.current(r.Context(), p.Office)
 	if err != nil {
 		return err
 	}
 	data.Version, data.Own = v.ID, v.Own
-	offered := w.texts.Only(p.Office.Languages...).Tags()
-	for _, tag := range w.texts.Tags() {
-		name := w.texts.Match(tag).T("page.language")
+	offered := w.Texts.Only(p.Office.Languages...).Tags()
+	for _, tag := range w.Texts.Tags() {
+		name := w.Texts.Match(tag).T("page.language")
 		data.Texts = append(data.Texts, textsState{Tag: tag, Name: name, Own: !w.legal.starting(v, tag), Offered: slices.Contains(offered, tag),
 			Link: p.T("settings.texts.edit", "language", name)})
 	}
@@ -152,7 +137,7 @@ func (w *Web) settingsForm(rw http.ResponseWriter, r *http.Request, by access.Ac
 		if author == "" {
 			author = p.T("settings.versions.program")
 		}
-		data.Versions = append(data.Versions, versionLine{ID: v.ID, When: minute(p, v.Made), Author: author, InForce: v.ID == data.Version,
+		data.Versions = append(data.Versions, versionLine{ID: v.ID, When: page.Minute(p, v.Made), Author: author, InForce: v.ID == data.Version,
 			Why: p.T("settings.versions.why."+v.Why, "about", w.named(p, v.About))})
 	}
 	if data.Storage, err = w.storageFor(r.Context(), p, by); err != nil {
@@ -163,31 +148,26 @@ func (w *Web) settingsForm(rw http.ResponseWriter, r *http.Request, by access.Ac
 		return err
 	}
 	for _, c := range changes {
-		data.Changes = append(data.Changes, changeLine{When: minute(p, c.At), Account: c.Account, What: p.T("settings.changes.what." + c.What),
+		data.Changes = append(data.Changes, changeLine{When: page.Minute(p, c.At), Account: c.Account, What: p.T("settings.changes.what." + c.What),
 			Before: w.said(p, c.What, c.Before), After: w.said(p, c.What, c.After)})
 	}
 	p.Data = data
-	return w.show(rw, status, "settings", p)
-}
-
-// minute is a moment for administrators, who sit in several places.
-func minute(p *page, at time.Time) string {
-	return day(p, at.UTC()) + " " + at.UTC().Format("15:04") + " UTC"
+	return w.Show(rw, status, "settings", p)
 }
 
 // named is what a version is about: a language by its name, else as it is.
-func (w *Web) named(p *page, about string) string {
+func (w *Web) named(p *page.Page, about string) string {
 	switch {
 	case about == access.OfProgram:
 		return p.T("settings.versions.program")
-	case slices.Contains(w.texts.Tags(), about):
-		return w.texts.Match(about).T("page.language")
+	case slices.Contains(w.Texts.Tags(), about):
+		return w.Texts.Match(about).T("page.language")
 	}
 	return about
 }
 
 // said is the value of a setting in words.
-func (w *Web) said(p *page, what, value string) string {
+func (w *Web) said(p *page.Page, what, value string) string {
 	switch {
 	case what == "languages" && value == "":
 		return p.T("settings.languages.all")
@@ -209,10 +189,10 @@ func (w *Web) said(p *page, what, value string) string {
 	return value
 }
 
-func (w *Web) languageChoices(p *page, form url.Values, problem string) choices {
+func (w *Web) languageChoices(p *page.Page, form url.Values, problem string) choices {
 	c := choices{Title: p.T("settings.languages"), Hint: p.T("settings.languages.hint"), Error: problem, ErrorWord: p.T("page.error")}
-	for _, tag := range w.texts.Tags() {
-		c.All = append(c.All, choice{Name: "language." + tag, Tag: tag, Label: w.texts.Match(tag).T("page.language"),
+	for _, tag := range w.Texts.Tags() {
+		c.All = append(c.All, page.Choice{Name: "language." + tag, Tag: tag, Label: w.Texts.Match(tag).T("page.language"),
 			On: form.Get("language."+tag) != "" || form.Get("languages") != "some"})
 	}
 	return c
@@ -225,12 +205,12 @@ func (w *Web) languagesFrom(form url.Values) (tags []string, ok bool) {
 	if form.Get("languages") != "some" {
 		return nil, true
 	}
-	for _, tag := range w.texts.Tags() {
+	for _, tag := range w.Texts.Tags() {
 		if form.Get("language."+tag) != "" {
 			tags = append(tags, tag)
 		}
 	}
-	if len(tags) == len(w.texts.Tags()) {
+	if len(tags) == len(w.Texts.Tags()) {
 		return nil, true
 	}
 	return tags, len(tags) > 0
@@ -240,7 +220,7 @@ func (w *Web) languagesFrom(form url.Values) (tags []string, ok bool) {
 // different.
 type confirmPage struct {
 	Differences []difference
-	Hidden      []input
+	Hidden      []page.Input
 	NewVersion  bool
 }
 
@@ -248,7 +228,7 @@ type difference struct{ What, Before, After string }
 
 // changeSettings shows what a change does, and then does it.
 func (w *Web) changeSettings(rw http.ResponseWriter, r *http.Request, by access.Account) error {
-	values, err := form(r)
+	values, err := page.ReadForm(r)
 	if err != nil {
 		return err
 	}
@@ -256,7 +236,7 @@ func (w *Web) changeSettings(rw http.ResponseWriter, r *http.Request, by access.
 	if err != nil {
 		return err
 	}
-	p := w.newPage(r, "settings.title")
+	p := w.NewPage(r, "settings.title")
 	after, problems := w.settingsFrom(p, values, before)
 	if len(problems) > 0 {
 		p.Error = p.T("setup.error.some")
@@ -269,12 +249,12 @@ func (w *Web) changeSettings(rw http.ResponseWriter, r *http.Request, by access.
 	}
 	if values.Get("step") != "save" {
 		p.Title = p.T("settings.confirm.title")
-		data := confirmPage{Differences: differences, NewVersion: OfficeOf(before).facts() != OfficeOf(after).facts()}
+		data := confirmPage{Differences: differences, NewVersion: page.OfficeOf(before).Facts() != page.OfficeOf(after).Facts()}
 		for name, value := range formOf(after) {
-			data.Hidden = append(data.Hidden, input{Name: name, Value: value[0]})
+			data.Hidden = append(data.Hidden, page.Input{Name: name, Value: value[0]})
 		}
 		p.Data = data
-		return w.show(rw, http.StatusOK, "settings-confirm", p)
+		return w.Show(rw, http.StatusOK, "settings-confirm", p)
 	}
 	if err := w.settings.ChangeSettings(r.Context(), by, after); err != nil {
 		return err
@@ -284,7 +264,7 @@ func (w *Web) changeSettings(rw http.ResponseWriter, r *http.Request, by access.
 }
 
 // settingsFrom reads the form and says every field that is wrong at once.
-func (w *Web) settingsFrom(p *page, form url.Values, before access.Settings) (access.Settings, map[string]string) {
+func (w *Web) settingsFrom(p *page.Page, form url.Values, before access.Settings) (access.Settings, map[string]string) {
 	problems := map[string]string{}
 	s := before
 	number := func(name string) int {
@@ -344,7 +324,7 @@ func (w *Web) settingsFrom(p *page, form url.Values, before access.Settings) (ac
 	}
 }
 
-func (w *Web) differences(p *page, before, after access.Settings) []difference {
+func (w *Web) differences(p *page.Page, before, after access.Settings) []difference {
 	var found []difference
 	for _, f := range []struct{ what, before, after string }{
 		{"name", before.Office.Name, after.Office.Name}, {"phone", before.Office.Phone, after.Office.Phone},
@@ -362,7 +342,7 @@ func (w *Web) differences(p *page, before, after access.Settings) []difference {
 }
 
 func (w *Web) changeLogo(rw http.ResponseWriter, r *http.Request, by access.Account) error {
-	values, err := form(r)
+	values, err := page.ReadForm(r)
 	if err != nil {
 		return err
 	}
@@ -373,7 +353,7 @@ func (w *Web) changeLogo(rw http.ResponseWriter, r *http.Request, by access.Acco
 		http.Redirect(rw, r, "/settings?saved=logo_removed", http.StatusSeeOther)
 		return nil
 	}
-	file, err := uploaded(r, "logo")
+	file, err := page.Uploaded(r, "logo")
 	if err != nil {
 		return err
 	}
@@ -394,24 +374,7 @@ func (w *Web) changeLogo(rw http.ResponseWriter, r *http.Request, by access.Acco
 	if err != nil {
 		return err
 	}
-	p := w.newPage(r, "settings.title")
+	p := w.NewPage(r, "settings.title")
 	p.Error = p.T("settings.error.logo." + problem)
 	return w.settingsForm(rw, r, by, http.StatusUnprocessableEntity, p, settingsPage{LogoError: p.Error}, formOf(s), nil)
-}
-
-// uploaded returns an uploaded file, nothing if none was chosen.
-func uploaded(r *http.Request, name string) ([]byte, error) {
-	if r.MultipartForm == nil || len(r.MultipartForm.File[name]) == 0 {
-		return nil, nil
-	}
-	file, err := r.MultipartForm.File[name][0].Open()
-	if err != nil {
-		return nil, errForm
-	}
-	defer file.Close()
-	data, err := io.ReadAll(io.LimitReader(file, bodyLimit(r.URL.Path)))
-	if err != nil {
-		return nil, errForm
-	}
-	return data, nil
 }

@@ -9,6 +9,7 @@ import (
 	"strconv"
 
 	"consento/broker/internal/access"
+	"consento/broker/internal/web/page"
 	"consento/protocol"
 	"consento/protocol/lang"
 )
@@ -33,20 +34,14 @@ type entryPage struct {
 	Shelf    access.Shelf
 	ID       string // "new" for one that is not there yet
 	Version  string // that is edited
-	Name     input
-	About    *input // description
-	Fields   []picker
-	ReadOnly *choice
+	Name     page.Input
+	About    *page.Input // description
+	Fields   []page.Picker
+	ReadOnly *page.Choice
 	Text     area
 	Stale    bool
 	Versions []versionLine
 	Line     shelfLine // that is to be deleted
-}
-
-// picker is a field with a closed list.
-type picker struct {
-	Name, Label, Hint, Error, ErrorWord string
-	Options                             []option
 }
 
 // area is a field of several lines.
@@ -66,9 +61,9 @@ func shelfPath(shelf access.Shelf) string { return "/settings/library/" + string
 func (w *Web) showShelf(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	shelf, ok := shelfOf(r)
 	if !ok {
-		return w.notFound(rw, r)
+		return w.NotFound(rw, r)
 	}
-	p := w.newPage(r, "library.title."+string(shelf))
+	p := w.NewPage(r, "library.title."+string(shelf))
 	list, err := w.settings.Shelf(r.Context(), shelf)
 	if err != nil {
 		return err
@@ -86,15 +81,15 @@ func (w *Web) showShelf(rw http.ResponseWriter, r *http.Request, by access.Accou
 		data.Entries = append(data.Entries, line)
 	}
 	p.Data = data
-	return w.show(rw, http.StatusOK, "settings-shelf", p)
+	return w.Show(rw, http.StatusOK, "settings-shelf", p)
 }
 
 // shelfLine is an entry in a list.
-func (w *Web) shelfLine(p *page, e access.Entry) shelfLine {
-	name := isolate(plain(e.Name))
+func (w *Web) shelfLine(p *page.Page, e access.Entry) shelfLine {
+	name := page.Isolate(page.Plain(e.Name))
 	team := p.T("library.every_team")
 	if e.Team != "" {
-		team = p.T("settings.retention.team", "team", isolate(e.Team))
+		team = p.T("settings.retention.team", "team", page.Isolate(e.Team))
 	}
 	language := p.T("library.every_language")
 	if e.Language != "" {
@@ -114,15 +109,15 @@ func (w *Web) shelfLine(p *page, e access.Entry) shelfLine {
 // changeShelf moves an entry.
 func (w *Web) changeShelf(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	shelf, ok := shelfOf(r)
-	values, err := form(r)
+	values, err := page.ReadForm(r)
 	if err != nil {
 		return err
 	}
 	step := values.Get("step")
 	if !ok || step != "up" && step != "down" {
-		return errForm
+		return page.ErrForm
 	}
-	if err := w.settings.MoveEntry(r.Context(), by, limited(values.Get("id"), 64), step == "up"); err != nil && !errors.Is(err, access.ErrNotFound) {
+	if err := w.settings.MoveEntry(r.Context(), by, page.Limited(values.Get("id"), 64), step == "up"); err != nil && !errors.Is(err, access.ErrNotFound) {
 		return err
 	}
 	http.Redirect(rw, r, shelfPath(shelf)+"?saved=moved", http.StatusSeeOther)
@@ -135,9 +130,9 @@ func (w *Web) entryOf(r *http.Request) (access.Entry, error) {
 	if !ok {
 		return access.Entry{}, access.ErrNotFound
 	}
-	id := limited(r.PathValue("id"), 64)
+	id := page.Limited(r.PathValue("id"), 64)
 	if id == "new" {
-		return access.Entry{Shelf: shelf, Language: textsOf(r).Tag, Platform: protocol.Linux, Interpreter: protocol.Sh}, nil
+		return access.Entry{Shelf: shelf, Language: page.TextsOf(r).Tag, Platform: protocol.Linux, Interpreter: protocol.Sh}, nil
 	}
 	e, err := w.settings.Entry(r.Context(), id)
 	if err == nil && e.Shelf != shelf {
@@ -149,7 +144,7 @@ func (w *Web) entryOf(r *http.Request) (access.Entry, error) {
 func (w *Web) editEntry(rw http.ResponseWriter, r *http.Request, _ access.Account) error {
 	e, err := w.entryOf(r)
 	if errors.Is(err, access.ErrNotFound) {
-		return w.notFound(rw, r)
+		return w.NotFound(rw, r)
 	}
 	if err != nil {
 		return err
@@ -160,12 +155,12 @@ func (w *Web) editEntry(rw http.ResponseWriter, r *http.Request, _ access.Accoun
 // entryForm shows an entry in its form; problems says what is wrong with a field.
 func (w *Web) entryForm(rw http.ResponseWriter, r *http.Request, status int, e access.Entry, problems map[string]string, stale bool) error {
 	kind := string(e.Shelf)
-	p := w.newPage(r, "library.new."+kind)
+	p := w.NewPage(r, "library.new."+kind)
 	data := &entryPage{Shelf: e.Shelf, ID: e.ID, Version: strconv.Itoa(e.Version), Stale: stale}
 	if e.ID == "" {
 		data.ID = "new"
 	} else {
-		p.Title = p.T("library.edit", "name", isolate(plain(e.Name)))
+		p.Title = p.T("library.edit", "name", page.Isolate(page.Plain(e.Name)))
 		versions, err := w.settings.EntryVersions(r.Context(), e.ID)
 		if err != nil {
 			return err
@@ -175,7 +170,7 @@ func (w *Web) entryForm(rw http.ResponseWriter, r *http.Request, status int, e a
 			if author == "" {
 				author = p.T("settings.versions.program")
 			}
-			data.Versions = append(data.Versions, versionLine{ID: strconv.Itoa(v.Version), When: minute(p, v.Made), Author: author, Why: "SHA-256 " + v.SHA256, InForce: v.Version == versions[0].Version})
+			data.Versions = append(data.Versions, versionLine{ID: strconv.Itoa(v.Version), When: page.Minute(p, v.Made), Author: author, Why: "SHA-256 " + v.SHA256, InForce: v.Version == versions[0].Version})
 		}
 	}
 	switch {
@@ -185,72 +180,72 @@ func (w *Web) entryForm(rw http.ResponseWriter, r *http.Request, status int, e a
 		p.Error = p.T("setup.error.some")
 	}
 	word := p.T("page.error")
-	data.Name = input{Name: "name", Label: p.T("library.name"), Hint: p.T("library.name.hint"), Type: "text", Value: e.Name, Max: protocol.MaxPassageName, Required: true, Error: problems["name"], ErrorWord: word}
+	data.Name = page.Input{Name: "name", Label: p.T("library.name"), Hint: p.T("library.name.hint"), Type: "text", Value: e.Name, Max: protocol.MaxPassageName, Required: true, Error: problems["name"], ErrorWord: word}
 	data.Text = area{Label: p.T("library.text." + kind), Hint: p.T("library.text." + kind + ".hint"), Value: e.Text, Rows: 10, Error: problems["text"], ErrorWord: word}
-	language := picker{Name: "language", Label: p.T("library.language"), Error: problems["language"], ErrorWord: word}
+	language := page.Picker{Name: "language", Label: p.T("library.language"), Error: problems["language"], ErrorWord: word}
 	if e.Shelf == access.Scripts {
-		data.About = &input{Name: "description", Label: p.T("library.description"), Type: "text", Value: e.Description, Max: protocol.MaxDescription, Error: problems["description"], ErrorWord: word}
-		data.ReadOnly = &choice{Name: "read_only", Label: p.T("library.read_only"), On: e.ReadOnly}
+		data.About = &page.Input{Name: "description", Label: p.T("library.description"), Type: "text", Value: e.Description, Max: protocol.MaxDescription, Error: problems["description"], ErrorWord: word}
+		data.ReadOnly = &page.Choice{Name: "read_only", Label: p.T("library.read_only"), On: e.ReadOnly}
 		data.Text.Max, data.Text.Rows, data.Text.Code = protocol.MaxScript, 16, true
-		language.Options = append(language.Options, option{"", p.T("library.every_language"), e.Language == ""})
+		language.Options = append(language.Options, page.Option{Value: "", Label: p.T("library.every_language"), Chosen: e.Language == ""})
 	} else if data.Text.Max = protocol.MaxNote; e.Shelf == access.Answers {
 		data.Text.Max = protocol.MaxChat
 	}
-	for _, tag := range w.texts.Tags() {
-		language.Options = append(language.Options, option{tag, w.texts.Match(tag).T("page.language"), e.Language == tag})
+	for _, tag := range w.Texts.Tags() {
+		language.Options = append(language.Options, page.Option{Value: tag, Label: w.Texts.Match(tag).T("page.language"), Chosen: e.Language == tag})
 	}
-	team := picker{Name: "team", Label: p.T("library.team"), Options: []option{{"", p.T("library.every_team"), e.Team == ""}}}
+	team := page.Picker{Name: "team", Label: p.T("library.team"), Options: []page.Option{{Value: "", Label: p.T("library.every_team"), Chosen: e.Team == ""}}}
 	teams, err := w.settings.Retention(r.Context())
 	if err != nil {
 		return err
 	}
 	for _, t := range teams.Teams {
-		team.Options = append(team.Options, option{t.Team, t.Team, e.Team == t.Team})
+		team.Options = append(team.Options, page.Option{Value: t.Team, Label: t.Team, Chosen: e.Team == t.Team})
 	}
-	data.Fields = []picker{language, team}
+	data.Fields = []page.Picker{language, team}
 	if e.Shelf == access.Scripts {
-		platform := picker{Name: "platform", Label: p.T("library.platform")}
+		platform := page.Picker{Name: "platform", Label: p.T("library.platform")}
 		for _, o := range protocol.Platforms() {
-			platform.Options = append(platform.Options, option{string(o), p.T("library.platform." + string(o)), e.Platform == o})
+			platform.Options = append(platform.Options, page.Option{Value: string(o), Label: p.T("library.platform." + string(o)), Chosen: e.Platform == o})
 		}
-		interpreter := picker{Name: "interpreter", Label: p.T("library.interpreter"), Error: problems["interpreter"], ErrorWord: word}
+		interpreter := page.Picker{Name: "interpreter", Label: p.T("library.interpreter"), Error: problems["interpreter"], ErrorWord: word}
 		for _, o := range protocol.Interpreters() {
-			interpreter.Options = append(interpreter.Options, option{string(o), string(o), e.Interpreter == o})
+			interpreter.Options = append(interpreter.Options, page.Option{Value: string(o), Label: string(o), Chosen: e.Interpreter == o})
 		}
 		data.Fields = append(data.Fields, platform, interpreter)
 	}
 	p.Data = data
-	return w.show(rw, status, "settings-entry", p)
+	return w.Show(rw, status, "settings-entry", p)
 }
 
 func (w *Web) changeEntry(rw http.ResponseWriter, r *http.Request, by access.Account) error {
-	values, err := form(r)
+	values, err := page.ReadForm(r)
 	if err != nil {
 		return err
 	}
 	e, err := w.entryOf(r)
 	if errors.Is(err, access.ErrNotFound) {
-		return w.notFound(rw, r)
+		return w.NotFound(rw, r)
 	}
 	if err != nil {
 		return err
 	}
 	now := e.Version
 	e = entryFrom(e, values)
-	if e.Language != "" && !slices.Contains(w.texts.Tags(), e.Language) {
-		return errForm // no page offers it
+	if e.Language != "" && !slices.Contains(w.Texts.Tags(), e.Language) {
+		return page.ErrForm // no page offers it
 	}
 	saved, err := w.settings.SaveEntry(r.Context(), by, e)
 	var invalid *access.Invalid
 	switch {
 	case errors.As(err, &invalid):
-		p := w.newPage(r, "settings.title")
+		p := w.NewPage(r, "settings.title")
 		problem := "library.error." + invalid.Field
 		if invalid.Field == "text" {
 			problem += "." + string(e.Shelf)
 		}
 		if !p.Has(problem) {
-			return errForm
+			return page.ErrForm
 		}
 		return w.entryForm(rw, r, http.StatusUnprocessableEntity, e, map[string]string{invalid.Field: p.T(problem)}, false)
 	case errors.Is(err, access.ErrStale):
@@ -278,27 +273,27 @@ func entryFrom(e access.Entry, values url.Values) access.Entry {
 func (w *Web) askDeleteEntry(rw http.ResponseWriter, r *http.Request, _ access.Account) error {
 	e, err := w.entryOf(r)
 	if errors.Is(err, access.ErrNotFound) || err == nil && e.ID == "" {
-		return w.notFound(rw, r)
+		return w.NotFound(rw, r)
 	}
 	if err != nil {
 		return err
 	}
-	p := w.newPage(r, "library.delete.title")
+	p := w.NewPage(r, "library.delete.title")
 	p.Data = &entryPage{Shelf: e.Shelf, ID: e.ID, Version: strconv.Itoa(e.Version), Line: w.shelfLine(p, e)}
-	return w.show(rw, http.StatusOK, "settings-entry-delete", p)
+	return w.Show(rw, http.StatusOK, "settings-entry-delete", p)
 }
 
 func (w *Web) deleteEntry(rw http.ResponseWriter, r *http.Request, by access.Account) error {
-	values, err := form(r)
+	values, err := page.ReadForm(r)
 	if err != nil {
 		return err
 	}
 	shelf, ok := shelfOf(r)
 	if !ok {
-		return w.notFound(rw, r)
+		return w.NotFound(rw, r)
 	}
 	version, _ := strconv.Atoi(values.Get("version"))
-	err = w.settings.DeleteEntry(r.Context(), by, limited(r.PathValue("id"), 64), version)
+	err = w.settings.DeleteEntry(r.Context(), by, page.Limited(r.PathValue("id"), 64), version)
 	switch {
 	case errors.Is(err, access.ErrNotFound): // somebody else was quicker
 	case errors.Is(err, access.ErrStale):

@@ -9,20 +9,21 @@ import (
 	"strings"
 
 	"consento/broker/internal/access"
+	"consento/broker/internal/web/page"
 )
 
 // keptPage is the data of the template "settings-retention".
 type keptPage struct {
 	Account access.Account
 	Saved   string
-	Kept    []input
+	Kept    []page.Input
 	Classes []string // in words, in the order of access.KeptClasses
 	Teams   []keptTeam
 }
 
 type keptTeam struct {
 	Field, Team, Label string
-	Classes            []option
+	Classes            []page.Option
 }
 
 func (w *Web) showKept(rw http.ResponseWriter, r *http.Request, by access.Account) error {
@@ -39,7 +40,7 @@ func (w *Web) showKept(rw http.ResponseWriter, r *http.Request, by access.Accoun
 
 // keptForm shows what holds, or, where form has it, what was typed.
 func (w *Web) keptForm(rw http.ResponseWriter, r *http.Request, by access.Account, status int, now access.Retention, form url.Values, saved string, problems map[string]string) error {
-	p := w.newPage(r, "settings.retention.title")
+	p := w.NewPage(r, "settings.retention.title")
 	data := keptPage{Account: by}
 	if saved != "" {
 		data.Saved = p.T(saved)
@@ -48,27 +49,27 @@ func (w *Web) keptForm(rw http.ResponseWriter, r *http.Request, by access.Accoun
 		p.Error = p.T("setup.error.some")
 	}
 	days := func(name string, value int) {
-		f := input{Name: name, Label: p.T("settings.retention." + name), Type: "number", Value: strconv.Itoa(value), Max: 4, Required: true, Error: problems[name], ErrorWord: p.T("page.error")}
+		f := page.Input{Name: name, Label: p.T("settings.retention." + name), Type: "number", Value: strconv.Itoa(value), Max: 4, Required: true, Error: problems[name], ErrorWord: p.T("page.error")}
 		if form.Has(name) {
-			f.Value = limited(form.Get(name), 40)
+			f.Value = page.Limited(form.Get(name), 40)
 		}
 		data.Kept = append(data.Kept, f)
 	}
 	days("short_days", now.ShortDays)
 	days("long_days", now.LongDays)
 	for i, t := range now.Teams {
-		row := keptTeam{Field: "team." + strconv.Itoa(i), Team: t.Team, Label: p.T("settings.retention.team", "team", isolate(t.Team))}
+		row := keptTeam{Field: "team." + strconv.Itoa(i), Team: t.Team, Label: p.T("settings.retention.team", "team", page.Isolate(t.Team))}
 		for _, class := range access.KeptClasses() {
 			chosen := t.Class == class
 			if at := slices.Index(form["team"], t.Team); at >= 0 {
 				chosen = form["class"][at] == class
 			}
-			row.Classes = append(row.Classes, option{class, p.T("settings.retention.class."+class, "days", p.Count("days", now.Days(class))), chosen})
+			row.Classes = append(row.Classes, page.Option{Value: class, Label: p.T("settings.retention.class."+class, "days", p.Count("days", now.Days(class))), Chosen: chosen})
 		}
 		data.Teams = append(data.Teams, row)
 	}
 	p.Data = data
-	return w.show(rw, status, "settings-retention", p)
+	return w.Show(rw, status, "settings-retention", p)
 }
 
 // maxTeams bounds the teams of one form.
@@ -77,11 +78,11 @@ const maxTeams = 1000
 // keptValues reads the form: there are as many classes as teams.
 func keptValues(r *http.Request) (url.Values, error) {
 	if err := r.ParseForm(); err != nil {
-		return nil, errForm
+		return nil, page.ErrForm
 	}
 	v := r.PostForm
-	if len(v) > maxFields || len(v["short_days"]) > 1 || len(v["long_days"]) > 1 || len(v["team"]) != len(v["class"]) || len(v["team"]) > maxTeams {
-		return nil, errForm
+	if len(v) > page.MaxFields || len(v["short_days"]) > 1 || len(v["long_days"]) > 1 || len(v["team"]) != len(v["class"]) || len(v["team"]) > maxTeams {
+		return nil, page.ErrForm
 	}
 	return v, nil
 }
@@ -109,7 +110,7 @@ func (w *Web) changeKept(rw http.ResponseWriter, r *http.Request, by access.Acco
 		next.Teams = append(next.Teams, access.KeptTeam{Team: team, Class: values["class"][i]})
 	}
 	problems := map[string]string{}
-	p := w.newPage(r, "settings.retention.title")
+	p := w.NewPage(r, "settings.retention.title")
 	for name, days := range map[string]int{"short_days": next.ShortDays, "long_days": next.LongDays} {
 		probe := access.Retention{ShortDays: days, LongDays: days}
 		if probe.Clean() != nil {
@@ -122,7 +123,7 @@ func (w *Web) changeKept(rw http.ResponseWriter, r *http.Request, by access.Acco
 	var invalid *access.Invalid
 	err = w.settings.ChangeRetention(r.Context(), by, next)
 	if errors.As(err, &invalid) {
-		return errForm // of teams and classes that no page offers
+		return page.ErrForm // of teams and classes that no page offers
 	}
 	if err != nil {
 		return err

@@ -12,6 +12,7 @@ import (
 
 	"consento/broker/internal/access"
 	"consento/broker/internal/web"
+	"consento/broker/internal/web/page"
 	"consento/protocol"
 	"consento/protocol/lang"
 )
@@ -245,7 +246,7 @@ func TestTextsAreEditedByVersion(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	asked, err := legal.Terms(t.Context(), "en", web.Office{Name: office.Name, Phone: office.Phone, DPO: office.PrivacyContact, RecordingDays: 90, LogMonths: 6})
+	asked, err := legal.Terms(t.Context(), "en", page.Office{Name: office.Name, Phone: office.Phone, DPO: office.PrivacyContact, RecordingDays: 90, LogMonths: 6})
 	if err != nil || asked.Version != second || asked.Text != "Our terms\nWe are Comune di Esempio <b>&amp; +39 0471 000 000.\n\nSecond\nSaid again." {
 		t.Errorf("asked %+v, %v", asked, err)
 	}
@@ -308,9 +309,9 @@ func TestLogoIsShown(t *testing.T) {
 func TestConfiguredOffice(t *testing.T) {
 	h := newHouse(t)
 	p := administrator(t, h)
-	page := p.get("/settings")
-	page.shows(t, "configuration file", `name="recording_days"`)
-	page.hides(t, `name="office.name"`)
+	got := p.get("/settings")
+	got.shows(t, "configuration file", `name="recording_days"`)
+	got.hides(t, `name="office.name"`)
 	p.post("/settings", "step", "save", "office.name", "Evil", "recording_days", "91", "log_months", "6", "language.en", "on").shows(t, "Saved.")
 	if s, err := h.access.Settings(t.Context()); err != nil || s.Office != office || s.RecordingDays != 91 {
 		t.Errorf("settings %+v, %v", s, err)
@@ -323,11 +324,11 @@ func TestConfiguredOffice(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	first, err := legal.Terms(t.Context(), "en", web.Office{Name: "A", Phone: "123"})
+	first, err := legal.Terms(t.Context(), "en", page.Office{Name: "A", Phone: "123"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	second, err := legal.Terms(t.Context(), "en", web.Office{Name: "B", Phone: "123"})
+	second, err := legal.Terms(t.Context(), "en", page.Office{Name: "B", Phone: "123"})
 	if err != nil || first.Version == second.Version || !strings.Contains(second.Text, "B offers you help") {
 		t.Errorf("%s, %s, %v", first.Version, second.Version, err)
 	}

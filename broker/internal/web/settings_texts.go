@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"consento/broker/internal/access"
+	"consento/broker/internal/web/page"
 	"consento/protocol/lang"
 )
 
@@ -36,10 +37,10 @@ type fact struct{ Name, Value string }
 // edited returns the language that is edited.
 func (w *Web) edited(r *http.Request) (lang.Texts, bool) {
 	tag := r.PathValue("language")
-	return w.texts.Match(tag), slices.Contains(w.texts.Tags(), tag)
+	return w.Texts.Match(tag), slices.Contains(w.Texts.Tags(), tag)
 }
 
-func (w *Web) newTextsPage(p *page, texts lang.Texts, v access.TextsVersion) *textsPage {
+func (w *Web) newTextsPage(p *page.Page, texts lang.Texts, v access.TextsVersion) *textsPage {
 	data := &textsPage{Tag: texts.Tag, Name: texts.T("page.language"), Base: v.ID}
 	for _, name := range factNames {
 		// A document of nothing but the name shows what comes in its place.
@@ -58,9 +59,9 @@ func (w *Web) newTextsPage(p *page, texts lang.Texts, v access.TextsVersion) *te
 func (w *Web) editTexts(rw http.ResponseWriter, r *http.Request, _ access.Account) error {
 	texts, ok := w.edited(r)
 	if !ok {
-		return w.notFound(rw, r)
+		return w.NotFound(rw, r)
 	}
-	p := w.newPage(r, "settings.title")
+	p := w.NewPage(r, "settings.title")
 	v, err := w.legal.current(r.Context(), p.Office)
 	if err != nil {
 		return err
@@ -69,23 +70,23 @@ func (w *Web) editTexts(rw http.ResponseWriter, r *http.Request, _ access.Accoun
 	return w.textsForm(rw, http.StatusOK, p, data)
 }
 
-func (w *Web) textsForm(rw http.ResponseWriter, status int, p *page, data *textsPage) error {
+func (w *Web) textsForm(rw http.ResponseWriter, status int, p *page.Page, data *textsPage) error {
 	p.Title = p.T("settings.texts.edit_title", "language", data.Name)
 	p.Data = data
-	return w.show(rw, status, "settings-texts", p)
+	return w.Show(rw, status, "settings-texts", p)
 }
 
 // changeTexts goes from the form to the preview, and from there back or on.
 func (w *Web) changeTexts(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	texts, ok := w.edited(r)
 	if !ok {
-		return w.notFound(rw, r)
+		return w.NotFound(rw, r)
 	}
-	values, err := form(r)
+	values, err := page.ReadForm(r)
 	if err != nil {
 		return err
 	}
-	p := w.newPage(r, "settings.title")
+	p := w.NewPage(r, "settings.title")
 	v, err := w.legal.current(r.Context(), p.Office)
 	if err != nil {
 		return err
@@ -120,7 +121,7 @@ func (w *Web) changeTexts(rw http.ResponseWriter, r *http.Request, by access.Acc
 		return w.textsForm(rw, http.StatusOK, p, data)
 	case step != "save":
 		p.Title, p.Data = p.T("settings.texts.preview_title"), data
-		return w.show(rw, http.StatusOK, "settings-preview", p)
+		return w.Show(rw, http.StatusOK, "settings-preview", p)
 	}
 	saved, err := w.settings.SaveTexts(r.Context(), by, v.ID, texts.Tag, replaced, w.legal.ours)
 	if errors.Is(err, access.ErrStale) {
@@ -130,7 +131,7 @@ func (w *Web) changeTexts(rw http.ResponseWriter, r *http.Request, by access.Acc
 }
 
 // staleTexts gives the form back to who was overtaken.
-func (w *Web) staleTexts(rw http.ResponseWriter, p *page, data *textsPage) error {
+func (w *Web) staleTexts(rw http.ResponseWriter, p *page.Page, data *textsPage) error {
 	data.Stale = true
 	p.Error = p.T("settings.texts.stale", "version", data.Base)
 	return w.textsForm(rw, http.StatusConflict, p, data)
@@ -157,7 +158,7 @@ type restorePage struct {
 
 // older returns the texts that are to be used again.
 func (w *Web) older(r *http.Request) (access.Texts, error) {
-	id := limited(r.PathValue("version"), 40)
+	id := page.Limited(r.PathValue("version"), 40)
 	if id == access.OfProgram {
 		return w.legal.ours, nil
 	}
@@ -166,14 +167,14 @@ func (w *Web) older(r *http.Request) (access.Texts, error) {
 }
 
 func (w *Web) askRestore(rw http.ResponseWriter, r *http.Request, _ access.Account) error {
-	p := w.newPage(r, "settings.restore.title")
+	p := w.NewPage(r, "settings.restore.title")
 	v, err := w.legal.current(r.Context(), p.Office)
 	if err != nil {
 		return err
 	}
 	older, err := w.older(r)
 	if errors.Is(err, access.ErrNotFound) {
-		return w.notFound(rw, r)
+		return w.NotFound(rw, r)
 	}
 	if err != nil {
 		return err
@@ -185,22 +186,22 @@ func (w *Web) askRestore(rw http.ResponseWriter, r *http.Request, _ access.Accou
 			Shown: parseDocument(older[name+"."+p.Tag]).about(v.Facts, p.Texts)})
 	}
 	p.Data = data
-	return w.show(rw, http.StatusOK, "settings-restore", p)
+	return w.Show(rw, http.StatusOK, "settings-restore", p)
 }
 
 func (w *Web) restoreTexts(rw http.ResponseWriter, r *http.Request, by access.Account) error {
-	values, err := form(r)
+	values, err := page.ReadForm(r)
 	if err != nil {
 		return err
 	}
-	before, err := w.legal.current(r.Context(), readerOf(r).office)
+	before, err := w.legal.current(r.Context(), page.OfficeFor(r))
 	if err != nil {
 		return err
 	}
-	after, err := w.settings.RestoreTexts(r.Context(), by, limited(values.Get("base"), 40), limited(r.PathValue("version"), 40), w.legal.ours)
+	after, err := w.settings.RestoreTexts(r.Context(), by, page.Limited(values.Get("base"), 40), page.Limited(r.PathValue("version"), 40), w.legal.ours)
 	switch {
 	case errors.Is(err, access.ErrNotFound):
-		return w.notFound(rw, r)
+		return w.NotFound(rw, r)
 	case errors.Is(err, access.ErrStale):
 		return w.askRestore(rw, r, by) // with what holds now
 	}

@@ -7,6 +7,7 @@ import (
 
 	"consento/broker/internal/access"
 	"consento/broker/internal/ops"
+	"consento/broker/internal/web/page"
 	"consento/protocol"
 )
 
@@ -86,14 +87,14 @@ func setupGroups(officeKnown bool) []fieldGroup {
 }
 
 func (w *Web) showSetup(rw http.ResponseWriter, r *http.Request) error {
-	token := limited(r.URL.Query().Get("token"), 128)
+	token := page.Limited(r.URL.Query().Get("token"), 128)
 	if err := w.setup.CheckSetupToken(r.Context(), token); err != nil {
 		return w.noSetup(rw, r, err)
 	}
-	p := w.newPage(r, "setup.title")
+	p := w.NewPage(r, "setup.title")
 	p.Data = setupPage{Token: token, Groups: setupGroups(p.Office.Name != ""),
 		Languages: w.languageChoices(p, nil, "")}
-	return w.show(rw, http.StatusOK, "setup", p)
+	return w.Show(rw, http.StatusOK, "setup", p)
 }
 
 // noSetup answers a link that works no longer. Once the set-up is done, that is
@@ -101,9 +102,9 @@ func (w *Web) showSetup(rw http.ResponseWriter, r *http.Request) error {
 func (w *Web) noSetup(rw http.ResponseWriter, r *http.Request, err error) error {
 	switch {
 	case errors.Is(err, access.ErrSetupDone):
-		return w.show(rw, http.StatusOK, "setup-done", w.newPage(r, "setup.done.title"))
+		return w.Show(rw, http.StatusOK, "setup-done", w.NewPage(r, "setup.done.title"))
 	case errors.Is(err, access.ErrSetupLink):
-		w.problem(rw, r, http.StatusForbidden, "setup.link")
+		w.Problem(rw, r, http.StatusForbidden, "setup.link")
 		return nil
 	}
 	return err
@@ -114,30 +115,30 @@ func (w *Web) completeSetup(rw http.ResponseWriter, r *http.Request) error {
 	if err := w.setup.CheckSetupToken(r.Context(), ""); errors.Is(err, access.ErrSetupDone) {
 		return w.noSetup(rw, r, err)
 	}
-	values, err := form(r)
+	values, err := page.ReadForm(r)
 	if err != nil {
 		return err
 	}
-	token := limited(values.Get("token"), 128)
+	token := page.Limited(values.Get("token"), 128)
 	if err := w.setup.CheckSetupToken(r.Context(), token); err != nil {
 		return w.noSetup(rw, r, err) // before a word about fields to who has no link
 	}
 	if values.Get("step") == "read" {
 		return w.showSetupTexts(rw, r, setupFrom(values.Get).Office)
 	}
-	if key, err := uploaded(r, keyFile); err != nil {
+	if key, err := page.Uploaded(r, keyFile); err != nil {
 		return err
 	} else if key := strings.TrimSpace(string(key)); key != "" {
 		values.Set("auditor.public_key", key)
 	}
-	p := w.newPage(r, "setup.title")
+	p := w.NewPage(r, "setup.title")
 	setup := setupFrom(values.Get)
 	problems := checkSetup(setup, p.Office.Name != "")
 	var ok bool
 	if setup.Languages, ok = w.languagesFrom(values); !ok {
 		problems["languages"] = "missing"
 	}
-	if setup.Logo, err = uploaded(r, logoFile); err != nil {
+	if setup.Logo, err = page.Uploaded(r, logoFile); err != nil {
 		return err
 	}
 	noteLogo(setup.Logo, problems)
@@ -177,14 +178,14 @@ func (w *Web) completeSetup(rw http.ResponseWriter, r *http.Request) error {
 		p.Error = p.T("setup.error.other")
 	}
 	p.Data = data
-	return w.show(rw, http.StatusUnprocessableEntity, "setup", p)
+	return w.Show(rw, http.StatusUnprocessableEntity, "setup", p)
 }
 
 // showSetupTexts shows terms and privacy notice as they will hold with what was
 // typed so far. What is still missing stands in brackets.
 func (w *Web) showSetupTexts(rw http.ResponseWriter, r *http.Request, typed ops.Office) error {
-	p := w.newPage(r, "setup.texts.title")
-	facts := p.Office.facts()
+	p := w.NewPage(r, "setup.texts.title")
+	facts := p.Office.Facts()
 	if p.Office.Name == "" {
 		facts.Office = typed
 		for _, needed := range []struct {
@@ -212,7 +213,7 @@ func (w *Web) showSetupTexts(rw http.ResponseWriter, r *http.Request, typed ops.
 			Shown: parseDocument(w.legal.ours[name+"."+p.Tag]).about(facts, p.Texts)})
 	}
 	p.Data = data
-	return w.show(rw, http.StatusOK, "setup-texts", p)
+	return w.Show(rw, http.StatusOK, "setup-texts", p)
 }
 
 // setupFrom puts the form's values where access wants them. The technician is

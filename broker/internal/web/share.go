@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"consento/broker/internal/session"
+	"consento/broker/internal/web/page"
 	"consento/protocol"
 )
 
@@ -57,7 +58,7 @@ func (w *Web) showShare(rw http.ResponseWriter, r *http.Request, id string, s pr
 			break
 		}
 	}
-	p := w.newPage(r, title)
+	p := w.NewPage(r, title)
 	for _, h := range later {
 		data.Later = append(data.Later, heading{h.State, p.T(h.Title)})
 	}
@@ -99,7 +100,7 @@ func (w *Web) offerProgram(r *http.Request, id string, data *sharePage) error {
 	if err != nil {
 		return err
 	}
-	ticket, err := w.sessions.Ticket(r.Context(), id, textsOf(r).Tag)
+	ticket, err := w.sessions.Ticket(r.Context(), id, page.TextsOf(r).Tag)
 	if errors.Is(err, session.ErrNotNow) {
 		data.Joined = false // the agent joined in this very moment
 		return nil
@@ -128,7 +129,7 @@ func (w *Web) giveAgent(rw http.ResponseWriter, r *http.Request) error {
 	if !ok {
 		return session.ErrNoSession
 	}
-	ticket, err := w.sessions.Ticket(r.Context(), id, textsOf(r).Tag)
+	ticket, err := w.sessions.Ticket(r.Context(), id, page.TextsOf(r).Tag)
 	switch {
 	case errors.Is(err, session.ErrNotNow):
 		http.Redirect(rw, r, "/session", http.StatusSeeOther)
@@ -138,7 +139,7 @@ func (w *Web) giveAgent(rw http.ResponseWriter, r *http.Request) error {
 	}
 	file, prog, err := w.agents.open(system(r.URL.Query().Get("system")))
 	if errors.Is(err, errNoAgent) {
-		return w.notFound(rw, r)
+		return w.NotFound(rw, r)
 	}
 	if err != nil {
 		return err
@@ -169,12 +170,12 @@ func (w *Web) giveAgent(rw http.ResponseWriter, r *http.Request) error {
 	}
 	// The body is out: what the browser does with its request now changes
 	// nothing about it.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), briefly)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), page.Briefly)
 	defer cancel()
 	err = w.sessions.AgentFetched(ctx, id, string(prog.System), prog.SHA256)
 	if err != nil && !errors.Is(err, session.ErrNotNow) && !errors.Is(err, session.ErrNoSession) {
 		// The answer is sent, so no page can say it any more.
-		w.log.ErrorContext(ctx, "fetched agent could not be noted", "err", err)
+		w.Log.ErrorContext(ctx, "fetched agent could not be noted", "err", err)
 	}
 	return nil
 }

@@ -13,6 +13,7 @@ import (
 	"consento/broker/internal/access"
 	"consento/broker/internal/evidence"
 	"consento/broker/internal/ops"
+	"consento/broker/internal/web/page"
 )
 
 // Sharing is what the pages ask of what auditors share with technicians. Every
@@ -31,31 +32,34 @@ type Sharing interface {
 // sharedCookie carries the grant of one share; its path keeps it to that share.
 const sharedCookie = "__Secure-consento-shared"
 
-func (w *Web) sharedRoutes() []Route {
-	may := func(do staffAction) ruled { return w.may(do, access.ReadShared) }
-	segment := func(serve server) ruled {
+// maxShare is how much a share may bring, in bytes: the keys of up to 64 segments.
+const maxShare = 8 << 20
+
+func (w *Web) sharedRoutes() []page.Route {
+	may := func(do page.StaffAction) page.Ruled { return w.May(do, access.ReadShared) }
+	segment := func(serve server) page.Ruled {
 		return may(func(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 			return w.giveBytes(func(r *http.Request, n int) (io.ReadSeekCloser, time.Time, error) {
 				return w.sharing.SharedSegment(r.Context(), by, sharedGrant(r), r.PathValue("id"), n)
 			}, serve)(rw, r)
 		})
 	}
-	return []Route{
-		at("/audit/sessions/{id}/share", w.forAuditors(backToRecording), w.forAuditors(w.makeShare)),
-		at("/shared", may(w.listShared)),
-		at("/shared/{id}", may(w.showShared)),
-		at("/shared/{id}/open", anyone(redirectTo("/shared")), may(w.openShared)),
-		slowly(at("/shared/{id}/segments/{n}", segment(serveWhole))),
-		slowly(at("/shared/{id}/index/{n}", segment(w.serveIndex))),
-		slowly(at("/shared/{id}/records/{n}", segment(w.serveRecords))),
-		at("/shared/{id}/shares/{n}", may(w.giveSharedKeys)),
-		at("/shared/{id}/forms", may(w.giveSharedForms)),
+	return []page.Route{
+		page.At("/audit/sessions/{id}/share", w.forAuditors(backToRecording), w.forAuditors(w.makeShare)).UpTo(maxShare),
+		page.At("/shared", may(w.listShared)),
+		page.At("/shared/{id}", may(w.showShared)),
+		page.At("/shared/{id}/open", page.RedirectTo("/shared"), may(w.openShared)),
+		page.At("/shared/{id}/segments/{n}", segment(serveWhole)).Slowly(),
+		page.At("/shared/{id}/index/{n}", segment(w.serveIndex)).Slowly(),
+		page.At("/shared/{id}/records/{n}", segment(w.serveRecords)).Slowly(),
+		page.At("/shared/{id}/shares/{n}", may(w.giveSharedKeys)),
+		page.At("/shared/{id}/forms", may(w.giveSharedForms)),
 	}
 }
 
 // addresseesOf lists whom a part of a session can be shared with: technicians and
 // their teams, as the form posts them.
-func (w *Web) addresseesOf(r *http.Request, p *page) ([]option, error) {
+func (w *Web) addresseesOf(r *http.Request, p *page.Page) ([]page.Option, error) {
 	if w.people == nil {
 		return nil, nil
 	}
@@ -63,16 +67,16 @@ func (w *Web) addresseesOf(r *http.Request, p *page) ([]option, error) {
 	if err != nil {
 		return nil, err
 	}
-	var people, teams []option
+	var people, teams []page.Option
 	known := map[string]bool{}
 	for _, a := range accounts {
 		if !access.Can(a, access.ReadShared, access.Scope{}) {
 			continue
 		}
-		people = append(people, option{Value: evidence.ToAccount + ":" + a.ID, Label: a.Name + ", " + a.Team})
+		people = append(people, page.Option{Value: evidence.ToAccount + ":" + a.ID, Label: a.Name + ", " + a.Team})
 		if a.Team != "" && !known[a.Team] {
 			known[a.Team] = true
-			teams = append(teams, option{Value: evidence.ToTeam + ":" + a.Team, Label: p.T("audit.shares.team", "name", a.Team)})
+			teams = append(teams, page.Option{Value: evidence.ToTeam + ":" + a.Team, Label: p.T("audit.shares.team", "name", a.Team)})
 		}
 	}
 	return append(people, teams...), nil
@@ -80,11 +84,11 @@ func (w *Web) addresseesOf(r *http.Request, p *page) ([]option, error) {
 
 // makeShare takes what an auditor's browser shares.
 func (w *Web) makeShare(rw http.ResponseWriter, r *http.Request, by access.Account) error {
-	values, err := form(r)
+	values, err := page.ReadForm(r)
 	if err != nil {
 		return err
 	}
-	offered, err := w.addresseesOf(r, w.newPage(r, "audit.play.title"))
+	offered, err := w.addresseesOf(r, w.NewPage(r, "audit.play.title"))
 	if err != nil {
 		return err
 	}
@@ -103,7 +107,7 @@ func (w *Web) makeShare(rw http.ResponseWriter, r *http.Request, by access.Accou
 	upto, uerr := strconv.Atoi(values.Get("to"))
 	if n.Why, err = ops.CleanLine(values.Get("why"), evidence.MaxReason); err != nil || ferr != nil || uerr != nil || upto > 1<<20 || from < 0 ||
 		json.Unmarshal([]byte(values.Get("files")), &files) != nil {
-		return errForm
+		return page.ErrForm
 	}
 	n.From, n.Upto = time.Duration(from)*time.Minute, time.Duration(upto)*time.Minute
 	for _, f := range files {
@@ -115,13 +119,13 @@ func (w *Web) makeShare(rw http.ResponseWriter, r *http.Request, by access.Accou
 	s, err := w.sharing.MakeShare(r.Context(), by, r.PathValue("id"), n)
 	switch {
 	case errors.Is(err, evidence.ErrShare), errors.Is(err, evidence.ErrReason):
-		return answer(rw, http.StatusUnprocessableEntity, map[string]string{"problem": "share"})
+		return page.AnswerJSON(rw, http.StatusUnprocessableEntity, map[string]string{"problem": "share"})
 	case errors.Is(err, evidence.ErrDecided), errors.Is(err, evidence.ErrShredded):
-		return answer(rw, http.StatusConflict, map[string]string{"problem": "moved"})
+		return page.AnswerJSON(rw, http.StatusConflict, map[string]string{"problem": "moved"})
 	case err != nil:
 		return err
 	}
-	return answer(rw, http.StatusOK, map[string]string{"id": s.ID})
+	return page.AnswerJSON(rw, http.StatusOK, map[string]string{"id": s.ID})
 }
 
 // sharedPage is the data of the templates "shared" and "shared-list".
@@ -145,13 +149,13 @@ type sharedPlay struct {
 	Texts    map[string]string `json:"texts"`
 }
 
-func sharedRowOf(p *page, s evidence.Share) sharedRow {
+func sharedRowOf(p *page.Page, s evidence.Share) sharedRow {
 	row := shareRowOf(p, s, time.Now())
-	return sharedRow{ID: s.ID, Started: minute(p, s.Started), Technician: s.Technician, Team: s.Team, By: row.Made, What: row.What, Until: row.Until, State: row.State, Open: row.Open}
+	return sharedRow{ID: s.ID, Started: page.Minute(p, s.Started), Technician: s.Technician, Team: s.Team, By: row.Made, What: row.What, Until: row.Until, State: row.State, Open: row.Open}
 }
 
 func (w *Web) listShared(rw http.ResponseWriter, r *http.Request, by access.Account) error {
-	p := w.newPage(r, "shared.title")
+	p := w.NewPage(r, "shared.title")
 	all, err := w.sharing.SharedWith(r.Context(), by)
 	if err != nil {
 		return err
@@ -161,11 +165,11 @@ func (w *Web) listShared(rw http.ResponseWriter, r *http.Request, by access.Acco
 		data.Rows = append(data.Rows, sharedRowOf(p, s))
 	}
 	p.Data = data
-	return w.show(rw, http.StatusOK, "shared-list", p)
+	return w.Show(rw, http.StatusOK, "shared-list", p)
 }
 
 func (w *Web) showShared(rw http.ResponseWriter, r *http.Request, by access.Account) error {
-	p := w.newPage(r, "shared.one.title")
+	p := w.NewPage(r, "shared.one.title")
 	s, err := w.sharing.Shared(r.Context(), by, r.PathValue("id"))
 	data := sharedPage{Account: by}
 	status := http.StatusOK
@@ -186,8 +190,8 @@ func (w *Web) showShared(rw http.ResponseWriter, r *http.Request, by access.Acco
 		}
 	}
 	p.Data = data
-	rw.Header().Set("Content-Security-Policy", consolePolicy)
-	return w.show(rw, status, "shared", p)
+	rw.Header().Set("Content-Security-Policy", page.ConsolePolicy)
+	return w.Show(rw, status, "shared", p)
 }
 
 func (w *Web) openShared(rw http.ResponseWriter, r *http.Request, by access.Account) error {
@@ -203,7 +207,7 @@ func (w *Web) openShared(rw http.ResponseWriter, r *http.Request, by access.Acco
 
 func sharedGrant(r *http.Request) string {
 	if c, err := r.Cookie(sharedCookie); err == nil {
-		return limited(c.Value, 128)
+		return page.Limited(c.Value, 128)
 	}
 	return ""
 }
@@ -217,7 +221,7 @@ func (w *Web) giveSharedKeys(rw http.ResponseWriter, r *http.Request, by access.
 	if err != nil {
 		return w.sharedProblem(rw, err)
 	}
-	return attach(rw, "application/json", "share.json", b)
+	return page.Attach(rw, "application/json", "share.json", b)
 }
 
 func (w *Web) giveSharedForms(rw http.ResponseWriter, r *http.Request, by access.Account) error {
@@ -225,5 +229,5 @@ func (w *Web) giveSharedForms(rw http.ResponseWriter, r *http.Request, by access
 	if err != nil {
 		return w.sharedProblem(rw, err)
 	}
-	return attach(rw, "text/plain; charset=utf-8", "forms", b)
+	return page.Attach(rw, "text/plain; charset=utf-8", "forms", b)
 }

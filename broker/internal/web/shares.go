@@ -12,6 +12,7 @@ import (
 	"consento/broker/internal/access"
 	"consento/broker/internal/evidence"
 	"consento/broker/internal/ops"
+	"consento/broker/internal/web/page"
 )
 
 // Shares is what the page of a session's copies and shares asks. Every method
@@ -21,10 +22,10 @@ type Shares interface {
 	Revoke(ctx context.Context, by access.Account, id, why string) error
 }
 
-func (w *Web) shareRoutes() []Route {
+func (w *Web) shareRoutes() []page.Route {
 	trail := w.forTrail
-	return []Route{
-		at("/audit/sessions/{id}/shares", trail(w.showShares), trail(w.revokeShare)),
+	return []page.Route{
+		page.At("/audit/sessions/{id}/shares", trail(w.showShares), trail(w.revokeShare)),
 	}
 }
 
@@ -51,7 +52,7 @@ func (w *Web) showShares(rw http.ResponseWriter, r *http.Request, by access.Acco
 }
 
 func (w *Web) sharesOf(rw http.ResponseWriter, r *http.Request, by access.Account, status int, data sharesPage) error {
-	p := w.newPage(r, "audit.shares.title")
+	p := w.NewPage(r, "audit.shares.title")
 	id := r.PathValue("id")
 	all, err := w.shares.Shares(r.Context(), by, id)
 	if err != nil {
@@ -69,27 +70,27 @@ func (w *Web) sharesOf(rw http.ResponseWriter, r *http.Request, by access.Accoun
 		data.Rows = append(data.Rows, shareRowOf(p, s, time.Now()))
 	}
 	p.Data = data
-	return w.show(rw, status, "audit-shares", p)
+	return w.Show(rw, status, "audit-shares", p)
 }
 
-func shareRowOf(p *page, s evidence.Share, now time.Time) shareRow {
-	row := shareRow{ID: s.ID, What: whatIsShared(p, s), Made: p.T("audit.shares.made", "time", minute(p, s.Made)), Until: p.T("audit.shares.until", "time", minute(p, s.Until))}
+func shareRowOf(p *page.Page, s evidence.Share, now time.Time) shareRow {
+	row := shareRow{ID: s.ID, What: whatIsShared(p, s), Made: p.T("audit.shares.made", "time", page.Minute(p, s.Made)), Until: p.T("audit.shares.until", "time", page.Minute(p, s.Until))}
 	switch s.Kind {
 	case evidence.ToCustomer:
 		row.To = p.T("audit.shares.customer")
 	case evidence.ToTeam:
-		row.To = p.T("audit.shares.team", "name", isolate(s.ToName))
+		row.To = p.T("audit.shares.team", "name", page.Isolate(s.ToName))
 	default:
-		row.To = isolate(s.ToName)
+		row.To = page.Isolate(s.ToName)
 	}
 	if s.ByName != "" {
-		row.Made += " " + p.T("audit.shares.by", "name", isolate(s.ByName))
+		row.Made += " " + p.T("audit.shares.by", "name", page.Isolate(s.ByName))
 	}
 	switch err := s.Over(now); {
 	case err == nil:
 		row.State, row.Open = p.T("audit.shares.state.open"), true
 	case errors.Is(err, evidence.ErrRevoked):
-		row.State = p.T("audit.shares.state.revoked", "name", isolate(s.RevokedBy))
+		row.State = p.T("audit.shares.state.revoked", "name", page.Isolate(s.RevokedBy))
 	case errors.Is(err, evidence.ErrShredded):
 		row.State = p.T("audit.shares.state.erased")
 	default:
@@ -99,7 +100,7 @@ func shareRowOf(p *page, s evidence.Share, now time.Time) shareRow {
 }
 
 // whatIsShared names tracks and, of what an auditor shared, the time.
-func whatIsShared(p *page, s evidence.Share) string {
+func whatIsShared(p *page.Page, s evidence.Share) string {
 	if len(s.Tracks) == 0 {
 		return p.T("audit.shares.log_only")
 	}
@@ -116,14 +117,14 @@ func whatIsShared(p *page, s evidence.Share) string {
 
 // revokeShare ends a copy or share.
 func (w *Web) revokeShare(rw http.ResponseWriter, r *http.Request, by access.Account) error {
-	values, err := form(r)
+	values, err := page.ReadForm(r)
 	if err != nil {
 		return err
 	}
-	pick := limited(values.Get("share"), 32)
+	pick := page.Limited(values.Get("share"), 32)
 	reason, err := ops.CleanLine(values.Get("reason"), evidence.MaxReason)
 	if err != nil || len([]rune(reason)) < 3 {
-		return w.sharesOf(rw, r, by, http.StatusUnprocessableEntity, sharesPage{Wrong: "audit.why.wrong", Pick: pick, Reason: limited(values.Get("reason"), 4*evidence.MaxReason)})
+		return w.sharesOf(rw, r, by, http.StatusUnprocessableEntity, sharesPage{Wrong: "audit.why.wrong", Pick: pick, Reason: page.Limited(values.Get("reason"), 4*evidence.MaxReason)})
 	}
 	if err := w.shares.Revoke(r.Context(), by, pick, reason); err != nil {
 		return err

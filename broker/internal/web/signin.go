@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"consento/broker/internal/access"
+	"consento/broker/internal/web/page"
 )
 
 // signInPage is the data of the template "signin".
@@ -39,24 +40,24 @@ func (w *Web) showSignIn(rw http.ResponseWriter, r *http.Request) error {
 
 // signInForm shows the page; problem is a key of the language files, "" if there is none.
 func (w *Web) signInForm(rw http.ResponseWriter, r *http.Request, status int, email, next, problem string, values ...string) error {
-	p := w.newPage(r, "signin.title")
+	p := w.NewPage(r, "signin.title")
 	data := w.signInData(email, next)
 	data.Passkey = w.passkeyForm(p, "get", "/signin/passkey", next, "account.passkey.signin")
 	p.Data = data
 	if problem != "" {
 		p.Error = p.T(problem, values...)
 	}
-	return w.show(rw, status, "signin", p)
+	return w.Show(rw, status, "signin", p)
 }
 
 func (w *Web) signIn(rw http.ResponseWriter, r *http.Request) error {
-	values, err := form(r)
+	values, err := page.ReadForm(r)
 	if err != nil {
 		return err
 	}
 	next := localNext(values.Get("next"))
 	step, err := w.accounts.SignIn(r, values.Get("email"), values.Get("password"))
-	email := limited(values.Get("email"), 254)
+	email := page.Limited(values.Get("email"), 254)
 	var refusal *access.Refusal
 	switch {
 	case errors.Is(err, access.ErrThrottled):
@@ -64,13 +65,13 @@ func (w *Web) signIn(rw http.ResponseWriter, r *http.Request) error {
 	case errors.Is(err, access.ErrCredentials):
 		return w.signInForm(rw, r, http.StatusUnprocessableEntity, email, next, "signin.wrong")
 	case errors.As(err, &refusal):
-		return w.signInForm(rw, r, http.StatusForbidden, email, next, "sso.refused."+refusal.Code, "name", isolate(w.directory))
+		return w.signInForm(rw, r, http.StatusForbidden, email, next, "sso.refused."+refusal.Code, "name", page.Isolate(w.directory))
 	case errors.Is(err, access.ErrProviderAway):
-		w.log.WarnContext(r.Context(), "the directory does not answer", "err", err)
-		return w.signInForm(rw, r, http.StatusBadGateway, email, next, "sso.directory_away", "name", isolate(w.directory))
+		w.Log.WarnContext(r.Context(), "the directory does not answer", "err", err)
+		return w.signInForm(rw, r, http.StatusBadGateway, email, next, "sso.directory_away", "name", page.Isolate(w.directory))
 	case errors.Is(err, access.ErrProviderAnswer):
-		w.log.WarnContext(r.Context(), "the directory's answer is not valid", "err", err)
-		return w.signInForm(rw, r, http.StatusBadGateway, email, next, "sso.invalid", "name", isolate(w.directory))
+		w.Log.WarnContext(r.Context(), "the directory's answer is not valid", "err", err)
+		return w.signInForm(rw, r, http.StatusBadGateway, email, next, "sso.invalid", "name", page.Isolate(w.directory))
 	case errors.Is(err, access.ErrCentralOnly):
 		return w.signInForm(rw, r, http.StatusForbidden, email, next, "sso.only")
 	case err != nil:
@@ -109,13 +110,6 @@ func localNext(next string) string {
 	return next
 }
 
-func limited(s string, bytes int) string {
-	if len(s) > bytes {
-		return ""
-	}
-	return s
-}
-
 // noConsole sends others to where they work.
 func (w *Web) noConsole(rw http.ResponseWriter, r *http.Request, account access.Account, ok bool, _ []access.Action) error {
 	to := ""
@@ -124,14 +118,14 @@ func (w *Web) noConsole(rw http.ResponseWriter, r *http.Request, account access.
 		to = "/signin?next=" + url.QueryEscape("/console/")
 	case access.May(account, access.ManageOffice):
 		to = "/settings"
-	case w.evidence != nil && auditor(account):
+	case w.evidence != nil && page.ReadsEvidence(account):
 		to = "/audit/"
 	case w.evidence != nil && access.May(account, access.ReadTrail):
 		to = "/audit/trail"
 	default:
-		p := w.newPage(r, "signin.no_console.title")
-		p.Data = p.T("signin.no_console.body", "name", isolate(account.Name), "role", p.T("signin.role."+string(account.Role)))
-		return w.show(rw, http.StatusForbidden, "noconsole", p)
+		p := w.NewPage(r, "signin.no_console.title")
+		p.Data = p.T("signin.no_console.body", "name", page.Isolate(account.Name), "role", p.T("signin.role."+string(account.Role)))
+		return w.Show(rw, http.StatusForbidden, "noconsole", p)
 	}
 	http.Redirect(rw, r, to, http.StatusSeeOther)
 	return nil
@@ -140,11 +134,11 @@ func (w *Web) noConsole(rw http.ResponseWriter, r *http.Request, account access.
 // showConsole serves the hull of the console to those who work in it.
 func (w *Web) showConsole(rw http.ResponseWriter, r *http.Request, _ access.Account) error {
 	if w.console == nil {
-		w.problem(rw, r, http.StatusServiceUnavailable, "page.problem.unbuilt")
+		w.Problem(rw, r, http.StatusServiceUnavailable, "page.problem.unbuilt")
 		return nil
 	}
 	h := rw.Header()
-	h.Set("Content-Security-Policy", consolePolicy)
+	h.Set("Content-Security-Policy", page.ConsolePolicy)
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	_, _ = rw.Write(w.console) // the browser went away: nobody is left to be told
 	return nil

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"consento/broker/internal/access"
+	"consento/broker/internal/web/page"
 )
 
 // SingleSignOn is a provider that says who somebody is.
@@ -38,12 +39,12 @@ const (
 )
 
 // ssoRoutes are the ways to the provider of single sign-on and back.
-func (w *Web) ssoRoutes() []Route {
-	return []Route{
-		at("/signin/sso", visitor(w.beginSSO)),
-		at(ssoReturn, visitor(w.completeSSO)),
-		at("/signin/sso/logout", anyone(redirectTo("/signin")), anyone(w.loggedOut)),
-		at("/signed-out", anyone(w.showSignedOut)),
+func (w *Web) ssoRoutes() []page.Route {
+	return []page.Route{
+		page.At("/signin/sso", page.ForVisitor(w.beginSSO)),
+		page.At(ssoReturn, page.ForVisitor(w.completeSSO)),
+		page.At("/signin/sso/logout", page.RedirectTo("/signin"), page.ForAnyone(w.loggedOut)),
+		page.At("/signed-out", page.ForAnyone(w.showSignedOut)),
 	}
 }
 
@@ -59,7 +60,7 @@ func (w *Web) beginSSO(rw http.ResponseWriter, r *http.Request) error {
 		http.Redirect(rw, r, next, http.StatusSeeOther)
 		return nil
 	}
-	address, secret, err := w.sso.Begin(r.Context(), w.publicURL+ssoReturn, textsOf(r).Tag)
+	address, secret, err := w.sso.Begin(r.Context(), w.PublicURL+ssoReturn, page.TextsOf(r).Tag)
 	if err != nil {
 		return w.ssoFailed(rw, r, next, err)
 	}
@@ -87,7 +88,7 @@ func (w *Web) completeSSO(rw http.ResponseWriter, r *http.Request) error {
 		return w.ssoFailed(rw, r, localNext(""), errJourney)
 	}
 	err := w.accounts.SignInCentral(r, func(ctx context.Context) (access.Identity, error) {
-		return w.sso.Complete(ctx, w.publicURL+ssoReturn, j.Secret, r.URL.Query())
+		return w.sso.Complete(ctx, w.PublicURL+ssoReturn, j.Secret, r.URL.Query())
 	})
 	if err != nil {
 		return w.ssoFailed(rw, r, j.Next, err)
@@ -102,7 +103,7 @@ var errJourney = errors.New("no question waits for this answer")
 // ssoFailed says on the page of sign-in why nobody was signed in there, and leaves the
 // way by password open.
 func (w *Web) ssoFailed(rw http.ResponseWriter, r *http.Request, next string, err error) error {
-	p := w.newPage(r, "signin.title")
+	p := w.NewPage(r, "signin.title")
 	p.Data = w.signInData("", next)
 	status, key := http.StatusForbidden, ""
 	var refusal *access.Refusal
@@ -113,30 +114,30 @@ func (w *Web) ssoFailed(rw http.ResponseWriter, r *http.Request, next string, er
 		status, key = http.StatusTooManyRequests, "signin.throttled"
 	case errors.Is(err, access.ErrProviderAway):
 		status, key = http.StatusBadGateway, "sso.away"
-		w.log.WarnContext(r.Context(), "the provider of single sign-on does not answer", "err", err)
+		w.Log.WarnContext(r.Context(), "the provider of single sign-on does not answer", "err", err)
 	case errors.Is(err, access.ErrDeclined):
 		key = "sso.declined"
 	case errors.Is(err, errJourney):
 		key = "sso.again"
 	case errors.Is(err, access.ErrProviderAnswer):
 		status, key = http.StatusBadGateway, "sso.invalid"
-		w.log.WarnContext(r.Context(), "the provider's answer is not valid", "err", err)
+		w.Log.WarnContext(r.Context(), "the provider's answer is not valid", "err", err)
 	default:
 		return err
 	}
-	p.Error = p.T(key, "name", isolate(w.sso.Name()))
-	return w.show(rw, status, "signin", p)
+	p.Error = p.T(key, "name", page.Isolate(w.sso.Name()))
+	return w.Show(rw, status, "signin", p)
 }
 
 // loggedOut is the provider's call that somebody signed out there (Back-Channel Logout 1.0,
 // 2.5 and 2.8). Who sends it is a program, so no page is shown.
 func (w *Web) loggedOut(rw http.ResponseWriter, r *http.Request) error {
-	values, err := form(r)
+	values, err := page.ReadForm(r)
 	if err != nil {
 		return err
 	}
 	err = w.accounts.SignOutCentral(r, func(ctx context.Context) (string, string, error) {
-		return w.sso.LoggedOut(ctx, limited(values.Get("logout_token"), 16<<10))
+		return w.sso.LoggedOut(ctx, page.Limited(values.Get("logout_token"), 16<<10))
 	})
 	status := http.StatusOK
 	switch {
@@ -144,7 +145,7 @@ func (w *Web) loggedOut(rw http.ResponseWriter, r *http.Request) error {
 		status = http.StatusTooManyRequests
 	case errors.Is(err, access.ErrProviderAnswer):
 		status = http.StatusBadRequest
-		w.log.WarnContext(r.Context(), "a logout token is not valid", "err", err)
+		w.Log.WarnContext(r.Context(), "a logout token is not valid", "err", err)
 	case errors.Is(err, access.ErrProviderAway):
 		status = http.StatusServiceUnavailable
 	case err != nil:
@@ -160,9 +161,9 @@ type signedOutPage struct{ Name, Address string }
 // showSignedOut says that somebody is out here, and leads to where they may still be in.
 // It is a link, since a form would not be let go to another site.
 func (w *Web) showSignedOut(rw http.ResponseWriter, r *http.Request) error {
-	p := w.newPage(r, "sso.out.title")
-	p.Data = signedOutPage{w.sso.Name(), w.sso.SignOut(r.Context(), w.publicURL+"/signin", p.Tag)}
-	return w.show(rw, http.StatusOK, "signed-out", p)
+	p := w.NewPage(r, "sso.out.title")
+	p.Data = signedOutPage{w.sso.Name(), w.sso.SignOut(r.Context(), w.PublicURL+"/signin", p.Tag)}
+	return w.Show(rw, http.StatusOK, "signed-out", p)
 }
 
 func (w *Web) ssoAEAD() (cipher.AEAD, error) {

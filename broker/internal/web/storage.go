@@ -3,37 +3,17 @@ package web
 import (
 	"context"
 	"net/http"
-	"strconv"
-	"time"
 
 	"consento/broker/internal/access"
-	"consento/broker/internal/evidence"
-	"consento/broker/internal/ops"
-	"consento/protocol/lang"
+	"consento/broker/internal/web/page"
 )
 
 // storagePage is the data of the template "audit-storage".
 type storagePage struct {
 	Account  access.Account
-	Space    storageSummary
+	Space    page.Storage
 	Days     []growthRow // the newest first
 	Heaviest []heavyRow
-}
-
-// storageSummary is what auditors and administrators are told alike.
-type storageSummary struct {
-	lang.Texts
-	Level              evidence.Level
-	Title, Do          string
-	Empty              bool
-	Free, Mark         string
-	Used, Growth, Full string
-	Reserve, LastWords string
-	Released           bool   // what LastWords are kept in was given back
-	Places             string // where the recordings lie, and what to do about it
-	PlacesWarn         bool
-	Witnesses          []witnessRow
-	Clock              *witnessRow // nil: there is none
 }
 
 type growthRow struct {
@@ -43,40 +23,35 @@ type growthRow struct {
 
 type heavyRow struct{ Started, Short, Team, Technician, Size, Link string }
 
-type witnessRow struct {
-	Name, State, Signed, Waits string
-	Warn                       bool
-}
-
 func (w *Web) showStorage(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	s, err := w.decisions.Storage(r.Context(), by)
 	if err != nil {
 		return err
 	}
-	p := w.newPage(r, "audit.storage.title")
-	data := storagePage{Account: by, Space: storageOf(p, s)}
+	p := w.NewPage(r, "audit.storage.title")
+	data := storagePage{Account: by, Space: page.StorageOf(p, s)}
 	var most int64 = 1
 	for _, d := range s.Days {
 		most = max(most, d.Bytes)
 	}
 	for i := range s.Days {
 		d := s.Days[len(s.Days)-1-i]
-		data.Days = append(data.Days, growthRow{day(p, d.Day), p.Count("sessions", d.Sessions), sizeOf(d.Bytes), d.Bytes, most})
+		data.Days = append(data.Days, growthRow{page.Day(p, d.Day), p.Count("sessions", d.Sessions), page.Size(d.Bytes), d.Bytes, most})
 	}
 	for _, h := range s.Heaviest {
 		row := rowOf(p, h)
 		link := "/audit/retention/" + h.ID
-		if auditor(by) {
+		if page.ReadsEvidence(by) {
 			link = "/audit/sessions/" + h.ID
 		}
 		data.Heaviest = append(data.Heaviest, heavyRow{row.Started, row.Short, row.Team, row.Technician, row.Size, link})
 	}
 	p.Data = data
-	return w.show(rw, http.StatusOK, "audit-storage", p)
+	return w.Show(rw, http.StatusOK, "audit-storage", p)
 }
 
 // storageFor is the summary for an administrator's page; nil where there is none.
-func (w *Web) storageFor(ctx context.Context, p *page, by access.Account) (*storageSummary, error) {
+func (w *Web) storageFor(ctx context.Context, p *page.Page, by access.Account) (*page.Storage, error) {
 	if w.decisions == nil {
 		return nil, nil
 	}
@@ -84,109 +59,6 @@ func (w *Web) storageFor(ctx context.Context, p *page, by access.Account) (*stor
 	if err != nil {
 		return nil, err
 	}
-	said := storageOf(p, s)
+	said := page.StorageOf(p, s)
 	return &said, nil
-}
-
-func storageOf(p *page, s evidence.Storage) storageSummary {
-	said := storageSummary{Texts: p.Texts, Level: s.Level, Title: p.T("audit.storage.level." + string(s.Level)), Do: p.T("audit.storage.do."+string(s.Level), "page", p.T("audit.nav.retention")),
-		Empty: s.Over == 0 && s.Live == 0, Free: p.T("audit.storage.of", "free", sizeOf(s.Free), "total", sizeOf(s.Total)), Mark: sizeOf(s.Mark),
-		Used: p.T("audit.storage.used_by", "size", sizeOf(s.Used), "sessions", p.Count("sessions", s.Sessions))}
-	if s.Over > 0 {
-		said.Growth = p.T("audit.storage.per_day", "size", sizeOf(max(0, s.PerDay)), "days", p.Count("days", s.Over))
-		if s.PerDay < 0 {
-			said.Growth = p.T("audit.storage.shrinks", "size", sizeOf(-s.PerDay), "days", p.Count("days", s.Over))
-		}
-		said.Full = p.T("audit.storage.never")
-		if !s.FullAt.IsZero() {
-			said.Full = day(p, s.FullAt)
-		}
-	}
-	said.Reserve = p.T("audit.storage.reserved", "size", sizeOf(s.Reserve), "count", strconv.Itoa(s.Live))
-	if s.Live == 0 {
-		said.Reserve = p.T("audit.storage.reserved_none")
-	}
-	said.LastWords, said.Released = lastWords(p, s.LastWords), !s.LastWords.Released.IsZero()
-	if said.Released && s.Level == evidence.Full {
-		said.Do = p.T("audit.storage.do.released")
-	}
-	alone := true
-	for _, w := range s.Witnesses {
-		alone = alone && w.Embedded
-		said.Witnesses = append(said.Witnesses, witnessOf(p, w, s.MaxLag))
-	}
-	said.Clock = clockState(p, s.Clock)
-	switch {
-	case len(s.Witnesses) == 0:
-		said.Places, said.PlacesWarn = p.T("audit.storage.places.none"), true
-	case alone:
-		said.Places, said.PlacesWarn = p.T("audit.storage.places.one"), true
-	default:
-		said.Places = p.T("audit.storage.places.apart")
-	}
-	return said
-}
-
-// lastWords says what is kept for the ends of all that runs.
-func lastWords(p *page, r ops.ReserveStatus) string {
-	switch {
-	case !r.Released.IsZero():
-		return p.T("audit.storage.last_words.released", "time", minute(p, r.Released))
-	case r.Missing > 0 || r.Bytes == 0:
-		return p.T("audit.storage.last_words.none")
-	default:
-		return p.T("audit.storage.last_words.kept", "size", sizeOf(r.Bytes))
-	}
-}
-
-// clockState says how the timestamp authority does; nil where there is none.
-func clockState(p *page, c *evidence.ClockStatus) *witnessRow {
-	if c == nil {
-		return nil
-	}
-	row := witnessRow{Name: c.Authority, State: p.T("audit.storage.clock.never"), Warn: c.Late}
-	if !c.Says.IsZero() {
-		row.State = p.T("audit.storage.clock.said", "time", minute(p, c.Says))
-	}
-	switch {
-	case c.Late:
-		row.State += " " + p.T("audit.storage.clock.late")
-	case c.Failed:
-		row.State += " " + p.T("audit.storage.clock.failed")
-	}
-	return &row
-}
-
-// witnessOf says how one does, and what to do.
-func witnessOf(p *page, w evidence.WitnessStatus, limit time.Duration) witnessRow {
-	row := witnessRow{Name: w.Name, Signed: p.T("audit.storage.witness.never")}
-	if w.Embedded {
-		row.Name = p.T("audit.storage.witness.embedded")
-	}
-	if !w.Signed.IsZero() {
-		row.Signed = minute(p, w.Signed)
-	}
-	minutes := p.T("audit.storage.minutes", "n", strconv.Itoa(int(w.Lag.Minutes())))
-	switch state := ""; {
-	case limit > 0 && w.Lag > limit:
-		state = "refused"
-		fallthrough
-	case w.Lag > time.Minute:
-		if state == "" {
-			state = "behind"
-		}
-		row.State, row.Warn = p.T("audit.storage.witness."+state, "lag", minutes, "limit", p.T("audit.storage.minutes", "n", strconv.Itoa(int(limit.Minutes())))), true
-		if limit == 0 && state == "behind" {
-			row.State = p.T("audit.storage.witness.behind_for_ever", "lag", minutes)
-		}
-	case w.Silent:
-		row.State, row.Warn = p.T("audit.storage.witness.silent"), true
-	default:
-		row.State = p.T("audit.storage.witness.well")
-	}
-	if w.Refused > 0 {
-		row.State, row.Warn = row.State+" "+p.T("audit.storage.witness.other", "n", strconv.Itoa(w.Refused)), true
-	}
-	row.Waits = p.T("audit.storage.witness.waits", "recordings", strconv.Itoa(w.Waiting), "bags", strconv.Itoa(w.Bags))
-	return row
 }

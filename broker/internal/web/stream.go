@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"consento/broker/internal/web/page"
 	"consento/protocol"
 )
 
@@ -55,7 +56,7 @@ type line struct {
 
 // linePage is the data of the template "line".
 type linePage struct {
-	*page
+	*page.Page
 	Line line
 }
 
@@ -64,7 +65,7 @@ type linePage struct {
 // browser without JavaScript shows it as it comes. When over says that another
 // page is due, the rest of this one leads there. The template called name+"-end"
 // closes the page. live is told beforehand whether the list will go on.
-func (w *Web) stream(rw http.ResponseWriter, r *http.Request, id, name string, p *page,
+func (w *Web) stream(rw http.ResponseWriter, r *http.Request, id, name string, p *page.Page,
 	over func(protocol.Session) bool, live func(bool)) error {
 	ctx, cancel := context.WithCancel(r.Context())
 	defer cancel()
@@ -87,7 +88,7 @@ func (w *Web) stream(rw http.ResponseWriter, r *http.Request, id, name string, p
 	}
 	moving := ok && r.Method == http.MethodGet && now.State != protocol.StateClosed
 	live(moving)
-	top, err := w.pages.render(name, p)
+	top, err := w.Render(name, p)
 	if err != nil {
 		return err
 	}
@@ -96,13 +97,13 @@ func (w *Web) stream(rw http.ResponseWriter, r *http.Request, id, name string, p
 	h.Set("Content-Language", p.Tag)
 	h.Set("X-Accel-Buffering", "no") // asks proxies not to hold it back
 	send := func(b []byte) error {
-		_ = rc.SetWriteDeadline(time.Now().Add(briefly))
+		_ = rc.SetWriteDeadline(time.Now().Add(page.Briefly))
 		if _, err := rw.Write(b); err != nil {
 			return err
 		}
 		return rc.Flush()
 	}
-	list := lines{page: p, pages: w.pages, sent: map[string]bool{}}
+	list := lines{page: p, ground: w.Ground, sent: map[string]bool{}}
 	first, err := list.next(now)
 	if err != nil {
 		return err
@@ -128,7 +129,7 @@ func (w *Web) stream(rw http.ResponseWriter, r *http.Request, id, name string, p
 				continue
 			}
 			if piece, err = list.next(s); err != nil {
-				w.log.ErrorContext(ctx, "live status failed", "err", err)
+				w.Log.ErrorContext(ctx, "live status failed", "err", err)
 				return nil
 			}
 			if now = s; over(s) {
@@ -149,9 +150,9 @@ func (w *Web) stream(rw http.ResponseWriter, r *http.Request, id, name string, p
 			return nil
 		}
 	}
-	bottom, err := w.pages.render(name+"-end", endPage{page: p, Next: next})
+	bottom, err := w.Render(name+"-end", endPage{Page: p, Next: next})
 	if err != nil {
-		w.log.ErrorContext(ctx, "live status failed", "err", err)
+		w.Log.ErrorContext(ctx, "live status failed", "err", err)
 		return nil
 	}
 	_ = send(bottom) // the browser went away
@@ -160,15 +161,15 @@ func (w *Web) stream(rw http.ResponseWriter, r *http.Request, id, name string, p
 
 // endPage is the data of the templates that close a live page.
 type endPage struct {
-	*page
+	*page.Page
 	Next string // where the page leads now, "" if it is the last
 }
 
 // lines turns the session's successive values into lines that were not sent yet.
 type lines struct {
-	page  *page
-	pages *templates
-	sent  map[string]bool
+	page   *page.Page
+	ground *page.Ground
+	sent   map[string]bool
 }
 
 // next renders the lines that s adds.
@@ -192,8 +193,8 @@ func (l *lines) next(s protocol.Session) ([]byte, error) {
 				line.Key = "joined_without"
 			}
 		}
-		line.Text = l.page.T("portal.status."+line.Key, "name", isolate(s.Technician.Name), "viewers", line.Text)
-		b, err := l.pages.render("line", linePage{page: l.page, Line: line})
+		line.Text = l.page.T("portal.status."+line.Key, "name", page.Isolate(s.Technician.Name), "viewers", line.Text)
+		b, err := l.ground.Render("line", linePage{Page: l.page, Line: line})
 		if err != nil {
 			return nil, err
 		}
@@ -236,13 +237,9 @@ func linesOf(s protocol.Session) []line {
 	if s.State == protocol.StateActive && len(s.Viewers) > 0 {
 		names := make([]string, 0, len(s.Viewers))
 		for _, v := range s.Viewers {
-			names = append(names, isolate(v))
+			names = append(names, page.Isolate(v))
 		}
 		all = append(all, line{Key: "watching", Text: strings.Join(names, ", ")})
 	}
 	return all
 }
-
-// isolate keeps a name from changing the direction of the sentence around it
-// (Unicode UAX 9, first strong isolate).
-func isolate(name string) string { return "\u2068" + plain(name) + "\u2069" }

@@ -6,12 +6,13 @@ import (
 	"slices"
 
 	"consento/broker/internal/access"
+	"consento/broker/internal/web/page"
 )
 
 // summaryTeamsPage is the data of the template "settings-summaries".
 type summaryTeamsPage struct {
 	Saved string
-	Teams []choice // Name is the team
+	Teams []page.Choice // Name is the team
 }
 
 // missingPage is the data of the template "summaries": sessions that are over without
@@ -27,7 +28,7 @@ type missingLine struct {
 }
 
 func (w *Web) showSummaryTeams(rw http.ResponseWriter, r *http.Request, _ access.Account) error {
-	p := w.newPage(r, "summaries.settings.title")
+	p := w.NewPage(r, "summaries.settings.title")
 	teams, err := w.settings.SummaryTeams(r.Context())
 	if err != nil {
 		return err
@@ -37,21 +38,21 @@ func (w *Web) showSummaryTeams(rw http.ResponseWriter, r *http.Request, _ access
 		data.Saved = p.T("summaries.settings.saved")
 	}
 	for _, t := range teams {
-		data.Teams = append(data.Teams, choice{Name: t.Team, Label: p.T("settings.retention.team", "team", isolate(plain(t.Team))), On: t.Wanted})
+		data.Teams = append(data.Teams, page.Choice{Name: t.Team, Label: p.T("settings.retention.team", "team", page.Isolate(page.Plain(t.Team))), On: t.Wanted})
 	}
 	p.Data = data
-	return w.show(rw, http.StatusOK, "settings-summaries", p)
+	return w.Show(rw, http.StatusOK, "settings-summaries", p)
 }
 
 // changeSummaryTeams stores it. A form names all its teams, so that one from before a
 // change of teams says nothing of others.
 func (w *Web) changeSummaryTeams(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	if err := r.ParseForm(); err != nil {
-		return errForm
+		return page.ErrForm
 	}
 	v := r.PostForm
-	if len(v) > maxFields || len(v["team"]) > maxTeams || len(v["wanted"]) > len(v["team"]) {
-		return errForm
+	if len(v) > page.MaxFields || len(v["team"]) > maxTeams || len(v["wanted"]) > len(v["team"]) {
+		return page.ErrForm
 	}
 	var next []access.SummaryTeam
 	for _, team := range v["team"] {
@@ -60,7 +61,7 @@ func (w *Web) changeSummaryTeams(rw http.ResponseWriter, r *http.Request, by acc
 	var invalid *access.Invalid
 	err := w.settings.ChangeSummaryTeams(r.Context(), by, next)
 	if errors.As(err, &invalid) {
-		return errForm // of teams that no page offers
+		return page.ErrForm // of teams that no page offers
 	}
 	if err != nil {
 		return err
@@ -71,7 +72,7 @@ func (w *Web) changeSummaryTeams(rw http.ResponseWriter, r *http.Request, by acc
 
 // showMissing lists the summaries that are missing: a technician's own, a lead's team's.
 func (w *Web) showMissing(rw http.ResponseWriter, r *http.Request, by access.Account) error {
-	p := w.newPage(r, "summaries.title")
+	p := w.NewPage(r, "summaries.title")
 	data := missingPage{Lead: access.Can(by, access.ListSessions, access.Scope{Team: by.Team})}
 	id, team := by.ID, ""
 	if data.Lead {
@@ -86,8 +87,8 @@ func (w *Web) showMissing(rw http.ResponseWriter, r *http.Request, by access.Acc
 		if m.Drafted {
 			state = "summaries.draft"
 		}
-		data.Sessions = append(data.Sessions, missingLine{When: minute(p, m.Ended), Technician: m.Technician, State: p.T(state), Draft: m.Drafted})
+		data.Sessions = append(data.Sessions, missingLine{When: page.Minute(p, m.Ended), Technician: m.Technician, State: p.T(state), Draft: m.Drafted})
 	}
 	p.Data = data
-	return w.show(rw, http.StatusOK, "summaries", p)
+	return w.Show(rw, http.StatusOK, "summaries", p)
 }

@@ -10,6 +10,7 @@ import (
 	"consento/broker/internal/access"
 	"consento/broker/internal/figures"
 	"consento/broker/internal/session"
+	"consento/broker/internal/web/page"
 	"consento/protocol"
 	"consento/protocol/lang"
 )
@@ -18,13 +19,13 @@ import (
 // last of them for who does not say.
 type askedQuestion struct {
 	Name, Text, Value string
-	Options           []option
+	Options           []page.Option
 	Max               int // characters of a line of text
 }
 
 // asked puts the questions of a survey into the page's language, with what was answered;
 // those that the office did not write in it are left out.
-func asked(p *page, s figures.Survey, value func(figures.Question) string) (list []askedQuestion) {
+func asked(p *page.Page, s figures.Survey, value func(figures.Question) string) (list []askedQuestion) {
 	for _, q := range s.Questions {
 		text := q.Texts[p.Tag]
 		if text == "" {
@@ -32,10 +33,10 @@ func asked(p *page, s figures.Survey, value func(figures.Question) string) (list
 		}
 		a := askedQuestion{Name: "q-" + q.ID, Text: text, Value: value(q), Max: figures.MaxWords}
 		for n, label := range choicesOf(p, q) {
-			a.Options = append(a.Options, option{strconv.Itoa(n), label, a.Value == strconv.Itoa(n)})
+			a.Options = append(a.Options, page.Option{Value: strconv.Itoa(n), Label: label, Chosen: a.Value == strconv.Itoa(n)})
 		}
 		if a.Options != nil {
-			a.Options = append(a.Options, option{"", p.T("survey.no_answer"), a.Value == ""})
+			a.Options = append(a.Options, page.Option{Value: "", Label: p.T("survey.no_answer"), Chosen: a.Value == ""})
 		}
 		list = append(list, a)
 	}
@@ -43,7 +44,7 @@ func asked(p *page, s figures.Survey, value func(figures.Question) string) (list
 }
 
 // choicesOf are the answers that can be chosen, in the page's language.
-func choicesOf(p *page, q figures.Question) (list []string) {
+func choicesOf(p *page.Page, q figures.Question) (list []string) {
 	switch q.Kind {
 	case figures.YesNo:
 		return []string{p.T("survey.yes"), p.T("survey.no")}
@@ -74,7 +75,7 @@ func answersOf(s figures.Survey, v url.Values) map[string]string {
 
 // surveyed fills the customer's questions into the page after the session; typed is what
 // was not accepted, nil for nothing.
-func (w *Web) surveyed(r *http.Request, p *page, id string, data *endedPage, typed url.Values) error {
+func (w *Web) surveyed(r *http.Request, p *page.Page, id string, data *endedPage, typed url.Values) error {
 	if w.figures == nil || !data.Rate {
 		return nil
 	}
@@ -102,7 +103,7 @@ func (w *Web) answerSurvey(rw http.ResponseWriter, r *http.Request) error {
 	if !ok || w.figures == nil {
 		return session.ErrNoSession
 	}
-	v, err := form(r)
+	v, err := page.ReadForm(r)
 	if err != nil {
 		return err
 	}
@@ -142,9 +143,9 @@ func (w *Web) showTechnicianSurvey(rw http.ResponseWriter, r *http.Request, by a
 }
 
 func (w *Web) technicianSurvey(rw http.ResponseWriter, r *http.Request, by access.Account, typed url.Values) error {
-	id := limited(r.PathValue("session"), 64)
+	id := page.Limited(r.PathValue("session"), 64)
 	if err := w.figures.Mine(r.Context(), by, id); errors.Is(err, figures.ErrForbidden) {
-		return w.notFound(rw, r)
+		return w.NotFound(rw, r)
 	} else if err != nil {
 		return err
 	}
@@ -156,23 +157,23 @@ func (w *Web) technicianSurvey(rw http.ResponseWriter, r *http.Request, by acces
 	if err != nil {
 		return err
 	}
-	p, status := w.newPage(r, "survey.technician.title"), http.StatusOK
+	p, status := w.NewPage(r, "survey.technician.title"), http.StatusOK
 	if typed != nil {
 		answers, status = answersOf(s, typed), http.StatusUnprocessableEntity
 		p.Error = p.T("survey.wrong", "max", strconv.Itoa(figures.MaxWords))
 	}
 	p.Data = technicianSurveyPage{Account: by, Session: id, Questions: asked(p, s, func(q figures.Question) string { return answers[q.ID] }), Thanks: typed == nil && r.URL.Query().Get("saved") != ""}
-	return w.show(rw, status, "survey-technician", p)
+	return w.Show(rw, status, "survey-technician", p)
 }
 
 func (w *Web) answerTechnicianSurvey(rw http.ResponseWriter, r *http.Request, by access.Account) error {
-	v, err := form(r)
+	v, err := page.ReadForm(r)
 	if err != nil {
 		return err
 	}
-	id := limited(r.PathValue("session"), 64)
+	id := page.Limited(r.PathValue("session"), 64)
 	if err := w.figures.Mine(r.Context(), by, id); errors.Is(err, figures.ErrForbidden) {
-		return w.notFound(rw, r)
+		return w.NotFound(rw, r)
 	} else if err != nil {
 		return err
 	}

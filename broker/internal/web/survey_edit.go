@@ -10,6 +10,7 @@ import (
 
 	"consento/broker/internal/access"
 	"consento/broker/internal/figures"
+	"consento/broker/internal/web/page"
 )
 
 // surveysPage is the data of the template "surveys".
@@ -33,7 +34,7 @@ type questionPage struct {
 	Survey  string
 	Place   string // "new", or its number from 0
 	Version int64
-	Kind    picker
+	Kind    page.Picker
 	Fields  []questionField
 }
 
@@ -43,17 +44,17 @@ type questionField struct {
 }
 
 // surveyRoutes are behind the questions after a session, and what administrators decide about them.
-func (w *Web) surveyRoutes() []Route {
-	return []Route{
-		at("/session/survey", anyone(redirectTo("/session")), holder(w.answerSurvey)),
-		at("/survey/{session}", w.may(w.showTechnicianSurvey, access.Assist), w.may(w.answerTechnicianSurvey, access.Assist)),
-		at("/figures/surveys", w.may(w.showSurveys, access.ManageOffice)),
-		at("/figures/surveys/{survey}/{place}", w.may(w.showQuestion, access.ManageOffice), w.may(w.changeQuestion, access.ManageOffice)),
+func (w *Web) surveyRoutes() []page.Route {
+	return []page.Route{
+		page.At("/session/survey", page.RedirectTo("/session"), page.ForHolder(w.answerSurvey)),
+		page.At("/survey/{session}", w.May(w.showTechnicianSurvey, access.Assist), w.May(w.answerTechnicianSurvey, access.Assist)),
+		page.At("/figures/surveys", w.May(w.showSurveys, access.ManageOffice)),
+		page.At("/figures/surveys/{survey}/{place}", w.May(w.showQuestion, access.ManageOffice), w.May(w.changeQuestion, access.ManageOffice)),
 	}
 }
 
 func (w *Web) showSurveys(rw http.ResponseWriter, r *http.Request, by access.Account) error {
-	p := w.newPage(r, "survey.title")
+	p := w.NewPage(r, "survey.title")
 	data := surveysPage{Account: by, Saved: r.URL.Query().Get("saved") != ""}
 	for _, who := range figures.Respondents() {
 		s, err := w.figures.Survey(r.Context(), who)
@@ -63,9 +64,9 @@ func (w *Web) showSurveys(rw http.ResponseWriter, r *http.Request, by access.Acc
 		lines := surveyLines{ID: string(who), Title: p.T("survey.of." + string(who)), Full: len(s.Questions) >= figures.MaxQuestions}
 		for place, q := range s.Questions {
 			var names []string
-			for _, tag := range w.texts.Tags() {
+			for _, tag := range w.Texts.Tags() {
 				if q.Texts[tag] != "" {
-					names = append(names, w.texts.Match(tag).T("page.language"))
+					names = append(names, w.Texts.Match(tag).T("page.language"))
 				}
 			}
 			lines.Questions = append(lines.Questions, surveyLine{"/figures/surveys/" + string(who) + "/" + strconv.Itoa(place), questionText(p, q), p.T("survey.kind." + string(q.Kind)), strings.Join(names, ", ")})
@@ -73,11 +74,11 @@ func (w *Web) showSurveys(rw http.ResponseWriter, r *http.Request, by access.Acc
 		data.Surveys = append(data.Surveys, lines)
 	}
 	p.Data = data
-	return w.show(rw, http.StatusOK, "surveys", p)
+	return w.Show(rw, http.StatusOK, "surveys", p)
 }
 
 // questionText is a question in the page's language, or in one that it is asked in.
-func questionText(p *page, q figures.Question) string {
+func questionText(p *page.Page, q figures.Question) string {
 	for _, tag := range []string{p.Tag, "en", "it", "fr", "de", "es", "ja"} {
 		if q.Texts[tag] != "" {
 			return q.Texts[tag]
@@ -108,7 +109,7 @@ func (w *Web) showQuestion(rw http.ResponseWriter, r *http.Request, by access.Ac
 		return err
 	}
 	if !ok {
-		return w.notFound(rw, r)
+		return w.NotFound(rw, r)
 	}
 	v := url.Values{"kind": {string(figures.YesNo)}}
 	if place >= 0 {
@@ -124,7 +125,7 @@ func (w *Web) showQuestion(rw http.ResponseWriter, r *http.Request, by access.Ac
 
 // question shows the form as it was filled in.
 func (w *Web) question(rw http.ResponseWriter, r *http.Request, by access.Account, status int, s figures.Survey, v url.Values, problem error) error {
-	p := w.newPage(r, "survey.question.title")
+	p := w.NewPage(r, "survey.question.title")
 	var invalid *access.Invalid
 	switch {
 	case errors.Is(problem, figures.ErrStale):
@@ -133,20 +134,20 @@ func (w *Web) question(rw http.ResponseWriter, r *http.Request, by access.Accoun
 		p.Error = p.T("survey.error."+invalid.Field, "max", strconv.Itoa(figures.MaxQuestion), "most", strconv.Itoa(figures.MaxChoices))
 	}
 	data := questionPage{Account: by, Survey: string(s.Respondent), Place: r.PathValue("place"), Version: s.Version,
-		Kind: picker{Name: "kind", Label: p.T("survey.kind"), Hint: p.T("survey.kind.hint")}}
+		Kind: page.Picker{Name: "kind", Label: p.T("survey.kind"), Hint: p.T("survey.kind.hint")}}
 	for _, kind := range figures.Kinds() {
-		data.Kind.Options = append(data.Kind.Options, option{string(kind), p.T("survey.kind." + string(kind)), v.Get("kind") == string(kind)})
+		data.Kind.Options = append(data.Kind.Options, page.Option{Value: string(kind), Label: p.T("survey.kind." + string(kind)), Chosen: v.Get("kind") == string(kind)})
 	}
-	offered := w.texts.Only(p.Office.Languages...).Tags()
-	for _, tag := range w.texts.Tags() {
-		data.Fields = append(data.Fields, questionField{tag, w.texts.Match(tag).T("page.language"), v.Get("text." + tag), v.Get("choices." + tag), slices.Contains(offered, tag)})
+	offered := w.Texts.Only(p.Office.Languages...).Tags()
+	for _, tag := range w.Texts.Tags() {
+		data.Fields = append(data.Fields, questionField{tag, w.Texts.Match(tag).T("page.language"), v.Get("text." + tag), v.Get("choices." + tag), slices.Contains(offered, tag)})
 	}
 	p.Data = data
-	return w.show(rw, status, "survey-question", p)
+	return w.Show(rw, status, "survey-question", p)
 }
 
 func (w *Web) changeQuestion(rw http.ResponseWriter, r *http.Request, by access.Account) error {
-	v, err := form(r)
+	v, err := page.ReadForm(r)
 	if err != nil {
 		return err
 	}
@@ -156,18 +157,18 @@ func (w *Web) changeQuestion(rw http.ResponseWriter, r *http.Request, by access.
 	}
 	seen, bad := strconv.ParseInt(v.Get("version"), 10, 64)
 	if bad != nil {
-		return errForm
+		return page.ErrForm
 	}
 	switch {
 	case !ok && seen != s.Version && s.Respondent != "": // somebody took questions out meanwhile
 		return w.question(rw, r, by, http.StatusConflict, s, v, figures.ErrStale)
 	case !ok:
-		return w.notFound(rw, r)
+		return w.NotFound(rw, r)
 	case v.Get("step") == "drop" && place >= 0:
 		err = w.figures.AskNoMore(r.Context(), by, s.Respondent, seen, place)
 	default:
 		q := figures.Question{Kind: figures.Kind(v.Get("kind")), Texts: map[string]string{}, Choices: map[string][]string{}}
-		for _, tag := range w.texts.Tags() {
+		for _, tag := range w.Texts.Tags() {
 			q.Texts[tag] = v.Get("text." + tag)
 			q.Choices[tag] = strings.Split(strings.ReplaceAll(v.Get("choices."+tag), "\r", ""), "\n")
 		}

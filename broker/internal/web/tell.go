@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"consento/broker/internal/session"
+	"consento/broker/internal/web/page"
 	"consento/protocol"
 	"consento/protocol/lang"
 )
@@ -21,12 +22,12 @@ func tell(texts lang.Texts, e session.LogEntry) string {
 	say := func(key string, pairs ...string) string { return texts.T("log.e."+key, pairs...) }
 	switch e.Code {
 	case protocol.EventIssued:
-		issued := say(string(e.Code), "name", isolate(d.Technician.Name), "team", isolate(d.Technician.Team), "office", isolate(d.Technician.Office))
+		issued := say(string(e.Code), "name", page.Isolate(d.Technician.Name), "team", page.Isolate(d.Technician.Team), "office", page.Isolate(d.Technician.Office))
 		if d.Test {
 			issued = say("issued_test", "issued", issued)
 		}
 		if d.Reason != "" {
-			return say("issued_why", "issued", issued, "reason", isolate(d.Reason))
+			return say("issued_why", "issued", issued, "reason", page.Isolate(d.Reason))
 		}
 		return issued
 	case protocol.EventRedeemed:
@@ -39,9 +40,9 @@ func tell(texts lang.Texts, e session.LogEntry) string {
 		if d.Text == "" {
 			return say("reason.gone")
 		}
-		return say(string(e.Code), "text", isolate(d.Text))
+		return say(string(e.Code), "text", page.Isolate(d.Text))
 	case protocol.EventConsentAsked, protocol.EventConsentGiven, protocol.EventConsentRefused, protocol.EventConsentWithdrawn:
-		what := isolate(d.Permission)
+		what := page.Isolate(d.Permission)
 		if p, err := protocol.ParsePermission(d.Permission); err == nil {
 			what = texts.T("log.permission." + string(p))
 		}
@@ -55,14 +56,14 @@ func tell(texts lang.Texts, e session.LogEntry) string {
 			}
 		}
 		if d.Block != "" {
-			return say("control.blocked", "why", isolate(d.Block))
+			return say("control.blocked", "why", page.Isolate(d.Block))
 		}
 	case protocol.EventShellStarted:
 		if d.Script != "" {
-			return say("shell.script", "script", isolate(d.Script))
+			return say("shell.script", "script", page.Isolate(d.Script))
 		}
 	case protocol.EventShellOwn:
-		return say(string(e.Code), "script", isolate(d.Name), "version", isolate(d.Version), "hash", isolate(d.SHA256))
+		return say(string(e.Code), "script", page.Isolate(d.Name), "version", page.Isolate(d.Version), "hash", page.Isolate(d.SHA256))
 	case protocol.EventShellUsed:
 		return say(string(e.Code), "lines", strconv.Itoa(d.Lines), "characters", strconv.Itoa(d.Characters), "output", strconv.Itoa(d.Output))
 	case protocol.EventShellEnded:
@@ -70,21 +71,21 @@ func tell(texts lang.Texts, e session.LogEntry) string {
 			return say("shell.stopped")
 		}
 	case protocol.EventSSHStarted:
-		return say(string(e.Code), "device", isolate(d.Device.Address()), "user", isolate(d.Device.User))
+		return say(string(e.Code), "device", page.Isolate(d.Device.Address()), "user", page.Isolate(d.Device.User))
 	case protocol.EventSSHKey:
 		if d.Before != "" {
-			return say("ssh.key_changed", "algorithm", isolate(d.Algorithm), "key", isolate(d.Key), "before", isolate(d.Before))
+			return say("ssh.key_changed", "algorithm", page.Isolate(d.Algorithm), "key", page.Isolate(d.Key), "before", page.Isolate(d.Before))
 		}
-		return say(string(e.Code), "algorithm", isolate(d.Algorithm), "key", isolate(d.Key))
+		return say(string(e.Code), "algorithm", page.Isolate(d.Algorithm), "key", page.Isolate(d.Key))
 	case protocol.EventSSHTrusted:
 		if d.Words != "" {
-			return say("ssh.trusted_words", "words", isolate(d.Words))
+			return say("ssh.trusted_words", "words", page.Isolate(d.Words))
 		}
 	case protocol.EventSSHRefused:
 		return say(string(e.Code), "tries", strconv.Itoa(d.Tries))
 	case protocol.EventSSHOpened:
 		if d.Old {
-			return say("ssh.opened_old", "algorithms", isolate(d.Algorithms))
+			return say("ssh.opened_old", "algorithms", page.Isolate(d.Algorithms))
 		}
 	case protocol.EventSSHEnded:
 		switch {
@@ -105,23 +106,23 @@ func tell(texts lang.Texts, e session.LogEntry) string {
 			return say("system.unfollowed")
 		}
 	case protocol.EventChat:
-		words := isolate(strings.ReplaceAll(d.Text, "\n", " "))
+		words := page.Isolate(strings.ReplaceAll(d.Text, "\n", " "))
 		if d.Side == string(protocol.ChatCustomer) {
 			return say("chat.customer", "text", words)
 		}
-		return say(string(e.Code), "name", isolate(d.From), "text", words)
+		return say(string(e.Code), "name", page.Isolate(d.From), "text", words)
 	case protocol.EventFileFolder:
-		return say(string(e.Code), "folder", isolate(d.Folder))
+		return say(string(e.Code), "folder", page.Isolate(d.Folder))
 	case protocol.EventFileListed:
 		if d.Path == "" {
 			return say("file.listed_top")
 		}
-		return say(string(e.Code), "path", isolate(d.Path))
+		return say(string(e.Code), "path", page.Isolate(d.Path))
 	case protocol.EventFileAsked:
 		if d.To == "technician" {
-			return say("file.asked_from", "path", isolate(d.Path))
+			return say("file.asked_from", "path", page.Isolate(d.Path))
 		}
-		return say(string(e.Code), "path", isolate(d.Path), "size", strconv.FormatInt(d.Size, 10))
+		return say(string(e.Code), "path", page.Isolate(d.Path), "size", strconv.FormatInt(d.Size, 10))
 	case protocol.EventFileEnded:
 		return toldFile(texts, d)
 	case protocol.EventClipAsked:
@@ -135,13 +136,13 @@ func tell(texts lang.Texts, e session.LogEntry) string {
 		if d.Caption == "" {
 			return say("still.asked_plain")
 		}
-		return say(string(e.Code), "caption", isolate(d.Caption))
+		return say(string(e.Code), "caption", page.Isolate(d.Caption))
 	case protocol.EventStillTaken:
-		return say(string(e.Code), "width", strconv.Itoa(d.Width), "height", strconv.Itoa(d.Height), "size", strconv.FormatInt(d.Size, 10), "sha256", isolate(d.SHA256))
+		return say(string(e.Code), "width", strconv.Itoa(d.Width), "height", strconv.Itoa(d.Height), "size", strconv.FormatInt(d.Size, 10), "sha256", page.Isolate(d.SHA256))
 	case protocol.EventStillOnTicket:
-		return say(string(e.Code), "ticket", isolate(d.Ticket))
+		return say(string(e.Code), "ticket", page.Isolate(d.Ticket))
 	case protocol.EventStillFailed:
-		why := isolate(d.Problem)
+		why := page.Isolate(d.Problem)
 		for _, p := range protocol.StillProblems() {
 			if string(p) == d.Problem {
 				why = texts.T("log.still." + d.Problem)
@@ -169,35 +170,35 @@ func tell(texts lang.Texts, e session.LogEntry) string {
 			return say("transport.made")
 		}
 	case protocol.EventGuestAsked, protocol.EventGuestAllowed, protocol.EventGuestRefused, protocol.EventGuestLeft:
-		way, cause := isolate(d.Way), isolate(d.Cause)
+		way, cause := page.Isolate(d.Way), page.Isolate(d.Cause)
 		if slices.Contains(protocol.GuestWays(), protocol.GuestWay(d.Way)) {
 			way = texts.T("log.guest.way." + d.Way)
 		}
 		if slices.Contains(protocol.GuestCauses(), protocol.GuestCause(d.Cause)) {
 			cause = texts.T("log.guest.cause." + d.Cause)
 		}
-		return say(string(e.Code), "name", isolate(d.Name), "team", isolate(d.Team), "way", way, "cause", cause)
+		return say(string(e.Code), "name", page.Isolate(d.Name), "team", page.Isolate(d.Team), "way", way, "cause", cause)
 	case protocol.EventOffered:
 		name := d.Name
 		if name == "" {
 			name = d.Team
 		}
-		return say(string(e.Code), "by", isolate(d.By), "name", isolate(name))
+		return say(string(e.Code), "by", page.Isolate(d.By), "name", page.Isolate(name))
 	case protocol.EventOfferEnded:
-		cause := isolate(d.Cause)
+		cause := page.Isolate(d.Cause)
 		if slices.Contains(protocol.OfferCauses(), protocol.OfferCause(d.Cause)) {
 			cause = texts.T("log.offer." + d.Cause)
 		}
 		return say(string(e.Code), "cause", cause)
 	case protocol.EventHandedOver:
-		return say(string(e.Code), "name", isolate(d.Technician.Name), "team", isolate(d.Technician.Team), "before", isolate(d.Before))
+		return say(string(e.Code), "name", page.Isolate(d.Technician.Name), "team", page.Isolate(d.Technician.Team), "before", page.Isolate(d.Before))
 	case protocol.EventStateChanged:
 		for _, s := range protocol.States() {
 			if string(s) == d.To {
 				return say(string(e.Code), "state", texts.T("log.state."+d.To))
 			}
 		}
-		return say(string(e.Code), "state", isolate(d.To))
+		return say(string(e.Code), "state", page.Isolate(d.To))
 	case protocol.EventEnded:
 		why := ""
 		if r := protocol.EndReason(d.Reason); r.Valid() {
@@ -208,22 +209,22 @@ func tell(texts lang.Texts, e session.LogEntry) string {
 		if !d.Complete {
 			left := make([]string, len(d.Left))
 			for i, l := range d.Left {
-				left[i] = isolate(l)
+				left[i] = page.Isolate(l)
 			}
 			return say("removed_partly", "left", strings.Join(left, ", "))
 		}
 	case protocol.EventRated:
 		rated := say(string(e.Code), "stars", strconv.Itoa(d.Stars))
 		if d.Words != "" {
-			return say("rated_words", "rated", rated, "words", isolate(strings.ReplaceAll(d.Words, "\n", " ")))
+			return say("rated_words", "rated", rated, "words", page.Isolate(strings.ReplaceAll(d.Words, "\n", " ")))
 		}
 		return rated
 	}
 	if !texts.Has("log.e." + string(e.Code)) {
-		return say("unknown", "code", isolate(string(e.Code)))
+		return say("unknown", "code", page.Isolate(string(e.Code)))
 	}
-	return say(string(e.Code), "name", isolate(d.Name), "team", isolate(d.Team), "by", isolate(d.By),
-		"version", isolate(string(d.Version)), "software", isolate(d.Software), "system", isolate(d.System), "sha256", isolate(d.SHA256))
+	return say(string(e.Code), "name", page.Isolate(d.Name), "team", page.Isolate(d.Team), "by", page.Isolate(d.By),
+		"version", page.Isolate(string(d.Version)), "software", page.Isolate(d.Software), "system", page.Isolate(d.System), "sha256", page.Isolate(d.SHA256))
 }
 
 // seconds are those that have begun.
@@ -298,7 +299,7 @@ type entryData struct {
 func sectionList(texts lang.Texts, sections []string) string {
 	words := make([]string, len(sections))
 	for i, s := range sections {
-		words[i] = isolate(s)
+		words[i] = page.Isolate(s)
 		if protocol.Section(s).Columns() != nil {
 			words[i] = texts.T("log.section." + s)
 		}
@@ -312,19 +313,19 @@ func sectionList(texts lang.Texts, sections []string) string {
 // toldFile says how a file ended.
 func toldFile(texts lang.Texts, d entryData) string {
 	if d.Result != "done" {
-		why := isolate(d.Result)
+		why := page.Isolate(d.Result)
 		for _, c := range protocol.FileCauses() {
 			if string(c) == d.Result {
 				why = texts.T("log.file." + d.Result)
 			}
 		}
-		return texts.T("log.e.file.ended_not", "path", isolate(d.Path), "why", why)
+		return texts.T("log.e.file.ended_not", "path", page.Isolate(d.Path), "why", why)
 	}
 	key := "log.e.file.ended"
 	if d.To == "technician" {
 		key += "_from"
 	}
-	return texts.T(key, "path", isolate(d.Path), "size", strconv.FormatInt(d.Size, 10), "sha256", isolate(d.SHA256))
+	return texts.T(key, "path", page.Isolate(d.Path), "size", strconv.FormatInt(d.Size, 10), "sha256", page.Isolate(d.SHA256))
 }
 
 // clipThing says what was on a clipboard.
@@ -334,13 +335,13 @@ func clipThing(texts lang.Texts, d entryData) string {
 			return texts.T("log.clip_of." + d.Type)
 		}
 	}
-	return isolate(d.Type)
+	return page.Isolate(d.Type)
 }
 
 // toldClip says how what was on a clipboard ended.
 func toldClip(texts lang.Texts, d entryData) string {
 	if d.Result != "done" {
-		why := isolate(d.Result)
+		why := page.Isolate(d.Result)
 		for _, c := range protocol.ClipCauses() {
 			if string(c) == d.Result {
 				why = texts.T("log.clip." + d.Result)
@@ -352,7 +353,7 @@ func toldClip(texts lang.Texts, d entryData) string {
 	if d.To == "technician" {
 		key += "_from"
 	}
-	return texts.T(key, "what", clipThing(texts, d), "size", strconv.FormatInt(d.Size, 10), "sha256", isolate(d.SHA256))
+	return texts.T(key, "what", clipThing(texts, d), "size", strconv.FormatInt(d.Size, 10), "sha256", page.Isolate(d.SHA256))
 }
 
 // shownThing says what was shown: its kind, its name, its size.
@@ -365,7 +366,7 @@ func shownThing(texts lang.Texts, d entryData) string {
 	}
 	what := texts.T("log.source." + source)
 	if d.Name != "" {
-		what += " " + isolate(d.Name)
+		what += " " + page.Isolate(d.Name)
 	}
 	if d.Width > 0 && d.Height > 0 {
 		what += " (" + strconv.Itoa(d.Width) + " × " + strconv.Itoa(d.Height) + ")"

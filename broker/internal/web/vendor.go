@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"consento/broker/internal/session"
+	"consento/broker/internal/web/page"
 	"consento/protocol"
 )
 
@@ -21,10 +22,10 @@ type vendorPage struct {
 	Technician protocol.Person
 }
 
-func (w *Web) vendorRoutes() []Route {
-	return []Route{
-		at("/v/{link}", anyone(w.showVendorLink), anyone(w.openVendorLink)),
-		at("/vendor", holder(w.showVendor)),
+func (w *Web) vendorRoutes() []page.Route {
+	return []page.Route{
+		page.At("/v/{link}", page.ForAnyone(w.showVendorLink), page.ForAnyone(w.openVendorLink)),
+		page.At("/vendor", page.ForHolder(w.showVendor)),
 	}
 }
 
@@ -34,24 +35,24 @@ func (w *Web) showVendorLink(rw http.ResponseWriter, r *http.Request) error {
 }
 
 func (w *Web) vendorLinkForm(rw http.ResponseWriter, r *http.Request, status int, data vendorForm, problem string) error {
-	p := w.newPage(r, "vendor.title")
+	p := w.NewPage(r, "vendor.title")
 	p.Error, p.Data = problem, data
-	return w.show(rw, status, "vendor-open", p)
+	return w.Show(rw, status, "vendor-open", p)
 }
 
 // openVendorLink opens a link on this device.
 func (w *Web) openVendorLink(rw http.ResponseWriter, r *http.Request) error {
-	values, err := form(r)
+	values, err := page.ReadForm(r)
 	if err != nil {
 		return err
 	}
 	typed := vendorForm{strings.TrimSpace(values.Get("name")), strings.TrimSpace(values.Get("company"))}
-	device, err := w.sessions.OpenInvite(r.Context(), clientAddress(r), limited(r.PathValue("link"), 64), typed.Name, typed.Company)
-	p := w.newPage(r, "vendor.title")
+	device, err := w.sessions.OpenInvite(r.Context(), page.ClientAddress(r), page.Limited(r.PathValue("link"), 64), typed.Name, typed.Company)
+	p := w.NewPage(r, "vendor.title")
 	var throttled *session.ThrottledError
 	switch {
 	case errors.As(err, &throttled):
-		seconds := wholeSeconds(throttled.RetryAfter)
+		seconds := page.WholeSeconds(throttled.RetryAfter)
 		rw.Header().Set("Retry-After", strconv.Itoa(seconds))
 		return w.vendorLinkForm(rw, r, http.StatusTooManyRequests, typed, p.T("portal.key.throttled", "seconds", p.Count("seconds", seconds)))
 	case errors.Is(err, protocol.ErrMalformed):
@@ -67,7 +68,7 @@ func (w *Web) openVendorLink(rw http.ResponseWriter, r *http.Request) error {
 }
 
 func (w *Web) vendorLinkOver(rw http.ResponseWriter, r *http.Request) error {
-	return w.show(rw, http.StatusNotFound, "vendor-over", w.newPage(r, "vendor.over.title"))
+	return w.Show(rw, http.StatusNotFound, "vendor-over", w.NewPage(r, "vendor.over.title"))
 }
 
 // showVendor is the narrow page of who has opened a link: the screen, once the customer
@@ -88,7 +89,7 @@ func (w *Web) showVendor(rw http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	p := w.newPage(r, "vendor.title")
+	p := w.NewPage(r, "vendor.title")
 	p.Data = vendorPage{who.Session, s.Technician}
-	return w.show(rw, http.StatusOK, "vendor", p)
+	return w.Show(rw, http.StatusOK, "vendor", p)
 }

@@ -17,17 +17,19 @@ import (
 	"context"
 	"crypto/hmac"
 	"crypto/sha256"
+	"embed"
 	"errors"
 	"fmt"
 	"html/template"
 	"io/fs"
 	"log/slog"
 	"net/http"
-	"net/url"
+	"slices"
 	"time"
 
 	"consento/broker/internal/access"
 	"consento/broker/internal/session"
+	"consento/broker/internal/web/page"
 	"consento/protocol"
 	"consento/protocol/lang"
 )
@@ -142,27 +144,6 @@ type Library interface {
 	ChangeSummaryTeams(ctx context.Context, by access.Account, teams []access.SummaryTeam) error
 }
 
-// Office is what the pages say about who runs this broker.
-type Office struct {
-	Name          string   // "": not set up yet
-	Phone         string   // as people write it
-	Controller    string   // of the data; "": the office itself
-	DPO           string   // how to reach the data-protection officer; "": by Phone
-	RecordingDays int      // how long recordings are kept
-	LogMonths     int      // how long logs are kept
-	Languages     []string // in which the pages are offered; none: every one
-	Logo          string   // names the picture at /logo; "": none
-	CopyDays      int      // how long a customer's private link works
-	CopyWithheld  bool     // it leads to the log alone
-}
-
-// OfficeOf is what the pages say of an office with these settings.
-func OfficeOf(s access.Settings) Office {
-	return Office{Name: s.Office.Name, Phone: s.Office.Phone, Controller: s.Office.Controller, DPO: s.Office.PrivacyContact,
-		RecordingDays: s.RecordingDays, LogMonths: s.LogMonths, Languages: s.Languages, Logo: s.Logo,
-		CopyDays: s.CustomerDays, CopyWithheld: s.WithholdRecording}
-}
-
 // Config is what New needs. Every field but Evidence, AuditorKeys, Policies, Custody, Rewraps, Decisions, People, Receipts, Shares, Sharing, Copies, Searching, Roster, Hooks, Desk, Figures, Mail, Central, SSO, Directory, Console, Style, Agents and Logger is required.
 type Config struct {
 	Sessions Sessions
@@ -197,7 +178,7 @@ type Config struct {
 	Mail      Mail         // behind the page of the mail; nil: there is none
 	Figures   Figures      // behind the pages of figures; needs Desk; nil: there are none
 	// Office is asked for each page, because set-up fills it in.
-	Office func(context.Context) (Office, error)
+	Office func(context.Context) (page.Office, error)
 	Legal  *Legal
 	Texts  *lang.Catalog
 	// PublicURL is the address that customers are given, without a path.
@@ -215,8 +196,14 @@ type Config struct {
 	Logger *slog.Logger
 }
 
+// ownFiles are the templates and assets of every area.
+//
+//go:embed templates/*.html assets
+var ownFiles embed.FS
+
 // Web serves the pages. It is safe for concurrent use.
 type Web struct {
+	*page.Ground
 	sessions    Sessions
 	accounts    Accounts
 	setup       Setup
@@ -242,19 +229,13 @@ type Web struct {
 	ssoKey      []byte
 	mail        Mail    // nil: there is no page of it
 	figures     Figures // nil: there are no figures
-	office      func(context.Context) (Office, error)
-	texts       *lang.Catalog
-	publicURL   string
 	cookies     customerCookies
 	legal       *Legal
-	assets      *assets
 	logStyle    template.CSS // of a saved log
 	console     []byte       // index.html, nil when the console was not built
 	agents      *agents
-	pages       *templates
 	streams     *streams
-	log         *slog.Logger
-	table       []Route
+	table       []page.Route
 	handler     http.Handler
 }
 
@@ -278,100 +259,132 @@ func New(c Config) (*Web, error) {
 	case len(c.CookieKey) < 32:
 		return nil, errors.New("web: CookieKey needs 32 bytes")
 	}
-	base, err := baseURL(c.PublicURL)
-	if err != nil {
-		return nil, err
-	}
-	if c.Logger == nil {
-		c.Logger = slog.New(slog.DiscardHandler)
-	}
 	mac := hmac.New(sha256.New, c.CookieKey)
 	mac.Write([]byte("consento customer cookie v1"))
 	seal := hmac.New(sha256.New, c.CookieKey)
 	seal.Write([]byte("consento single sign-on v1"))
 	w := &Web{
 		central: c.Central, sso: c.SSO, directory: c.Directory, ssoKey: seal.Sum(nil),
-		sessions: c.Sessions, accounts: c.Accounts, setup: c.Setup, settings: c.Settings, evidence: c.Evidence, auditorKeys: c.AuditorKeys, policies: c.Policies, custody: c.Custody, rewraps: c.Rewraps, decisions: c.Decisions, people: c.People, receipts: c.Receipts, shares: c.Shares, sharing: c.Sharing, copies: c.Copies, searching: c.Searching, roster: c.Roster, hooks: c.Hooks, desk: c.Desk, figures: c.Figures, mail: c.Mail, office: c.Office, texts: c.Texts,
-		publicURL: base,
-		legal:     c.Legal,
-		cookies:   customerCookies{key: mac.Sum(nil), now: time.Now},
-		agents:    newAgents(c.Agents),
-		streams:   newStreams(),
-		log:       c.Logger,
+		sessions: c.Sessions, accounts: c.Accounts, setup: c.Setup, settings: c.Settings, evidence: c.Evidence, auditorKeys: c.AuditorKeys, policies: c.Policies, custody: c.Custody, rewraps: c.Rewraps, decisions: c.Decisions, people: c.People, receipts: c.Receipts, shares: c.Shares, sharing: c.Sharing, copies: c.Copies, searching: c.Searching, roster: c.Roster, hooks: c.Hooks, desk: c.Desk, figures: c.Figures, mail: c.Mail,
+		legal:   c.Legal,
+		cookies: customerCookies{key: mac.Sum(nil), now: time.Now},
+		agents:  newAgents(c.Agents),
+		streams: newStreams(),
 	}
-	if w.assets, err = readAssets(c.Console, c.Style); err != nil {
+	templates, err := fs.Sub(ownFiles, "templates")
+	if err != nil {
 		return nil, err
 	}
-	w.logStyle = template.CSS(w.assets.files["log.css"].data) // our own file
-	if w.pages, err = readTemplates(w.assets); err != nil {
+	own, err := fs.Sub(ownFiles, "assets")
+	if err != nil {
 		return nil, err
 	}
+	w.Ground, err = page.New(page.Config{Accounts: c.Accounts, Office: c.Office, Texts: c.Texts, PublicURL: c.PublicURL, Templates: templates, Funcs: funcs(),
+		Assets: own, Console: c.Console, Style: c.Style, Explain: w.explain, AdminTabs: w.adminTabs, Logger: c.Logger})
+	if err != nil {
+		return nil, err
+	}
+	w.logStyle = template.CSS(w.Assets.Data("log.css")) // our own file
 	if c.Console != nil {
 		index, err := fs.ReadFile(c.Console, "index.html")
 		if err != nil {
 			return nil, fmt.Errorf("web: built console: %w", err)
 		}
-		w.console = w.assets.page(index)
+		w.console = w.Assets.Page(index)
 	}
 	w.table = w.routes()
-	w.handler = w.guard(w.mux())
+	w.handler = w.Ground.Handler(w.table)
 	return w, nil
 }
 
-// baseURL checks an address and takes a slash off its end.
-func baseURL(address string) (string, error) {
-	u, err := url.Parse(address)
-	if err != nil || u.Scheme != "https" || u.Host == "" || u.Path != "" && u.Path != "/" {
-		return "", fmt.Errorf("web: public address %q is not https://host", address)
+// funcs are what templates of the areas call.
+func funcs() template.FuncMap {
+	return template.FuncMap{
+		"rows":      rowsOf,
+		"levelsrow": levelsRow,
+		"both":      func(p *page.Page, t figureTable) map[string]any { return map[string]any{"Page": p, "Of": t} },
+		"zones":     func() []string { return commonZones },
 	}
-	return u.Scheme + "://" + u.Host, nil
 }
+
+// adminTabs names the pages of administration that there are for an account.
+func (w *Web) adminTabs(by access.Account) (tabs []string) {
+	if access.Can(by, access.ManageAccounts, access.Scope{}) || access.Can(by, access.ManageAuditors, access.Scope{}) {
+		tabs = append(tabs, "people")
+	}
+	if w.central != nil {
+		tabs = append(tabs, "central")
+	}
+	if access.Can(by, access.ManageAccounts, access.Scope{}) {
+		tabs = append(tabs, "teams", "profiles")
+	}
+	tabs = append(tabs, "signin")
+	if w.desk != nil && access.Can(by, access.ManageDesk, access.Scope{}) {
+		tabs = append(tabs, "desk")
+	}
+	if w.mail != nil && access.Can(by, access.SeeMetrics, access.Scope{}) {
+		tabs = append(tabs, "mail")
+	}
+	if w.hooks != nil && access.Can(by, access.ManageOffice, access.Scope{}) {
+		tabs = append(tabs, "webhooks")
+	}
+	return tabs
+}
+
+// Routes lists every address, with who gets it.
+func (w *Web) Routes() []page.Route { return slices.Clone(w.table) }
 
 // ServeHTTP implements http.Handler.
 func (w *Web) ServeHTTP(rw http.ResponseWriter, r *http.Request) { w.handler.ServeHTTP(rw, r) }
 
+// maxOffice is how much a form of the office may bring, in bytes: a logo, or whole texts.
+const maxOffice = access.MaxLogo + 4*page.MaxForm
+
 // routes lists every address. A path that is not here is answered by notFound.
-func (w *Web) routes() []Route {
-	office := func(do staffAction) ruled { return w.may(do, access.ManageOffice) }
-	routes := []Route{
-		at("/{$}", anyone(w.showKey)),
-		at("/k/{key}", anyone(w.showKeyFilledIn)),
-		at("/key", anyone(redirectTo("/")), anyone(w.redeem)),
-		slowly(at("/session", holder(w.showSession))), // streams: it keeps its own time
-		at("/session/name", anyone(redirectTo("/session")), holder(w.answerName)),
-		at("/session/report", anyone(redirectTo("/session")), holder(w.report)),
-		at("/session/stop", anyone(redirectTo("/session")), holder(w.stop)),
-		at("/session/rating", anyone(redirectTo("/session")), holder(w.rate)),
-		at("/session/log", holder(w.showLog)),
-		at("/session/log.html", holder(w.saveLog)),
-		at("/session/log.json", holder(w.saveLogData)),
-		at("/session/receipt", holder(w.saveReceipt)),
-		at(session.LogPath+"{ticket}", holder(w.openLog)),
-		slowly(at("/session/agent", holder(w.giveAgent))), // a download over a slow line
-		at("/terms", anyone(w.showTerms)),
-		at("/privacy", anyone(w.showPrivacy)),
-		at("/accessibility", anyone(w.showAccessibility)),
-		at("/.well-known/security.txt", anyone(w.showSecurity)),
-		at("/signin", visitor(w.showSignIn), visitor(w.signIn)),
-		at("/signout", anyone(redirectTo("/signin")), visitor(w.signOut)),
-		at("/setup", anyone(w.showSetup), anyone(w.completeSetup)),
-		at("/settings", office(w.showSettings), office(w.changeSettings)),
-		at("/settings/logo", anyone(redirectTo("/settings")), office(w.changeLogo)),
-		at("/settings/retention", office(w.showKept), office(w.changeKept)),
-		at("/settings/texts/{language}", office(w.editTexts), office(w.changeTexts)),
-		at("/settings/restore/{version}", office(w.askRestore), office(w.restoreTexts)),
-		at("/settings/library/{shelf}", office(w.showShelf), office(w.changeShelf)),
-		at("/settings/library/{shelf}/{id}", office(w.editEntry), office(w.changeEntry)),
-		at("/settings/library/{shelf}/{id}/delete", office(w.askDeleteEntry), office(w.deleteEntry)),
-		at("/settings/summaries", office(w.showSummaryTeams), office(w.changeSummaryTeams)),
-		at("/summaries", w.may(w.showMissing, access.ReadShared)),
-		at("/console/library", w.may(w.showLibrary, access.Assist)),
-		at("/console", anyone(redirectTo("/console/"))),
-		at("/console/{$}", w.mayElse(w.showConsole, w.noConsole, access.Assist)),
-		at("/assets/{name}", anyone(w.showAsset)),
-		at("/favicon.ico", anyone(w.showIcon)),
-		at("/logo", anyone(w.showLogo)),
-		at("/", anyone(w.notFound), anyone(w.notFound)),
+func (w *Web) routes() []page.Route {
+	office := func(do page.StaffAction) page.Ruled { return w.May(do, access.ManageOffice) }
+	settings := func(path string, get page.Ruled, post page.Ruled) page.Route {
+		return page.At(path, get, post).Back("/settings").UpTo(maxOffice)
+	}
+	routes := []page.Route{
+		page.At("/{$}", page.ForAnyone(w.showKey)),
+		page.At("/k/{key}", page.ForAnyone(w.showKeyFilledIn)),
+		page.At("/key", page.RedirectTo("/"), page.ForAnyone(w.redeem)),
+		page.At("/session", page.ForHolder(w.showSession)).Slowly(), // streams: it keeps its own time
+		page.At("/session/name", page.RedirectTo("/session"), page.ForHolder(w.answerName)),
+		page.At("/session/report", page.RedirectTo("/session"), page.ForHolder(w.report)),
+		page.At("/session/stop", page.RedirectTo("/session"), page.ForHolder(w.stop)),
+		page.At("/session/rating", page.RedirectTo("/session"), page.ForHolder(w.rate)),
+		page.At("/session/log", page.ForHolder(w.showLog)),
+		page.At("/session/log.html", page.ForHolder(w.saveLog)),
+		page.At("/session/log.json", page.ForHolder(w.saveLogData)),
+		page.At("/session/receipt", page.ForHolder(w.saveReceipt)),
+		page.At(session.LogPath+"{ticket}", page.ForHolder(w.openLog)),
+		page.At("/session/agent", page.ForHolder(w.giveAgent)).Slowly(), // a download over a slow line
+		page.At("/terms", page.ForAnyone(w.showTerms)),
+		page.At("/privacy", page.ForAnyone(w.showPrivacy)),
+		page.At("/accessibility", page.ForAnyone(w.showAccessibility)),
+		page.At("/.well-known/security.txt", page.ForAnyone(w.showSecurity)),
+		page.At("/signin", page.ForVisitor(w.showSignIn), page.ForVisitor(w.signIn)),
+		page.At("/signout", page.RedirectTo("/signin"), page.ForVisitor(w.signOut)),
+		page.At("/setup", page.ForAnyone(w.showSetup), page.ForAnyone(w.completeSetup)).UpTo(maxOffice),
+		settings("/settings", office(w.showSettings), office(w.changeSettings)),
+		settings("/settings/logo", page.RedirectTo("/settings"), office(w.changeLogo)),
+		settings("/settings/retention", office(w.showKept), office(w.changeKept)),
+		settings("/settings/texts/{language}", office(w.editTexts), office(w.changeTexts)),
+		settings("/settings/restore/{version}", office(w.askRestore), office(w.restoreTexts)),
+		settings("/settings/library/{shelf}", office(w.showShelf), office(w.changeShelf)),
+		settings("/settings/library/{shelf}/{id}", office(w.editEntry), office(w.changeEntry)),
+		settings("/settings/library/{shelf}/{id}/delete", office(w.askDeleteEntry), office(w.deleteEntry)),
+		settings("/settings/summaries", office(w.showSummaryTeams), office(w.changeSummaryTeams)),
+		page.At("/summaries", w.May(w.showMissing, access.ReadShared)),
+		page.At("/console/library", w.May(w.showLibrary, access.Assist)),
+		page.At("/console", page.RedirectTo("/console/")),
+		page.At("/console/{$}", w.MayElse(w.showConsole, w.noConsole, access.Assist)),
+		page.At("/assets/{name}", page.ForAnyone(w.ShowAsset)),
+		page.At("/favicon.ico", page.ForAnyone(w.ShowIcon)),
+		page.At("/logo", page.ForAnyone(w.showLogo)),
+		page.At("/", page.ForAnyone(w.NotFound), page.ForAnyone(w.NotFound)).Back("/session"),
 	}
 	if w.evidence != nil {
 		if w.policies != nil {
@@ -384,7 +397,7 @@ func (w *Web) routes() []Route {
 	}
 	for _, part := range []struct {
 		there  bool
-		routes func() []Route
+		routes func() []page.Route
 	}{
 		{true, w.accountRoutes},
 		{w.desk != nil, w.deskRoutes}, {w.desk != nil, w.fileRoutes},

@@ -1,9 +1,8 @@
-package web
+package page
 
 import (
 	"bytes"
 	"crypto/sha256"
-	"embed"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -14,12 +13,9 @@ import (
 	"time"
 )
 
-//go:embed assets
-var ownAssets embed.FS
-
-// assets are the files under /assets/: our own and those of the built console,
+// Assets are the files under /assets/: our own and those of the built console,
 // all in memory, all in one folder.
-type assets struct{ files map[string]asset }
+type Assets struct{ files map[string]asset }
 
 type asset struct {
 	data []byte
@@ -32,23 +28,20 @@ const maxAssets = 16 << 20
 // Pages of the console are answered elsewhere, with a policy and a check of rights.
 var notAssets = map[string]bool{"index.html": true, ".placeholder": true}
 
-func readAssets(console fs.FS, style []byte) (*assets, error) {
-	a := &assets{files: map[string]asset{}}
+// readAssets reads files of folders, and style as base.css; a folder may be nil.
+func readAssets(style []byte, folders ...fs.FS) (*Assets, error) {
+	a := &Assets{files: map[string]asset{}}
 	if style != nil {
 		a.add("base.css", style)
 	}
-	own, err := fs.Sub(ownAssets, "assets")
-	if err != nil {
-		return nil, fmt.Errorf("web: assets: %w", err)
-	}
 	total := 0
-	for _, files := range []fs.FS{console, own} {
+	for _, files := range folders {
 		if files == nil {
 			continue
 		}
 		entries, err := fs.ReadDir(files, ".")
 		if err != nil {
-			return nil, fmt.Errorf("web: assets: %w", err)
+			return nil, fmt.Errorf("page: assets: %w", err)
 		}
 		for _, e := range entries {
 			if e.IsDir() || notAssets[e.Name()] {
@@ -56,10 +49,10 @@ func readAssets(console fs.FS, style []byte) (*assets, error) {
 			}
 			data, err := fs.ReadFile(files, e.Name())
 			if err != nil {
-				return nil, fmt.Errorf("web: assets: %w", err)
+				return nil, fmt.Errorf("page: assets: %w", err)
 			}
 			if total += len(data); total > maxAssets {
-				return nil, errors.New("web: assets are too large")
+				return nil, errors.New("page: assets are too large")
 			}
 			a.add(e.Name(), data)
 		}
@@ -67,25 +60,31 @@ func readAssets(console fs.FS, style []byte) (*assets, error) {
 	return a, nil
 }
 
-func (a *assets) add(name string, data []byte) {
+func (a *Assets) add(name string, data []byte) {
 	sum := sha256.Sum256(data)
 	a.files[name] = asset{data: data, hash: hex.EncodeToString(sum[:8])}
 }
 
-// has reports whether there is an asset of this name.
-func (a *assets) has(name string) bool { _, ok := a.files[name]; return ok }
+// Has reports whether there is an asset of this name.
+func (a *Assets) Has(name string) bool { _, ok := a.files[name]; return ok }
+
+// Hash is that of an asset's content, 16 hex characters; "" if there is none of this name.
+func (a *Assets) Hash(name string) string { return a.files[name].hash }
+
+// Data is an asset's content, nil if there is none of this name.
+func (a *Assets) Data(name string) []byte { return a.files[name].data }
 
 // url is the address of an asset with its hash, so that browsers may keep it
 // for ever.
-func (a *assets) url(name string) string {
+func (a *Assets) url(name string) string {
 	if f, ok := a.files[name]; ok {
 		return "/assets/" + name + "?v=" + f.hash
 	}
 	return "/assets/" + name
 }
 
-// page returns a page of the console with its assets named by url.
-func (a *assets) page(html []byte) []byte {
+// Page returns a page of the console with its assets named by url.
+func (a *Assets) Page(html []byte) []byte {
 	for name := range a.files {
 		html = bytes.ReplaceAll(html, []byte(`"/assets/`+name+`"`), []byte(`"`+a.url(name)+`"`))
 	}
@@ -94,7 +93,7 @@ func (a *assets) page(html []byte) []byte {
 
 // serve answers with the file, or reports that there is none. With the right
 // hash in its address a file may be kept for ever, else it is asked for again.
-func (a *assets) serve(rw http.ResponseWriter, r *http.Request, name string) (found bool) {
+func (a *Assets) serve(rw http.ResponseWriter, r *http.Request, name string) (found bool) {
 	f, ok := a.files[name]
 	if !ok {
 		return false
@@ -136,16 +135,18 @@ func contentType(name string) string {
 	return "application/octet-stream"
 }
 
-func (w *Web) showAsset(rw http.ResponseWriter, r *http.Request) error {
-	if !w.assets.serve(rw, r, r.PathValue("name")) {
-		return w.notFound(rw, r)
+// ShowAsset serves the asset that the address names.
+func (g *Ground) ShowAsset(rw http.ResponseWriter, r *http.Request) error {
+	if !g.Assets.serve(rw, r, r.PathValue("name")) {
+		return g.NotFound(rw, r)
 	}
 	return nil
 }
 
-func (w *Web) showIcon(rw http.ResponseWriter, r *http.Request) error {
-	if !w.assets.serve(rw, r, "favicon.svg") {
-		return w.notFound(rw, r)
+// ShowIcon serves what browsers ask every site for.
+func (g *Ground) ShowIcon(rw http.ResponseWriter, r *http.Request) error {
+	if !g.Assets.serve(rw, r, "favicon.svg") {
+		return g.NotFound(rw, r)
 	}
 	return nil
 }
