@@ -2,12 +2,9 @@ package store
 
 import (
 	"context"
-	"crypto/sha256"
 	"errors"
-	"io"
 	"io/fs"
 	"maps"
-	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -65,7 +62,7 @@ func (d Dir) Bags(context.Context) ([]string, error) { return names(string(d)) }
 
 // BagSum implements [BagPlace].
 func (d Dir) BagSum(_ context.Context, name string) (translog.Hash, error) {
-	return fileSum(filepath.Join(string(d), name))
+	return translog.SumFile(filepath.Join(string(d), name))
 }
 
 // CompareBags checks places of key bags against the log, as [Compare] does
@@ -298,14 +295,4 @@ func (c *Comparison) oneLog(ctx context.Context, p BagPlace, there []string, nam
 		c.find(Tampered, p.Name(), file, "the log has other keys of its own: these let others read it, or nobody")
 	}
 	return nil
-}
-
-func fileSum(path string) (sum translog.Hash, err error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return sum, err
-	}
-	h := sha256.New()
-	_, err = io.Copy(h, f)
-	return translog.Hash(h.Sum(nil)), errors.Join(err, f.Close())
 }

@@ -1,6 +1,7 @@
 package translog
 
 import (
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -168,4 +169,15 @@ func (d folder) sweep() error {
 		}
 		return err
 	})
+}
+
+// SumFile is the SHA-256 of a file, as leaves name files of an office.
+func SumFile(path string) (Hash, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return Hash{}, err
+	}
+	sum := sha256.New()
+	_, err = io.Copy(sum, f)
+	return Hash(sum.Sum(nil)), errors.Join(err, f.Close())
 }

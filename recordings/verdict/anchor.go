@@ -1,12 +1,9 @@
 package verdict
 
 import (
-	"crypto/sha256"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
-	"os"
 	"slices"
 	"strings"
 	"time"
@@ -157,7 +154,7 @@ func (c *Case) compare(path, bag string, r recordings.Report) error {
 		c.reason(Unverifiable, "not_closed_on_log", n, "the proof holds no leaf that says how it was closed", nil)
 		return nil
 	}
-	sum, err := sumFile(path)
+	sum, err := translog.SumFile(path)
 	if err != nil {
 		return err
 	}
@@ -180,7 +177,7 @@ func (c *Case) compare(path, bag string, r recordings.Report) error {
 // compareBag says whether the key bag is the one that the log has: that of the
 // opening, or of a re-wrapping.
 func (c *Case) compareBag(path string, n int, p *proven) error {
-	sum, err := sumFile(path)
+	sum, err := translog.SumFile(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist) || len(p.bags) == 0:
 		return nil
@@ -231,15 +228,4 @@ func (c *Case) whole() {
 	for _, n := range missing {
 		c.reason(Incomplete, "missing_segment", n, fmt.Sprintf("the log knows segment %d of this session too, and its file is not here", n), nil)
 	}
-}
-
-// sumFile is the SHA-256 of a file.
-func sumFile(path string) (sum translog.Hash, err error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return sum, err
-	}
-	h := sha256.New()
-	_, err = io.Copy(h, f)
-	return translog.Hash(h.Sum(nil)), errors.Join(err, f.Close())
 }
