@@ -52,29 +52,24 @@ func (c *canvas) disc(centre image.Point, radius int, ink color.Color) {
 
 // cross draws an X of two strokes into a square.
 func (c *canvas) cross(r image.Rectangle, stroke float32, ink color.Color) {
-	s := &c.shape
-	s.Reset(r.Dx(), r.Dy())
 	w, h, d := float32(r.Dx()), float32(r.Dy()), stroke*0.7
-	for _, p := range [][8]float32{{0, d, d, 0, w, h - d, w - d, h}, {w - d, 0, w, d, d, h, 0, h - d}} {
-		s.MoveTo(p[0], p[1])
-		s.LineTo(p[2], p[3])
-		s.LineTo(p[4], p[5])
-		s.LineTo(p[6], p[7])
-		s.ClosePath()
-	}
-	s.Draw(c.RGBA, r, image.NewUniform(ink), image.Point{})
+	c.quads(r, ink, [8]float32{0, d, d, 0, w, h - d, w - d, h}, [8]float32{w - d, 0, w, d, d, h, 0, h - d})
 }
 
 // tick draws a tick into a square.
 func (c *canvas) tick(r image.Rectangle, stroke float32, ink color.Color) {
-	s := &c.shape
-	s.Reset(r.Dx(), r.Dy())
 	w, h, d := float32(r.Dx()), float32(r.Dy()), stroke*0.7
 	low := [2]float32{w * 0.38, h*0.86 - d}
-	for _, p := range [][8]float32{
-		{d, h*0.5 - d, low[0] + d, low[1], low[0], low[1] + d, 0, h * 0.5},
-		{low[0] - d, low[1], w - d, h * 0.1, w, h*0.1 + d, low[0], low[1] + d},
-	} {
+	c.quads(r, ink,
+		[8]float32{d, h*0.5 - d, low[0] + d, low[1], low[0], low[1] + d, 0, h * 0.5},
+		[8]float32{low[0] - d, low[1], w - d, h * 0.1, w, h*0.1 + d, low[0], low[1] + d})
+}
+
+// quads draws quadrilaterals into a rectangle, each by its four corners from there.
+func (c *canvas) quads(r image.Rectangle, ink color.Color, corners ...[8]float32) {
+	s := &c.shape
+	s.Reset(r.Dx(), r.Dy())
+	for _, p := range corners {
 		s.MoveTo(p[0], p[1])
 		s.LineTo(p[2], p[3])
 		s.LineTo(p[4], p[5])
