@@ -115,20 +115,25 @@ type preparedAccount struct {
 	by        string // account; "" the command line, or the first set-up
 }
 
+// newHash is the hash of a new password of somebody's, or says why it is not good enough (see
+// CheckPassword).
+func (a *Access) newHash(ctx context.Context, password, email, name string) (string, error) {
+	office, err := a.Office(ctx)
+	if err != nil {
+		return "", err
+	}
+	if password, err = CheckPassword(password, email, name, office.Name); err != nil {
+		return "", err
+	}
+	return a.passwords.hash(ctx, password)
+}
+
 func (a *Access) prepare(ctx context.Context, n NewAccount) (*preparedAccount, error) {
 	n, err := n.clean()
 	if err != nil {
 		return nil, err
 	}
-	office, err := a.Office(ctx)
-	if err != nil {
-		return nil, err
-	}
-	password, err := CheckPassword(n.Password, n.Email, n.Name, office.Name)
-	if err != nil {
-		return nil, err
-	}
-	hash, err := a.passwords.hash(ctx, password)
+	hash, err := a.newHash(ctx, n.Password, n.Email, n.Name)
 	if err != nil {
 		return nil, err
 	}

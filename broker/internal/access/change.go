@@ -73,14 +73,7 @@ func (a *Access) SetPassword(ctx context.Context, id, password string) error {
 	if account.Central {
 		return fmt.Errorf("set password: %w", ErrCentral)
 	}
-	office, err := a.Office(ctx)
-	if err != nil {
-		return err
-	}
-	if password, err = CheckPassword(password, account.Email, account.Name, office.Name); err != nil {
-		return err
-	}
-	hash, err := a.passwords.hash(ctx, password)
+	hash, err := a.newHash(ctx, password, account.Email, account.Name)
 	if err != nil {
 		return err
 	}

@@ -329,14 +329,8 @@ func (a *Access) removeFactor(r *http.Request, act string, body map[string]any, 
 // RemoveFactors takes everything but the password from somebody who lost it: every sign-in
 // of theirs ends. Errors: ErrForbidden, ErrOwnAccount, ErrNotFound.
 func (a *Access) RemoveFactors(ctx context.Context, by Account, id string) error {
-	account, err := a.ByID(ctx, id)
-	switch {
-	case err != nil:
+	if err := a.manages(ctx, by, id); err != nil {
 		return err
-	case !mayManage(by, account.Role):
-		return ErrForbidden
-	case id == by.ID:
-		return ErrOwnAccount
 	}
 	return a.removeFactors(ctx, by.ID, id)
 }

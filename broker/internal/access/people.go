@@ -139,14 +139,7 @@ func (a *Access) AcceptInvitation(ctx context.Context, token, password string) e
 	if err != nil {
 		return err
 	}
-	office, err := a.Office(ctx)
-	if err != nil {
-		return err
-	}
-	if password, err = CheckPassword(password, account.Email, account.Name, office.Name); err != nil {
-		return err
-	}
-	hash, err := a.passwords.hash(ctx, password)
+	hash, err := a.newHash(ctx, password, account.Email, account.Name)
 	if err != nil {
 		return err
 	}
@@ -250,6 +243,15 @@ func another(ctx context.Context, tx bun.Tx, role Role, id string, last error) e
 // EndAccount ends an account for good, as Disable does, on somebody's word. Errors:
 // ErrForbidden, ErrOwnAccount, ErrNotFound, ErrLastAdministrator, ErrLastAuditor.
 func (a *Access) EndAccount(ctx context.Context, by Account, id string) error {
+	if err := a.manages(ctx, by, id); err != nil {
+		return err
+	}
+	return a.disable(ctx, by.ID, id)
+}
+
+// manages checks that an account is one that somebody may manage, and not their own. Errors:
+// ErrForbidden, ErrOwnAccount, ErrNotFound.
+func (a *Access) manages(ctx context.Context, by Account, id string) error {
 	account, err := a.ByID(ctx, id)
 	switch {
 	case err != nil:
@@ -259,7 +261,7 @@ func (a *Access) EndAccount(ctx context.Context, by Account, id string) error {
 	case id == by.ID:
 		return ErrOwnAccount
 	}
-	return a.disable(ctx, by.ID, id)
+	return nil
 }
 
 type invitationRow struct {
