@@ -120,19 +120,29 @@ func (c *conn) write(ctx context.Context) {
 
 // ping finds out that the other side is gone.
 func (c *conn) ping(ctx context.Context) {
-	tick := time.NewTicker(pingInterval)
+	every(ctx, pingInterval, func() bool {
+		pinging, cancel := context.WithTimeout(ctx, pingTimeout)
+		defer cancel()
+		err := c.ws.Ping(pinging)
+		if err != nil {
+			c.cancel(errors.Join(errSilent, err))
+		}
+		return err == nil
+	})
+}
+
+// every does something at each interval, the first time after one, until it says that there
+// is no more to do, or ctx ends.
+func every(ctx context.Context, interval time.Duration, more func() bool) {
+	tick := time.NewTicker(interval)
 	defer tick.Stop()
 	for {
 		select {
 		case <-tick.C:
+			if !more() {
+				return
+			}
 		case <-ctx.Done():
-			return
-		}
-		pinging, cancel := context.WithTimeout(ctx, pingTimeout)
-		err := c.ws.Ping(pinging)
-		cancel()
-		if err != nil {
-			c.cancel(errors.Join(errSilent, err))
 			return
 		}
 	}

@@ -131,34 +131,27 @@ func own(a access.Account) access.Scope {
 // recheck ends the console, and the person's sessions, when the account ends or
 // loses its rights.
 func (c *console) recheck(ctx context.Context) {
-	tick := time.NewTicker(recheckInterval)
-	defer tick.Stop()
-	for {
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			return
-		}
+	every(ctx, recheckInterval, func() bool {
 		technician, err := c.technician(ctx, access.Assist)
 		if err == nil && technician.Profile.Permissions.Allows(protocol.ViewScreen) {
 			if err := errors.Join(c.config.Sessions.Limit(ctx, technician), c.config.Sessions.KeepGuest(ctx, technician, c.may)); err != nil && ctx.Err() == nil {
 				c.log.Error("sessions not told of the profile", slog.Any("error", err))
 			}
-			continue
+			return true
 		}
 		if err != nil && !errors.Is(err, access.ErrEnded) && !errors.Is(err, session.ErrNotAllowed) {
-			continue // the database is busy: asked again soon
+			return true // the database is busy: asked again soon
 		}
 		c.mu.Lock()
 		id := c.account.ID
 		c.mu.Unlock()
 		if err := c.config.Sessions.Revoke(context.WithoutCancel(ctx), id); err != nil {
 			c.log.Error("sessions of an ended account go on", slog.Any("error", err))
-			continue
+			return true
 		}
 		c.cancel(access.ErrEnded)
-		return
-	}
+		return false
+	})
 }
 
 func (c *console) serve(ctx context.Context, workers *sync.WaitGroup) error {

@@ -106,19 +106,13 @@ func (v *vendor) still(ctx context.Context) error {
 }
 
 func (v *vendor) recheck(ctx context.Context) {
-	tick := time.NewTicker(recheckInterval)
-	defer tick.Stop()
-	for {
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			return
-		}
-		if err := v.still(ctx); errors.Is(err, session.ErrNoSession) {
+	every(ctx, recheckInterval, func() bool {
+		over := errors.Is(v.still(ctx), session.ErrNoSession)
+		if over {
 			v.cancel(access.ErrEnded)
-			return
 		}
-	}
+		return !over
+	})
 }
 
 func (v *vendor) serve(ctx context.Context, workers *sync.WaitGroup) error {
