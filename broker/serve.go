@@ -284,9 +284,10 @@ func (b *broker) compose(ctx context.Context, secrets *ops.Secrets) error {
 		return err
 	}
 	b.later(b.mail.Close)
-	staff := desk.StaffPost{Texts: texts, URL: b.url, Queue: b.mail.Queue}
+	staff := desk.StaffPost{Speaks: b.speaks(texts), URL: b.url, Queue: b.mail.Queue}
 	tickets.OnAlert(staff.Alert)
 	tickets.OnBreach(staff.Breach)
+	b.hooks.OnStopped(hooks.StaffPost{Speaks: staff.Speaks, URL: b.url, Queue: b.mail.Queue}.Stopped)
 	b.background(func(ctx context.Context) {
 		tickets.Watch(ctx, lookAtPromises, b.holdConcerned, b.evidence.LapseHolds, tickets.Forget)
 	})
@@ -534,6 +535,15 @@ func (b *broker) openMail(tickets *desk.Desk, texts *lang.Catalog) (*mail.Mail, 
 	}
 	return mail.Open(mail.Config{Database: b.db, Server: b.config.Mail, Texts: texts, Office: office, Log: b.log,
 		Sources: []mail.Source{desk.Post{Desk: tickets, Texts: texts, Office: office, URL: b.url}}})
+}
+
+// speaks finds the texts for mails to who works here: in their own language as long as the
+// office has it, else in the office's, which is that of its pages for who prefers none.
+func (b *broker) speaks(texts *lang.Catalog) func(ctx context.Context, language string) (lang.Texts, error) {
+	return func(ctx context.Context, language string) (lang.Texts, error) {
+		s, err := b.access.Settings(ctx)
+		return texts.Only(s.Languages...).Match(language), err
+	}
 }
 
 func (b *broker) person(ctx context.Context) (protocol.Person, error) {

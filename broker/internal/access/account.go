@@ -73,9 +73,10 @@ type Account struct {
 	Joined    bool // has chosen a password
 	// PasswordAt is when the password was chosen; zero before the first.
 	PasswordAt time.Time
-	Central    bool // signs in elsewhere, and its groups there say what it may
-	Suspended  bool // Disabled by its groups, which can bring it back
-	Emergency  bool // signs in by password although its role signs in centrally
+	Central    bool   // signs in elsewhere, and its groups there say what it may
+	Suspended  bool   // Disabled by its groups, which can bring it back
+	Emergency  bool   // signs in by password although its role signs in centrally
+	Language   string // of mails, BCP 47; "": the office's
 
 	epoch int64
 	only  map[Action]bool // what a token leaves of the rights; nil: a person asks

@@ -25,6 +25,7 @@ type accountRow struct {
 	CreatedAt    time.Time
 	DisabledAt   time.Time `bun:",nullzero"`
 	Joined       bool
+	Language     string
 	Central      bool
 	Suspended    bool
 	Emergency    bool
@@ -56,7 +57,7 @@ func (row *accountRow) account() (Account, error) {
 	a := Account{
 		ID: row.ID, Email: row.Email, Name: row.Name, Role: row.Role, Team: row.Team, Territory: row.Territory,
 		Level: row.Level, Created: row.CreatedAt, Disabled: !row.DisabledAt.IsZero(), Joined: row.Joined, PasswordAt: row.PasswordAt,
-		Central: row.Central, Suspended: row.Suspended, Emergency: row.Emergency, epoch: row.Epoch,
+		Central: row.Central, Suspended: row.Suspended, Emergency: row.Emergency, Language: row.Language, epoch: row.Epoch,
 	}
 	if row.Role.assists() {
 		a.Territory = row.TeamTerritory

@@ -24,7 +24,9 @@ func TestStaffLetters(t *testing.T) {
 		t.Fatal(err)
 	}
 	var sent []mail.Letter
-	p := StaffPost{Texts: texts, URL: "https://help.office.example", Queue: func(_ context.Context, db bun.IDB, l mail.Letter) error {
+	p := StaffPost{Speaks: func(_ context.Context, language string) (lang.Texts, error) {
+		return texts.Only("fr", "ja").Match(language), nil
+	}, URL: "https://help.office.example", Queue: func(_ context.Context, db bun.IDB, l mail.Letter) error {
 		if _, in := db.(bun.Tx); !in {
 			t.Error("a letter outside of the transaction")
 		}
@@ -34,6 +36,11 @@ func TestStaffLetters(t *testing.T) {
 	e.OnAlert(p.Alert)
 	e.OnBreach(p.Breach)
 	e.promise(time.Hour, Calendar{Always: true})
+	for email, tag := range map[string]string{"anna@office.example": "ja", "udo@office.example": "de"} {
+		if _, err := e.db.NewRaw(`UPDATE accounts SET language = ? WHERE email = ?`, tag, email).Exec(ctx); err != nil {
+			t.Fatal(err)
+		}
+	}
 	ticket, err := e.Receive(ctx, call("Secret <b>"))
 	if err != nil {
 		t.Fatal(err)
@@ -41,7 +48,14 @@ func TestStaffLetters(t *testing.T) {
 	to := func() (list string) {
 		for _, l := range sent {
 			all := fmt.Sprint(l)
-			if l.Language != "it" || strings.Contains(all, "⟨") || strings.Contains(all, "{ref}") || l.ID == "" {
+			want := "fr" // the office's: of who chose none, and of Udo, whose German the office has no more
+			if l.To.Email == "anna@office.example" {
+				want = "ja"
+			}
+			if x := texts.Match(want); l.Language != want || !strings.HasPrefix(l.Body[0], x.T("mail.hello", "name", l.To.Name)) || l.Link.Text != x.T("levels.mail.open") {
+				t.Errorf("%s is told in %s: %+v", l.To.Email, l.Language, l)
+			}
+			if strings.Contains(all, "⟨") || strings.Contains(all, "{ref}") || l.ID == "" {
 				t.Errorf("%+v", l)
 			}
 			list += l.To.Email + " " + l.Link.URL + "\n"

@@ -95,6 +95,8 @@ type Hooks struct {
 	every  time.Duration // between two looks
 	pauses []time.Duration
 	wake   chan struct{}
+
+	stopped func(ctx context.Context, db bun.IDB, t Target) error // nil: nobody is told
 }
 
 // New makes Hooks. Nothing is sent before Run.
@@ -112,6 +114,12 @@ func New(c Config) (*Hooks, error) {
 	}
 	h.client = h.newClient(c.Roots)
 	return h, nil
+}
+
+// OnStopped names what is done when a target is switched off, once, in the transaction that
+// does it. It is called before Run.
+func (h *Hooks) OnStopped(tell func(ctx context.Context, db bun.IDB, t Target) error) {
+	h.stopped = tell
 }
 
 // Target is an address that events go to.

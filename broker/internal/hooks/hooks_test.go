@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -392,6 +393,16 @@ func TestSwitchedOff(t *testing.T) {
 	e := newEnv(t, r)
 	e.pauses = []time.Duration{time.Hour}
 	target, _ := e.target(r.URL)
+	var told []Failure
+	e.OnStopped(func(_ context.Context, db bun.IDB, t Target) error {
+		if _, in := db.(bun.Tx); !in || t.ID != target.ID || t.Name != target.Name {
+			t.Active = true
+		}
+		if told = append(told, t.Stopped); t.Active {
+			told = append(told, "wrong")
+		}
+		return nil
+	})
 	try := func() Target {
 		t.Helper()
 		e.happens(TicketChanged)
@@ -416,6 +427,10 @@ func TestSwitchedOff(t *testing.T) {
 	if now.Active || now.Stopped != TooLong || now.Waiting == 0 {
 		t.Errorf("%+v", now)
 	}
+	try() // it is off: nobody is told again
+	if !slices.Equal(told, []Failure{TooLong}) {
+		t.Errorf("told of %q", told)
+	}
 	acts, err := ops.ActsWaiting(t.Context(), e.bun, 10)
 	if err != nil || acts[len(acts)-1].What != "webhook.stopped" || acts[len(acts)-1].By != ops.ByBroker {
 		t.Errorf("%+v, %v", acts, err)
@@ -436,6 +451,9 @@ func TestSwitchedOff(t *testing.T) {
 	r.mu.Unlock()
 	if now = try(); now.Active || now.Stopped != Gone || now.Waiting != 0 {
 		t.Errorf("%+v", now)
+	}
+	if !slices.Equal(told, []Failure{TooLong, Gone}) {
+		t.Errorf("told of %q", told)
 	}
 	if err := e.Remove(t.Context(), boss, target.ID); err != nil {
 		t.Fatal(err)

@@ -336,5 +336,11 @@ func (h *Hooks) stop(ctx context.Context, tx bun.Tx, t targetRow, failed Failure
 		return err
 	}
 	h.log.Warn("a webhook is switched off", slog.String("webhook", t.ID), slog.String("reason", string(because)))
+	if h.stopped != nil {
+		t.Active, t.Stopped = false, because
+		if err := h.stopped(ctx, tx, t.target()); err != nil {
+			return err
+		}
+	}
 	return ops.NoteAct(ctx, tx, "webhook.stopped", ops.ByBroker, map[string]any{"webhook": t.ID, "name": t.Name, "reason": because})
 }

@@ -22,7 +22,8 @@ type ownPage struct {
 	Password string // when it was chosen
 	Factors  factorsPage
 	Places   []placeLine
-	Others   bool // there are other sign-ins to end
+	Others   bool          // there are other sign-ins to end
+	Mails    []page.Option // languages
 }
 
 type placeLine struct {
@@ -50,6 +51,7 @@ type secret struct {
 func (w *Web) accountRoutes() []page.Route {
 	return []page.Route{
 		page.At("/account", page.ForOwner(w.showAccount)),
+		page.At("/account/language", page.RedirectTo("/account"), page.ForOwner(w.changeLanguage)),
 		page.At("/account/rights", page.ForOwner(w.showOwnRights)),
 		page.At("/account/confirm", w.ownLocal(w.showConfirm), w.ownLocal(w.confirm)),
 		page.At("/account/totp", w.proven(w.showTOTP), w.proven(w.takeTOTP)),
@@ -107,7 +109,7 @@ func (w *Web) account(rw http.ResponseWriter, r *http.Request, by access.Account
 
 func (w *Web) showAccount(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	p := w.NewPage(r, "account.title")
-	data := ownPage{Role: p.T("signin.role." + string(by.Role))}
+	data := ownPage{Role: p.T("signin.role." + string(by.Role)), Mails: w.mailLanguages(p, by)}
 	if !by.PasswordAt.IsZero() {
 		data.Password = p.T("account.password.since", "day", page.Day(p, by.PasswordAt.UTC()))
 	}

@@ -98,6 +98,47 @@ func TestRulesOfSignIn(t *testing.T) {
 	}
 }
 
+// TestLanguageOfMails: the one that somebody who is signed in chose last on a page, or on
+// that of the account; no other site chooses it, and only one that the office has.
+func TestLanguageOfMails(t *testing.T) {
+	h := newHouse(t)
+	anna := joins(t, h, "Anna Bianchi", "Service desk", access.L1)
+	is := func(what, want string) {
+		t.Helper()
+		a, err := h.access.ByEmail(t.Context(), "anna@esempio.example")
+		if err != nil || a.Language != want {
+			t.Errorf("%s: %q, %v", what, a.Language, err)
+		}
+	}
+	from := func(p *person, site, path string) seen {
+		t.Helper()
+		return p.read(p.do(http.MethodGet, path, "", "Sec-Fetch-Site", site))
+	}
+	is("at first", "")
+	anna.get("/account").shows(t, `<option value="" selected>The office’s (English)</option>`)
+	h.visitor(t).get("/?lang=ja")
+	from(h.visitor(t), "same-origin", "/?lang=ja")
+	is("others choose", "")
+	for _, site := range []string{"cross-site", "same-site", "none", ""} {
+		from(anna, site, "/account?lang=ja").shows(t, `lang="ja"`)
+		is("by a link from elsewhere, "+site, "")
+	}
+	from(anna, "same-origin", "/desk/?lang=xx")
+	is("no language", "")
+	from(anna, "same-origin", "/desk/?lang=fr").shows(t, `lang="fr"`)
+	is("on a page", "fr")
+	anna.post("/account/language", "language", "ja").shows(t, `<option value="ja" lang="ja" selected>`)
+	is("on the page of the account", "ja")
+	for _, wrong := range []string{"xx", "<b>", "EN"} {
+		if got := anna.post("/account/language", "language", wrong); got.StatusCode != http.StatusBadRequest {
+			t.Errorf("%s: %d", wrong, got.StatusCode)
+		}
+	}
+	is("after what is none", "ja")
+	anna.post("/account/language", "language", "")
+	is("the office's again", "")
+}
+
 // TestAccountInChromium changes a password by keyboard and looks at the pages in every
 // language.
 func TestAccountInChromium(t *testing.T) {
@@ -118,6 +159,16 @@ func TestAccountInChromium(t *testing.T) {
 	b.write("#before", goodPassword)
 	b.write("#password", nextPassword+"\r")
 	b.until(`location.search === "?saved=password"`)
+	// The language that is chosen on a page is that of the mails.
+	b.click(`a[href="/account?lang=de"], a[href*="lang=de"]`)
+	b.until(`document.documentElement.lang === "de" && document.querySelector("#mail-language").value === "de"`)
+	b.tabTo("#mail-language")
+	b.keys("日") // as one types in a list
+	b.until(`document.querySelector("#mail-language").value === "ja"`)
+	b.keys("\t\r")
+	b.until(`location.search === "?saved=language" && document.querySelector("#mail-language").value === "ja"`)
+	b.click(`a[href*="lang=en"]`)
+	b.until(`document.documentElement.lang === "en"`)
 	for _, language := range tags(t) {
 		b.tag = language
 		b.speaks(language)

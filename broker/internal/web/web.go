@@ -87,6 +87,7 @@ type Accounts interface {
 	Places(r *http.Request) ([]access.Place, error)
 	EndOthers(r *http.Request) error
 	Factors(ctx context.Context, account string) (access.Factors, error)
+	SetLanguage(ctx context.Context, by access.Account, tag string) error
 	NoteExport(ctx context.Context, by access.Account, e access.Taken) error
 	Confirm(r *http.Request, password string) error
 	Proven(r *http.Request) bool

@@ -22,12 +22,17 @@ import (
 	"consento/protocol/lang"
 )
 
+// Accounts is what the ground asks about those who work here.
+type Accounts interface {
+	// LoadSession puts who is signed in into a request, for access.Current.
+	LoadSession(next http.Handler) http.Handler
+	// SetLanguage keeps the language that somebody has chosen.
+	SetLanguage(ctx context.Context, by access.Account, tag string) error
+}
+
 // Config is what New needs. Every field but Console, Style and Logger is required.
 type Config struct {
-	// Accounts puts who is signed in into a request, for access.Current.
-	Accounts interface {
-		LoadSession(next http.Handler) http.Handler
-	}
+	Accounts Accounts
 	// Office is asked for each page, because set-up fills it in.
 	Office func(context.Context) (Office, error)
 	Texts  *lang.Catalog
@@ -55,9 +60,7 @@ type Ground struct {
 	Log       *slog.Logger
 	Office    func(context.Context) (Office, error) // that runs this broker, as it is now
 
-	accounts interface {
-		LoadSession(next http.Handler) http.Handler
-	}
+	accounts  Accounts
 	templates *template.Template
 	explain   func(http.ResponseWriter, error) (int, string)
 	adminTabs func(access.Account) []string

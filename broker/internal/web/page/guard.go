@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"consento/broker/internal/access"
 	"consento/protocol/lang"
 )
 
@@ -48,10 +49,6 @@ func (g *Ground) guard(next http.Handler, routeOf func(*http.Request) Route) htt
 			g.Log.ErrorContext(r.Context(), "office cannot be read", "err", err)
 		}
 		offered := g.Texts.Only(office.Languages...)
-		if tag := r.URL.Query().Get("lang"); tag != "" && r.Method == http.MethodGet && slices.Contains(offered.Tags(), tag) {
-			g.switchLanguage(rw, r, tag)
-			return
-		}
 		r = r.WithContext(context.WithValue(r.Context(), readerKey{}, reader{office: office, texts: textsFor(offered, r), route: routeOf(r)}))
 		r.Body = http.MaxBytesReader(rw, r.Body, BodyLimit(r))
 		defer func() {
@@ -63,8 +60,17 @@ func (g *Ground) guard(next http.Handler, routeOf func(*http.Request) Route) htt
 				g.failed(rw, r, errCrashed)
 			}
 		}()
+		if tag := r.URL.Query().Get("lang"); tag != "" && r.Method == http.MethodGet && g.Offers(r, tag) {
+			g.switchLanguage(rw, r, tag)
+			return
+		}
 		inner.ServeHTTP(rw, r)
 	})
+}
+
+// Offers says whether the office has its pages in this language.
+func (g *Ground) Offers(r *http.Request, tag string) bool {
+	return slices.Contains(g.Texts.Only(readerOf(r).office.Languages...).Tags(), tag)
 }
 
 func setHeaders(h http.Header, host string) {
@@ -128,9 +134,27 @@ func textsFor(offered *lang.Catalog, r *http.Request) lang.Texts {
 	return offered.Match(chosen, r.Header.Get("Accept-Language"))
 }
 
-// switchLanguage remembers the language and shows the same page again. The
-// address is cleaned first: "//elsewhere/?lang=it" must not lead elsewhere.
+// switchLanguage remembers the language and shows the same page again; whoever is signed
+// in has mails in it from then on, if it was a page of this broker that led here.
 func (g *Ground) switchLanguage(rw http.ResponseWriter, r *http.Request, tag string) {
+	if r.Header.Get("Sec-Fetch-Site") != "same-origin" {
+		g.inLanguage(rw, r, tag)
+		return
+	}
+	g.accounts.LoadSession(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		if by, ok := access.Current(r); ok && by.Language != tag {
+			if err := g.accounts.SetLanguage(r.Context(), by, tag); err != nil {
+				g.failed(rw, r, err)
+				return
+			}
+		}
+		g.inLanguage(rw, r, tag)
+	})).ServeHTTP(rw, r)
+}
+
+// inLanguage leads to the same page in this language. The address is cleaned first:
+// "//elsewhere/?lang=it" must not lead elsewhere.
+func (g *Ground) inLanguage(rw http.ResponseWriter, r *http.Request, tag string) {
 	// The console reads it as well, and it is no secret: not HttpOnly.
 	http.SetCookie(rw, &http.Cookie{Name: languageCookie, Value: tag, Path: "/", MaxAge: 365 * 24 * 3600,
 		Secure: true, SameSite: http.SameSiteLaxMode})
