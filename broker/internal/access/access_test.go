@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"consento/broker/internal/ops"
+	"consento/broker/internal/ops/opstest"
 	"consento/protocol"
 
 	"github.com/uptrace/bun"
@@ -23,10 +24,7 @@ const (
 // newTestDB opens a real database in a fresh data folder.
 func newTestDB(t testing.TB) *bun.DB {
 	t.Helper()
-	db, err := ops.OpenDatabase(context.Background(), t.TempDir()+"/data")
-	if err != nil {
-		t.Fatal(err)
-	}
+	db := opstest.Database(t, t.TempDir()+"/data")
 	t.Cleanup(func() {
 		if err := db.Close(); err != nil {
 			t.Error(err)

@@ -17,7 +17,7 @@ import (
 
 	"consento/broker/internal/access"
 	"consento/broker/internal/desk"
-	"consento/broker/internal/ops"
+	"consento/broker/internal/ops/opstest"
 	"consento/protocol"
 	"consento/protocol/lang"
 )
@@ -49,7 +49,7 @@ func must[T any](v T, err error) func(testing.TB) T {
 func newEnv(t testing.TB) *env {
 	t.Helper()
 	e := &env{TB: t}
-	e.db = must(ops.OpenDatabase(t.Context(), t.TempDir()+"/data"))(t)
+	e.db = opstest.Database(t, t.TempDir()+"/data")
 	t.Cleanup(func() { must(0, e.db.Close())(t) })
 	log := slog.New(slog.NewTextHandler(t.Output(), nil))
 	e.access = must(access.New(t.Context(), access.Config{DB: e.db, Log: log}))(t)

@@ -14,7 +14,7 @@ import (
 
 	"consento/broker/internal/access"
 	"consento/broker/internal/central"
-	"consento/broker/internal/ops"
+	"consento/broker/internal/ops/opstest"
 	"consento/protocol"
 )
 
@@ -31,10 +31,7 @@ type officeOf struct {
 
 func newOffice(t *testing.T) *officeOf {
 	t.Helper()
-	db, err := ops.OpenDatabase(t.Context(), t.TempDir()+"/data")
-	if err != nil {
-		t.Fatal(err)
-	}
+	db := opstest.Database(t, t.TempDir()+"/data")
 	t.Cleanup(func() {
 		if err := db.Close(); err != nil {
 			t.Error(err)
@@ -42,6 +39,7 @@ func newOffice(t *testing.T) *officeOf {
 	})
 	log := slog.New(slog.NewTextHandler(t.Output(), nil))
 	o := &officeOf{t: t}
+	var err error
 	if o.Access, err = access.New(t.Context(), access.Config{DB: db, Log: log, Central: true}); err != nil {
 		t.Fatal(err)
 	}

@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"consento/broker/internal/access"
-	"consento/broker/internal/ops"
+	"consento/broker/internal/ops/opstest"
 
 	"github.com/uptrace/bun"
 )
@@ -32,10 +32,7 @@ var first, second = Team{"Service desk", "", access.L1}, Team{"Networks", "", ac
 func newEnv(t testing.TB) *env {
 	t.Helper()
 	ctx := context.Background()
-	db, err := ops.OpenDatabase(ctx, t.TempDir()+"/data")
-	if err != nil {
-		t.Fatal(err)
-	}
+	db := opstest.Database(t, t.TempDir()+"/data")
 	t.Cleanup(func() { db.Close() })
 	log := slog.New(slog.NewTextHandler(t.Output(), nil))
 	people, err := access.New(ctx, access.Config{DB: db, Log: log})

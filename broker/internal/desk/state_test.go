@@ -6,16 +6,13 @@ import (
 	"slices"
 	"testing"
 
-	"consento/broker/internal/ops"
+	"consento/broker/internal/ops/opstest"
 )
 
 // TestNext walks every pair of state and step, and holds the database's table against
 // the function.
 func TestNext(t *testing.T) {
-	db, err := ops.OpenDatabase(t.Context(), t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
+	db := opstest.Database(t, t.TempDir())
 	defer db.Close()
 	var stored []struct{ FromState, Step, ToState string }
 	if err := db.NewSelect().Table("ticket_steps").Column("from_state", "step", "to_state").Scan(t.Context(), &stored); err != nil {

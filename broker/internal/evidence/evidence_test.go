@@ -18,6 +18,7 @@ import (
 	"go.uber.org/goleak"
 
 	"consento/broker/internal/ops"
+	"consento/broker/internal/ops/opstest"
 	"consento/recordings"
 	"consento/recordings/translog"
 )
@@ -67,7 +68,7 @@ func (n *env) read(by ...recordings.Recipient) {
 func newEnv(t testing.TB) *env {
 	t.Helper()
 	n := &env{identity: must(recordings.NewIdentity())(t)}
-	n.db = must(ops.OpenDatabase(t.Context(), t.TempDir()))(t)
+	n.db = opstest.Database(t, t.TempDir())
 	t.Cleanup(func() { must(0, n.db.Close())(t) })
 	_, key, err := ed25519.GenerateKey(nil)
 	must(0, err)(t)

@@ -12,7 +12,7 @@ import (
 
 	"consento/broker/internal/access"
 	"consento/broker/internal/desk"
-	"consento/broker/internal/ops"
+	"consento/broker/internal/ops/opstest"
 )
 
 // rome is where the office is: its clocks change on 29 March and 25 October 2026.
@@ -37,10 +37,7 @@ type env struct {
 func newEnv(t testing.TB) *env {
 	t.Helper()
 	ctx := context.Background()
-	db, err := ops.OpenDatabase(ctx, t.TempDir()+"/data")
-	if err != nil {
-		t.Fatal(err)
-	}
+	db := opstest.Database(t, t.TempDir()+"/data")
 	t.Cleanup(func() { db.Close() })
 	log := slog.New(slog.NewTextHandler(t.Output(), nil))
 	people, err := access.New(ctx, access.Config{DB: db, Log: log})

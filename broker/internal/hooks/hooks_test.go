@@ -23,6 +23,7 @@ import (
 
 	"consento/broker/internal/access"
 	"consento/broker/internal/ops"
+	"consento/broker/internal/ops/opstest"
 )
 
 var boss = access.Account{ID: "boss", Role: access.Administrator}
@@ -91,10 +92,7 @@ type env struct {
 
 func newEnv(t testing.TB, trusted ...*receiver) *env {
 	t.Helper()
-	db, err := ops.OpenDatabase(t.Context(), t.TempDir()+"/data")
-	if err != nil {
-		t.Fatal(err)
-	}
+	db := opstest.Database(t, t.TempDir()+"/data")
 	t.Cleanup(func() {
 		if err := db.Close(); err != nil {
 			t.Error(err)

@@ -23,6 +23,7 @@ import (
 	"consento/broker/internal/mail"
 	"consento/broker/internal/mail/mailtest"
 	"consento/broker/internal/ops"
+	"consento/broker/internal/ops/opstest"
 	"consento/protocol/lang"
 
 	"github.com/uptrace/bun"
@@ -46,10 +47,7 @@ func (e *env) pass(d time.Duration) {
 // newEnv sends by a server; change may be nil.
 func newEnv(t testing.TB, server ops.MailConfig, sources ...mail.Source) *env {
 	t.Helper()
-	db, err := ops.OpenDatabase(context.Background(), t.TempDir()+"/data")
-	if err != nil {
-		t.Fatal(err)
-	}
+	db := opstest.Database(t, t.TempDir()+"/data")
 	t.Cleanup(func() { db.Close() })
 	texts, err := lang.Load()
 	if err != nil {

@@ -18,7 +18,7 @@ import (
 	"go.uber.org/goleak"
 
 	global "consento/broker/internal/evidence"
-	"consento/broker/internal/ops"
+	"consento/broker/internal/ops/opstest"
 	"consento/broker/internal/sfu"
 	"consento/protocol"
 	"consento/recordings"
@@ -95,7 +95,7 @@ func newEnv(t testing.TB, change ...func(*Config)) *env {
 	t.Helper()
 	e := &env{dir: t.TempDir(), evidence: t.TempDir(), bags: t.TempDir(), logDir: t.TempDir()}
 	e.identity = must(recordings.NewIdentity())(t)
-	e.db = must(ops.OpenDatabase(t.Context(), e.dir))(t)
+	e.db = opstest.Database(t, e.dir)
 	t.Cleanup(func() { must(0, e.db.Close())(t) })
 	e.media = must(sfu.New(sfu.Config{Address: &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)}}))(t)
 	t.Cleanup(func() { must(0, e.media.Close())(t) })

@@ -23,7 +23,7 @@ import (
 	"consento/broker/internal/access"
 	"consento/broker/internal/desk"
 	"consento/broker/internal/evidence"
-	"consento/broker/internal/ops"
+	"consento/broker/internal/ops/opstest"
 	"consento/broker/internal/session"
 	"consento/broker/internal/sfu"
 	"consento/protocol"
@@ -83,7 +83,7 @@ type server struct {
 
 func serve(t testing.TB, change ...func(*session.Limits)) *server {
 	t.Helper()
-	db := must(ops.OpenDatabase(t.Context(), t.TempDir()))(t)
+	db := opstest.Database(t, t.TempDir())
 	t.Cleanup(func() { must(0, db.Close())(t) })
 	log := slog.New(slog.DiscardHandler)
 	s := &server{access: must(access.New(t.Context(), access.Config{DB: db, Log: log}))(t)}

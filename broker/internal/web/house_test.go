@@ -26,6 +26,7 @@ import (
 	"consento/broker/internal/hooks"
 	"consento/broker/internal/mail"
 	"consento/broker/internal/ops"
+	"consento/broker/internal/ops/opstest"
 	"consento/broker/internal/session"
 	"consento/broker/internal/web"
 	"consento/broker/internal/web/page"
@@ -387,10 +388,7 @@ func newHouse(t testing.TB, options ...option) *house {
 		t.Fatal(err)
 	}
 	log := slog.New(slog.NewTextHandler(t.Output(), nil))
-	db, err := ops.OpenDatabase(t.Context(), t.TempDir()+"/data")
-	if err != nil {
-		t.Fatal(err)
-	}
+	db := opstest.Database(t, t.TempDir()+"/data")
 	h := &house{db: db, desk: newDesk(), office: office, agents: fstest.MapFS{"consento-agent-linux-amd64": &fstest.MapFile{
 		Data: []byte("#!/bin/sh\ntouch \"$MARK\"\n"), ModTime: time.Unix(1_700_000_000, 0)}}}
 	c := web.Config{Sessions: h.desk, Texts: texts, PublicURL: "https://help.esempio.example", CookieKey: []byte(strings.Repeat("k", 32)),
