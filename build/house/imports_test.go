@@ -43,7 +43,7 @@ var rules = []rule{
 		because: "it serves the memory of the process, with keys in it, to whoever asks"},
 	{from: []string{"consento/broker/...", "consento/agent/...", "consento/recordings/...", "consento/protocol/...", "consento/console/..."},
 		never: []string{"consento/build/..."}, because: "what ships does not need what builds and tests it"},
-	{from: []string{"consento/broker/...", "consento/agent", "consento/agent/internal/run/...", "consento/recordings/...", "consento/protocol/..."}, except: []string{"consento/recordings/store/storetest", "consento/recordings/disktest", "consento/recordings/fipstest", "consento/recordings/stamp/stamptest", "consento/broker/internal/mail/mailtest"},
+	{from: []string{"consento/broker/...", "consento/agent", "consento/agent/internal/run/...", "consento/recordings/...", "consento/protocol/..."}, except: []string{"consento/recordings/store/storetest", "consento/recordings/disktest", "consento/recordings/fipstest", "consento/recordings/stamp/stamptest", "consento/broker/internal/mail/mailtest", "consento/broker/internal/ops/opstest"},
 		never: []string{"testing", "consento/agent/internal/xtest"}, because: "what ships holds no test code; keys are pressed by input alone, behind control's gate (ADR 36)"},
 	{from: []string{"consento/agent"}, never: []string{"github.com/go-vgo/...", "github.com/otiai10/..."},
 		because: "on Linux keys are pressed by input alone (ADR 36); other systems have no agent yet"},

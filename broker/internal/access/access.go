@@ -19,6 +19,7 @@
 package access
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
@@ -85,6 +86,9 @@ type Config struct {
 	// PublicURL is the address that passkeys are bound to, https://HOST[:PORT]; "", or one
 	// whose host is no name: there are no passkeys.
 	PublicURL string
+	// Rounds of PBKDF2 for a password, 0: as many as are due. Fewer are for tests, which make
+	// accounts by the hundred.
+	Rounds int
 }
 
 // Access is safe for concurrent use.
@@ -113,7 +117,7 @@ func New(ctx context.Context, c Config) (*Access, error) {
 		directory:  c.Directory,
 		log:        c.Log,
 		derive:     c.Derive,
-		passwords:  newHasher(defaultRounds, max(1, runtime.GOMAXPROCS(0)/2)),
+		passwords:  newHasher(cmp.Or(c.Rounds, defaultRounds), max(1, runtime.GOMAXPROCS(0)/2)),
 		addresses:  newAddressThrottle(),
 		tokenTries: newAddressThrottle(),
 	}

@@ -52,7 +52,7 @@ func newEnv(t testing.TB) *env {
 	e.db = opstest.Database(t, t.TempDir()+"/data")
 	t.Cleanup(func() { must(0, e.db.Close())(t) })
 	log := slog.New(slog.NewTextHandler(t.Output(), nil))
-	e.access = must(access.New(t.Context(), access.Config{DB: e.db, Log: log}))(t)
+	e.access = must(access.New(t.Context(), access.Config{DB: e.db, Log: log, Rounds: 1000}))(t)
 	e.desk = must(desk.New(t.Context(), desk.Config{Database: e.db, LinkKey: bytes.Repeat([]byte("k"), 32), Log: log}))(t)
 	e.api = must(New(Config{Accounts: e.access, Desk: e.desk, Database: e.db, Texts: must(lang.Load())(t), PublicURL: address, Software: "test", Log: log}))(t)
 	e.server = httptest.NewTLSServer(e.api)

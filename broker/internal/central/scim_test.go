@@ -40,7 +40,7 @@ func newOffice(t *testing.T) *officeOf {
 	log := slog.New(slog.NewTextHandler(t.Output(), nil))
 	o := &officeOf{t: t}
 	var err error
-	if o.Access, err = access.New(t.Context(), access.Config{DB: db, Log: log, Central: true}); err != nil {
+	if o.Access, err = access.New(t.Context(), access.Config{DB: db, Log: log, Rounds: 1000, Central: true}); err != nil {
 		t.Fatal(err)
 	}
 	o.boss = o.add(access.Administrator, "boss@esempio.example")

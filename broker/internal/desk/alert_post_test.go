@@ -85,7 +85,7 @@ func TestStaffLetters(t *testing.T) {
 	if got := to(); got != "udo@office.example https://help.office.example/audit/breaches/"+ticket.ID+"\n" {
 		t.Error("there is no officer, the auditor is told:", got)
 	}
-	people, err := access.New(ctx, access.Config{DB: e.db, Log: e.log})
+	people, err := access.New(ctx, access.Config{DB: e.db, Log: e.log, Rounds: 1000})
 	if err == nil {
 		_, err = people.Add(ctx, access.NewAccount{Email: "paola@office.example", Name: "Paola Blu", Role: access.DPO, Password: "seven grey herons over Bolzano"})
 	}

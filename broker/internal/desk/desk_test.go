@@ -35,7 +35,7 @@ func newEnv(t testing.TB) *env {
 	db := opstest.Database(t, t.TempDir()+"/data")
 	t.Cleanup(func() { db.Close() })
 	log := slog.New(slog.NewTextHandler(t.Output(), nil))
-	people, err := access.New(ctx, access.Config{DB: db, Log: log})
+	people, err := access.New(ctx, access.Config{DB: db, Log: log, Rounds: 1000})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -152,7 +152,7 @@ func TestMatrixProblems(t *testing.T) {
 	if gone := m.problems(map[string]access.Level{}, func(string, access.Level) int { return 0 }); len(gone) != 1 || gone[0].Kind != TeamGone {
 		t.Error(gone)
 	}
-	people, err := access.New(context.Background(), access.Config{DB: e.db, Log: e.log})
+	people, err := access.New(context.Background(), access.Config{DB: e.db, Log: e.log, Rounds: 1000})
 	if err != nil {
 		t.Fatal(err)
 	}

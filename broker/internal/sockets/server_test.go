@@ -86,7 +86,7 @@ func serve(t testing.TB, change ...func(*session.Limits)) *server {
 	db := opstest.Database(t, t.TempDir())
 	t.Cleanup(func() { must(0, db.Close())(t) })
 	log := slog.New(slog.DiscardHandler)
-	s := &server{access: must(access.New(t.Context(), access.Config{DB: db, Log: log}))(t)}
+	s := &server{access: must(access.New(t.Context(), access.Config{DB: db, Log: log, Rounds: 1000}))(t)}
 	s.account = must(s.access.Add(t.Context(), access.NewAccount{Email: "anna@example.org", Name: "Anna Bianchi", Role: access.Technician,
 		Team: "Service desk", Level: access.L1, Profile: protocol.ProfileViewOnly, Password: "seven grey herons over Bolzano"}))(t)
 	s.desk = must(desk.New(t.Context(), desk.Config{Database: db, LinkKey: make([]byte, 32), Log: log}))(t)

@@ -397,7 +397,7 @@ func newHouse(t testing.TB, options ...option) *house {
 	for _, o := range options {
 		o(&c, h)
 	}
-	if h.access, err = access.New(t.Context(), access.Config{DB: db, Office: h.office, Log: log, Central: c.SSO != nil, Directory: h.people, Derive: testKeys, PublicURL: c.PublicURL}); err != nil {
+	if h.access, err = access.New(t.Context(), access.Config{DB: db, Office: h.office, Log: log, Rounds: 1000, Central: c.SSO != nil, Directory: h.people, Derive: testKeys, PublicURL: c.PublicURL}); err != nil {
 		t.Fatal(err)
 	}
 	if c.Legal, err = web.NewLegal(texts, c.PublicURL, h.access); err != nil {
