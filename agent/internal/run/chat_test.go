@@ -1,12 +1,15 @@
 package run
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/jezek/xgb/xproto"
 
 	"consento/agent/internal/xtest"
 	"consento/protocol"
@@ -105,6 +108,30 @@ func TestChatWithTheTechnician(t *testing.T) {
 	case <-time.After(xtest.Patience):
 		t.Fatal("not opened after a yes")
 	}
+}
+
+// TestChatHandedOn: the open window shows who the technician is now.
+func TestChatHandedOn(t *testing.T) {
+	t.Parallel()
+	a := talk(t, true, nil)
+	told[protocol.ChatSince](a)
+	a.answers(2, &protocol.Chat{Allowed: true})
+	a.gets(&protocol.Chat{Allowed: true, Lines: []protocol.ChatLine{technicians(1, "hello")}})
+	until(t, "the window", func() bool { return a.visible(chatTitle) })
+	painter := xtest.NewPainter(t, a.display)
+	look := func() []byte { // above the field
+		r, err := xproto.GetImage(painter.Conn, xproto.ImageFormatZPixmap, xproto.Drawable(painter.Root), 0, 0, 1024, 350, ^uint32(0)).Reply()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r.Data
+	}
+	before := look()
+	until(t, "still", func() bool { was := before; before = look(); return bytes.Equal(before, was) })
+	a.chat.hand(isolate("Luca Neri"))
+	until(t, "the other name", func() bool { return !bytes.Equal(look(), before) })
+	a.chat.hand(isolate("Anna Bianchi"))
+	until(t, "the first name again", func() bool { return bytes.Equal(look(), before) })
 }
 
 func (a *attended) entry(key string) chatEntry {

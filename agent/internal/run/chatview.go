@@ -14,6 +14,7 @@ import (
 type chatView struct {
 	*chat
 	window *ui.Chat
+	with   string             // whom the window's heading names
 	asking context.CancelFunc // closes the question about a link; nil while there is none
 }
 
@@ -39,19 +40,25 @@ func (v *chatView) refresh() {
 	if !v.proved || !v.allowed && v.window == nil {
 		wanted = wishNone
 	}
-	lines := v.lines()
+	lines, with := v.lines(), v.chat.with
 	v.mu.Unlock()
 	switch {
 	case v.window != nil && wanted == wishFront:
 		v.window.Front()
 	case v.window == nil && wanted != wishNone:
-		window, err := v.ui.Chat(v.text(), wanted == wishFront)
+		window, err := v.ui.Chat(v.text(with), wanted == wishFront)
 		if err != nil {
 			v.log.Error("chat not shown", slog.Any("error", err))
 			return
 		}
-		v.window = window
+		v.window, v.with = window, with
 		v.seen(true)
+	}
+	if v.window != nil && v.with != with {
+		if err := v.window.Rename(v.heading(with)); err != nil {
+			v.log.Error("heading of the chat not shown", slog.Any("error", err))
+		}
+		v.with = with
 	}
 	if v.window != nil {
 		if err := v.window.Show(lines); err != nil {
@@ -131,10 +138,13 @@ func (v *chatView) follow(ctx context.Context, address string) {
 	})
 }
 
+// heading says with whom the customer writes.
+func (v *chatView) heading(with string) string { return v.texts.T("agent.chat.heading", "name", with) }
+
 // text is what the window says beside the lines.
-func (v *chatView) text() ui.ChatText {
+func (v *chatView) text(with string) ui.ChatText {
 	t := v.texts
-	return ui.ChatText{Title: t.T("agent.chat.title"), Heading: t.T("agent.chat.heading", "name", v.name()), Hint: t.T("agent.chat.hint"),
+	return ui.ChatText{Title: t.T("agent.chat.title"), Heading: v.heading(with), Hint: t.T("agent.chat.hint"),
 		Empty: t.T("agent.chat.empty"), Label: t.T("agent.chat.label"), Send: t.T("agent.chat.send"), Again: t.T("agent.chat.again"),
 		Close: t.T("agent.chat.close"), Most: protocol.MaxChat}
 }
@@ -184,7 +194,7 @@ func (c *chat) name() string {
 	return c.with
 }
 
-// hand says that it is another technician now: a window that opens says so.
+// hand says that it is another technician now: the window says so.
 func (c *chat) hand(name string) {
 	if c == nil {
 		return
@@ -192,4 +202,5 @@ func (c *chat) hand(name string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.with = name
+	ring(c.wake)
 }

@@ -157,6 +157,16 @@ func (c *Chat) Show(lines []ChatLine) error {
 	return nil
 }
 
+// Rename shows with whom the person writes from now on. A heading that is unusable leaves the
+// one that is there.
+func (c *Chat) Rename(heading string) error {
+	if err := checkTexts(text{"heading", heading, maxLine, true}); err != nil {
+		return err
+	}
+	c.w.rename(heading)
+	return nil
+}
+
 // Front gives the window the keyboard.
 func (c *Chat) Front() { ring(c.fronts) }
 
@@ -204,6 +214,7 @@ func (l ChatLine) same(o ChatLine) bool {
 // chatWindow is the chat's window on the screen.
 type chatWindow interface {
 	show([]ChatLine)
+	rename(heading string)
 	xid() xproto.Window
 	close()
 }

@@ -102,6 +102,49 @@ func TestChatWindow(t *testing.T) {
 	})
 }
 
+// TestChatRenamed: an open chat shows with whom it is from now on, as one does that opens then;
+// what is being written stays, and so does the keyboard.
+func TestChatRenamed(t *testing.T) {
+	onStage(t, func(s stage) {
+		words := languages["en"].chat
+		later := words
+		later.Heading = "Chat with \u2068Luca Neri with a name that needs a second line of its own\u2069"
+		e := dial(s, s.display)
+		look := func(id string) []byte {
+			s.Helper()
+			tool(s, s.display, "type", "--delay", "20", "half a wor")
+			settle(s, s.display)
+			return e.picture(s)
+		}
+		c, id := s.showChat(later)
+		want := look(id)
+		c.Close()
+		s.gone(later.Title)
+		c, id = s.showChat(words)
+		before := look(id)
+		for _, wrong := range []string{"", strings.Repeat("x", 5000), "a\x00b"} {
+			if err := c.Rename(wrong); !errors.Is(err, ErrText) {
+				s.Errorf("%.10q: %v", wrong, err)
+			}
+		}
+		settle(s, s.display)
+		area := place(s, s.display, id)
+		area.Max.Y -= area.Dy() / 2 // below is the field, whose caret blinks
+		if !same(e, before, e.picture(s), area) || same(e, before, want, area) {
+			s.Error("an unusable heading is shown")
+		}
+		if err := c.Rename(later.Heading); err != nil {
+			s.Fatal(err)
+		}
+		eventually(s, "the other heading", func() bool { return same(e, want, e.picture(s), area) })
+		s.keys("d", "Return")
+		if got := s.did(c); got != (ChatEvent{ChatSent, "half a word"}) {
+			s.Errorf("%+v", got)
+		}
+		c.Close()
+	})
+}
+
 // TestChatTakesNoKeyboard: one that opens by itself leaves the keyboard where it is.
 func TestChatTakesNoKeyboard(t *testing.T) {
 	for _, kit := range kits(t) {

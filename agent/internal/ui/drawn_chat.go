@@ -83,6 +83,14 @@ func (w *drawnChat) show(lines []ChatLine) {
 	})
 }
 
+func (w *drawnChat) rename(heading string) {
+	w.change(func() {
+		w.text.Heading = heading
+		w.arrange()
+		w.paint()
+	})
+}
+
 // arrange lays the window out.
 func (w *drawnChat) arrange() {
 	p, size := w.colour, w.sheet.Rect.Size()

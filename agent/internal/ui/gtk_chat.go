@@ -5,6 +5,7 @@ type gtkChat struct {
 	*gtkTop
 	text                           ChatText
 	list, scroller, nothing, entry uintptr
+	head                           uintptr
 	rows                           []gtkRow
 	follow                         bool // the newest line stays in view
 	filled                         bool // lines were shown before: what comes now is news
@@ -37,9 +38,9 @@ func (g *gtk) buildChat(t ChatText, front bool, tell func(event)) *gtkChat {
 	}
 	page := w.class(g.newBox(vertical, 10), "page", "chat")
 	g.add(w.window, page)
-	h := w.label(t.Heading, "heading")
-	w.setAccRole(w.accessible(h), w.roleFor("heading"))
-	g.packStart(page, h, 0, 0, 0)
+	w.head = w.label(t.Heading, "heading")
+	w.setAccRole(w.accessible(w.head), w.roleFor("heading"))
+	g.packStart(page, w.head, 0, 0, 0)
 	w.log(page)
 	w.writing(page)
 	end := w.button(t.Close)
@@ -146,6 +147,8 @@ func (w *gtkChat) place() {
 }
 
 func (w *gtkChat) show(lines []ChatLine) { w.change(func() { w.fill(lines) }) }
+
+func (w *gtkChat) rename(heading string) { w.change(func() { w.setText(w.head, heading) }) }
 
 // fill keeps the rows of lines that are as they were: what a screen reader is at stays.
 func (w *gtkChat) fill(lines []ChatLine) {
