@@ -1,7 +1,7 @@
 // What a technician did with mouse and keyboard, as lines that people read: each act
 // is a record of its own.
 
-import type { Happening } from "./recording";
+import type { Happening } from "./happening";
 
 /** Acts that are nearer to each other than this, in ms, are one line, which is at most so long, in characters. */
 const pause = 2_000;

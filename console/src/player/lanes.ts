@@ -1,7 +1,8 @@
 // Into which lane of the time line something belongs, and when nothing was shown.
 
 import { Track } from "./record";
-import type { Happening, Recording } from "./recording";
+import type { Happening } from "./happening";
+import type { Recording } from "./recording";
 import { say, tell } from "./words";
 
 export const lanes = ["consent", "control", "shell", "files", "clipboard", "chat", "stills", "people", "gaps"] as const;

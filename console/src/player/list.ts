@@ -3,7 +3,8 @@
 import { by, make } from "./element";
 import { together } from "./inputs";
 import { type Lane, laneOf, lanes } from "./lanes";
-import type { Happening, Recording } from "./recording";
+import type { Happening } from "./happening";
+import type { Recording } from "./recording";
 import { clock, count, say, tell } from "./words";
 
 interface Entry {

@@ -3,7 +3,8 @@
 import { by, make } from "./element";
 import { together } from "./inputs";
 import { laneOf, lanes, type Span } from "./lanes";
-import type { Happening, Recording } from "./recording";
+import type { Happening } from "./happening";
+import type { Recording } from "./recording";
 import { clock, count, say, tell } from "./words";
 
 /** Marks keep this far apart, in pixels: nearer ones become one. */

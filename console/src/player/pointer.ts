@@ -2,7 +2,7 @@
 
 import { Cursor } from "../cursor";
 import type { CursorShape } from "../protocol";
-import type { Happening } from "./recording";
+import type { Happening } from "./happening";
 
 interface Moved {
   at: number;

@@ -2,10 +2,11 @@
 // what happened.
 
 import type { Bytes } from "./bytes";
+import { type Happening, happeningOf } from "./happening";
 import type { Way } from "./keys";
 import { Problem } from "./problem";
 import { Flag, type Form, type Header, Track } from "./record";
-import { isInit, type Item, Segment } from "./segment";
+import { isInit, Segment } from "./segment";
 import { ShellTrack } from "./replay";
 import type { Server } from "./server";
 import { SystemTrack } from "./system";
@@ -18,16 +19,6 @@ export interface Piece {
   end: number; // ms up to which its last one stays
   readonly key: boolean;
   readonly init: Bytes;
-}
-
-/** Something that happened: one record of a track other than the picture. */
-export interface Happening {
-  readonly at: number;
-  readonly segment: number;
-  readonly index: number;
-  readonly track: number;
-  readonly code: string;
-  readonly data: Record<string, unknown>;
 }
 
 /** A time of which nothing is recorded. */
@@ -181,19 +172,4 @@ export class Recording {
       }
     }
   }
-}
-
-function happeningOf(item: Item): Happening {
-  const { at, segment } = item;
-  const { index, track } = item.header;
-  let said: Record<string, unknown> = {};
-  try {
-    const value: unknown = JSON.parse(new TextDecoder().decode(item.body));
-    if (typeof value === "object" && value !== null) said = value as Record<string, unknown>;
-  } catch {
-    // Shown by its track, without words.
-  }
-  const data = typeof said["data"] === "object" && said["data"] !== null ? (said["data"] as Record<string, unknown>) : said;
-  const code = typeof said["code"] === "string" ? said["code"] : (Object.entries(Track).find(([, n]) => n === track)?.[0] ?? `track-${track}`);
-  return { at, segment, index, track, code, data };
 }

@@ -3,7 +3,7 @@
 
 import { Problem } from "./problem";
 import { Track } from "./record";
-import type { Happening } from "./recording";
+import type { Happening } from "./happening";
 import type { Item, Segment } from "./segment";
 import type { Replayer } from "../shell/terminal";
 

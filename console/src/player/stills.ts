@@ -4,7 +4,8 @@
 import type { Bytes } from "./bytes";
 import { by, make } from "./element";
 import { Track } from "./record";
-import type { Happening, Recording } from "./recording";
+import type { Happening } from "./happening";
+import type { Recording } from "./recording";
 import { clock, say } from "./words";
 
 export class Stills {

@@ -1,7 +1,7 @@
 // What happened, in the page's words. The page brings the texts along.
 
 import { Track } from "./record";
-import type { Happening } from "./recording";
+import type { Happening } from "./happening";
 
 let all: Record<string, string> = {};
 
