@@ -21,6 +21,16 @@ export const talksIn = (s: SessionView) => s.mine || (looksOn(s) && selfIn(s)?.w
 
 export const over = (s: State) => s === "Ending" || s === "Closed";
 
+/** Why nothing is to be seen. */
+export type Hidden = "paused" | "muted" | "stopped" | "denied" | "locked";
+
+/** hidden says why the picture is not to be seen, though the view is allowed; null when it is. */
+export function hidden(s: SessionView): Hidden | null {
+  const state = s.sharing?.state ?? "shown";
+  if (s.state !== "Active" || state === "shown") return null;
+  return state;
+}
+
 /** picturable: the picture of a session in this state can be asked for. */
 export const picturable = (s: State) => s === "Waiting" || s === "Active";
 

@@ -4,8 +4,7 @@
 import { batch, effect, type Signal, signal } from "@preact/signals";
 import type { Picture } from "../picture";
 import type { FileCause, FileEntry } from "../protocol";
-import type { SessionView } from "../sessionview";
-import { hidden } from "../view/sharing";
+import { hidden, type SessionView } from "../sessionview";
 import { consentTo, type FilesTool, filesTools } from "../consent";
 import { Exchange, Stopped } from "./exchange";
 import { fetch, Fetched, save } from "./fetch";

@@ -6,9 +6,8 @@ import { effect, signal } from "@preact/signals";
 import { consentTo } from "../consent";
 import type { Picture } from "../picture";
 import { type Consent, type RunScript, type Terminal, maxTerminalText } from "../protocol";
-import { hidden } from "../view/sharing";
 import { Login, sealInfo } from "./login";
-import type { SessionView } from "../sessionview";
+import { hidden, type SessionView } from "../sessionview";
 import { t } from "../text";
 import type { Screen } from "./terminal";
 

@@ -4,8 +4,7 @@
 import { computed, effect, signal } from "@preact/signals";
 import { consentTo } from "../consent";
 import { type Section, sections, type SystemChanges, type SystemPart, type SystemProblem, type SystemRow } from "../protocol";
-import { hidden } from "../view/sharing";
-import type { SessionView } from "../sessionview";
+import { hidden, type SessionView } from "../sessionview";
 
 /** One section of a snapshot, as far as it has come. */
 export interface Read {

@@ -4,12 +4,11 @@ import { useLayoutEffect, useState } from "preact/hooks";
 import type { Clipboards, Shown } from "../clipboard/clipboards";
 import { type ClipTool, clipTools, consentTo } from "../consent";
 import type { Content } from "../clipboard/content";
-import type { SessionView } from "../sessionview";
+import { hidden, type SessionView } from "../sessionview";
 import { bytesOf, t } from "../text";
 import { Answers } from "./answers";
 import type { Docked } from "./dock";
 import { Icon } from "./icons";
-import { hidden } from "./sharing";
 
 /** How much of a text is shown, in characters. */
 const shownText = 4_000;

@@ -4,14 +4,13 @@
 import { useSignal } from "@preact/signals";
 import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
 import { maxPrompt, maxTrustWords, minTrustWords } from "../protocol";
-import type { SessionView } from "../sessionview";
+import { hidden, type SessionView } from "../sessionview";
 import { addressOf, deviceOf, type Entered } from "../shell/login";
 import { type Shell, shellConsent } from "../shell/shell";
 import { has, isolate, t } from "../text";
 import { useConsole } from "./context";
 import type { Docked } from "./dock";
 import { Icon } from "./icons";
-import { hidden } from "./sharing";
 import { ToolButton } from "./tool";
 
 /** DeviceButton opens the form in which a device is named, takes the question back, or gives it back. */

@@ -6,13 +6,12 @@ import { consentTo, type FilesTool, filesTools } from "../consent";
 import type { Files, Job } from "../files/files";
 import { ofDrop, ofInput } from "../files/folder";
 import type { FileEntry } from "../protocol";
-import type { SessionView } from "../sessionview";
+import { hidden, type SessionView } from "../sessionview";
 import { bytesOf, isolate, t, timeOf } from "../text";
 import { Answers } from "./answers";
 import { useConsole } from "./context";
 import type { Docked } from "./dock";
 import { Icon } from "./icons";
-import { hidden } from "./sharing";
 
 /** filesDocked is there while files are asked for or allowed, for their end, and as long as any are listed. */
 export function filesDocked(session: SessionView, files: Files | undefined): Docked | null {

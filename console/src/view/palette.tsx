@@ -2,7 +2,7 @@
 
 import { useComputed, useSignal, useSignalEffect } from "@preact/signals";
 import { useLayoutEffect, useMemo, useRef } from "preact/hooks";
-import { type Action, actions } from "../actions";
+import { type Action, actions } from "./actions";
 import { score } from "../fuzzy";
 import { t } from "../text";
 import { useConsole } from "./context";

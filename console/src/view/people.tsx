@@ -1,23 +1,11 @@
 // Who is in a session beside its technician: asked about, here, to be sent away; and, for
 // who is not the technician, the way in and out.
 
-import { personText } from "../guests";
-import type { GuestWay } from "../protocol";
+import { doorsOf, personText } from "../guests";
 import { looksOn, over, selfIn, type SessionView } from "../sessionview";
 import { isolate, t } from "../text";
 import { useConsole } from "./context";
 import { Icon } from "./icons";
-
-/** The ways that one can ask for. */
-export type Door = Exclude<GuestWay, "former" | "vendor">;
-
-/** doorsOf are the ways that are open now. An onlooker has to leave before another one. */
-export function doorsOf(s: SessionView): Door[] {
-  const self = selfIn(s);
-  if (s.mine || s.state !== "Active" || self?.state === "asked" || self?.way === "supervise") return [];
-  const offered = s.offer?.mine === true;
-  return (s.may ?? []).filter((way): way is Door => way !== "former" && way !== "vendor" && (way !== "transfer" || offered));
-}
 
 /** PeopleStrip stands over the picture while anybody else is there or asked about. */
 export function PeopleStrip({ session }: { session: SessionView }) {

@@ -3,7 +3,7 @@
 
 import { useComputed, useSignal, useSignalEffect } from "@preact/signals";
 import { useLayoutEffect, useRef } from "preact/hooks";
-import type { SessionView } from "../sessionview";
+import { hidden, type SessionView } from "../sessionview";
 import { scaleOf, type Size } from "../geometry";
 import type { Picture, PictureState } from "../picture";
 import { duration, hourOf, t, type TextKey } from "../text";
@@ -13,7 +13,6 @@ import { RemoteSide } from "./control";
 import { Icon, type IconName } from "./icons";
 import { askedAgain } from "../consent";
 import { Until } from "./restart";
-import { hidden } from "./sharing";
 
 const words: Record<Exclude<PictureState, "live">, TextKey> = {
   connecting: "picture.connecting",

@@ -1,18 +1,8 @@
 // What the customer shares at present, or why nothing is shown.
 
-import type { SessionView } from "../sessionview";
+import { hidden, type SessionView } from "../sessionview";
 import { number, t } from "../text";
 import { Icon, type IconName } from "./icons";
-
-/** Why nothing is to be seen. */
-export type Hidden = "paused" | "muted" | "stopped" | "denied" | "locked";
-
-/** hidden says why the picture is not to be seen, though the view is allowed; null when it is. */
-export function hidden(s: SessionView): Hidden | null {
-  const state = s.sharing?.state ?? "shown";
-  if (s.state !== "Active" || state === "shown") return null;
-  return state;
-}
 
 /** Shared is what is shown: the whole screen, one monitor, one program with its name. */
 export function Shared({ session }: { session: SessionView }) {

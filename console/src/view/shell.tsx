@@ -5,7 +5,7 @@ import type { ComponentChildren } from "preact";
 import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
 import scripts from "../../../protocol/scripts.json";
 import type { OwnScript } from "../protocol";
-import type { SessionView } from "../sessionview";
+import { hidden, type SessionView } from "../sessionview";
 import { addressOf } from "../shell/login";
 import { type Shell, shellConsent } from "../shell/shell";
 import { has, language, t } from "../text";
@@ -13,7 +13,6 @@ import { useConsole } from "./context";
 import type { Docked } from "./dock";
 import { DeviceLogin } from "./device";
 import { Icon } from "./icons";
-import { hidden } from "./sharing";
 
 /** shellDocked is there while the command line is asked for or allowed, and for its end. */
 export function shellDocked(session: SessionView, shell: Shell | undefined): Docked | null {

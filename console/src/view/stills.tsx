@@ -3,11 +3,10 @@
 import { useSignal } from "@preact/signals";
 import { useConsole } from "./context";
 import type { Still } from "../protocol";
-import type { SessionView } from "../sessionview";
+import { hidden, type SessionView } from "../sessionview";
 import { available } from "../consent";
 import { bytesOf, has, t, timeOf } from "../text";
 import { Icon } from "./icons";
-import { hidden } from "./sharing";
 
 /** The longest caption, in characters. */
 const longest = 100;

@@ -1,16 +1,16 @@
 // Everything that can be done at this moment, by name: what the palette offers.
 
-import { exactable } from "./codecs";
-import { available, clipTools, filesTools, stepOf, type Tool } from "./consent";
-import { crispable, over, selfIn, talksIn } from "./sessionview";
-import { queue } from "./queue";
-import { ticketIn } from "./tickets/tab";
-import { d, t } from "./text";
-import { doorsOf } from "./view/people";
-import { focusFilter } from "./view/focus";
-import { toggleFullScreen } from "./view/fullscreen";
-import { toolKeys } from "./view/tool";
-import type { Parts } from "./view/context";
+import { exactable } from "../codecs";
+import { available, clipTools, filesTools, stepOf, type Tool } from "../consent";
+import { doorsOf } from "../guests";
+import { crispable, over, selfIn, talksIn } from "../sessionview";
+import { queue } from "../queue";
+import { ticketIn } from "../tickets/tab";
+import { d, t } from "../text";
+import type { Parts } from "./context";
+import { focusFilter } from "./focus";
+import { toggleFullScreen } from "./fullscreen";
+import { toolKeys } from "./tool";
 
 export interface Action {
   id: string;
