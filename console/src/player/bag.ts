@@ -1,7 +1,7 @@
 // The key bag of a segment (recordings/FORMAT.md), versions 1 and 2.
 
-import { type Bytes, equal, unbase64, utf8 } from "./bytes";
-import { expand32, exported } from "./hpke";
+import { type Bytes, equal, unbase64, utf8 } from "../crypto/bytes";
+import { expand32, exported } from "../crypto/hpke";
 import type { Identity } from "./identity";
 import { Problem } from "./problem";
 import type { Open } from "./record";

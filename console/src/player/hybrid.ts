@@ -4,8 +4,8 @@
 
 import { sha3_256, shake256 } from "@noble/hashes/sha3.js";
 import { ml_kem768 } from "@noble/post-quantum/ml-kem.js";
-import { type Bytes, concat, utf8 } from "./bytes";
-import { diffie, type Encapsulated, ephemeral } from "./hpke";
+import { type Bytes, concat, utf8 } from "../crypto/bytes";
+import { diffie, type Encapsulated, ephemeral } from "../crypto/hpke";
 import { type Identity, privateFrom } from "./identity";
 import { Kem, keyId } from "./keytext";
 

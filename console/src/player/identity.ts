@@ -1,7 +1,7 @@
 // An auditor's key pair: made here, read from a file, wrapped under a passphrase.
 
-import { base64, type Bytes, concat, unbase64, utf8 } from "./bytes";
-import { decapsulate } from "./hpke";
+import { base64, type Bytes, concat, unbase64, utf8 } from "../crypto/bytes";
+import { decapsulate } from "../crypto/hpke";
 import { Kem, keyId, readIdentity } from "./keytext";
 import { Problem } from "./problem";
 

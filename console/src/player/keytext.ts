@@ -1,6 +1,6 @@
 // Keys as text, and on paper (recordings/FORMAT.md, Keys as text).
 
-import { base32, type Bytes, concat, equal, hex, unbase32, utf8 } from "./bytes";
+import { base32, type Bytes, concat, equal, hex, unbase32, utf8 } from "../crypto/bytes";
 import { Problem } from "./problem";
 
 /** Kinds of keys, by the number of their KEM: name, length of the public and of the private half, of what encapsulates, in bytes. */

@@ -1,6 +1,6 @@
 // Fragmented MP4 as the recorder writes it (ISO/IEC 14496-12; one track, 1000 ticks a second).
 
-import type { Bytes } from "./bytes";
+import type { Bytes } from "../crypto/bytes";
 import { Problem } from "./problem";
 
 interface Box {

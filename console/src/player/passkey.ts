@@ -2,7 +2,7 @@
 // the extension "prf" (section 10.1.4). What an authenticator gives for a salt wraps the
 // private key; it stays on this page, and so nobody has to check who signed what.
 
-import { base64, type Bytes, unbase64, utf8 } from "./bytes";
+import { base64, type Bytes, unbase64, utf8 } from "../crypto/bytes";
 import { type Pair, takePair } from "./identity";
 import { keyId } from "./keytext";
 import { Problem } from "./problem";

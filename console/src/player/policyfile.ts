@@ -1,7 +1,7 @@
 // The recipient policy (recordings/FORMAT.md): its text, its signatures, and whom it
 // names for whose sessions.
 
-import { hex, unhex, utf8 } from "./bytes";
+import { hex, unhex, utf8 } from "../crypto/bytes";
 import { type Key, keyId, readRecipient, sha256 } from "./keytext";
 import { Problem } from "./problem";
 import { policyMessage, type Signer, verified } from "./rootkey";

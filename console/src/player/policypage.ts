@@ -1,7 +1,7 @@
 // The page of who may read: keeps a locked copy of the auditors' key, makes the next
 // policy, says what it changes, signs it, and hands it in.
 
-import { hex } from "./bytes";
+import { hex } from "../crypto/bytes";
 import { type Draft, readDraft, showDraft } from "./draft";
 import { by, dataOf, make } from "./element";
 import { save } from "./export";

@@ -1,6 +1,6 @@
 // Records as recordings/FORMAT.md has them: the header, OPEN, and where each lies.
 
-import { type Bytes, unhex } from "./bytes";
+import { type Bytes, unhex } from "../crypto/bytes";
 import { Problem } from "./problem";
 
 export const headerSize = 32;

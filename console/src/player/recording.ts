@@ -1,7 +1,7 @@
 // A whole recording: its segments on one time line, the streams of its picture, and
 // what happened.
 
-import type { Bytes } from "./bytes";
+import type { Bytes } from "../crypto/bytes";
 import { type Happening, happeningOf } from "./happening";
 import type { Way } from "./keys";
 import { Problem } from "./problem";

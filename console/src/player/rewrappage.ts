@@ -3,7 +3,7 @@
 // and goes on at any moment; what is done is not offered again.
 
 import { openBag } from "./bag";
-import { unhex } from "./bytes";
+import { unhex } from "../crypto/bytes";
 import { by, dataOf, make } from "./element";
 import { hybridIdentity } from "./hybrid";
 import type { Identity } from "./identity";

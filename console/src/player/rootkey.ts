@@ -1,7 +1,7 @@
 // The auditors' root key: Ed25519, which signs recipient policies. It is made here
 // or read from a file, and kept locked under a passphrase as identities are.
 
-import { base64, type Bytes, concat, hex, unbase64, utf8 } from "./bytes";
+import { base64, type Bytes, concat, hex, unbase64, utf8 } from "../crypto/bytes";
 import { Problem } from "./problem";
 
 const pem = { begin: "-----BEGIN PRIVATE KEY-----", end: "-----END PRIVATE KEY-----" } as const;

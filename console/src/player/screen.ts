@@ -1,7 +1,7 @@
 // The picture: fragments go into MediaSource as they are needed, around the time that
 // is shown.
 
-import type { Bytes } from "./bytes";
+import type { Bytes } from "../crypto/bytes";
 import { Fragment, mimeOf } from "./mp4";
 import { Problem } from "./problem";
 import type { Piece } from "./recording";

@@ -2,8 +2,8 @@
 // to the page does not read everything again. Its key needs the auditor's key and the
 // server's salt, which ends with the stated search: what is left behind opens no more.
 
-import { type Bytes, utf8 } from "./bytes";
-import { ephemeral, expand32, hmac } from "./hpke";
+import { type Bytes, utf8 } from "../crypto/bytes";
+import { ephemeral, expand32, hmac } from "../crypto/hpke";
 import type { Identity } from "./identity";
 import type { Words } from "./summary";
 

@@ -1,7 +1,7 @@
 // The search in what is encrypted: summaries of sessions and their keys come from the
 // server, are decrypted and searched here. What is looked for stays in this browser.
 
-import { unbase64 } from "./bytes";
+import { unbase64 } from "../crypto/bytes";
 import { by, dataOf, make } from "./element";
 import type { Identity } from "./identity";
 import { Problem } from "./problem";

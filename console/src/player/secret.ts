@@ -1,8 +1,8 @@
 // The secret of a private link: a P-256 key that the customer's browser made. It
 // stands in the fragment of the address, which browsers send to nobody.
 
-import { base64, type Bytes, hex, unbase64, utf8 } from "./bytes";
-import { expand32 } from "./hpke";
+import { base64, type Bytes, hex, unbase64, utf8 } from "../crypto/bytes";
+import { expand32 } from "../crypto/hpke";
 import { type Identity, lockPair, pairOf } from "./identity";
 import { Kem, recipientText } from "./keytext";
 

@@ -1,6 +1,6 @@
 // One segment of a recording: its index at once, its contents when they are wanted.
 
-import { type Bytes, concat } from "./bytes";
+import { type Bytes, concat } from "../crypto/bytes";
 import { TrackKeys } from "./bag";
 import type { Keys, Way } from "./keys";
 import { Problem } from "./problem";

@@ -1,6 +1,6 @@
 // The recording's server: bytes by range, the index, chosen tracks, the key bag.
 
-import type { Bytes } from "./bytes";
+import type { Bytes } from "../crypto/bytes";
 import { Problem } from "./problem";
 
 export class Server {

@@ -2,8 +2,8 @@
 // a recipient or for whoever has the secret of a link.
 
 import { openStanzas, type Stanza } from "./bag";
-import { base64, type Bytes, concat, unbase64, utf8 } from "./bytes";
-import { expand32 } from "./hpke";
+import { base64, type Bytes, concat, unbase64, utf8 } from "../crypto/bytes";
+import { expand32 } from "../crypto/hpke";
 import type { Identity } from "./identity";
 import type { Keys, Way } from "./keys";
 import type { Way as Readers } from "./policyfile";

@@ -2,7 +2,7 @@
 // its secret stands in the link alone.
 
 import { by } from "./element";
-import { hex } from "./bytes";
+import { hex } from "../crypto/bytes";
 import type { Recording } from "./recording";
 import { base64url } from "./secret";
 import { lockForms } from "./share";

@@ -1,7 +1,7 @@
 // The pictures for the record, below the lanes: each is fetched, checked and shown when
 // it is asked for.
 
-import type { Bytes } from "./bytes";
+import type { Bytes } from "../crypto/bytes";
 import { by, make } from "./element";
 import { Track } from "./record";
 import type { Happening } from "./happening";

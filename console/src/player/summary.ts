@@ -1,7 +1,7 @@
 // The summary of a segment: what auditors search by (recordings/FORMAT.md, track 7).
 
 import { openBag, TrackKeys } from "./bag";
-import { type Bytes, concat, unbase64, unhex } from "./bytes";
+import { type Bytes, concat, unbase64, unhex } from "../crypto/bytes";
 import type { Identity } from "./identity";
 import { Problem } from "./problem";
 import { headerSize, Kind, parseHeader, Track } from "./record";

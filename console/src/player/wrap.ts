@@ -1,8 +1,8 @@
 // Makes key bags (recordings/FORMAT.md, version 2) for whom a policy names.
 
 import type { Stanza } from "./bag";
-import { base64, type Bytes, concat, utf8 } from "./bytes";
-import { type Encapsulated, encapsulate, exported } from "./hpke";
+import { base64, type Bytes, concat, utf8 } from "../crypto/bytes";
+import { type Encapsulated, encapsulate, exported } from "../crypto/hpke";
 import { encapsulateHybrid } from "./hybrid";
 import { type Key, Kem, keyId } from "./keytext";
 import type { Way } from "./policyfile";

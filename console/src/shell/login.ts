@@ -2,8 +2,8 @@
 // for. What the technician enters leaves this window only sealed to the agent.
 
 import { signal } from "@preact/signals";
-import { base64, concat, unbase64, utf8 } from "../player/bytes";
-import { encapsulate, exported } from "../player/hpke";
+import { base64, concat, unbase64, utf8 } from "../crypto/bytes";
+import { encapsulate, exported } from "../crypto/hpke";
 import { type Device, type LoginMethod, maxSealed, minTrustWords, type Terminal } from "../protocol";
 
 /** What a technician entered: a password or an answer, or a private key. */

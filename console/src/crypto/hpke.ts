@@ -1,5 +1,5 @@
 // HPKE (RFC 9180) as the key bags use it: base mode, HKDF-SHA256, export-only, on
-// WebCrypto. The KEM is DHKEM(P-256, HKDF-SHA256) here; hybrid.ts has the other.
+// WebCrypto. The KEM is DHKEM(P-256, HKDF-SHA256) here; player/hybrid.ts has the other.
 
 import { type Bytes, concat, utf8 } from "./bytes";
 
