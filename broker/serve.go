@@ -30,6 +30,7 @@ import (
 	"consento/broker/internal/sfu"
 	"consento/broker/internal/sockets"
 	"consento/broker/internal/web"
+	"consento/broker/internal/web/audit"
 	"consento/broker/internal/web/page"
 	"consento/console"
 	"consento/protocol"
@@ -306,7 +307,9 @@ func (b *broker) compose(ctx context.Context, secrets *ops.Secrets) error {
 		return err
 	}
 	pages := web.Config{
-		Sessions: b.sessions, Accounts: b.access, Setup: b.access, Settings: b.access, Evidence: b.evidence, AuditorKeys: b.access, Policies: b.evidence, Custody: b.access, Rewraps: b.evidence, Decisions: b.evidence, People: b.access.Accounts, Receipts: b.evidence.Receipt, Shares: b.evidence, Sharing: b.evidence, Copies: b.evidence, Searching: b.evidence, Roster: b.access, Hooks: b.hooks, Desk: tickets, Figures: counted, Mail: b.mail, Office: b.office, Texts: texts, Legal: legal,
+		Audit: audit.Config{Evidence: b.evidence, Keys: b.access, Policies: b.evidence, Custody: b.access, Rewraps: b.evidence, Decisions: b.evidence, People: b.access.Accounts,
+			Shares: b.evidence, Sharing: b.evidence, Searching: b.evidence, Breaches: tickets},
+		Sessions: b.sessions, Accounts: b.access, Setup: b.access, Settings: b.access, Receipts: b.evidence.Receipt, Copies: b.evidence, Roster: b.access, Hooks: b.hooks, Desk: tickets, Figures: counted, Mail: b.mail, Office: b.office, Texts: texts, Legal: legal,
 		PublicURL: b.url, CookieKey: secrets.Derive("customer cookie"), Agents: os.DirFS(b.folder.Agents()), Logger: b.log,
 	}
 	if err := b.centralPages(&pages); err != nil {

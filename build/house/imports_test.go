@@ -71,6 +71,9 @@ var rules = []rule{
 		because: "pages and sockets stand side by side"},
 	{from: []string{"consento/broker/internal/web/page"}, never: []string{"consento/broker/..."}, allowed: []string{"consento/broker/internal/access", "consento/broker/internal/evidence", "consento/broker/internal/ops"},
 		because: "the ground of the pages knows no area that stands on it (ADR 60)"},
+	{from: []string{"consento/broker/internal/web/audit", "consento/broker/internal/web/player"}, never: []string{"consento/broker/internal/web/...", "consento/broker/internal/session"},
+		allowed: []string{"consento/broker/internal/web/audit", "consento/broker/internal/web/page", "consento/broker/internal/web/player"},
+		because: "an area of pages stands on the ground and knows no other; web puts them together (ADR 60)"},
 	{from: []string{"consento/broker/internal/sockets"}, never: []string{"consento/broker/internal/web/..."},
 		because: "pages and sockets stand side by side"},
 

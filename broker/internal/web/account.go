@@ -264,9 +264,7 @@ func (w *Web) endOthers(rw http.ResponseWriter, r *http.Request, by access.Accou
 	if err != nil {
 		return err
 	}
-	if w.searching != nil {
-		w.searching.EndSearches(by.ID)
-	}
+	w.audit.EndSearches(by.ID)
 	http.Redirect(rw, r, "/account?saved=others", http.StatusSeeOther)
 	return nil
 }

@@ -52,7 +52,7 @@ func newShelf(t testing.TB) *shelf {
 }
 
 func withShelf(s *shelf) option {
-	return func(c *web.Config, h *house) { c.Evidence, h.shelf = s, s }
+	return func(c *web.Config, h *house) { c.Audit.Evidence, h.shelf = s, s }
 }
 
 func (s *shelf) find(by access.Account, id string) (onShelf, error) {

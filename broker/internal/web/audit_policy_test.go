@@ -72,7 +72,7 @@ func firstPolicy(t testing.TB) recordings.SignedPolicy {
 // TestPolicyPage: auditors see who may read and bring what they signed; nobody else does.
 func TestPolicyPage(t *testing.T) {
 	policies := &policyShelf{}
-	h := newHouse(t, withShelf(newShelf(t)), func(c *web.Config, _ *house) { c.Policies = policies })
+	h := newHouse(t, withShelf(newShelf(t)), func(c *web.Config, _ *house) { c.Audit.Policies = policies })
 	p, _ := auditing(t, h, "dino@esempio.example")
 	p.get("/audit/keys").shows(t, `href="/audit/policy"`)
 	p.get("/audit/policy").shows(t, "There is no signed policy yet", "two of the three emergency sheets")
@@ -99,7 +99,7 @@ func TestPolicyPageInBrowser(t *testing.T) {
 	for _, language := range []string{"en", "it", "fr", "de", "es", "ja"} {
 		t.Run(language, func(t *testing.T) {
 			policies := &policyShelf{}
-			h := builtHouse(t, withShelf(newShelf(t)), func(c *web.Config, _ *house) { c.Policies = policies })
+			h := builtHouse(t, withShelf(newShelf(t)), func(c *web.Config, _ *house) { c.Audit.Policies = policies })
 			staff(t, h, access.Auditor, "dino@esempio.example")
 			b := newChromium(t, h, language)
 			b.open("/signin?next=/audit/policy", "#email")

@@ -13,7 +13,9 @@ import (
 
 	"consento/broker/internal/evidence"
 	"consento/broker/internal/session"
+	"consento/broker/internal/web/audit"
 	"consento/broker/internal/web/page"
+	"consento/broker/internal/web/player"
 	"consento/recordings"
 )
 
@@ -45,9 +47,9 @@ func (w *Web) copyRoutes() []page.Route {
 		page.At("/copy/{id}", page.ForHolder(w.showCopy)),
 		page.At("/copy/{id}/about", page.ForAnyone(toCopy), page.ForHolder(w.aboutCopy)),
 		page.At("/copy/{id}/open", page.ForAnyone(toCopy), page.ForHolder(w.openCopy)),
-		page.At("/copy/{id}/segments/{n}", page.ForHolder(w.giveBytes(w.copySegment, serveWhole))).Slowly(), // over a slow line
-		page.At("/copy/{id}/index/{n}", page.ForHolder(w.giveBytes(w.copySegment, w.serveIndex))).Slowly(),
-		page.At("/copy/{id}/records/{n}", page.ForHolder(w.giveBytes(w.copySegment, w.serveRecords))).Slowly(),
+		page.At("/copy/{id}/segments/{n}", page.ForHolder(player.Give(w.copySegment, player.Whole))).Slowly(), // over a slow line
+		page.At("/copy/{id}/index/{n}", page.ForHolder(player.Give(w.copySegment, player.Index(w.Log)))).Slowly(),
+		page.At("/copy/{id}/records/{n}", page.ForHolder(player.Give(w.copySegment, player.Records(w.Log)))).Slowly(),
 		page.At("/copy/{id}/shares/{n}", page.ForHolder(w.giveCopied(Copies.CopyKeys))),
 		page.At("/copy/{id}/log/{n}", page.ForHolder(w.giveCopied(Copies.CopyLog))),
 		page.At("/copy/{id}/proof", page.ForHolder(w.giveCopyProof)),
@@ -114,7 +116,7 @@ func (w *Web) showCopy(rw http.ResponseWriter, r *http.Request) error {
 		return w.NotFound(rw, r)
 	}
 	p := w.NewPage(r, "copy.title")
-	texts := playerTexts(p)
+	texts := player.Texts(p)
 	for key, text := range p.All("copy.") {
 		texts[key] = text
 	}
@@ -155,18 +157,12 @@ func toCopy(rw http.ResponseWriter, r *http.Request) error {
 }
 
 type copyAnswer struct {
-	Until     time.Time  `json:"until"`
-	Recording bool       `json:"recording"`
-	Held      bool       `json:"held"`
-	Missing   bool       `json:"missing"` // some of what is promised cannot be opened
-	Session   string     `json:"session"`
-	Segments  []copyPart `json:"segments"`
-}
-
-type copyPart struct {
-	Number int  `json:"number"`
-	Keys   bool `json:"keys"`
-	Log    bool `json:"log"`
+	Until     time.Time     `json:"until"`
+	Recording bool          `json:"recording"`
+	Held      bool          `json:"held"`
+	Missing   bool          `json:"missing"` // some of what is promised cannot be opened
+	Session   string        `json:"session"`
+	Segments  []player.Part `json:"segments"`
 }
 
 func (w *Web) aboutCopy(rw http.ResponseWriter, r *http.Request) error {
@@ -177,7 +173,7 @@ func (w *Web) openCopy(rw http.ResponseWriter, r *http.Request) error {
 	return w.tryCopy(rw, r, func(id string, token []byte) (evidence.Share, error) {
 		s, grant, err := w.copies.OpenCopy(r.Context(), id, token)
 		if err == nil {
-			http.SetCookie(rw, &http.Cookie{Name: copyCookie, Value: grant, Path: "/copy/" + id + "/", MaxAge: int(GrantTime.Seconds()),
+			http.SetCookie(rw, &http.Cookie{Name: copyCookie, Value: grant, Path: "/copy/" + id + "/", MaxAge: int(audit.GrantTime.Seconds()),
 				Secure: true, HttpOnly: true, SameSite: http.SameSiteStrictMode})
 		}
 		return s, err
@@ -223,9 +219,9 @@ func (w *Web) tryCopy(rw http.ResponseWriter, r *http.Request, do func(id string
 	if problem != "" {
 		return page.AnswerJSON(rw, status, map[string]string{"problem": problem})
 	}
-	a := copyAnswer{Until: s.Until.UTC(), Recording: len(s.Tracks) > 0, Held: s.Held, Session: s.Session, Segments: []copyPart{}}
+	a := copyAnswer{Until: s.Until.UTC(), Recording: len(s.Tracks) > 0, Held: s.Held, Session: s.Session, Segments: []player.Part{}}
 	for _, part := range s.Parts {
-		a.Segments = append(a.Segments, copyPart{part.Number, part.Keys && a.Recording, part.Told})
+		a.Segments = append(a.Segments, player.Part{Number: part.Number, Keys: part.Keys && a.Recording, Log: part.Told})
 		a.Missing = a.Missing || a.Recording && !part.Keys && !part.Empty
 	}
 	return page.AnswerJSON(rw, http.StatusOK, a)
@@ -246,32 +242,18 @@ func (w *Web) copySegment(r *http.Request, n int) (io.ReadSeekCloser, time.Time,
 // giveCopied serves something that is encrypted for the customer.
 func (w *Web) giveCopied(which func(Copies, context.Context, string, string, int) ([]byte, error)) page.Action {
 	return func(rw http.ResponseWriter, r *http.Request) error {
-		n, err := segmentNumber(r)
+		n, err := player.Segment(r)
 		if err != nil {
 			return err
 		}
 		b, err := which(w.copies, r.Context(), copyGrant(r), r.PathValue("id"), n)
 		if err != nil {
-			return w.sharedProblem(rw, err)
+			return player.Refused(rw, err)
 		}
 		rw.Header().Set("Content-Type", "application/json")
 		_, _ = rw.Write(b) // the browser went away: nobody is left to be told
 		return nil
 	}
-}
-
-// sharedProblem answers a player's request for what it may not have (any more).
-func (w *Web) sharedProblem(rw http.ResponseWriter, err error) error {
-	for _, known := range []struct {
-		err    error
-		status int
-	}{{evidence.ErrNotFound, http.StatusNotFound}, {evidence.ErrGrant, http.StatusForbidden}, {evidence.ErrWithheld, http.StatusForbidden},
-		{evidence.ErrForbidden, http.StatusForbidden}, {evidence.ErrExpired, http.StatusGone}, {evidence.ErrRevoked, http.StatusGone}, {evidence.ErrShredded, http.StatusGone}} {
-		if errors.Is(err, known.err) {
-			return page.AnswerJSON(rw, known.status, map[string]string{"problem": known.err.Error()})
-		}
-	}
-	return err
 }
 
 func (w *Web) giveCopyProof(rw http.ResponseWriter, r *http.Request) error {
@@ -281,7 +263,7 @@ func (w *Web) giveCopyProof(rw http.ResponseWriter, r *http.Request) error {
 		return nil
 	}
 	if err != nil {
-		return w.sharedProblem(rw, err)
+		return player.Refused(rw, err)
 	}
 	return page.Attach(rw, "application/json", "consento-"+r.PathValue("id")[:8]+".proof", proof)
 }

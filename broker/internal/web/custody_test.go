@@ -67,7 +67,7 @@ func newSafe(t testing.TB, options ...option) *safe {
 				t.Error(err)
 			}
 		})
-		c.Evidence, c.Decisions, c.Receipts, c.Policies, c.Rewraps = s, s, s.Receipt, s, s
+		c.Audit.Evidence, c.Audit.Decisions, c.Receipts, c.Audit.Policies, c.Audit.Rewraps = s, s, s.Receipt, s, s
 	}
 	s.h = builtHouse(t, append(options, open)...)
 	return s

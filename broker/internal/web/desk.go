@@ -26,11 +26,6 @@ type Desk interface {
 	Hours(ctx context.Context) (desk.ServiceHours, desk.Version, error)
 	Alerts(ctx context.Context, by access.Account, most int) ([]desk.Alert, error)
 	Report(ctx context.Context, by access.Account, a desk.Asked) (desk.Report, error)
-	Breaches(ctx context.Context, by access.Account) ([]desk.Breach, error)
-	Breach(ctx context.Context, by access.Account, ticket string) (desk.Breach, error)
-	AcknowledgeBreach(ctx context.Context, by access.Account, ticket string) error
-	SetAware(ctx context.Context, by access.Account, ticket string, at time.Time, why string) error
-	DecideBreach(ctx context.Context, by access.Account, ticket string, outcome desk.Outcome, notified time.Time, why string) error
 	DeskDecisions
 	Receive(ctx context.Context, n desk.NewTicket) (desk.Ticket, error)
 	Outages(ctx context.Context) ([]desk.Outage, error)

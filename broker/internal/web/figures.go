@@ -11,6 +11,7 @@ import (
 
 	"consento/broker/internal/access"
 	"consento/broker/internal/desk"
+	"consento/broker/internal/evidence"
 	"consento/broker/internal/figures"
 	"consento/broker/internal/web/page"
 )
@@ -164,13 +165,18 @@ func (w *Web) showFigures(rw http.ResponseWriter, r *http.Request, by access.Acc
 	return w.Show(rw, status, "figures", p)
 }
 
+// storage says how the storage of evidence does, and checks the right of who asks.
+type storage interface {
+	Storage(ctx context.Context, by access.Account) (evidence.Storage, error)
+}
+
 // figuresOfEvidence is what the public part of the evidence says: how much there is, and
 // whether what was checked was whole.
 func (w *Web) figuresOfEvidence(r *http.Request, p *page.Page, by access.Account, data *figuresPage) error {
-	if w.decisions == nil {
+	if w.storage == nil {
 		return nil
 	}
-	s, err := w.decisions.Storage(r.Context(), by)
+	s, err := w.storage.Storage(r.Context(), by)
 	if err != nil {
 		return err
 	}

@@ -420,14 +420,15 @@ func newHouse(t testing.TB, options ...option) *house {
 	if c.Figures, err = figures.New(figures.Config{Database: db, Hours: c.Desk.Hours, Log: log}); err != nil {
 		t.Fatal(err)
 	}
-	if c.Evidence != nil {
-		c.AuditorKeys = h.access
+	c.Audit.Breaches = c.Desk.(*tickets.Desk)
+	if c.Audit.Evidence != nil {
+		c.Audit.Keys = h.access
 	}
-	if c.Policies != nil {
-		c.Custody = h.access
+	if c.Audit.Policies != nil {
+		c.Audit.Custody = h.access
 	}
-	if c.Decisions != nil {
-		c.People = h.access.Accounts
+	if c.Audit.Decisions != nil {
+		c.Audit.People = h.access.Accounts
 	}
 	c.Office = func(ctx context.Context) (page.Office, error) {
 		s, err := h.access.Settings(ctx)

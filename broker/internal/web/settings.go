@@ -96,7 +96,7 @@ func (w *Web) settingsForm(rw http.ResponseWriter, r *http.Request, by access.Ac
 	if err != nil {
 		return err
 	}
-	data.Account, data.Fixed, data.Unguarded, data.Policy = by, s.Fixed, w.unguarded(), w.policies != nil
+	data.Account, data.Fixed, data.Unguarded, data.Policy = by, s.Fixed, w.audit.Unguarded(), w.audit.HasPolicy()
 	field := func(name, label, kind string, max int, required bool) page.Input {
 		f := page.Input{Name: name, Label: p.T(label), Type: kind, Value: form.Get(name), Max: max, Required: required, Error: problems[name], ErrorWord: p.T("page.error")}
 		if p.Has(label + ".hint") {
@@ -140,7 +140,7 @@ func (w *Web) settingsForm(rw http.ResponseWriter, r *http.Request, by access.Ac
 		data.Versions = append(data.Versions, versionLine{ID: v.ID, When: page.Minute(p, v.Made), Author: author, InForce: v.ID == data.Version,
 			Why: p.T("settings.versions.why."+v.Why, "about", w.named(p, v.About))})
 	}
-	if data.Storage, err = w.storageFor(r.Context(), p, by); err != nil {
+	if data.Storage, err = w.audit.StorageFor(r.Context(), p, by); err != nil {
 		return err
 	}
 	changes, err := w.settings.Changes(r.Context(), listed)

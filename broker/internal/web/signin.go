@@ -86,8 +86,8 @@ func (w *Web) signOut(rw http.ResponseWriter, r *http.Request) error {
 	if err := w.accounts.SignOut(r); err != nil {
 		return err
 	}
-	if ok && w.searching != nil {
-		w.searching.EndSearches(account.ID)
+	if ok {
+		w.audit.EndSearches(account.ID)
 	}
 	to := "/signin"
 	if ok && account.Central && w.sso != nil {
@@ -118,9 +118,9 @@ func (w *Web) noConsole(rw http.ResponseWriter, r *http.Request, account access.
 		to = "/signin?next=" + url.QueryEscape("/console/")
 	case access.May(account, access.ManageOffice):
 		to = "/settings"
-	case w.evidence != nil && page.ReadsEvidence(account):
+	case w.audit.HasRecordings() && page.ReadsEvidence(account):
 		to = "/audit/"
-	case w.evidence != nil && access.May(account, access.ReadTrail):
+	case w.audit.HasRecordings() && access.May(account, access.ReadTrail):
 		to = "/audit/trail"
 	default:
 		p := w.NewPage(r, "signin.no_console.title")

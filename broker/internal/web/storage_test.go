@@ -31,7 +31,7 @@ func withPlight(t testing.TB, p *plight) option {
 	return func(c *web.Config, h *house) {
 		real(c, h)
 		p.vault = h.vault
-		c.Decisions = p
+		c.Audit.Decisions = p
 	}
 }
 

@@ -50,7 +50,7 @@ func withVault(t testing.TB) option {
 				t.Error(err)
 			}
 		})
-		c.Evidence, c.Decisions, c.Receipts, c.Copies, c.Shares, c.Sharing, c.Searching, h.vault = v, v, v.Receipt, v, v, v, v, v
+		c.Audit.Evidence, c.Audit.Decisions, c.Receipts, c.Copies, c.Audit.Shares, c.Audit.Sharing, c.Audit.Searching, h.vault = v, v, v.Receipt, v, v, v, v, v
 	}
 }
 

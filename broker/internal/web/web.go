@@ -23,12 +23,14 @@ import (
 	"html/template"
 	"io/fs"
 	"log/slog"
+	"maps"
 	"net/http"
 	"slices"
 	"time"
 
 	"consento/broker/internal/access"
 	"consento/broker/internal/session"
+	"consento/broker/internal/web/audit"
 	"consento/broker/internal/web/page"
 	"consento/protocol"
 	"consento/protocol/lang"
@@ -145,31 +147,17 @@ type Library interface {
 	ChangeSummaryTeams(ctx context.Context, by access.Account, teams []access.SummaryTeam) error
 }
 
-// Config is what New needs. Every field but Evidence, AuditorKeys, Policies, Custody, Rewraps, Decisions, People, Receipts, Shares, Sharing, Copies, Searching, Roster, Hooks, Desk, Figures, Mail, Central, SSO, Directory, Console, Style, Agents and Logger is required.
+// Config is what New needs. Every field but Audit, Receipts, Copies, Roster, Hooks, Desk, Figures, Mail, Central, SSO, Directory, Console, Style, Agents and Logger is required.
 type Config struct {
 	Sessions Sessions
 	Accounts Accounts
 	Setup    Setup
 	Settings Settings
-	// Evidence and AuditorKeys are behind the auditor's pages; without them there are none.
-	Evidence    Evidence
-	AuditorKeys AuditorKeys
-	Policies    Policies // nil: there is no page of who may read
-	// Custody and Rewraps are behind set-up, signature and re-wrapping in the browser; they
-	// need Policies. nil: there are no such pages.
-	Custody Custody
-	Rewraps Rewraps
-	// Decisions and People are behind the pages of trail, retention and holds.
-	Decisions Decisions
-	People    func(context.Context) ([]access.Account, error)
+	Audit    audit.Config // behind the auditors' pages
 	// Receipts gives what the global log says of a session, evidence.ErrUnknown if
 	// nothing; nil: there are no receipts.
-	Receipts func(ctx context.Context, session string) ([]byte, error)
-	Shares   Shares  // of a session's page of copies and shares; nil: there is none
-	Sharing  Sharing // of parts of sessions with technicians; nil: there is none
-	Copies   Copies  // behind customers' private links; nil: there are none
-	// Searching is behind the search in what is encrypted; nil: there is none.
-	Searching Searching
+	Receipts  func(ctx context.Context, session string) ([]byte, error)
+	Copies    Copies       // behind customers' private links; nil: there are none
 	Roster    Roster       // behind the pages of people, teams and profiles; nil: there are none
 	Hooks     Hooks        // behind the page of webhooks; nil: there is none
 	Desk      Desk         // behind the pages of tickets, and what customers ask for; needs Roster; nil: there are none
@@ -205,39 +193,31 @@ var ownFiles embed.FS
 // Web serves the pages. It is safe for concurrent use.
 type Web struct {
 	*page.Ground
-	sessions    Sessions
-	accounts    Accounts
-	setup       Setup
-	settings    Settings
-	evidence    Evidence // nil: there are no auditor's pages
-	auditorKeys AuditorKeys
-	policies    Policies
-	custody     Custody
-	rewraps     Rewraps
-	decisions   Decisions // nil: there are no pages of trail and retention
-	people      func(context.Context) ([]access.Account, error)
-	receipts    func(ctx context.Context, session string) ([]byte, error)
-	shares      Shares  // nil: there is no page of them
-	sharing     Sharing // nil: nothing is shared with technicians
-	copies      Copies  // nil: there are no private links
-	searching   Searching
-	roster      Roster // nil: there are no pages of people
-	hooks       Hooks  // nil: there is no page of webhooks
-	desk        Desk   // nil: there are no tickets
-	central     Central
-	sso         SingleSignOn
-	directory   string
-	ssoKey      []byte
-	mail        Mail    // nil: there is no page of it
-	figures     Figures // nil: there are no figures
-	cookies     customerCookies
-	legal       *Legal
-	logStyle    template.CSS // of a saved log
-	console     []byte       // index.html, nil when the console was not built
-	agents      *agents
-	streams     *streams
-	table       []page.Route
-	handler     http.Handler
+	sessions  Sessions
+	accounts  Accounts
+	setup     Setup
+	settings  Settings
+	audit     *audit.Pages
+	storage   storage // nil: it is not known here
+	receipts  func(ctx context.Context, session string) ([]byte, error)
+	copies    Copies // nil: there are no private links
+	roster    Roster // nil: there are no pages of people
+	hooks     Hooks  // nil: there is no page of webhooks
+	desk      Desk   // nil: there are no tickets
+	central   Central
+	sso       SingleSignOn
+	directory string
+	ssoKey    []byte
+	mail      Mail    // nil: there is no page of it
+	figures   Figures // nil: there are no figures
+	cookies   customerCookies
+	legal     *Legal
+	logStyle  template.CSS // of a saved log
+	console   []byte       // index.html, nil when the console was not built
+	agents    *agents
+	streams   *streams
+	table     []page.Route
+	handler   http.Handler
 }
 
 // New checks the configuration and reads everything embedded.
@@ -245,12 +225,6 @@ func New(c Config) (*Web, error) {
 	switch {
 	case c.Sessions == nil, c.Accounts == nil, c.Setup == nil, c.Settings == nil, c.Office == nil, c.Legal == nil, c.Texts == nil:
 		return nil, errors.New("web: Sessions, Accounts, Setup, Settings, Office, Legal and Texts are required")
-	case (c.Evidence == nil) != (c.AuditorKeys == nil):
-		return nil, errors.New("web: Evidence and AuditorKeys go together")
-	case (c.Decisions == nil) != (c.People == nil):
-		return nil, errors.New("web: Decisions and People go together")
-	case (c.Custody != nil || c.Rewraps != nil) && c.Policies == nil:
-		return nil, errors.New("web: Custody and Rewraps need Policies")
 	case c.Desk != nil && c.Roster == nil:
 		return nil, errors.New("web: Desk needs Roster")
 	case c.Central != nil && c.Roster == nil:
@@ -266,7 +240,7 @@ func New(c Config) (*Web, error) {
 	seal.Write([]byte("consento single sign-on v1"))
 	w := &Web{
 		central: c.Central, sso: c.SSO, directory: c.Directory, ssoKey: seal.Sum(nil),
-		sessions: c.Sessions, accounts: c.Accounts, setup: c.Setup, settings: c.Settings, evidence: c.Evidence, auditorKeys: c.AuditorKeys, policies: c.Policies, custody: c.Custody, rewraps: c.Rewraps, decisions: c.Decisions, people: c.People, receipts: c.Receipts, shares: c.Shares, sharing: c.Sharing, copies: c.Copies, searching: c.Searching, roster: c.Roster, hooks: c.Hooks, desk: c.Desk, figures: c.Figures, mail: c.Mail,
+		sessions: c.Sessions, accounts: c.Accounts, setup: c.Setup, settings: c.Settings, receipts: c.Receipts, copies: c.Copies, roster: c.Roster, hooks: c.Hooks, desk: c.Desk, figures: c.Figures, mail: c.Mail,
 		legal:   c.Legal,
 		cookies: customerCookies{key: mac.Sum(nil), now: time.Now},
 		agents:  newAgents(c.Agents),
@@ -285,6 +259,12 @@ func New(c Config) (*Web, error) {
 	if err != nil {
 		return nil, err
 	}
+	if w.audit, err = audit.New(w.Ground, c.Audit); err != nil {
+		return nil, err
+	}
+	if c.Audit.Decisions != nil {
+		w.storage = c.Audit.Decisions
+	}
 	w.logStyle = template.CSS(w.Assets.Data("log.css")) // our own file
 	if c.Console != nil {
 		index, err := fs.ReadFile(c.Console, "index.html")
@@ -300,12 +280,13 @@ func New(c Config) (*Web, error) {
 
 // funcs are what templates of the areas call.
 func funcs() template.FuncMap {
-	return template.FuncMap{
-		"rows":      rowsOf,
+	all := template.FuncMap{
 		"levelsrow": levelsRow,
 		"both":      func(p *page.Page, t figureTable) map[string]any { return map[string]any{"Page": p, "Of": t} },
 		"zones":     func() []string { return commonZones },
 	}
+	maps.Copy(all, audit.Funcs())
+	return all
 }
 
 // adminTabs names the pages of administration that there are for an account.
@@ -387,25 +368,16 @@ func (w *Web) routes() []page.Route {
 		page.At("/logo", page.ForAnyone(w.showLogo)),
 		page.At("/", page.ForAnyone(w.NotFound), page.ForAnyone(w.NotFound)).Back("/session"),
 	}
-	if w.evidence != nil {
-		if w.policies != nil {
-			routes = append(routes, w.custodyRoutes()...)
-		}
-		routes = append(routes, w.auditRoutes()...)
-		if w.searching != nil {
-			routes = append(routes, w.searchRoutes()...)
-		}
-	}
 	for _, part := range []struct {
 		there  bool
 		routes func() []page.Route
 	}{
 		{true, w.accountRoutes},
+		{true, w.audit.Routes},
 		{w.desk != nil, w.deskRoutes}, {w.desk != nil, w.fileRoutes},
 		{true, w.vendorRoutes},
 		{w.desk != nil, w.levelRoutes},
 		{w.desk != nil, w.reportRoutes},
-		{w.desk != nil, w.breachRoutes},
 		{w.roster != nil, w.adminRoutes},
 		{w.roster != nil, w.tokenRoutes},
 		{w.roster != nil, w.apiRoutes},
@@ -416,9 +388,6 @@ func (w *Web) routes() []page.Route {
 		{w.figures != nil, w.figureRoutes},
 		{w.figures != nil, w.surveyRoutes},
 		{w.copies != nil, w.copyRoutes},
-		{w.sharing != nil, w.sharedRoutes},
-		{w.shares != nil, w.shareRoutes},
-		{w.decisions != nil, w.decisionRoutes},
 	} {
 		if part.there {
 			routes = append(routes, part.routes()...)

@@ -1,4 +1,4 @@
-package web
+package audit
 
 import (
 	"context"
@@ -14,6 +14,7 @@ import (
 	"consento/broker/internal/evidence"
 	"consento/broker/internal/ops"
 	"consento/broker/internal/web/page"
+	"consento/broker/internal/web/player"
 )
 
 // Sharing is what the pages ask of what auditors share with technicians. Every
@@ -35,11 +36,11 @@ const sharedCookie = "__Secure-consento-shared"
 // maxShare is how much a share may bring, in bytes: the keys of up to 64 segments.
 const maxShare = 8 << 20
 
-func (w *Web) sharedRoutes() []page.Route {
+func (w *Pages) sharedRoutes() []page.Route {
 	may := func(do page.StaffAction) page.Ruled { return w.May(do, access.ReadShared) }
-	segment := func(serve server) page.Ruled {
+	segment := func(serve player.Server) page.Ruled {
 		return may(func(rw http.ResponseWriter, r *http.Request, by access.Account) error {
-			return w.giveBytes(func(r *http.Request, n int) (io.ReadSeekCloser, time.Time, error) {
+			return player.Give(func(r *http.Request, n int) (io.ReadSeekCloser, time.Time, error) {
 				return w.sharing.SharedSegment(r.Context(), by, sharedGrant(r), r.PathValue("id"), n)
 			}, serve)(rw, r)
 		})
@@ -49,9 +50,9 @@ func (w *Web) sharedRoutes() []page.Route {
 		page.At("/shared", may(w.listShared)),
 		page.At("/shared/{id}", may(w.showShared)),
 		page.At("/shared/{id}/open", page.RedirectTo("/shared"), may(w.openShared)),
-		page.At("/shared/{id}/segments/{n}", segment(serveWhole)).Slowly(),
-		page.At("/shared/{id}/index/{n}", segment(w.serveIndex)).Slowly(),
-		page.At("/shared/{id}/records/{n}", segment(w.serveRecords)).Slowly(),
+		page.At("/shared/{id}/segments/{n}", segment(player.Whole)).Slowly(),
+		page.At("/shared/{id}/index/{n}", segment(player.Index(w.Log))).Slowly(),
+		page.At("/shared/{id}/records/{n}", segment(player.Records(w.Log))).Slowly(),
 		page.At("/shared/{id}/shares/{n}", may(w.giveSharedKeys)),
 		page.At("/shared/{id}/forms", may(w.giveSharedForms)),
 	}
@@ -59,7 +60,7 @@ func (w *Web) sharedRoutes() []page.Route {
 
 // addresseesOf lists whom a part of a session can be shared with: technicians and
 // their teams, as the form posts them.
-func (w *Web) addresseesOf(r *http.Request, p *page.Page) ([]page.Option, error) {
+func (w *Pages) addresseesOf(r *http.Request, p *page.Page) ([]page.Option, error) {
 	if w.people == nil {
 		return nil, nil
 	}
@@ -83,7 +84,7 @@ func (w *Web) addresseesOf(r *http.Request, p *page.Page) ([]page.Option, error)
 }
 
 // makeShare takes what an auditor's browser shares.
-func (w *Web) makeShare(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+func (w *Pages) makeShare(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	values, err := page.ReadForm(r)
 	if err != nil {
 		return err
@@ -145,7 +146,7 @@ type sharedRow struct {
 type sharedPlay struct {
 	ID       string            `json:"id"`
 	Session  string            `json:"session"`
-	Segments []copyPart        `json:"segments"`
+	Segments []player.Part     `json:"segments"`
 	Texts    map[string]string `json:"texts"`
 }
 
@@ -154,7 +155,7 @@ func sharedRowOf(p *page.Page, s evidence.Share) sharedRow {
 	return sharedRow{ID: s.ID, Started: page.Minute(p, s.Started), Technician: s.Technician, Team: s.Team, By: row.Made, What: row.What, Until: row.Until, State: row.State, Open: row.Open}
 }
 
-func (w *Web) listShared(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+func (w *Pages) listShared(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	p := w.NewPage(r, "shared.title")
 	all, err := w.sharing.SharedWith(r.Context(), by)
 	if err != nil {
@@ -168,7 +169,7 @@ func (w *Web) listShared(rw http.ResponseWriter, r *http.Request, by access.Acco
 	return w.Show(rw, http.StatusOK, "shared-list", p)
 }
 
-func (w *Web) showShared(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+func (w *Pages) showShared(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	p := w.NewPage(r, "shared.one.title")
 	s, err := w.sharing.Shared(r.Context(), by, r.PathValue("id"))
 	data := sharedPage{Account: by}
@@ -184,9 +185,9 @@ func (w *Web) showShared(rw http.ResponseWriter, r *http.Request, by access.Acco
 		return err
 	default:
 		data.Row = sharedRowOf(p, s)
-		data.Play = sharedPlay{ID: s.ID, Session: s.Session, Segments: []copyPart{}, Texts: playerTexts(p)}
+		data.Play = sharedPlay{ID: s.ID, Session: s.Session, Segments: []player.Part{}, Texts: player.Texts(p)}
 		for _, part := range s.Parts {
-			data.Play.Segments = append(data.Play.Segments, copyPart{part.Number, part.Keys, false})
+			data.Play.Segments = append(data.Play.Segments, player.Part{Number: part.Number, Keys: part.Keys, Log: false})
 		}
 	}
 	p.Data = data
@@ -194,10 +195,10 @@ func (w *Web) showShared(rw http.ResponseWriter, r *http.Request, by access.Acco
 	return w.Show(rw, status, "shared", p)
 }
 
-func (w *Web) openShared(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+func (w *Pages) openShared(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	s, grant, err := w.sharing.OpenShared(r.Context(), by, r.PathValue("id"))
 	if err != nil {
-		return w.sharedProblem(rw, err)
+		return player.Refused(rw, err)
 	}
 	http.SetCookie(rw, &http.Cookie{Name: sharedCookie, Value: grant, Path: "/shared/" + s.ID + "/", MaxAge: int(GrantTime.Seconds()),
 		Secure: true, HttpOnly: true, SameSite: http.SameSiteStrictMode})
@@ -212,22 +213,22 @@ func sharedGrant(r *http.Request) string {
 	return ""
 }
 
-func (w *Web) giveSharedKeys(rw http.ResponseWriter, r *http.Request, by access.Account) error {
-	n, err := segmentNumber(r)
+func (w *Pages) giveSharedKeys(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+	n, err := player.Segment(r)
 	if err != nil {
 		return err
 	}
 	b, err := w.sharing.SharedKeys(r.Context(), by, sharedGrant(r), r.PathValue("id"), n)
 	if err != nil {
-		return w.sharedProblem(rw, err)
+		return player.Refused(rw, err)
 	}
 	return page.Attach(rw, "application/json", "share.json", b)
 }
 
-func (w *Web) giveSharedForms(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+func (w *Pages) giveSharedForms(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	b, err := w.sharing.SharedForms(r.Context(), by, sharedGrant(r), r.PathValue("id"))
 	if err != nil {
-		return w.sharedProblem(rw, err)
+		return player.Refused(rw, err)
 	}
 	return page.Attach(rw, "text/plain; charset=utf-8", "forms", b)
 }

@@ -1,4 +1,4 @@
-package web
+package audit
 
 import (
 	"errors"
@@ -46,7 +46,7 @@ type passkeyOwner struct {
 
 // relyingParty is what passkeys are bound to (W3C WebAuthn level 3, "RP ID"): the host
 // of the public address; "" for a number, which no passkey can be bound to.
-func (w *Web) relyingParty() string {
+func (w *Pages) relyingParty() string {
 	u, err := url.Parse(w.PublicURL)
 	if err != nil || net.ParseIP(u.Hostname()) != nil {
 		return ""
@@ -54,7 +54,7 @@ func (w *Web) relyingParty() string {
 	return strings.ToLower(u.Hostname())
 }
 
-func (w *Web) showKeys(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+func (w *Pages) showKeys(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	p := w.NewPage(r, "audit.keys.title")
 	said := ""
 	switch s := r.URL.Query().Get("said"); s {
@@ -64,12 +64,12 @@ func (w *Web) showKeys(rw http.ResponseWriter, r *http.Request, by access.Accoun
 	return w.keysPage(rw, r, by, p, http.StatusOK, said)
 }
 
-func (w *Web) keysPage(rw http.ResponseWriter, r *http.Request, by access.Account, p *page.Page, status int, said string) error {
-	keys, err := w.auditorKeys.AuditorKeys(r.Context(), by)
+func (w *Pages) keysPage(rw http.ResponseWriter, r *http.Request, by access.Account, p *page.Page, status int, said string) error {
+	keys, err := w.keys.AuditorKeys(r.Context(), by)
 	if err != nil {
 		return err
 	}
-	data := keysPage{Account: by, Said: said, Policy: w.policies != nil, Escrow: w.custody != nil, Unguarded: w.unguarded(), RP: w.relyingParty(), Keep: keysData{Keys: []playKey{}, Texts: p.All("audit.js.")}}
+	data := keysPage{Account: by, Said: said, Policy: w.policies != nil, Escrow: w.custody != nil, Unguarded: w.Unguarded(), RP: w.relyingParty(), Keep: keysData{Keys: []playKey{}, Texts: p.All("audit.js.")}}
 	data.Keep.For = passkeyOwner{RP: data.RP, Office: p.Office.Name, Person: by.Name}
 	for _, k := range keys {
 		row := keyRow{ID: k.ID, Name: k.Name, PublicKey: k.PublicKey, Made: page.Minute(p, k.Made)}
@@ -84,7 +84,7 @@ func (w *Web) keysPage(rw http.ResponseWriter, r *http.Request, by access.Accoun
 }
 
 // changeKeys keeps or forgets a key, or a passkey of one.
-func (w *Web) changeKeys(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+func (w *Pages) changeKeys(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	values, err := page.ReadForm(r)
 	if err != nil {
 		return err
@@ -97,19 +97,19 @@ func (w *Web) changeKeys(rw http.ResponseWriter, r *http.Request, by access.Acco
 			passkey := newPasskey(values)
 			n.Passkey = &passkey
 		}
-		_, err = w.auditorKeys.AddAuditorKey(r.Context(), by, n)
+		_, err = w.keys.AddAuditorKey(r.Context(), by, n)
 	case "remove":
 		said = "removed"
-		err = w.auditorKeys.RemoveAuditorKey(r.Context(), by, values.Get("id"))
+		err = w.keys.RemoveAuditorKey(r.Context(), by, values.Get("id"))
 	case "relock":
 		said = "relocked"
-		err = w.auditorKeys.RelockAuditorKey(r.Context(), by, values.Get("id"), values.Get("wrapped"))
+		err = w.keys.RelockAuditorKey(r.Context(), by, values.Get("id"), values.Get("wrapped"))
 	case "passkey":
 		said = "passkey_added"
-		err = w.auditorKeys.AddPasskey(r.Context(), by, values.Get("id"), newPasskey(values))
+		err = w.keys.AddPasskey(r.Context(), by, values.Get("id"), newPasskey(values))
 	case "passkey_remove":
 		said = "passkey_removed"
-		err = w.auditorKeys.RemovePasskey(r.Context(), by, values.Get("id"), values.Get("credential"))
+		err = w.keys.RemovePasskey(r.Context(), by, values.Get("id"), values.Get("credential"))
 	default:
 		return page.ErrForm
 	}
@@ -160,8 +160,8 @@ func playKeyOf(k access.AuditorKey) playKey {
 
 // lockedKeys are the account's own keys, for the browser to unlock; of who is no
 // auditor there are none here.
-func (w *Web) lockedKeys(r *http.Request, by access.Account) ([]playKey, error) {
-	keys, err := w.auditorKeys.AuditorKeys(r.Context(), by)
+func (w *Pages) lockedKeys(r *http.Request, by access.Account) ([]playKey, error) {
+	keys, err := w.keys.AuditorKeys(r.Context(), by)
 	if err != nil && !errors.Is(err, access.ErrForbidden) {
 		return nil, err
 	}

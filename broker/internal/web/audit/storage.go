@@ -1,4 +1,4 @@
-package web
+package audit
 
 import (
 	"context"
@@ -23,7 +23,7 @@ type growthRow struct {
 
 type heavyRow struct{ Started, Short, Team, Technician, Size, Link string }
 
-func (w *Web) showStorage(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+func (w *Pages) showStorage(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	s, err := w.decisions.Storage(r.Context(), by)
 	if err != nil {
 		return err
@@ -50,8 +50,8 @@ func (w *Web) showStorage(rw http.ResponseWriter, r *http.Request, by access.Acc
 	return w.Show(rw, http.StatusOK, "audit-storage", p)
 }
 
-// storageFor is the summary for an administrator's page; nil where there is none.
-func (w *Web) storageFor(ctx context.Context, p *page.Page, by access.Account) (*page.Storage, error) {
+// StorageFor is the summary for an administrator's page; nil where there is none.
+func (w *Pages) StorageFor(ctx context.Context, p *page.Page, by access.Account) (*page.Storage, error) {
 	if w.decisions == nil {
 		return nil, nil
 	}

@@ -1,4 +1,4 @@
-package web
+package audit
 
 import (
 	"context"
@@ -26,7 +26,7 @@ type Custody interface {
 }
 
 // custodyRoutes lists the addresses of set-up, signature and re-wrapping.
-func (w *Web) custodyRoutes() []page.Route {
+func (w *Pages) custodyRoutes() []page.Route {
 	auditor := w.forAuditors
 	// The administrator sees who may read, and cannot change it.
 	routes := []page.Route{page.At("/audit/policy", w.May(w.auditTold(w.showPolicy), access.ReadEvidence, access.ReadTrail, access.ManageOffice), auditor(w.changePolicy)).UpTo(translog.MaxPolicy + page.MaxForm)}
@@ -62,7 +62,7 @@ type textsData struct {
 	Texts map[string]string `json:"texts"`
 }
 
-func (w *Web) showEscrow(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+func (w *Pages) showEscrow(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	p := w.NewPage(r, "audit.escrow.title")
 	said := ""
 	if r.URL.Query().Get("said") == "prepared" {
@@ -71,7 +71,7 @@ func (w *Web) showEscrow(rw http.ResponseWriter, r *http.Request, by access.Acco
 	return w.escrowPage(rw, r, by, p, http.StatusOK, said)
 }
 
-func (w *Web) escrowPage(rw http.ResponseWriter, r *http.Request, by access.Account, p *page.Page, status int, said string) error {
+func (w *Pages) escrowPage(rw http.ResponseWriter, r *http.Request, by access.Account, p *page.Page, status int, said string) error {
 	set, err := w.custody.EscrowKeys(r.Context(), by)
 	if err != nil {
 		return err
@@ -88,7 +88,7 @@ func (w *Web) escrowPage(rw http.ResponseWriter, r *http.Request, by access.Acco
 
 // escrowState says how far the office is with its printed keys: none, printed (no
 // policy names them yet) or named by the policy in force.
-func (w *Web) escrowState(set access.EscrowSet) string {
+func (w *Pages) escrowState(set access.EscrowSet) string {
 	current, ok := w.policies.Policy()
 	named := keyNames(current.Escrow)
 	switch {
@@ -101,7 +101,7 @@ func (w *Web) escrowState(set access.EscrowSet) string {
 }
 
 // prepareEscrow takes the public halves of what was printed.
-func (w *Web) prepareEscrow(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+func (w *Pages) prepareEscrow(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	values, err := page.ReadForm(r)
 	if err != nil {
 		return err
@@ -126,11 +126,11 @@ type guardStep struct {
 }
 
 // guardSteps lists it; nil when all is done, or nothing of it can be done here.
-func (w *Web) guardSteps(r *http.Request, by access.Account, p *page.Page) ([]guardStep, error) {
+func (w *Pages) guardSteps(r *http.Request, by access.Account, p *page.Page) ([]guardStep, error) {
 	if w.custody == nil || w.policies == nil {
 		return nil, nil
 	}
-	keys, err := w.auditorKeys.AuditorKeys(r.Context(), by)
+	keys, err := w.keys.AuditorKeys(r.Context(), by)
 	if err != nil {
 		return nil, err
 	}
@@ -160,9 +160,9 @@ func (w *Web) guardSteps(r *http.Request, by access.Account, p *page.Page) ([]gu
 	return steps, nil
 }
 
-// unguarded says whether recordings are made that nobody can read once the auditors'
+// Unguarded says whether recordings are made that nobody can read once the auditors'
 // keys are lost.
-func (w *Web) unguarded() bool {
+func (w *Pages) Unguarded() bool {
 	if w.policies == nil {
 		return false
 	}

@@ -1,4 +1,4 @@
-package web
+package audit
 
 import (
 	"context"
@@ -36,7 +36,7 @@ const searchCookie = "__Secure-consento-search"
 const searchPath = "/audit/search"
 
 // searchRoutes lists the addresses of the search.
-func (w *Web) searchRoutes() []page.Route {
+func (w *Pages) searchRoutes() []page.Route {
 	auditor := w.forAuditors
 	return []page.Route{
 		page.At(searchPath, auditor(w.showSearch), auditor(w.beginSearch)),
@@ -69,6 +69,13 @@ func backToSearch(rw http.ResponseWriter, r *http.Request, _ access.Account) err
 	return nil
 }
 
+// EndSearches ends what an account may search, which lasts no longer than its sign-in.
+func (w *Pages) EndSearches(account string) {
+	if w.searching != nil {
+		w.searching.EndSearches(account)
+	}
+}
+
 func searchGrant(r *http.Request) string {
 	if c, err := r.Cookie(searchCookie); err == nil {
 		return page.Limited(c.Value, 128)
@@ -76,11 +83,11 @@ func searchGrant(r *http.Request) string {
 	return ""
 }
 
-func (w *Web) showSearch(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+func (w *Pages) showSearch(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	return w.searchPage(rw, r, by, http.StatusOK, func(*page.Page, *searchPage) {})
 }
 
-func (w *Web) searchPage(rw http.ResponseWriter, r *http.Request, by access.Account, status int, with func(*page.Page, *searchPage)) error {
+func (w *Pages) searchPage(rw http.ResponseWriter, r *http.Request, by access.Account, status int, with func(*page.Page, *searchPage)) error {
 	p := w.NewPage(r, "audit.search.title")
 	keys, err := w.lockedKeys(r, by)
 	if err != nil {
@@ -99,7 +106,7 @@ func (w *Web) searchPage(rw http.ResponseWriter, r *http.Request, by access.Acco
 }
 
 // beginSearch takes the reason, and leads to the search.
-func (w *Web) beginSearch(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+func (w *Pages) beginSearch(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	values, err := page.ReadForm(r)
 	if err != nil {
 		return err
@@ -133,7 +140,7 @@ type searchableJSON struct {
 }
 
 // listSearchable lists the sessions, as JSON.
-func (w *Web) listSearchable(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+func (w *Pages) listSearchable(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	list, salt, err := w.searching.Searchable(r.Context(), by, searchGrant(r))
 	if err != nil {
 		return err
@@ -159,7 +166,7 @@ type summaryJSON struct {
 }
 
 // giveSummaries hands out summaries and keys of the sessions that the form names.
-func (w *Web) giveSummaries(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+func (w *Pages) giveSummaries(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	values, err := page.ReadForm(r)
 	if err != nil {
 		return err

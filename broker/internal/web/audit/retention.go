@@ -1,4 +1,4 @@
-package web
+package audit
 
 import (
 	"errors"
@@ -67,7 +67,7 @@ type subjectRow struct {
 // chosenRow is a session that somebody is about to decide about: Pick is posted.
 type chosenRow struct{ Pick, Session, Short, Started, Technician, Team, Scope string }
 
-func (w *Web) showRetention(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+func (w *Pages) showRetention(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	said := ""
 	switch s := r.URL.Query().Get("said"); s {
 	case "asked", "approved", "refused":
@@ -77,7 +77,7 @@ func (w *Web) showRetention(rw http.ResponseWriter, r *http.Request, by access.A
 }
 
 // retention shows the lists.
-func (w *Web) retention(rw http.ResponseWriter, r *http.Request, by access.Account, status int, said, wrong string, refused []string) error {
+func (w *Pages) retention(rw http.ResponseWriter, r *http.Request, by access.Account, status int, said, wrong string, refused []string) error {
 	p := w.NewPage(r, "audit.retention.title")
 	data := retentionPage{Account: by, Refused: refused, Days: p.Count("days", p.Office.RecordingDays)}
 	if said != "" {
@@ -198,7 +198,7 @@ func stated(why string) bool {
 }
 
 // changeRetention asks once more about what was chosen, and then does it.
-func (w *Web) changeRetention(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+func (w *Pages) changeRetention(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	values, chosen, err := picks(r)
 	if err != nil {
 		return err
@@ -265,7 +265,7 @@ func refusal(p *page.Page, err error) (said string, known bool) {
 }
 
 // sure shows what was chosen, and says what is lost for ever.
-func (w *Web) sure(rw http.ResponseWriter, r *http.Request, by access.Account, step string, chosen []string, values url.Values, wrong map[string]string) error {
+func (w *Pages) sure(rw http.ResponseWriter, r *http.Request, by access.Account, step string, chosen []string, values url.Values, wrong map[string]string) error {
 	p := w.NewPage(r, "audit.retention."+step+".title")
 	data := retentionPage{Account: by, Step: step, Why: page.Limited(values.Get("why"), 4*evidence.MaxReason), Wrong: wrong, Max: evidence.MaxReason}
 	status := http.StatusOK
@@ -339,7 +339,7 @@ func findSubject(rw http.ResponseWriter, r *http.Request, _ access.Account) erro
 	return nil
 }
 
-func (w *Web) showSubject(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+func (w *Pages) showSubject(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	said := r.URL.Query().Get("said")
 	if said != "held" && said != "released" && said != "confirmed" {
 		said = ""
@@ -347,7 +347,7 @@ func (w *Web) showSubject(rw http.ResponseWriter, r *http.Request, by access.Acc
 	return w.subject(rw, r, by, http.StatusOK, said, "", "")
 }
 
-func (w *Web) subject(rw http.ResponseWriter, r *http.Request, by access.Account, status int, said, why, wrong string) error {
+func (w *Pages) subject(rw http.ResponseWriter, r *http.Request, by access.Account, status int, said, why, wrong string) error {
 	s, err := w.decisions.Subject(r.Context(), by, r.PathValue("id"))
 	if err != nil {
 		return err
@@ -400,7 +400,7 @@ func backToSubject(rw http.ResponseWriter, r *http.Request, _ access.Account) er
 }
 
 // changeHold puts a legal hold on a session, or takes all off.
-func (w *Web) changeHold(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+func (w *Pages) changeHold(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	values, err := page.ReadForm(r)
 	if err != nil {
 		return err

@@ -1,6 +1,7 @@
-package web
+package audit
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"net/url"
@@ -10,6 +11,16 @@ import (
 	"consento/broker/internal/desk"
 	"consento/broker/internal/web/page"
 )
+
+// Breaches is what the pages of suspected data breaches ask and change. Every method checks
+// the right of who asks; desk.ErrNoTicket for one that is not known.
+type Breaches interface {
+	Breaches(ctx context.Context, by access.Account) ([]desk.Breach, error)
+	Breach(ctx context.Context, by access.Account, id string) (desk.Breach, error)
+	AcknowledgeBreach(ctx context.Context, by access.Account, id string) error
+	SetAware(ctx context.Context, by access.Account, id string, at time.Time, why string) error
+	DecideBreach(ctx context.Context, by access.Account, id string, outcome desk.Outcome, notified time.Time, why string) error
+}
 
 // breachesPage is the data of the template "audit-breaches".
 type breachesPage struct {
@@ -50,7 +61,7 @@ type breachClock struct {
 
 type breachSession struct{ ID, Short, State string }
 
-func (w *Web) breachRoutes() []page.Route {
+func (w *Pages) breachRoutes() []page.Route {
 	return []page.Route{
 		page.At("/audit/breaches", w.May(w.showBreaches, access.ReadBreaches)),
 		page.At("/audit/breaches/{id}", w.May(w.showBreach, access.ReadBreaches), w.May(w.changeBreach, access.HandleBreaches)),
@@ -65,9 +76,9 @@ func left(p *page.Page, due, now time.Time) (string, bool) {
 	return p.T("breach.left", "time", page.Span(p, due.Sub(now))), false
 }
 
-func (w *Web) showBreaches(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+func (w *Pages) showBreaches(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	p := w.NewPage(r, "breach.title")
-	list, err := w.desk.Breaches(r.Context(), by)
+	list, err := w.breaches.Breaches(r.Context(), by)
 	if err != nil {
 		return err
 	}
@@ -97,11 +108,11 @@ func (w *Web) showBreaches(rw http.ResponseWriter, r *http.Request, by access.Ac
 
 // breachNotice says that suspected data breaches wait for a decision, to who may read them;
 // "" if none does.
-func (w *Web) breachNotice(r *http.Request, p *page.Page, by access.Account) (string, error) {
-	if w.desk == nil || !access.May(by, access.ReadBreaches) {
+func (w *Pages) breachNotice(r *http.Request, p *page.Page, by access.Account) (string, error) {
+	if w.breaches == nil || !access.May(by, access.ReadBreaches) {
 		return "", nil
 	}
-	list, err := w.desk.Breaches(r.Context(), by)
+	list, err := w.breaches.Breaches(r.Context(), by)
 	n := 0
 	for _, b := range list {
 		if b.Outcome == "" {
@@ -124,15 +135,15 @@ func decidedWords(p *page.Page, b desk.Breach) string {
 	return p.T("breach.decided", "outcome", said, "name", page.Isolate(page.Plain(b.DecidedBy)), "time", page.Minute(p, b.Decided))
 }
 
-func (w *Web) showBreach(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+func (w *Pages) showBreach(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	return w.breach(rw, r, by, http.StatusOK, nil, nil)
 }
 
 // breachMoment is how a moment is typed, as it is shown: in UTC.
 const breachMoment = "2006-01-02T15:04"
 
-func (w *Web) breach(rw http.ResponseWriter, r *http.Request, by access.Account, status int, values url.Values, problem error) error {
-	b, err := w.desk.Breach(r.Context(), by, page.Limited(r.PathValue("id"), 64))
+func (w *Pages) breach(rw http.ResponseWriter, r *http.Request, by access.Account, status int, values url.Values, problem error) error {
+	b, err := w.breaches.Breach(r.Context(), by, page.Limited(r.PathValue("id"), 64))
 	if errors.Is(err, desk.ErrNoTicket) {
 		return w.NotFound(rw, r)
 	}
@@ -189,7 +200,7 @@ func (w *Web) breach(rw http.ResponseWriter, r *http.Request, by access.Account,
 	return w.Show(rw, status, "audit-breach", p)
 }
 
-func (w *Web) breachForms(p *page.Page, b desk.Breach, now time.Time, data *breachPage) {
+func (w *Pages) breachForms(p *page.Page, b desk.Breach, now time.Time, data *breachPage) {
 	field := func(key, name, value string) page.Field {
 		f := page.TextField(p, key, name, value, 500)
 		f.Label = p.T("breach." + key)
@@ -214,7 +225,7 @@ func (w *Web) breachForms(p *page.Page, b desk.Breach, now time.Time, data *brea
 }
 
 // holdWords says whether a session of a breach is held.
-func (w *Web) holdWords(r *http.Request, p *page.Page, by access.Account, id string) string {
+func (w *Pages) holdWords(r *http.Request, p *page.Page, by access.Account, id string) string {
 	if w.decisions == nil {
 		return ""
 	}
@@ -233,7 +244,7 @@ func (w *Web) holdWords(r *http.Request, p *page.Page, by access.Account, id str
 	return p.T("breach.session.free")
 }
 
-func (w *Web) changeBreach(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+func (w *Pages) changeBreach(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	values, err := page.ReadForm(r)
 	if err != nil {
 		return err
@@ -241,7 +252,7 @@ func (w *Web) changeBreach(rw http.ResponseWriter, r *http.Request, by access.Ac
 	id, step := page.Limited(r.PathValue("id"), 64), values.Get("step")
 	switch step {
 	case "acknowledge":
-		if err = w.desk.AcknowledgeBreach(r.Context(), by, id); errors.Is(err, desk.ErrStale) {
+		if err = w.breaches.AcknowledgeBreach(r.Context(), by, id); errors.Is(err, desk.ErrStale) {
 			err = nil // somebody else was quicker, and is named
 		}
 	case "aware":
@@ -249,13 +260,13 @@ func (w *Web) changeBreach(rw http.ResponseWriter, r *http.Request, by access.Ac
 		if bad != nil {
 			at = time.Now().AddDate(1, 0, 0) // refused as what is not possible
 		}
-		err = w.desk.SetAware(r.Context(), by, id, at, values.Get("aware_why"))
+		err = w.breaches.SetAware(r.Context(), by, id, at, values.Get("aware_why"))
 	case "decide":
 		at, bad := time.Parse(breachMoment, values.Get("notified"))
 		if bad != nil {
 			at = time.Time{}
 		}
-		err = w.desk.DecideBreach(r.Context(), by, id, desk.Outcome(values.Get("outcome")), at, values.Get("why"))
+		err = w.breaches.DecideBreach(r.Context(), by, id, desk.Outcome(values.Get("outcome")), at, values.Get("why"))
 	default:
 		return page.ErrForm
 	}

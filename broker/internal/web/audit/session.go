@@ -1,4 +1,4 @@
-package web
+package audit
 
 import (
 	"net/http"
@@ -11,6 +11,7 @@ import (
 	"consento/broker/internal/evidence"
 	"consento/broker/internal/ops"
 	"consento/broker/internal/web/page"
+	"consento/broker/internal/web/player"
 )
 
 // grantCookie carries the grant of one session; its path keeps it to that session.
@@ -100,7 +101,7 @@ type playReport struct {
 }
 
 // recordingOf reads what every page about one session says.
-func (w *Web) recordingOf(r *http.Request, by access.Account, p *page.Page) (recordingPage, evidence.Recording, error) {
+func (w *Pages) recordingOf(r *http.Request, by access.Account, p *page.Page) (recordingPage, evidence.Recording, error) {
 	id := r.PathValue("id")
 	rec, err := w.evidence.Session(r.Context(), by, id)
 	if err != nil {
@@ -177,7 +178,7 @@ func stripOf(p *page.Page, v evidence.Verdict) verdictStrip {
 	return s
 }
 
-func (w *Web) showRecording(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+func (w *Pages) showRecording(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	p := w.NewPage(r, "audit.session.title")
 	data, _, err := w.recordingOf(r, by, p)
 	if err != nil {
@@ -194,7 +195,7 @@ func backToRecording(rw http.ResponseWriter, r *http.Request, _ access.Account) 
 }
 
 // view states a viewing, and leads to what it opens.
-func (w *Web) view(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+func (w *Pages) view(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	values, err := page.ReadForm(r)
 	if err != nil {
 		return err
@@ -242,7 +243,7 @@ func grantOf(r *http.Request) string {
 
 // granted reports whether the viewing that the browser speaks of still holds: the
 // page of who comes back after a restart would stay empty otherwise.
-func (w *Web) granted(r *http.Request, by access.Account, rec evidence.Recording) error {
+func (w *Pages) granted(r *http.Request, by access.Account, rec evidence.Recording) error {
 	if len(rec.Parts) == 0 {
 		return evidence.ErrNotFound
 	}
@@ -254,7 +255,7 @@ func (w *Web) granted(r *http.Request, by access.Account, rec evidence.Recording
 }
 
 // play serves the player.
-func (w *Web) play(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+func (w *Pages) play(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	p := w.NewPage(r, "audit.play.title")
 	data, rec, err := w.recordingOf(r, by, p)
 	if err != nil {
@@ -267,7 +268,7 @@ func (w *Web) play(rw http.ResponseWriter, r *http.Request, by access.Account) e
 	if err != nil {
 		return err
 	}
-	data.Play = playData{ID: rec.ID, Segments: []playSegment{}, Keys: keys, Texts: playerTexts(p),
+	data.Play = playData{ID: rec.ID, Segments: []playSegment{}, Keys: keys, Texts: player.Texts(p),
 		Report: playReport{Office: p.Office.Name, Auditor: by.Name, Technician: rec.Technician, Team: rec.Team,
 			Verdict: data.Verdict.State, Reasons: data.Verdict.Reasons}}
 	for _, s := range rec.Parts {
@@ -280,7 +281,7 @@ func (w *Web) play(rw http.ResponseWriter, r *http.Request, by access.Account) e
 		}
 		for _, t := range []int{0, 1, 2, 3, 4, 5, 6, 8, 9} { // not 7: what auditors search by is theirs
 			name := strconv.Itoa(t)
-			data.ShareTracks = append(data.ShareTracks, page.Option{Value: name, Label: p.T("audit.track." + name), Chosen: t == videoTrack || t == 6})
+			data.ShareTracks = append(data.ShareTracks, page.Option{Value: name, Label: p.T("audit.track." + name), Chosen: t == player.VideoTrack || t == 6})
 		}
 	}
 	p.Data = data
@@ -288,19 +289,8 @@ func (w *Web) play(rw http.ResponseWriter, r *http.Request, by access.Account) e
 	return w.Show(rw, http.StatusOK, "audit-play", p)
 }
 
-// playerTexts are the texts that the script needs, in the page's language.
-func playerTexts(p *page.Page) map[string]string {
-	texts := map[string]string{}
-	for _, prefix := range []string{"audit.e.", "audit.js.", "audit.lane.", "audit.permission.", "audit.end.", "log.e.", "log.by.", "log.source.", "log.state.", "log.section.", "log.block.", "log.file.", "log.clip.", "log.clip_of.", "log.still.", "log.guest.", "log.offer.", "audit.drawn.", "count.", "console.system."} {
-		for key, text := range p.All(prefix) {
-			texts[key] = text
-		}
-	}
-	return texts
-}
-
 // showFiles is where who stated a download finds the files.
-func (w *Web) showFiles(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+func (w *Pages) showFiles(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	p := w.NewPage(r, "audit.files.title")
 	data, rec, err := w.recordingOf(r, by, p)
 	if err != nil {
@@ -312,6 +302,3 @@ func (w *Web) showFiles(rw http.ResponseWriter, r *http.Request, by access.Accou
 	p.Data = data
 	return w.Show(rw, http.StatusOK, "audit-files", p)
 }
-
-// downloadName is the name of a file that leaves the broker.
-func downloadName(id, rest string) string { return id[:min(32, len(id))] + rest }

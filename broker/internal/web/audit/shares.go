@@ -1,4 +1,4 @@
-package web
+package audit
 
 import (
 	"context"
@@ -22,7 +22,7 @@ type Shares interface {
 	Revoke(ctx context.Context, by access.Account, id, why string) error
 }
 
-func (w *Web) shareRoutes() []page.Route {
+func (w *Pages) shareRoutes() []page.Route {
 	trail := w.forTrail
 	return []page.Route{
 		page.At("/audit/sessions/{id}/shares", trail(w.showShares), trail(w.revokeShare)),
@@ -47,11 +47,11 @@ type shareRow struct {
 	Open                             bool
 }
 
-func (w *Web) showShares(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+func (w *Pages) showShares(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	return w.sharesOf(rw, r, by, http.StatusOK, sharesPage{})
 }
 
-func (w *Web) sharesOf(rw http.ResponseWriter, r *http.Request, by access.Account, status int, data sharesPage) error {
+func (w *Pages) sharesOf(rw http.ResponseWriter, r *http.Request, by access.Account, status int, data sharesPage) error {
 	p := w.NewPage(r, "audit.shares.title")
 	id := r.PathValue("id")
 	all, err := w.shares.Shares(r.Context(), by, id)
@@ -116,7 +116,7 @@ func whatIsShared(p *page.Page, s evidence.Share) string {
 }
 
 // revokeShare ends a copy or share.
-func (w *Web) revokeShare(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+func (w *Pages) revokeShare(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	values, err := page.ReadForm(r)
 	if err != nil {
 		return err

@@ -1,4 +1,4 @@
-package web
+package audit
 
 import (
 	"context"
@@ -14,6 +14,7 @@ import (
 	"consento/broker/internal/access"
 	"consento/broker/internal/evidence"
 	"consento/broker/internal/web/page"
+	"consento/broker/internal/web/player"
 	"consento/protocol"
 )
 
@@ -40,8 +41,8 @@ type Evidence interface {
 	SealedBody(ctx context.Context, by access.Account, body string) ([]byte, error)
 }
 
-// AuditorKeys keeps the keys that auditors' browsers made.
-type AuditorKeys interface {
+// Keys keeps the keys that auditors' browsers made.
+type Keys interface {
 	AuditorKeys(ctx context.Context, by access.Account) ([]access.AuditorKey, error)
 	AddAuditorKey(ctx context.Context, by access.Account, n access.NewAuditorKey) (access.AuditorKey, error)
 	RemoveAuditorKey(ctx context.Context, by access.Account, id string) error
@@ -57,7 +58,7 @@ const GrantTime = 8 * time.Hour
 func ViewWays() []string { return []string{"page", "download", "export"} }
 
 // auditRoutes lists the auditor's addresses.
-func (w *Web) auditRoutes() []page.Route {
+func (w *Pages) auditRoutes() []page.Route {
 	auditor, trail := w.forAuditors, w.forTrail
 	return []page.Route{
 		page.At("/audit", page.RedirectTo("/audit/")),
@@ -69,9 +70,9 @@ func (w *Web) auditRoutes() []page.Route {
 		page.At("/audit/sessions/{id}/view", auditor(backToRecording), auditor(w.view)).Back("/audit/sessions/{id}"),
 		page.At("/audit/sessions/{id}/play", auditor(w.play)),
 		page.At("/audit/sessions/{id}/files", auditor(w.showFiles)),
-		page.At("/audit/sessions/{id}/segments/{n}", auditor(w.giveAudited(serveWhole))).Slowly(), // over a slow line
-		page.At("/audit/sessions/{id}/index/{n}", auditor(w.giveAudited(w.serveIndex))).Slowly(),
-		page.At("/audit/sessions/{id}/records/{n}", auditor(w.giveAudited(w.serveRecords))).Slowly(),
+		page.At("/audit/sessions/{id}/segments/{n}", auditor(w.giveAudited(player.Whole))).Slowly(), // over a slow line
+		page.At("/audit/sessions/{id}/index/{n}", auditor(w.giveAudited(player.Index(w.Log)))).Slowly(),
+		page.At("/audit/sessions/{id}/records/{n}", auditor(w.giveAudited(player.Records(w.Log)))).Slowly(),
 		page.At("/audit/sessions/{id}/bags/{n}", auditor(w.giveBag)),
 		page.At("/audit/sessions/{id}/logs/{n}", auditor(w.giveLogKeys)),
 		page.At("/audit/sessions/{id}/proof", auditor(w.giveProof)),
@@ -80,22 +81,22 @@ func (w *Web) auditRoutes() []page.Route {
 }
 
 // forAuditors is a page that only auditors get, forTrail one for who may read the trail.
-func (w *Web) forAuditors(do page.StaffAction) page.Ruled {
+func (w *Pages) forAuditors(do page.StaffAction) page.Ruled {
 	return w.May(w.auditTold(do), access.ReadEvidence)
 }
-func (w *Web) forTrail(do page.StaffAction) page.Ruled {
+func (w *Pages) forTrail(do page.StaffAction) page.Ruled {
 	return w.May(w.auditTold(do), access.ReadTrail)
 }
 
 // auditTold is do with what auditors are told when something is not to be had.
-func (w *Web) auditTold(do page.StaffAction) page.StaffAction {
+func (w *Pages) auditTold(do page.StaffAction) page.StaffAction {
 	return func(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 		return w.auditProblem(rw, r, do(rw, r, by))
 	}
 }
 
 // auditProblem answers what auditors are told when something is not to be had.
-func (w *Web) auditProblem(rw http.ResponseWriter, r *http.Request, err error) error {
+func (w *Pages) auditProblem(rw http.ResponseWriter, r *http.Request, err error) error {
 	for _, known := range []struct {
 		err    error
 		status int
@@ -158,7 +159,7 @@ type recordingRow struct {
 	Has                                                                []string
 }
 
-func (w *Web) listRecordings(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+func (w *Pages) listRecordings(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	p := w.NewPage(r, "audit.title")
 	filter := r.URL.Query()
 	q, wrong := recordingsQuery(filter)
@@ -204,7 +205,7 @@ func (w *Web) listRecordings(rw http.ResponseWriter, r *http.Request, by access.
 	case "embedded":
 		data.Alone = p.T("audit.storage.places.one")
 	}
-	data.Unguarded = w.unguarded()
+	data.Unguarded = w.Unguarded()
 	if data.Steps, err = w.guardSteps(r, by, p); err != nil {
 		return err
 	}

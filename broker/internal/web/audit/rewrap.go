@@ -1,4 +1,4 @@
-package web
+package audit
 
 import (
 	"context"
@@ -11,6 +11,7 @@ import (
 	"consento/broker/internal/access"
 	"consento/broker/internal/evidence"
 	"consento/broker/internal/web/page"
+	"consento/broker/internal/web/player"
 	"consento/recordings"
 )
 
@@ -58,7 +59,7 @@ type wrappingJSON struct {
 	Log       bool   `json:"log"` // it is the keys of the part's log
 }
 
-func (w *Web) showRewrap(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+func (w *Pages) showRewrap(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	p := w.NewPage(r, "audit.rewrap.title")
 	keys, err := w.lockedKeys(r, by)
 	if err != nil {
@@ -82,7 +83,7 @@ func backToRewrap(rw http.ResponseWriter, r *http.Request, _ access.Account) err
 }
 
 // nextBags hands out some key bags, as JSON.
-func (w *Web) nextBags(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+func (w *Pages) nextBags(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	values, err := page.ReadForm(r)
 	if err != nil {
 		return err
@@ -105,17 +106,17 @@ func (w *Web) nextBags(rw http.ResponseWriter, r *http.Request, by access.Accoun
 
 // takeBag takes one that was wrapped anew: 204, or 422 when it is not as the policy
 // in force says.
-func (w *Web) takeBag(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+func (w *Pages) takeBag(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	return w.takeWrapped(rw, r, by, w.rewraps.Rewrap)
 }
 
 // takeLogKeys takes keys of a log.
-func (w *Web) takeLogKeys(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+func (w *Pages) takeLogKeys(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	return w.takeWrapped(rw, r, by, w.rewraps.RewrapLog)
 }
 
-func (w *Web) takeWrapped(rw http.ResponseWriter, r *http.Request, by access.Account, take func(ctx context.Context, by access.Account, id string, segment int, bag []byte) error) error {
-	n, err := segmentNumber(r)
+func (w *Pages) takeWrapped(rw http.ResponseWriter, r *http.Request, by access.Account, take func(ctx context.Context, by access.Account, id string, segment int, bag []byte) error) error {
+	n, err := player.Segment(r)
 	if err != nil {
 		return err
 	}

@@ -1,4 +1,4 @@
-package web
+package audit
 
 import (
 	"context"
@@ -82,7 +82,7 @@ type lockedRoot struct {
 	Wrapped   string `json:"wrapped"`
 }
 
-func (w *Web) showPolicy(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+func (w *Pages) showPolicy(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	p := w.NewPage(r, "audit.policy.title")
 	said := ""
 	switch s := r.URL.Query().Get("said"); s {
@@ -92,7 +92,7 @@ func (w *Web) showPolicy(rw http.ResponseWriter, r *http.Request, by access.Acco
 	return w.policyPage(rw, r, by, p, http.StatusOK, said)
 }
 
-func (w *Web) policyPage(rw http.ResponseWriter, r *http.Request, by access.Account, p *page.Page, status int, said string) error {
+func (w *Pages) policyPage(rw http.ResponseWriter, r *http.Request, by access.Account, p *page.Page, status int, said string) error {
 	data := policyPage{Account: by, Said: said, Changes: access.Can(by, access.ManageRecipients, access.Scope{}), Rewraps: w.rewraps != nil}
 	current, ok := w.policies.Policy()
 	if data.Changes && w.custody != nil {
@@ -130,7 +130,7 @@ func (w *Web) policyPage(rw http.ResponseWriter, r *http.Request, by access.Acco
 }
 
 // preparing fills in what the next policy is made of.
-func (w *Web) preparing(r *http.Request, by access.Account, p *page.Page, data *policyPage) error {
+func (w *Pages) preparing(r *http.Request, by access.Account, p *page.Page, data *policyPage) error {
 	sent := policyData{Keys: []offeredKey{}, Escrow: []string{}, Teams: []string{}, Territories: []string{}, Roots: []lockedRoot{}, Texts: p.All("audit.js.")}
 	current, ok := w.policies.Policy()
 	if ok {
@@ -195,7 +195,7 @@ func keyNames(to []recordings.Recipient) []string {
 }
 
 // changePolicy takes a signed policy. Its signature decides, not who brings it.
-func (w *Web) changePolicy(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+func (w *Pages) changePolicy(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	if _, err := page.ReadForm(r); err != nil {
 		return err
 	}
@@ -228,7 +228,7 @@ func backToPolicy(rw http.ResponseWriter, r *http.Request, _ access.Account) err
 }
 
 // changeRoot keeps or forgets a locked copy of the auditors' key.
-func (w *Web) changeRoot(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+func (w *Pages) changeRoot(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	values, err := page.ReadForm(r)
 	if err != nil {
 		return err

@@ -1,4 +1,4 @@
-package web
+package audit
 
 import (
 	"context"
@@ -23,7 +23,7 @@ type Decisions interface {
 	DecideErasure(ctx context.Context, by access.Account, erasure string, approve bool, why string) error
 }
 
-func (w *Web) decisionRoutes() []page.Route {
+func (w *Pages) decisionRoutes() []page.Route {
 	trail := w.forTrail
 	return []page.Route{
 		page.At("/audit/retention", trail(w.showRetention), trail(w.changeRetention)),

@@ -1,4 +1,4 @@
-package web
+package audit
 
 import (
 	"net/http"
@@ -43,7 +43,7 @@ type trailRow struct {
 // trailKinds are the kinds that one looks for, as leaves of the log have them.
 var trailKinds = []string{"admin", "access", "search", "share", "revoke", "hold", "release", "erase", "shred", "purge", "rewrap", "logkeys", "rotation", "witness", "timestamp", "policy", "opened", "closed", "recovered"}
 
-func (w *Web) showTrail(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+func (w *Pages) showTrail(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	p := w.NewPage(r, "audit.trail.title")
 	keys, err := w.lockedKeys(r, by)
 	if err != nil {
@@ -75,7 +75,7 @@ func (w *Web) showTrail(rw http.ResponseWriter, r *http.Request, by access.Accou
 }
 
 // trailPeople offers those who may stand behind an entry.
-func (w *Web) trailPeople(r *http.Request, p *page.Page, q *evidence.TrailQuery, data *trailPage) error {
+func (w *Pages) trailPeople(r *http.Request, p *page.Page, q *evidence.TrailQuery, data *trailPage) error {
 	if w.people == nil {
 		return nil
 	}
@@ -94,7 +94,7 @@ func (w *Web) trailPeople(r *http.Request, p *page.Page, q *evidence.TrailQuery,
 	return nil
 }
 
-func (w *Web) trailRows(r *http.Request, by access.Account, p *page.Page, q evidence.TrailQuery, data *trailPage) error {
+func (w *Pages) trailRows(r *http.Request, by access.Account, p *page.Page, q evidence.TrailQuery, data *trailPage) error {
 	trail, err := w.evidence.Trail(r.Context(), by, q)
 	if err != nil {
 		return err
@@ -146,7 +146,7 @@ func pagesBeside(path string, filter url.Values, page, total int) (newer, older 
 }
 
 // giveSealed serves what is sealed beside an entry; a key opens it in the browser.
-func (w *Web) giveSealed(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+func (w *Pages) giveSealed(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	body, err := w.evidence.SealedBody(r.Context(), by, r.PathValue("body"))
 	if err != nil {
 		return err
