@@ -13,10 +13,7 @@ import (
 // on the media's goroutine.
 func (v *View) clip(text bool, data []byte) {
 	at := time.Now()
-	select {
-	case v.session.inbox <- func() { v.session.clipFromConsole(v, text, data, at) }:
-	case <-v.session.done:
-	}
+	v.session.later(func() { v.session.clipFromConsole(v, text, data, at) })
 }
 
 // readClip reads a message, or a part, as either side sends them.

@@ -83,10 +83,7 @@ func (c *control) mayCome(now time.Time) bool {
 func (v *View) input(data []byte) {
 	m, err := protocol.DecodeInput(data)
 	at := time.Now()
-	select {
-	case v.session.inbox <- func() { v.session.takeInput(v, m, err, at) }:
-	case <-v.session.done:
-	}
+	v.session.later(func() { v.session.takeInput(v, m, err, at) })
 }
 
 // takeInput checks a message, puts what it does on the evidence, and sends it on.

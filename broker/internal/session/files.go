@@ -14,10 +14,17 @@ import (
 // goroutine.
 func (v *View) parcel(text bool, data []byte) {
 	at := time.Now()
-	select {
-	case v.session.inbox <- func() { v.session.parcelFromConsole(v, text, data, at) }:
-	case <-v.session.done:
+	v.session.later(func() { v.session.parcelFromConsole(v, text, data, at) })
+}
+
+// readParcel reads a message, or a part, as either side sends them.
+func readParcel(text bool, data []byte) (m protocol.Transfer, c protocol.Chunk, err error) {
+	if text {
+		m, err = protocol.DecodeTransfer(data)
+		return m, c, err
 	}
+	c, err = protocol.DecodeChunk(data)
+	return protocol.Transfer{Epoch: c.Epoch, ID: c.ID}, c, err
 }
 
 // parcelFromConsole checks a message and does it: first the evidence, then the agent.
@@ -26,14 +33,7 @@ func (s *session) parcelFromConsole(v *View, text bool, data []byte, at time.Tim
 	if _, watching := s.viewers[v]; !watching || !v.works() || s.row.State != protocol.StateActive {
 		return
 	}
-	var m protocol.Transfer
-	var c protocol.Chunk
-	var err error
-	if text {
-		m, err = protocol.DecodeTransfer(data)
-	} else if c, err = protocol.DecodeChunk(data); err == nil {
-		m = protocol.Transfer{Epoch: c.Epoch, ID: c.ID}
-	}
+	m, c, err := readParcel(text, data)
 	x := s.exchangeOf(m.Epoch)
 	if err != nil {
 		for _, x := range s.exchanges() {
@@ -239,14 +239,7 @@ func (s *session) parcelFromAgent(text bool, data []byte) {
 	if s.row.State != protocol.StateActive {
 		return
 	}
-	var m protocol.Transfer
-	var c protocol.Chunk
-	var err error
-	if text {
-		m, err = protocol.DecodeTransfer(data)
-	} else if c, err = protocol.DecodeChunk(data); err == nil {
-		m = protocol.Transfer{Epoch: c.Epoch, ID: c.ID}
-	}
+	m, c, err := readParcel(text, data)
 	if err != nil {
 		for _, x := range s.exchanges() {
 			s.brokenTool(x.permission)

@@ -118,14 +118,17 @@ func (s *session) do(ctx context.Context, f func() error) error {
 	}
 }
 
+// later has f done on the session's goroutine after what waits, if the session lasts until
+// then. It blocks while much waits.
+func (s *session) later(f func()) {
+	select {
+	case s.inbox <- f:
+	case <-s.done:
+	}
+}
+
 // taps are called by the media goroutines.
 func (s *session) taps() sfu.Taps {
-	later := func(f func()) {
-		select {
-		case s.inbox <- f:
-		case <-s.done:
-		}
-	}
 	return sfu.Taps{
 		Frame: func(f sfu.Frame) {
 			select {
@@ -134,29 +137,29 @@ func (s *session) taps() sfu.Taps {
 			}
 		},
 		Gap: func() {
-			later(func() { s.note(protocol.EventScreenGap, nil) })
+			s.later(func() { s.note(protocol.EventScreenGap, nil) })
 		},
 		Cursor: func(u protocol.CursorUpdate) {
 			at := time.Now()
-			later(func() {
+			s.later(func() {
 				if !s.row.State.Over() {
 					s.must(s.evidence.moveCursor(u, at))
 				}
 			})
 		},
 		Terminal: func(data []byte) {
-			later(func() { s.unlessPaused(len(data), func() { s.fromAgent(data) }) })
+			s.later(func() { s.unlessPaused(len(data), func() { s.fromAgent(data) }) })
 		},
 		Parcel: func(label string, text bool, data []byte) {
 			if label == protocol.ClipboardChannel { // where nothing is held back: a pause ends it
-				later(func() { s.clipFromAgent(text, data) })
+				s.later(func() { s.clipFromAgent(text, data) })
 				return
 			}
-			later(func() { s.unlessPaused(len(data), func() { s.parcelFromAgent(text, data) }) })
+			s.later(func() { s.unlessPaused(len(data), func() { s.parcelFromAgent(text, data) }) })
 		},
-		Wish: func() { go later(s.tellWish) }, // the session may be what changed it
+		Wish: func() { go s.later(s.tellWish) }, // the session may be what changed it
 		State: func(connected bool) {
-			later(func() { s.note(protocol.EventTransportChanged, map[string]any{"who": "agent", "connected": connected}) })
+			s.later(func() { s.note(protocol.EventTransportChanged, map[string]any{"who": "agent", "connected": connected}) })
 		},
 	}
 }

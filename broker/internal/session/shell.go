@@ -21,10 +21,7 @@ func (v *View) terminal(data []byte) {
 		err = protocol.ErrMalformed
 	}
 	at := time.Now()
-	select {
-	case v.session.inbox <- func() { v.session.fromConsole(v, m, err, at) }:
-	case <-v.session.done:
-	}
+	v.session.later(func() { v.session.fromConsole(v, m, err, at) })
 }
 
 // fromConsole checks a message and does it: first the evidence, then the agent. What

@@ -94,12 +94,7 @@ func (v *View) left() {
 		s.note(protocol.EventViewerLeft, map[string]any{"name": v.name, "team": v.team})
 		s.publish()
 	}
-	go func() { // the media goroutine that says so must not wait for the session
-		select {
-		case s.inbox <- f:
-		case <-s.done:
-		}
-	}()
+	go s.later(f) // the media goroutine that says so must not wait for the session
 }
 
 // Close ends this picture; the session goes on.
