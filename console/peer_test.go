@@ -209,6 +209,8 @@ func decode(e protocol.Envelope) error {
 		_, err = protocol.DecodeBody[protocol.ChatSince](e)
 	case "offer":
 		_, err = protocol.DecodeBody[protocol.Offer](e)
+	case "guest_leave":
+		_, err = protocol.DecodeBody[protocol.GuestLeave](e)
 	case "live_offer":
 		_, err = protocol.DecodeBody[protocol.LiveOffer](e)
 	case "tickets":

@@ -84,7 +84,7 @@ const (
 	EventGuestAsked       EventCode = "guest.asked"               // epoch, name, team, account, way: the customer is asked about one more person
 	EventGuestAllowed     EventCode = "guest.allowed"             // epoch, name, team, way: the customer said yes
 	EventGuestRefused     EventCode = "guest.refused"             // epoch, name, team, way, cause
-	EventGuestLeft        EventCode = "guest.left"                // epoch, name, team, way, cause
+	EventGuestLeft        EventCode = "guest.left"                // epoch, name, team, way, cause; lead: who sent them away as one
 	EventInvited          EventCode = "guest.invited"             // by, until: a link was made for one person from outside
 	EventInviteOpened     EventCode = "guest.invitation_opened"   // by, name, team: on one device, by who says to be that; team: the company
 	EventInviteEnded      EventCode = "guest.invitation_ended"    // by, cause: it is good for nothing any more

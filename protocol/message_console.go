@@ -54,10 +54,13 @@ type Session struct {
 	// has opened yet; zero: there is none.
 	InvitedUntil time.Time `json:"invited_until,omitzero"`
 	// May are the ways in which who reads this may come into the session.
-	May       []GuestWay `json:"may,omitempty"`
-	Recording bool       `json:"recording"`
-	Removed   *bool      `json:"removed,omitempty"` // nil: not known yet
-	Sharing   *Sharing   `json:"sharing,omitempty"` // what the agent said last about what it shares; nil: nothing yet
+	May []GuestWay `json:"may,omitempty"`
+	// Sends: who reads this may send the people beside the technician away, although the
+	// session is another's.
+	Sends     bool     `json:"sends,omitempty"`
+	Recording bool     `json:"recording"`
+	Removed   *bool    `json:"removed,omitempty"` // nil: not known yet
+	Sharing   *Sharing `json:"sharing,omitempty"` // what the agent said last about what it shares; nil: nothing yet
 	// SharingSince is when the state of Sharing began.
 	SharingSince time.Time `json:"sharing_since,omitzero"`
 	Network      *Network  `json:"network,omitempty"`   // what the agent said last about its network; nil: nothing yet

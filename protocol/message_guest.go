@@ -37,6 +37,7 @@ const (
 	GuestUnable   GuestCause = "unable"    // the agent could not ask
 	GuestWent     GuestCause = "went"      // they went, or ask no more
 	GuestSentAway GuestCause = "sent_away" // by the technician
+	GuestLead     GuestCause = "lead"      // sent away by a lead, who need not be in the session
 	GuestLost     GuestCause = "lost"      // their own connection, for more than AwayLimit
 	GuestRights   GuestCause = "rights"    // their account or profile does not allow it any more
 	GuestReboot   GuestCause = "reboot"    // the customer's computer was restarted
@@ -44,7 +45,7 @@ const (
 
 // GuestCauses lists the causes.
 func GuestCauses() []GuestCause {
-	return []GuestCause{GuestCustomer, GuestNoAnswer, GuestUnable, GuestWent, GuestSentAway, GuestLost, GuestRights, GuestReboot}
+	return []GuestCause{GuestCustomer, GuestNoAnswer, GuestUnable, GuestWent, GuestSentAway, GuestLead, GuestLost, GuestRights, GuestReboot}
 }
 
 func (c GuestCause) valid() bool { return c == "" || slices.Contains(GuestCauses(), c) }
@@ -86,7 +87,7 @@ func (m *GuestJoin) Validate() error {
 }
 
 // GuestLeave ends a person's place in a session, or the question about them: one's own,
-// or, in one's own session, anybody's. It is answered with the session's change.
+// or, in a session that is one's own or that one may end, anybody's. It is answered with the session's change.
 type GuestLeave struct {
 	Session string `json:"session"`
 	Epoch   uint32 `json:"epoch"`

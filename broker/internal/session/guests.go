@@ -35,6 +35,7 @@ type guest struct {
 	by      Technician // who it is, with the profile as it was told last
 	since   time.Time  // of the question
 	heard   time.Time  // when a console of theirs was there last
+	lead    string     // who sends them away as one
 }
 
 // table is what others read of who is in a session.
@@ -108,6 +109,9 @@ func (g *guest) said(cause protocol.GuestCause) map[string]any {
 	}
 	if cause != "" {
 		data["cause"] = cause
+	}
+	if g.lead != "" {
+		data["lead"] = g.lead
 	}
 	return data
 }
@@ -298,22 +302,28 @@ func (s *session) guestSecond(now time.Time) {
 	}
 }
 
-// LeaveLive ends a person's place, or the question about them: one's own, or in one's own
-// session anybody's.
-func (m *Manager) LeaveLive(ctx context.Context, by Technician, leave protocol.GuestLeave) (shown protocol.Session, err error) {
+// LeaveLive ends a person's place, or the question about them: one's own, in one's own
+// session anybody's, and as one who may end the session of another anybody's there.
+func (m *Manager) LeaveLive(ctx context.Context, by Technician, leave protocol.GuestLeave, lead bool) (shown protocol.Session, err error) {
 	s, err := m.find(leave.Session)
 	if err != nil {
 		return shown, err
 	}
 	return shown, s.do(ctx, func() error {
 		g, cause := s.guestBy(leave.Epoch), protocol.GuestWent
-		if s.technician().ID == by.ID {
+		switch own := g != nil && g.account == by.ID; {
+		case s.technician().ID == by.ID:
 			cause = protocol.GuestSentAway
-		} else if g == nil || g.account != by.ID {
+		case lead && !own:
+			cause = protocol.GuestLead
+		case !own:
 			return ErrNoSession
 		}
 		if g == nil {
 			return ErrNotNow
+		}
+		if cause == protocol.GuestLead {
+			g.lead = by.Name
 		}
 		err := s.endGuest(g, cause)
 		shown = m.Seen(by, *s.shown.Load())

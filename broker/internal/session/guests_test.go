@@ -217,13 +217,19 @@ func TestGuestGoes(t *testing.T) {
 		}
 	}
 	epoch := comes()
-	if _, err := e.m.LeaveLive(t.Context(), vera, protocol.GuestLeave{Session: p.id, Epoch: epoch}); !errors.Is(err, ErrNoSession) {
+	if _, err := e.m.LeaveLive(t.Context(), vera, protocol.GuestLeave{Session: p.id, Epoch: epoch}, false); !errors.Is(err, ErrNoSession) {
 		t.Errorf("a stranger sends somebody away: %v", err)
 	}
-	must(e.m.LeaveLive(t.Context(), luca, protocol.GuestLeave{Session: p.id, Epoch: epoch}))(t)
+	must(e.m.LeaveLive(t.Context(), luca, protocol.GuestLeave{Session: p.id, Epoch: epoch}, true))(t) // a lead goes as others do
 	gone(protocol.GuestWent)
-	must(e.m.LeaveLive(t.Context(), full, protocol.GuestLeave{Session: p.id, Epoch: comes()}))(t)
+	must(e.m.LeaveLive(t.Context(), full, protocol.GuestLeave{Session: p.id, Epoch: comes()}, false))(t)
 	gone(protocol.GuestSentAway)
+	epoch = comes()
+	if _, err := e.m.LeaveLive(t.Context(), vera, protocol.GuestLeave{Session: p.id, Epoch: epoch + 1}, true); !errors.Is(err, ErrNotNow) {
+		t.Errorf("a lead sends nobody away: %v", err)
+	}
+	must(e.m.LeaveLive(t.Context(), vera, protocol.GuestLeave{Session: p.id, Epoch: epoch}, true))(t)
+	gone(protocol.GuestLead)
 	comes()
 	must(0, e.m.KeepGuest(t.Context(), luca, func(w Whose, _ protocol.GuestWay) bool { return w.Owner == full.ID }))(t)
 	if len(p.guests(t)) != 1 {
@@ -250,6 +256,21 @@ func TestGuestGoes(t *testing.T) {
 	}
 	if err := p.joins(t, vera, protocol.WayJoin); !errors.Is(err, ErrNotNow) {
 		t.Errorf("joins what is over: %v", err)
+	}
+	must(0, p.agent.Removed(t.Context(), protocol.Removed{Complete: true}))(t)
+	p.closed(t)
+	list, _ := e.events(t, p.id)
+	byLead := 0
+	for _, x := range list {
+		if x.Code == protocol.EventGuestLeft && (x.Data["cause"] == "lead" || x.Data["lead"] != nil) {
+			byLead++
+			if x.Data["lead"] != vera.Name || x.Data["name"] != luca.Name {
+				t.Errorf("on the evidence: %+v", x)
+			}
+		}
+	}
+	if byLead != 1 {
+		t.Errorf("%d sent away by a lead on the evidence", byLead)
 	}
 }
 

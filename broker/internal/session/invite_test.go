@@ -96,7 +96,7 @@ func TestInvite(t *testing.T) {
 	p.link = newLink()
 	agent, _, err := e.m.Resume(t.Context(), hello, protocol.Resume{Session: p.id, Secret: p.secret}, p.link)
 	p.agent = must(agent, err)(t)
-	must(e.m.LeaveLive(t.Context(), full, protocol.GuestLeave{Session: p.id, Epoch: p.state(t).Guests[0].Epoch}))(t)
+	must(e.m.LeaveLive(t.Context(), full, protocol.GuestLeave{Session: p.id, Epoch: p.state(t).Guests[0].Epoch}, false))(t)
 	if _, err := e.m.VendorOf(t.Context(), device); !errors.Is(err, ErrNoSession) {
 		t.Errorf("after being sent away: %v", err)
 	}

@@ -63,6 +63,7 @@ func (c *console) seen(s protocol.Session) protocol.Session {
 	if err != nil {
 		return s // it is over in this moment
 	}
+	s.Sends = len(s.Guests) > 0 && c.sends(whose)
 	for _, way := range protocol.GuestWays() {
 		if way != protocol.WayFormer && (s.Self == 0 || way.Hands()) && c.may(whose, way) {
 			s.May = append(s.May, way)
@@ -85,6 +86,26 @@ func (c *console) joinLive(ctx context.Context, by session.Technician, ref uint6
 		return err
 	}
 	c.reply(ref, &protocol.SessionChanged{Session: c.seen(asked)})
+	return nil
+}
+
+// sends reports whether this person may send others away from a session of somebody else's:
+// whoever may end it may do less.
+func (c *console) sends(w session.Whose) bool {
+	a := c.current()
+	return w.Owner != a.ID && access.Can(a, access.EndSession, scopeOf(w))
+}
+
+func (c *console) leaveLive(ctx context.Context, by session.Technician, ref uint64, m protocol.GuestLeave) error {
+	whose, err := c.config.Sessions.WhoseIs(m.Session)
+	if err != nil {
+		return err
+	}
+	changed, err := c.config.Sessions.LeaveLive(ctx, by, m, c.sends(whose))
+	if err != nil {
+		return err
+	}
+	c.reply(ref, &protocol.SessionChanged{Session: c.seen(changed)})
 	return nil
 }
 

@@ -44,6 +44,34 @@ func TestPeopleOnSockets(t *testing.T) {
 	agent.send(t, &protocol.GuestAnswer{Epoch: ask.Guest.Epoch, State: protocol.ConsentRefused, Cause: protocol.GuestCustomer})
 	own.expect(t, "guest_ended", nil)
 
+	// A lead of the team who is not in the session sends a colleague away; nobody else does.
+	_, colleague := s.person(t, "gina", access.Technician, s.account.Team, access.L1, protocol.ProfileFullSupport)
+	_, helper := s.person(t, "rosa", access.Lead, s.account.Team, access.L2, protocol.ProfileFullSupport)
+	peer, guest := s.consoleOf(t, colleague, "en"), s.consoleOf(t, helper, "en")
+	guest.send(t, &protocol.GuestJoin{Session: id, Way: protocol.WayJoin})
+	agent.expect(t, "guest_ask", &ask)
+	agent.send(t, &protocol.GuestAnswer{Epoch: ask.Guest.Epoch, State: protocol.ConsentGiven})
+	agent.expect(t, "guest_recorded", nil)
+	leave := &protocol.GuestLeave{Session: id, Epoch: ask.Guest.Epoch}
+	stranger.refused(t, stranger.send(t, leave), protocol.CodeNoSession)
+	peer.refused(t, peer.send(t, leave), protocol.CodeNoSession)
+	var seen protocol.SessionChanged
+	for seen.Session.ID != id || len(seen.Session.Guests) != 1 || seen.Session.Guests[0].State != protocol.ConsentGiven {
+		own.expect(t, "session_changed", &seen)
+	}
+	if seen.Session.Mine || !seen.Session.Sends {
+		t.Errorf("the lead is shown %+v", seen.Session)
+	}
+	own.send(t, leave)
+	var ended protocol.GuestEnded
+	agent.expect(t, "guest_ended", &ended)
+	if ended.Epoch != ask.Guest.Epoch || ended.Cause != protocol.GuestLead {
+		t.Errorf("the agent hears %+v", ended)
+	}
+	if guest.expect(t, "guest_ended", &ended); ended.Cause != protocol.GuestLead || ended.Session != id {
+		t.Errorf("who was sent away hears %+v", ended)
+	}
+
 	if _, response, err := s.dial(t, "/ws/vendor", protocol.SubprotocolConsole, nil); err == nil || response.StatusCode != http.StatusUnauthorized {
 		t.Errorf("without a link: %v", err)
 	}

@@ -39,8 +39,8 @@ func Requests() []Request {
 		on(access.ViewSession, (*console).readSystem),
 		on(access.ViewSession, (*console).followSystem),
 		on(access.EndSession, (*console).end),
-		on(access.Assist, (*console).joinLive), // by which way, and into whose, it asks itself
-		on(access.Assist, changing((*session.Manager).LeaveLive)),
+		on(access.Assist, (*console).joinLive),  // by which way, and into whose, it asks itself
+		on(access.Assist, (*console).leaveLive), // oneself or, whoever may end the session, others
 		on(access.ReadTickets, (*console).listTickets),
 		on(access.ReadTickets, (*console).openTicket),
 		on(access.ReadTickets, (*console).doTicket), // notes are for whoever reads one; package desk asks for the rest

@@ -190,7 +190,7 @@ func (v *vendor) handle(ctx context.Context, e protocol.Envelope) error {
 		if err != nil {
 			return err
 		}
-		return v.changed(e.ID, func() (protocol.Session, error) { return sessions.LeaveLive(ctx, by, m) })
+		return v.changed(e.ID, func() (protocol.Session, error) { return sessions.LeaveLive(ctx, by, m, false) })
 	case (*protocol.Offer)(nil).MessageType():
 		m, err := protocol.DecodeBody[protocol.Offer](e)
 		if err != nil {

@@ -52,6 +52,7 @@ func everyEvent() []session.LogEntry {
 		protocol.EventScreenShown:      `{"source":"application","name":"LibreOffice","width":800,"height":600}`,
 		protocol.EventViewerJoined:     `{"name":"Carla","team":"Two"}`,
 		protocol.EventViewerLeft:       `{"name":"Carla","team":"Two"}`,
+		protocol.EventGuestLeft:        `{"name":"Max","team":"<b>T</b>","way":"vendor","cause":"lead","lead":"Vera \u202eNeri"}`,
 		protocol.EventTransportChanged: `{"who":"agent","connected":true}`,
 		protocol.EventStateChanged:     `{"from":"Issued","to":"Joined"}`,
 		protocol.EventEnded:            `{"reason":"reported","by":"agent"}`,
@@ -116,6 +117,9 @@ func TestEveryEventHasWords(t *testing.T) {
 			code, text := c[1], strings.NewReplacer("{name} &lt;i&gt;", "").Replace(c[4])
 			if text == "" || strings.ContainsAny(text, "{}") || strings.Contains(text, code) != (code == "some.new.code") {
 				t.Errorf("%s %s: %q", tag, code, text)
+			}
+			if code == string(protocol.EventGuestLeft) && !strings.Contains(text, "Vera") {
+				t.Errorf("%s: it does not say who sent them away: %q", tag, text)
 			}
 			if before, there := seen[text]; there && before != code {
 				t.Errorf("%s: %s and %s are told the same: %q", tag, code, before, text)

@@ -175,7 +175,7 @@ func tell(texts lang.Texts, e session.LogEntry) string {
 			way = texts.T("log.guest.way." + d.Way)
 		}
 		if slices.Contains(protocol.GuestCauses(), protocol.GuestCause(d.Cause)) {
-			cause = texts.T("log.guest.cause." + d.Cause)
+			cause = texts.T("log.guest.cause."+d.Cause, "lead", page.Isolate(d.Lead))
 		}
 		return say(string(e.Code), "name", page.Isolate(d.Name), "team", page.Isolate(d.Team), "way", way, "cause", cause)
 	case protocol.EventOffered:
@@ -288,6 +288,7 @@ type entryData struct {
 	Tries      int             `json:"tries"`
 	Old        bool            `json:"old"`
 	Cause      string          `json:"cause"`
+	Lead       string          `json:"lead"`
 	Code       int             `json:"code"`
 	Path       string          `json:"path"`
 	Size       int64           `json:"size"`

@@ -78,7 +78,7 @@ export function tell(h: Happening): string {
     case "guest.allowed":
     case "guest.refused":
     case "guest.left":
-      return e(h.code, { way: all[`log.guest.way.${String(d["way"])}`] ?? values["way"] ?? "", cause: all[`log.guest.cause.${String(d["cause"])}`] ?? values["cause"] ?? "" });
+      return e(h.code, { way: all[`log.guest.way.${String(d["way"])}`] ?? values["way"] ?? "", cause: all[`log.guest.cause.${String(d["cause"])}`] === undefined ? (values["cause"] ?? "") : say(`log.guest.cause.${String(d["cause"])}`, values) });
     case "session.offered":
       return e(h.code, { name: values["name"] || values["team"] || "" });
     case "session.offer_ended":

@@ -106,7 +106,7 @@ function begin(root: HTMLElement, chat: HTMLElement): void {
     else if (m.type === "chat" && m.ref === 0 && talking) talk.take(m.body);
     else if (m.type === "guest_ended") {
       refused = m.body.cause !== "went";
-      if (step === "in" || m.body.cause === "sent_away") to("over"); // a link is good for one time
+      if (step === "in" || m.body.cause === "sent_away" || m.body.cause === "lead") to("over"); // a link is good for one time
     }
   };
   const dial = () => {

@@ -1,4 +1,4 @@
-// Who is in a session beside its technician: asked about, here, to be sent away; and, for
+// Who is in a session beside its technician: asked about, here, to be sent away, also by a lead who is not; and, for
 // who is not the technician, the way in and out.
 
 import { doorsOf, personText } from "../guests";
@@ -12,7 +12,8 @@ export function PeopleStrip({ session }: { session: SessionView }) {
   const { desk } = useConsole();
   if (over(session.state) || session.guests === undefined || session.guests.length === 0) return null;
   const self = selfIn(session);
-  if (!session.mine && self === undefined) return null;
+  const sends = session.mine || session.sends === true;
+  if (!sends && self === undefined) return null;
   const others = session.guests.filter((g) => g.epoch !== session.self);
   return (
     <div class="people-strip" data-testid="people" role="group" aria-label={t("guest.label")}>
@@ -36,7 +37,7 @@ export function PeopleStrip({ session }: { session: SessionView }) {
         <p key={g.epoch} data-guest={g.state} data-way={g.way}>
           <Icon name={g.state === "asked" ? "wait" : "eye"} />
           <span>{personText(g)}</span>
-          {session.mine && (
+          {sends && (
             <button type="button" class="button small" data-testid="guest-away" onClick={() => void desk.acts.leaveLive(session.id, g.epoch)}>
               {t("guest.send_away", { name: isolate(g.name) })}
             </button>
