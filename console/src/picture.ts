@@ -4,14 +4,14 @@
 
 import { signal } from "@preact/signals";
 import { watchable } from "./codecs";
-import { readChunk, readTerminal, readTransfer } from "./check";
-import { Way } from "./clipboard/way";
+import { readClip, readTerminal, readTransfer } from "./check";
 import { disconnectedTime, gathered } from "./connection";
 import { Cursor } from "./cursor";
 import type { Size } from "./geometry";
-import { type Answer, cursorChannel, filesChannel, type Input, inputChannel, shellChannel, type Terminal, type Transfer } from "./protocol";
+import { type Answer, clipboardChannel, cursorChannel, filesChannel, type Input, inputChannel, shellChannel, type Terminal } from "./protocol";
 import { delay } from "./retry";
 import { keep, type Reading, readStats, type Stats } from "./stats";
+import { Way } from "./way";
 import { Refused } from "./wire";
 
 /** Where the picture stands. "waiting": connected, but the customer shares
@@ -25,8 +25,9 @@ const inputBacklog = 32_000;
 /** How many bytes of a terminal may wait: more than anybody types. */
 const terminalBacklog = 1_000_000;
 
-/** How many bytes about files may wait, beside the windows of the files themselves. */
+/** How many bytes about files, and about clipboards, may wait, beside the windows of the contents themselves. */
 const parcelBacklog = 8_000_000;
+const boardBacklog = 1_000_000;
 
 /** How long a picture goes on that nobody looks at: going to another session and
  * back at once costs nothing. */
@@ -59,16 +60,13 @@ export class Picture {
   readonly cursor = new Cursor();
   /** What shows the session's terminal; whoever does sets this. */
   line: { opened(): void; closed(): void; said(m: Terminal): void } = { opened() {}, closed() {}, said() {} };
-  /** What exchanges the session's files; whoever does sets this. Busy: the connection stays, also if nobody looks. */
-  parcels: { opened(): void; closed(): void; said(m: Transfer): void; part(epoch: number, id: number, at: number, content: Uint8Array<ArrayBuffer>): void; busy(): boolean } =
-    { opened() {}, closed() {}, said() {}, part() {}, busy: () => false };
-  /** The way of what is on clipboards. */
-  readonly board = new Way();
+  /** The way of the session's files, and that of what is on clipboards. */
+  readonly parcels = new Way(filesChannel, parcelBacklog, readTransfer);
+  readonly board = new Way(clipboardChannel, boardBacklog, readClip);
   readonly #source: Source;
   #connection: RTCPeerConnection | null = null;
   #input: RTCDataChannel | null = null;
   #terminal: RTCDataChannel | null = null;
-  #parcels: RTCDataChannel | null = null;
   #attempt = 0;
   #timer = 0;
   #meter = 0;
@@ -143,15 +141,6 @@ export class Picture {
     return true;
   }
 
-  /** tell sends a message about files, or a part of one; false if it cannot go now. */
-  tell(m: Transfer | Uint8Array<ArrayBuffer>): boolean {
-    const channel = this.#parcels;
-    if (channel === null || channel.readyState !== "open" || channel.bufferedAmount > parcelBacklog) return false;
-    if (m instanceof Uint8Array) channel.send(m);
-    else channel.send(JSON.stringify(m));
-    return true;
-  }
-
   /** close ends the picture for good. */
   close(): void {
     this.#over = true;
@@ -162,7 +151,7 @@ export class Picture {
   }
 
   #rest(): void {
-    if (this.parcels.busy() || this.board.hears.busy()) {
+    if (this.parcels.hears.busy() || this.board.hears.busy()) {
       this.#resting = setTimeout(() => this.#rest(), restAfter);
       return;
     }
@@ -188,20 +177,7 @@ export class Picture {
       const m = typeof e.data === "string" ? readTerminal(e.data) : null;
       if (m !== null && terminal === this.#terminal) this.line.said(m);
     };
-    const parcels = connection.createDataChannel(filesChannel, { ordered: true });
-    parcels.binaryType = "arraybuffer";
-    this.#parcels = parcels;
-    parcels.onopen = () => parcels === this.#parcels && this.parcels.opened();
-    parcels.onmessage = (e: MessageEvent<unknown>) => {
-      if (parcels !== this.#parcels) return;
-      if (e.data instanceof ArrayBuffer) {
-        const c = readChunk(e.data);
-        if (c !== null) this.parcels.part(c.epoch, c.id, c.at, c.content);
-        return;
-      }
-      const m = typeof e.data === "string" ? readTransfer(e.data) : null;
-      if (m !== null) this.parcels.said(m);
-    };
+    this.parcels.open(connection);
     this.board.open(connection);
 
     connection.onconnectionstatechange = () => this.#changed(connection);
@@ -277,8 +253,7 @@ export class Picture {
     this.#input = null;
     if (this.#terminal !== null) this.line.closed();
     this.#terminal = null;
-    if (this.#parcels !== null) this.parcels.closed();
-    this.#parcels = null;
+    this.parcels.drop();
     this.board.drop();
     if (this.#shown && this.frozen.value === 0) {
       this.freeze(); // while the video still shows it

@@ -3,11 +3,11 @@
 
 import { batch, effect, signal } from "@preact/signals";
 import type { Picture } from "../picture";
-import { type Clip, type ClipCause, clipWindow } from "../protocol";
+import { type Clip, type ClipCause, clipWindow, maxChunk } from "../protocol";
 import type { SessionView } from "../sessionview";
 import { type ClipTool, clipTools, consentTo } from "../consent";
 import { type Content, Denied, hashOf, own, pasted, put, received, Unfit } from "./content";
-import type { Way } from "./way";
+import type { Way } from "../way";
 
 /** What is shown of what is, or was, on a clipboard. */
 export interface Shown {
@@ -44,7 +44,7 @@ export class Clipboards {
   readonly trouble = signal<ClipCause | "denied" | "copy_denied" | "">("");
   /** What became of the last one. */
   readonly result = signal<{ word: "sent" | "copied"; content: Content } | null>(null);
-  readonly #way: Way;
+  readonly #way: Way<Clip>;
   readonly #session: () => SessionView | undefined;
   readonly #stop: () => void;
   #epochs: Record<ClipTool, number> = { send_clipboard: 0, fetch_clipboard: 0 };
@@ -198,9 +198,9 @@ export class Clipboards {
     const bytes = w.content?.bytes;
     if (bytes === undefined || this.#work !== w) return;
     while (w.sent < bytes.length && w.sent - w.acked < clipWindow) {
-      const n = this.#way.chunk(w.epoch, w.id, w.sent, bytes, w.acked + clipWindow - w.sent);
-      if (n === 0) return this.#fail("away");
-      w.sent += n;
+      const part = bytes.subarray(w.sent, Math.min(w.sent + maxChunk, w.acked + clipWindow));
+      if (!this.#way.part(w.epoch, w.id, w.sent, part)) return this.#fail("away");
+      w.sent += part.length;
     }
   }
 

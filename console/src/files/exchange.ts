@@ -48,7 +48,7 @@ export class Exchange {
 
   /** attach asks for the files on a new connection. */
   attach(): void {
-    if (this.epoch.peek() !== 0) this.#picture.tell({ kind: "attach", epoch: this.epoch.peek() });
+    if (this.epoch.peek() !== 0) this.#picture.parcels.say({ kind: "attach", epoch: this.epoch.peek() });
   }
 
   /** drop ends everything that is on its way here. */
@@ -71,7 +71,7 @@ export class Exchange {
 
   say(m: Omit<Transfer, "epoch">): boolean {
     const epoch = this.epoch.peek();
-    return epoch !== 0 && this.#picture.tell({ ...m, epoch });
+    return epoch !== 0 && this.#picture.parcels.say({ ...m, epoch });
   }
 
   /** forget hears no more of a transfer. */

@@ -69,7 +69,7 @@ export class Files {
     this.#session = session;
     this.send = new Exchange("send_files", picture);
     this.fetch = new Exchange("fetch_files", picture);
-    picture.parcels = {
+    picture.parcels.hears = {
       opened: () => {
         this.online.value = true;
         for (const x of this.#both()) x.attach();

@@ -2,7 +2,6 @@
 
 import { sha256 } from "@noble/hashes/sha2.js";
 import { bytesToHex } from "@noble/hashes/utils.js";
-import { chunkHeader } from "../check";
 import type { Picture } from "../picture";
 import { maxChunk, type Transfer, transferAheadMs, transferFirst, transferWindow } from "../protocol";
 import { type Exchange, Stopped } from "./exchange";
@@ -52,7 +51,7 @@ export function send(exchange: Exchange, picture: Picture, file: File, path: str
           while (at - acked > ahead.now(acked) - maxChunk && !over) await new Promise<void>((go) => (wake = go));
           if (over) return;
           const content = data.subarray(i, i + maxChunk);
-          if (!picture.tell(chunk(exchange.epoch.peek(), id, at, content))) throw new Stopped("away");
+          if (!picture.parcels.part(exchange.epoch.peek(), id, at, content)) throw new Stopped("away");
           i += content.length;
           at += content.length;
         }
@@ -119,15 +118,4 @@ class Pace {
 
 async function read(file: File, from: number, to: number): Promise<Uint8Array<ArrayBuffer>> {
   return new Uint8Array(await file.slice(from, to).arrayBuffer());
-}
-
-/** chunk makes a message of a part. */
-function chunk(epoch: number, id: number, at: number, content: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
-  const data = new Uint8Array(chunkHeader + content.length);
-  const view = new DataView(data.buffer);
-  view.setUint32(0, epoch);
-  view.setUint32(4, id);
-  view.setBigUint64(8, BigInt(at));
-  data.set(content, chunkHeader);
-  return data;
 }

@@ -1,28 +1,36 @@
-// The data channel of the clipboard, which is made anew with each connection of the picture.
+// A data channel on which contents go in parts, between messages about them: files, clipboards.
+// It is made anew with each connection of the picture.
 
-import { chunkHeader, readChunk, readClip } from "../check";
-import { type Clip, clipboardChannel, maxChunk } from "../protocol";
-
-/** How many bytes may wait, beside the window. */
-const backlog = 1_000_000;
+import { chunkHeader, readChunk } from "./check";
 
 /** What is done with what comes. */
-export interface Hears {
+export interface Hears<M> {
   opened(): void;
   closed(): void;
-  said(m: Clip): void;
+  said(m: M): void;
   part(epoch: number, id: number, at: number, content: Uint8Array<ArrayBuffer>): void;
   /** The connection stays, also if nobody looks. */
   busy(): boolean;
 }
 
-export class Way {
-  hears: Hears = { opened() {}, closed() {}, said() {}, part() {}, busy: () => false };
+export class Way<M> {
+  /** Whoever exchanges something sets this. */
+  hears: Hears<M> = { opened() {}, closed() {}, said() {}, part() {}, busy: () => false };
+  readonly #label: string;
+  readonly #backlog: number;
+  readonly #read: (data: string) => M | null;
   #channel: RTCDataChannel | null = null;
+
+  /** backlog is how many bytes may wait, beside the windows of the contents; read checks a message, null for a malformed one. */
+  constructor(label: string, backlog: number, read: (data: string) => M | null) {
+    this.#label = label;
+    this.#backlog = backlog;
+    this.#read = read;
+  }
 
   /** open makes the channel on a new connection. */
   open(connection: RTCPeerConnection): void {
-    const channel = connection.createDataChannel(clipboardChannel, { ordered: true });
+    const channel = connection.createDataChannel(this.#label, { ordered: true });
     channel.binaryType = "arraybuffer";
     this.#channel = channel;
     channel.onopen = () => channel === this.#channel && this.hears.opened();
@@ -33,7 +41,7 @@ export class Way {
         if (c !== null) this.hears.part(c.epoch, c.id, c.at, c.content);
         return;
       }
-      const m = typeof e.data === "string" ? readClip(e.data) : null;
+      const m = typeof e.data === "string" ? this.#read(e.data) : null;
       if (m !== null) this.hears.said(m);
     };
   }
@@ -45,25 +53,24 @@ export class Way {
   }
 
   /** say sends a message; false if it cannot go now. */
-  say(m: Clip): boolean {
+  say(m: M): boolean {
     return this.#send(JSON.stringify(m));
   }
 
-  /** chunk sends a part of the content, at most maxChunk bytes of it from at on, and returns how many; 0 if it cannot go now. */
-  chunk(epoch: number, id: number, at: number, content: Uint8Array, most: number): number {
-    const part = content.subarray(at, at + Math.min(maxChunk, most));
-    const data = new Uint8Array(chunkHeader + part.length);
+  /** part sends a part of a content, which stands at a byte of it; false if it cannot go now. */
+  part(epoch: number, id: number, at: number, content: Uint8Array): boolean {
+    const data = new Uint8Array(chunkHeader + content.length);
     const view = new DataView(data.buffer);
     view.setUint32(0, epoch);
     view.setUint32(4, id);
     view.setBigUint64(8, BigInt(at));
-    data.set(part, chunkHeader);
-    return this.#send(data) ? part.length : 0;
+    data.set(content, chunkHeader);
+    return this.#send(data);
   }
 
   #send(data: string | Uint8Array<ArrayBuffer>): boolean {
     const channel = this.#channel;
-    if (channel === null || channel.readyState !== "open" || channel.bufferedAmount > backlog) return false;
+    if (channel === null || channel.readyState !== "open" || channel.bufferedAmount > this.#backlog) return false;
     if (typeof data === "string") channel.send(data);
     else channel.send(data);
     return true;
