@@ -30,7 +30,9 @@ import (
 	"consento/broker/internal/sfu"
 	"consento/broker/internal/sockets"
 	"consento/broker/internal/web"
+	"consento/broker/internal/web/admin"
 	"consento/broker/internal/web/audit"
+	"consento/broker/internal/web/legal"
 	"consento/broker/internal/web/page"
 	"consento/console"
 	"consento/protocol"
@@ -198,10 +200,10 @@ func (b *broker) compose(ctx context.Context, secrets *ops.Secrets) error {
 	if err != nil {
 		return err
 	}
-	if err := b.access.SeedTemplates(ctx, web.StartingTemplates(texts)); err != nil {
+	if err := b.access.SeedTemplates(ctx, admin.StartingTemplates(texts)); err != nil {
 		return err
 	}
-	legal, err := web.NewLegal(texts, b.url, b.access)
+	legal, err := legal.New(texts, b.url, b.access)
 	if err != nil {
 		return err
 	}
@@ -309,7 +311,7 @@ func (b *broker) compose(ctx context.Context, secrets *ops.Secrets) error {
 	pages := web.Config{
 		Audit: audit.Config{Evidence: b.evidence, Keys: b.access, Policies: b.evidence, Custody: b.access, Rewraps: b.evidence, Decisions: b.evidence, People: b.access.Accounts,
 			Shares: b.evidence, Sharing: b.evidence, Searching: b.evidence, Breaches: tickets},
-		Sessions: b.sessions, Accounts: b.access, Setup: b.access, Settings: b.access, Receipts: b.evidence.Receipt, Copies: b.evidence, Roster: b.access, Hooks: b.hooks, Desk: tickets, Figures: counted, Mail: b.mail, Office: b.office, Texts: texts, Legal: legal,
+		Sessions: b.sessions, Accounts: b.access, Setup: b.access, Settings: b.access, Receipts: b.evidence.Receipt, Copies: b.evidence, Roster: b.access, Hooks: b.hooks, Desk: tickets, Exports: b.access, Figures: counted, Mail: b.mail, Office: b.office, Texts: texts, Legal: legal,
 		PublicURL: b.url, CookieKey: secrets.Derive("customer cookie"), Agents: os.DirFS(b.folder.Agents()), Logger: b.log,
 	}
 	if err := b.centralPages(&pages); err != nil {

@@ -42,7 +42,7 @@ var confinements = []confined{
 	{"github.com/bluenviron/...", []string{"recordings"}, "the container of the video is part of the format"},
 	{"github.com/chromedp/...", []string{"build/stage"}, "browsers are driven by tests"},
 	{"github.com/evanw/...", []string{"build/bundle"}, "what bundles does not ship"},
-	{"rsc.io/qr", []string{"recordings/cmd/verify/sheet.go", "broker/internal/web/factors.go"}, "one page is printed with such a code, one shows it to an authenticator app"},
+	{"rsc.io/qr", []string{"recordings/cmd/verify/sheet.go", "broker/internal/web/admin/factors.go"}, "one page is printed with such a code, one shows it to an authenticator app"},
 	{"github.com/alecthomas/kong", []string{"broker", "agent/main.go", "recordings/cmd"}, "command lines belong to programs"},
 	{"os/exec", []string{"agent/internal/shell", "agent/internal/sysinfo/programs.go", "agent/internal/ui/links.go", "agent/internal/xtest", "broker/internal/mail/mailtest", "recordings/fipstest", "recordings/stamp/stamptest", "build"}, "what ships starts no other program, but the browser for a link that the customer clicked, and a shell and the system's own lists, with fixed arguments, that the customer allowed (ADR 38, 39)"},
 	{"math/rand/...", []string{"agent/internal/stream/packer.go", "build"}, "what guards something is drawn by crypto/rand; packer only chooses where RTP begins to count (RFC 3550, 5.1)"},

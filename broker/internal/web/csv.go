@@ -1,6 +1,7 @@
 package web
 
 import (
+	"context"
 	"encoding/csv"
 	"net/http"
 	"net/url"
@@ -21,6 +22,11 @@ type table struct {
 	Write   func(out *csv.Writer) error
 }
 
+// Exports notes who takes a file, with which filters and how many rows, on the trail.
+type Exports interface {
+	NoteExport(ctx context.Context, by access.Account, e access.Taken) error
+}
+
 // giveTable is the only way in which such a file leaves. Who takes it, with which filters
 // and how many rows stands on the trail before the first byte.
 func (w *Web) giveTable(rw http.ResponseWriter, r *http.Request, by access.Account, t table) error {
@@ -31,7 +37,7 @@ func (w *Web) giveTable(rw http.ResponseWriter, r *http.Request, by access.Accou
 				filters.Set(name, page.Limited(values[0], 200))
 			}
 		}
-		if err := w.accounts.NoteExport(r.Context(), by, access.Taken{What: t.What, Filters: filters, Rows: t.Rows}); err != nil {
+		if err := w.exports.NoteExport(r.Context(), by, access.Taken{What: t.What, Filters: filters, Rows: t.Rows}); err != nil {
 			return err
 		}
 	}

@@ -131,7 +131,7 @@ func (w *Web) showTickets(rw http.ResponseWriter, r *http.Request, by access.Acc
 		data.Counted = counted.ByPerson
 	}
 	data.State = page.Picker{Name: "ended", Label: p.T("desk.list.which"), Options: []page.Option{{Value: "", Label: p.T("desk.list.open"), Chosen: filter.Open}, {Value: "all", Label: p.T("desk.list.all"), Chosen: !filter.Open}}}
-	if data.Untold, err = w.mailDown(r, p); err != nil {
+	if data.Untold, err = w.admin.MailDown(r, p); err != nil {
 		return err
 	}
 	if len(list) > pageOfTickets {

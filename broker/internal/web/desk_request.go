@@ -59,7 +59,7 @@ func (w *Web) requestForm(rw http.ResponseWriter, r *http.Request, status int, v
 		{Name: "title", Label: p.T("request.what"), Hint: p.T("request.what.hint"), Max: 200, Required: true},
 		{Name: "text", Label: p.T("request.more"), Hint: p.T("request.more.hint"), Lines: 5, Max: 8000},
 	}
-	if told, err := w.tellsByMail(r); err != nil {
+	if told, err := w.admin.TellsByMail(r); err != nil {
 		return err
 	} else if !told {
 		for i := range data.Fields {

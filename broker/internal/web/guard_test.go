@@ -14,6 +14,7 @@ import (
 
 	"consento/broker/internal/access"
 	"consento/broker/internal/web"
+	"consento/broker/internal/web/legal"
 	"consento/broker/internal/web/page"
 	"consento/protocol"
 	"consento/protocol/lang"
@@ -321,7 +322,7 @@ func TestTermsForTheAgent(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	legal, err := web.NewLegal(texts, "https://help.esempio.example", newHouse(t).access)
+	legal, err := legal.New(texts, "https://help.esempio.example", newHouse(t).access)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -353,7 +354,7 @@ func TestNewRefuses(t *testing.T) {
 		t.Fatal(err)
 	}
 	h := newHouse(t)
-	legal, err := web.NewLegal(texts, "https://a.example", h.access)
+	legal, err := legal.New(texts, "https://a.example", h.access)
 	if err != nil {
 		t.Fatal(err)
 	}

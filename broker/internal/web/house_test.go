@@ -29,6 +29,7 @@ import (
 	"consento/broker/internal/ops/opstest"
 	"consento/broker/internal/session"
 	"consento/broker/internal/web"
+	"consento/broker/internal/web/legal"
 	"consento/broker/internal/web/page"
 	"consento/protocol"
 	"consento/protocol/lang"
@@ -400,7 +401,7 @@ func newHouse(t testing.TB, options ...option) *house {
 	if h.access, err = access.New(t.Context(), access.Config{DB: db, Office: h.office, Log: log, Rounds: 1000, Central: c.SSO != nil, Directory: h.people, Derive: testKeys, PublicURL: c.PublicURL}); err != nil {
 		t.Fatal(err)
 	}
-	if c.Legal, err = web.NewLegal(texts, c.PublicURL, h.access); err != nil {
+	if c.Legal, err = legal.New(texts, c.PublicURL, h.access); err != nil {
 		t.Fatal(err)
 	}
 	c.Accounts, c.Setup, c.Settings, c.Roster = h.access, h.access, h.access, h.access
@@ -420,6 +421,7 @@ func newHouse(t testing.TB, options ...option) *house {
 	if c.Figures, err = figures.New(figures.Config{Database: db, Hours: c.Desk.Hours, Log: log}); err != nil {
 		t.Fatal(err)
 	}
+	c.Exports = h.access
 	c.Audit.Breaches = c.Desk.(*tickets.Desk)
 	if c.Audit.Evidence != nil {
 		c.Audit.Keys = h.access

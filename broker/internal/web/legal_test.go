@@ -26,7 +26,7 @@ func TestLegalTextsAreBuiltAlike(t *testing.T) {
 	fact := regexp.MustCompile(`\{[a-z]+\}`)
 	for _, name := range []string{"terms", "privacy"} {
 		read := func(tag string) [][]string {
-			data, err := os.ReadFile("texts/" + name + "." + tag + ".txt")
+			data, err := os.ReadFile("legal/texts/" + name + "." + tag + ".txt")
 			if err != nil {
 				t.Fatal(err)
 			}

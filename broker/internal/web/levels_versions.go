@@ -25,7 +25,7 @@ type deskVersionLine struct {
 type deskVersionPage struct {
 	Path, Base, Back, Who string
 	InForce               bool
-	Differences           []difference
+	Differences           []page.Difference
 	Number                string
 }
 
@@ -74,7 +74,7 @@ func (w *Web) deskVersion(rw http.ResponseWriter, r *http.Request, by access.Acc
 	}
 	p := w.NewPage(r, "levels.version")
 	var old, now desk.Version
-	var differences []difference
+	var differences []page.Difference
 	if what == "matrix" {
 		a, then, err := w.desk.MatrixAt(r.Context(), number)
 		if err != nil {
@@ -142,10 +142,10 @@ func (w *Web) restoreDeskVersion(rw http.ResponseWriter, r *http.Request, by acc
 }
 
 // matrixDifferences says what is otherwise, in each language.
-func (w *Web) matrixDifferences(p *page.Page, before, after desk.Matrix) (list []difference) {
+func (w *Web) matrixDifferences(p *page.Page, before, after desk.Matrix) (list []page.Difference) {
 	add := func(what, a, b string) {
 		if a != b {
-			list = append(list, difference{what, a, b})
+			list = append(list, page.Difference{What: what, Before: a, After: b})
 		}
 	}
 	yes := func(on bool) string {
@@ -202,10 +202,10 @@ func afterText(p *page.Page, c desk.Cell) string {
 }
 
 // hoursDifferences says what is otherwise.
-func hoursDifferences(p *page.Page, before, after desk.ServiceHours) (list []difference) {
+func hoursDifferences(p *page.Page, before, after desk.ServiceHours) (list []page.Difference) {
 	add := func(what, a, b string) {
 		if a != b {
-			list = append(list, difference{what, a, b})
+			list = append(list, page.Difference{What: what, Before: a, After: b})
 		}
 	}
 	zone := func(c desk.Calendar) string {

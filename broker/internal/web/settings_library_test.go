@@ -8,13 +8,12 @@ import (
 	"testing"
 	"time"
 
-	"github.com/chromedp/chromedp"
-
 	"consento/broker/internal/access"
 	"consento/broker/internal/session"
-	"consento/broker/internal/web"
+	"consento/broker/internal/web/admin"
 	"consento/protocol"
 	"consento/protocol/lang"
+	"github.com/chromedp/chromedp"
 )
 
 // TestLibraryPages: an administrator writes what technicians have at hand; nobody else
@@ -86,7 +85,7 @@ func seedTemplates(t testing.TB, h *house) {
 	t.Helper()
 	texts, err := lang.Load()
 	if err == nil {
-		err = h.access.SeedTemplates(t.Context(), web.StartingTemplates(texts))
+		err = h.access.SeedTemplates(t.Context(), admin.StartingTemplates(texts))
 	}
 	if err != nil {
 		t.Fatal(err)

@@ -11,7 +11,7 @@ import (
 	"testing"
 
 	"consento/broker/internal/access"
-	"consento/broker/internal/web"
+	"consento/broker/internal/web/legal"
 	"consento/broker/internal/web/page"
 	"consento/protocol"
 	"consento/protocol/lang"
@@ -242,7 +242,7 @@ func TestTextsAreEditedByVersion(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	legal, err := web.NewLegal(texts, "https://help.esempio.example", h.access)
+	legal, err := legal.New(texts, "https://help.esempio.example", h.access)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -320,7 +320,7 @@ func TestConfiguredOffice(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	legal, err := web.NewLegal(texts, "https://a.example", h.access)
+	legal, err := legal.New(texts, "https://a.example", h.access)
 	if err != nil {
 		t.Fatal(err)
 	}

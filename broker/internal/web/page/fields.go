@@ -140,3 +140,6 @@ func (f *Form) Refused(p *Page, err error, said string) {
 		}
 	}
 }
+
+// Difference is what becomes of one thing, before and after, in words.
+type Difference struct{ What, Before, After string }

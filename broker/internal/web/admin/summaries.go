@@ -1,4 +1,4 @@
-package web
+package admin
 
 import (
 	"errors"
@@ -27,7 +27,7 @@ type missingLine struct {
 	Draft                   bool
 }
 
-func (w *Web) showSummaryTeams(rw http.ResponseWriter, r *http.Request, _ access.Account) error {
+func (w *Pages) showSummaryTeams(rw http.ResponseWriter, r *http.Request, _ access.Account) error {
 	p := w.NewPage(r, "summaries.settings.title")
 	teams, err := w.settings.SummaryTeams(r.Context())
 	if err != nil {
@@ -46,7 +46,7 @@ func (w *Web) showSummaryTeams(rw http.ResponseWriter, r *http.Request, _ access
 
 // changeSummaryTeams stores it. A form names all its teams, so that one from before a
 // change of teams says nothing of others.
-func (w *Web) changeSummaryTeams(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+func (w *Pages) changeSummaryTeams(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	if err := r.ParseForm(); err != nil {
 		return page.ErrForm
 	}
@@ -71,14 +71,14 @@ func (w *Web) changeSummaryTeams(rw http.ResponseWriter, r *http.Request, by acc
 }
 
 // showMissing lists the summaries that are missing: a technician's own, a lead's team's.
-func (w *Web) showMissing(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+func (w *Pages) showMissing(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	p := w.NewPage(r, "summaries.title")
 	data := missingPage{Lead: access.Can(by, access.ListSessions, access.Scope{Team: by.Team})}
 	id, team := by.ID, ""
 	if data.Lead {
 		id, team = "", by.Team
 	}
-	list, err := w.sessions.MissingSummaries(r.Context(), id, team)
+	list, err := w.missing.MissingSummaries(r.Context(), id, team)
 	if err != nil {
 		return err
 	}

@@ -1,4 +1,4 @@
-package web
+package admin
 
 import (
 	"context"
@@ -30,16 +30,16 @@ type mailPage struct {
 
 type lostLetter struct{ About, When, Why string }
 
-func (w *Web) mailRoutes() []page.Route {
+func (w *Pages) mailRoutes() []page.Route {
 	may := func(do page.StaffAction) page.Ruled { return w.May(do, access.SeeMetrics) }
 	return []page.Route{page.At("/admin/mail", may(w.showMail), may(w.changeMail))}
 }
 
-func (w *Web) showMail(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+func (w *Pages) showMail(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	return w.mailStanding(rw, r, by, http.StatusOK, "")
 }
 
-func (w *Web) mailStanding(rw http.ResponseWriter, r *http.Request, by access.Account, status int, failed string) error {
+func (w *Pages) mailStanding(rw http.ResponseWriter, r *http.Request, by access.Account, status int, failed string) error {
 	s, err := w.mail.Status(r.Context())
 	if err != nil {
 		return err
@@ -73,7 +73,7 @@ func (w *Web) mailStanding(rw http.ResponseWriter, r *http.Request, by access.Ac
 	return w.Admin(rw, r, by, status, "admin-mail", p, data)
 }
 
-func (w *Web) changeMail(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+func (w *Pages) changeMail(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	values, err := page.ReadForm(r)
 	if err != nil {
 		return err
@@ -96,8 +96,8 @@ func (w *Web) changeMail(rw http.ResponseWriter, r *http.Request, by access.Acco
 	return nil
 }
 
-// mailDown says to who works on tickets that nobody is told by mail at present.
-func (w *Web) mailDown(r *http.Request, p *page.Page) (string, error) {
+// MailDown says to who works on tickets that nobody is told by mail at present.
+func (w *Pages) MailDown(r *http.Request, p *page.Page) (string, error) {
 	if w.mail == nil {
 		return "", nil
 	}
@@ -108,9 +108,9 @@ func (w *Web) mailDown(r *http.Request, p *page.Page) (string, error) {
 	return p.T("desk.mail.down", "when", page.Minute(p, s.Since)), nil
 }
 
-// tellsByMail reports whether a mail server is set at all: nobody is promised what does
+// TellsByMail reports whether a mail server is set at all: nobody is promised what does
 // not come.
-func (w *Web) tellsByMail(r *http.Request) (bool, error) {
+func (w *Pages) TellsByMail(r *http.Request) (bool, error) {
 	if w.mail == nil {
 		return false, nil
 	}

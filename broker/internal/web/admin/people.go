@@ -1,4 +1,4 @@
-package web
+package admin
 
 import (
 	"errors"
@@ -45,7 +45,7 @@ type personForm struct {
 	Pickers []page.Picker
 }
 
-func (w *Web) showPeople(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+func (w *Pages) showPeople(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	p := w.NewPage(r, "admin.people.title")
 	accounts, err := w.roster.Accounts(r.Context())
 	if err != nil {
@@ -115,7 +115,7 @@ func mayManage(by access.Account, role access.Role) bool {
 }
 
 // personOf finds the account of an address; a new one for "new".
-func (w *Web) personOf(r *http.Request, by access.Account) (access.Account, error) {
+func (w *Pages) personOf(r *http.Request, by access.Account) (access.Account, error) {
 	id := page.Limited(r.PathValue("id"), 64)
 	if id == "new" {
 		return access.Account{Role: rolesFor(by)[0], Level: access.L1}, nil
@@ -127,7 +127,7 @@ func (w *Web) personOf(r *http.Request, by access.Account) (access.Account, erro
 	return a, err
 }
 
-func (w *Web) showPerson(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+func (w *Pages) showPerson(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	a, err := w.personOf(r, by)
 	if errors.Is(err, access.ErrNotFound) {
 		return w.NotFound(rw, r)
@@ -141,7 +141,7 @@ func (w *Web) showPerson(rw http.ResponseWriter, r *http.Request, by access.Acco
 
 // personForm shows an account with what a form says of it; wrong says what is not
 // accepted.
-func (w *Web) personForm(rw http.ResponseWriter, r *http.Request, by access.Account, status int, a access.Account, n access.NewAccount, wrong *access.Invalid) error {
+func (w *Pages) personForm(rw http.ResponseWriter, r *http.Request, by access.Account, status int, a access.Account, n access.NewAccount, wrong *access.Invalid) error {
 	p := w.NewPage(r, "admin.person.new")
 	data := personPage{ID: a.ID, Person: a, Own: a.ID == by.ID}
 	if a.ID == "" {
@@ -209,7 +209,7 @@ func (w *Web) personForm(rw http.ResponseWriter, r *http.Request, by access.Acco
 }
 
 // placePickers are team, level and profile, of who opens sessions.
-func (w *Web) placePickers(r *http.Request, p *page.Page, n access.NewAccount, problem func(string) string) ([]page.Picker, error) {
+func (w *Pages) placePickers(r *http.Request, p *page.Page, n access.NewAccount, problem func(string) string) ([]page.Picker, error) {
 	teams, err := w.roster.Teams(r.Context())
 	if err != nil {
 		return nil, err
@@ -241,7 +241,7 @@ func (w *Web) placePickers(r *http.Request, p *page.Page, n access.NewAccount, p
 	return []page.Picker{team, level, profile}, nil
 }
 
-func (w *Web) changePerson(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+func (w *Pages) changePerson(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	values, err := page.ReadForm(r)
 	if err != nil {
 		return err
@@ -296,7 +296,7 @@ func accountFrom(values url.Values) access.NewAccount {
 	return n
 }
 
-func (w *Web) newLink(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+func (w *Pages) newLink(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	a, err := w.personOf(r, by)
 	if errors.Is(err, access.ErrNotFound) || err == nil && a.ID == "" {
 		return w.NotFound(rw, r)
@@ -315,17 +315,17 @@ func (w *Web) newLink(rw http.ResponseWriter, r *http.Request, by access.Account
 }
 
 // showLink shows the link by which somebody chooses a password, this once.
-func (w *Web) showLink(rw http.ResponseWriter, r *http.Request, by access.Account, a access.Account, token string) error {
+func (w *Pages) showLink(rw http.ResponseWriter, r *http.Request, by access.Account, a access.Account, token string) error {
 	p := w.NewPage(r, "admin.link.title")
 	data := personPage{ID: a.ID, Person: a, Link: w.PublicURL + "/invitation?token=" + url.QueryEscape(token)}
 	return w.Admin(rw, r, by, http.StatusOK, "admin-link", p, data)
 }
 
-func (w *Web) askEnd(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+func (w *Pages) askEnd(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	return w.endForm(rw, r, by, http.StatusOK, "")
 }
 
-func (w *Web) endForm(rw http.ResponseWriter, r *http.Request, by access.Account, status int, problem string) error {
+func (w *Pages) endForm(rw http.ResponseWriter, r *http.Request, by access.Account, status int, problem string) error {
 	a, err := w.personOf(r, by)
 	if errors.Is(err, access.ErrNotFound) || err == nil && (a.ID == "" || a.Disabled && !a.Suspended) {
 		return w.NotFound(rw, r)
@@ -341,7 +341,7 @@ func (w *Web) endForm(rw http.ResponseWriter, r *http.Request, by access.Account
 	return w.Admin(rw, r, by, status, "admin-end", p, personPage{ID: a.ID, Person: a, Role: p.T("signin.role." + string(a.Role))})
 }
 
-func (w *Web) endPerson(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+func (w *Pages) endPerson(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	if _, err := page.ReadForm(r); err != nil {
 		return err
 	}
@@ -368,11 +368,11 @@ type invitationPage struct {
 	Password           page.Input
 }
 
-func (w *Web) showInvitation(rw http.ResponseWriter, r *http.Request) error {
+func (w *Pages) showInvitation(rw http.ResponseWriter, r *http.Request) error {
 	return w.invitation(rw, r, http.StatusOK, r.URL.Query().Get("token"), "")
 }
 
-func (w *Web) invitation(rw http.ResponseWriter, r *http.Request, status int, token, problem string) error {
+func (w *Pages) invitation(rw http.ResponseWriter, r *http.Request, status int, token, problem string) error {
 	a, err := w.roster.Invited(r.Context(), page.Limited(token, 100))
 	if errors.Is(err, access.ErrInvitation) {
 		p := w.NewPage(r, "admin.invitation.over")
@@ -391,7 +391,7 @@ func (w *Web) invitation(rw http.ResponseWriter, r *http.Request, status int, to
 	return w.Show(rw, status, "invitation", p)
 }
 
-func (w *Web) acceptInvitation(rw http.ResponseWriter, r *http.Request) error {
+func (w *Pages) acceptInvitation(rw http.ResponseWriter, r *http.Request) error {
 	values, err := page.ReadForm(r)
 	if err != nil {
 		return err

@@ -1,4 +1,4 @@
-package web
+package admin
 
 import (
 	"errors"
@@ -23,11 +23,11 @@ type teamLine struct {
 	Delete string // in words, with the name
 }
 
-func (w *Web) showTeams(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+func (w *Pages) showTeams(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	return w.teamsForm(rw, r, by, http.StatusOK, access.Team{Level: access.L1}, nil, "")
 }
 
-func (w *Web) teamsForm(rw http.ResponseWriter, r *http.Request, by access.Account, status int, t access.Team, wrong *access.Invalid, problem string) error {
+func (w *Pages) teamsForm(rw http.ResponseWriter, r *http.Request, by access.Account, status int, t access.Team, wrong *access.Invalid, problem string) error {
 	p := w.NewPage(r, "admin.teams.title")
 	teams, err := w.roster.Teams(r.Context())
 	if err != nil {
@@ -62,7 +62,7 @@ func (w *Web) teamsForm(rw http.ResponseWriter, r *http.Request, by access.Accou
 	return w.Admin(rw, r, by, status, "admin-teams", p, data)
 }
 
-func (w *Web) changeTeams(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+func (w *Pages) changeTeams(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	values, err := page.ReadForm(r)
 	if err != nil {
 		return err

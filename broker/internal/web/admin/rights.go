@@ -1,4 +1,4 @@
-package web
+package admin
 
 import (
 	"errors"
@@ -39,7 +39,7 @@ type rightLine struct {
 }
 
 // showRights answers why a person may do something, or may not.
-func (w *Web) showRights(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+func (w *Pages) showRights(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	a, err := w.personOf(r, by)
 	if errors.Is(err, access.ErrNotFound) || err == nil && a.ID == "" {
 		return w.NotFound(rw, r)
@@ -58,7 +58,7 @@ func (w *Web) showRights(rw http.ResponseWriter, r *http.Request, by access.Acco
 }
 
 // showOwnRights says to everybody what they may do, and why.
-func (w *Web) showOwnRights(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+func (w *Pages) showOwnRights(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	p := w.NewPage(r, "rights.own")
 	data := rightsOf(p, by)
 	data.Back = "/account"

@@ -1,4 +1,4 @@
-package web
+package admin
 
 import (
 	"errors"
@@ -82,7 +82,7 @@ func newQR(text string) (qrCode, error) {
 
 // ownLocal is own for accounts that sign in here: what is asked of the others is their
 // provider's matter.
-func (w *Web) ownLocal(do page.StaffAction) page.Ruled {
+func (w *Pages) ownLocal(do page.StaffAction) page.Ruled {
 	return page.ForOwner(func(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 		if by.Central {
 			return w.NotFound(rw, r)
@@ -93,7 +93,7 @@ func (w *Web) ownLocal(do page.StaffAction) page.Ruled {
 
 // proven is ownLocal for pages that change factors: who did not say a moment ago who they are
 // is asked first.
-func (w *Web) proven(do page.StaffAction) page.Ruled {
+func (w *Pages) proven(do page.StaffAction) page.Ruled {
 	return w.ownLocal(func(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 		if w.accounts.Proven(r) {
 			return do(rw, r, by)
@@ -102,7 +102,7 @@ func (w *Web) proven(do page.StaffAction) page.Ruled {
 	})
 }
 
-func (w *Web) toConfirm(rw http.ResponseWriter, r *http.Request) error {
+func (w *Pages) toConfirm(rw http.ResponseWriter, r *http.Request) error {
 	to := r.URL.Path
 	if to == "/account/codes" {
 		to = "/account"
@@ -111,11 +111,11 @@ func (w *Web) toConfirm(rw http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-func (w *Web) showConfirm(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+func (w *Pages) showConfirm(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	return w.confirmForm(rw, r, by, http.StatusOK, nextOf(r), "")
 }
 
-func (w *Web) confirmForm(rw http.ResponseWriter, r *http.Request, by access.Account, status int, next, problem string) error {
+func (w *Pages) confirmForm(rw http.ResponseWriter, r *http.Request, by access.Account, status int, next, problem string) error {
 	p := w.NewPage(r, "account.confirm.title")
 	data := provePage{Path: "/account/confirm", Next: next, Password: secretField(p, "password", "account.password.before", "", "current-password", problem)}
 	data.Password.Focus = true
@@ -130,7 +130,7 @@ func (w *Web) confirmForm(rw http.ResponseWriter, r *http.Request, by access.Acc
 	return w.account(rw, r, by, status, "account-confirm", p, data)
 }
 
-func (w *Web) confirm(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+func (w *Pages) confirm(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	values, err := page.ReadForm(r)
 	if err != nil {
 		return err
@@ -161,7 +161,7 @@ func (w *Web) confirm(rw http.ResponseWriter, r *http.Request, by access.Account
 }
 
 // factorsOf are one's own, for the page of the account.
-func (w *Web) factorsOf(r *http.Request, p *page.Page, by access.Account) (factorsPage, error) {
+func (w *Pages) factorsOf(r *http.Request, p *page.Page, by access.Account) (factorsPage, error) {
 	f, err := w.accounts.Factors(r.Context(), by.ID)
 	if err != nil {
 		return factorsPage{}, err
@@ -198,11 +198,11 @@ func codeField(p *page.Page, label, hint, problem string) secret {
 	return f
 }
 
-func (w *Web) showSecond(rw http.ResponseWriter, r *http.Request, a access.Arrival) error {
+func (w *Pages) showSecond(rw http.ResponseWriter, r *http.Request, a access.Arrival) error {
 	return w.secondForm(rw, r, a, http.StatusOK, nextOf(r), "")
 }
 
-func (w *Web) secondForm(rw http.ResponseWriter, r *http.Request, a access.Arrival, status int, next, problem string) error {
+func (w *Pages) secondForm(rw http.ResponseWriter, r *http.Request, a access.Arrival, status int, next, problem string) error {
 	p := w.NewPage(r, "account.second.title")
 	if problem != "" {
 		p.Error = p.T("account.error.some")
@@ -223,7 +223,7 @@ func (w *Web) secondForm(rw http.ResponseWriter, r *http.Request, a access.Arriv
 	return w.account(rw, r, a.Account, status, "signin-second", p, data)
 }
 
-func (w *Web) second(rw http.ResponseWriter, r *http.Request, a access.Arrival) error {
+func (w *Pages) second(rw http.ResponseWriter, r *http.Request, a access.Arrival) error {
 	values, err := page.ReadForm(r)
 	if err != nil {
 		return err
@@ -247,15 +247,15 @@ func (w *Web) second(rw http.ResponseWriter, r *http.Request, a access.Arrival) 
 	return nil
 }
 
-func (w *Web) showTOTP(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+func (w *Pages) showTOTP(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	return w.totpForm(rw, r, by, http.StatusOK, totpPage{Path: "/account/totp", Next: "/account"}, "")
 }
 
-func (w *Web) showEnrol(rw http.ResponseWriter, r *http.Request, a access.Arrival) error {
+func (w *Pages) showEnrol(rw http.ResponseWriter, r *http.Request, a access.Arrival) error {
 	return w.totpForm(rw, r, a.Account, http.StatusOK, totpPage{Path: "/signin/enrol", Forced: true, Next: nextOf(r)}, "")
 }
 
-func (w *Web) totpForm(rw http.ResponseWriter, r *http.Request, by access.Account, status int, data totpPage, problem string) error {
+func (w *Pages) totpForm(rw http.ResponseWriter, r *http.Request, by access.Account, status int, data totpPage, problem string) error {
 	title := "account.totp.title"
 	if data.Forced {
 		title = "account.enrol.title"
@@ -281,15 +281,15 @@ func (w *Web) totpForm(rw http.ResponseWriter, r *http.Request, by access.Accoun
 	return w.account(rw, r, by, status, "account-totp", p, data)
 }
 
-func (w *Web) takeTOTP(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+func (w *Pages) takeTOTP(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	return w.totpTaken(rw, r, by, totpPage{Path: "/account/totp", Next: "/account"})
 }
 
-func (w *Web) enrolTOTP(rw http.ResponseWriter, r *http.Request, a access.Arrival) error {
+func (w *Pages) enrolTOTP(rw http.ResponseWriter, r *http.Request, a access.Arrival) error {
 	return w.totpTaken(rw, r, a.Account, totpPage{Path: "/signin/enrol", Forced: true})
 }
 
-func (w *Web) totpTaken(rw http.ResponseWriter, r *http.Request, by access.Account, data totpPage) error {
+func (w *Pages) totpTaken(rw http.ResponseWriter, r *http.Request, by access.Account, data totpPage) error {
 	values, err := page.ReadForm(r)
 	if err != nil {
 		return err
@@ -320,11 +320,11 @@ func (w *Web) totpTaken(rw http.ResponseWriter, r *http.Request, by access.Accou
 }
 
 // showCodes shows recovery codes, this once.
-func (w *Web) showCodes(rw http.ResponseWriter, r *http.Request, by access.Account, codes []string, next string) error {
+func (w *Pages) showCodes(rw http.ResponseWriter, r *http.Request, by access.Account, codes []string, next string) error {
 	return w.account(rw, r, by, http.StatusOK, "account-codes", w.NewPage(r, "account.codes.title"), codesPage{codes, next})
 }
 
-func (w *Web) newCodes(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+func (w *Pages) newCodes(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	codes, err := w.accounts.NewRecoveryCodes(r)
 	switch {
 	case errors.Is(err, access.ErrUnproven):
@@ -337,11 +337,11 @@ func (w *Web) newCodes(rw http.ResponseWriter, r *http.Request, by access.Accoun
 	return w.showCodes(rw, r, by, codes, "/account")
 }
 
-func (w *Web) askRemoveTOTP(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+func (w *Pages) askRemoveTOTP(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	return w.removeForm(rw, r, by, http.StatusOK, "")
 }
 
-func (w *Web) removeForm(rw http.ResponseWriter, r *http.Request, by access.Account, status int, problem string) error {
+func (w *Pages) removeForm(rw http.ResponseWriter, r *http.Request, by access.Account, status int, problem string) error {
 	p := w.NewPage(r, "account.totp.remove")
 	if problem != "" {
 		p.Error = p.T(problem)
@@ -349,7 +349,7 @@ func (w *Web) removeForm(rw http.ResponseWriter, r *http.Request, by access.Acco
 	return w.account(rw, r, by, status, "account-remove", p, provePage{Path: r.URL.Path})
 }
 
-func (w *Web) removeTOTP(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+func (w *Pages) removeTOTP(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	err := w.accounts.RemoveTOTP(r)
 	switch {
 	case errors.Is(err, access.ErrNeeded):
@@ -367,7 +367,7 @@ func (w *Web) removeTOTP(rw http.ResponseWriter, r *http.Request, by access.Acco
 }
 
 // askFactors asks whether somebody else's factors shall go.
-func (w *Web) askFactors(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+func (w *Pages) askFactors(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	a, err := w.personOf(r, by)
 	if errors.Is(err, access.ErrNotFound) || err == nil && (a.ID == "" || a.Disabled || a.ID == by.ID) {
 		return w.NotFound(rw, r)
@@ -380,7 +380,7 @@ func (w *Web) askFactors(rw http.ResponseWriter, r *http.Request, by access.Acco
 	return w.Admin(rw, r, by, http.StatusOK, "admin-factors", p, personPage{ID: a.ID, Person: a, Role: p.T("signin.role." + string(a.Role))})
 }
 
-func (w *Web) removeFactors(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+func (w *Pages) removeFactors(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	if _, err := page.ReadForm(r); err != nil {
 		return err
 	}

@@ -1,4 +1,4 @@
-package web
+package admin
 
 import (
 	"errors"
@@ -23,7 +23,7 @@ type ruleFields struct {
 	Days   page.Input
 }
 
-func (w *Web) showRules(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+func (w *Pages) showRules(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	rules, err := w.managedRules(r, by)
 	if err != nil {
 		return err
@@ -32,7 +32,7 @@ func (w *Web) showRules(rw http.ResponseWriter, r *http.Request, by access.Accou
 }
 
 // managedRules are those of the roles that an account manages.
-func (w *Web) managedRules(r *http.Request, by access.Account) (list []access.SignInRule, _ error) {
+func (w *Pages) managedRules(r *http.Request, by access.Account) (list []access.SignInRule, _ error) {
 	rules, err := w.roster.SignInRules(r.Context())
 	if err != nil {
 		return nil, err
@@ -46,7 +46,7 @@ func (w *Web) managedRules(r *http.Request, by access.Account) (list []access.Si
 }
 
 // rulesForm shows rules; typed are the days as somebody wrote them, by field.
-func (w *Web) rulesForm(rw http.ResponseWriter, r *http.Request, by access.Account, status int, rules []access.SignInRule, before string, typed map[string]string, problem string) error {
+func (w *Pages) rulesForm(rw http.ResponseWriter, r *http.Request, by access.Account, status int, rules []access.SignInRule, before string, typed map[string]string, problem string) error {
 	p := w.NewPage(r, "admin.signin.title")
 	data := rulesPage{Before: before}
 	for _, rule := range rules {
@@ -66,7 +66,7 @@ func (w *Web) rulesForm(rw http.ResponseWriter, r *http.Request, by access.Accou
 	return w.Admin(rw, r, by, status, "admin-signin", p, data)
 }
 
-func (w *Web) changeRules(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+func (w *Pages) changeRules(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	values, err := page.ReadForm(r)
 	if err != nil {
 		return err

@@ -1,4 +1,4 @@
-package web
+package admin
 
 import (
 	"errors"
@@ -26,7 +26,7 @@ type keptTeam struct {
 	Classes            []page.Option
 }
 
-func (w *Web) showKept(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+func (w *Pages) showKept(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	now, err := w.settings.Retention(r.Context())
 	if err != nil {
 		return err
@@ -39,7 +39,7 @@ func (w *Web) showKept(rw http.ResponseWriter, r *http.Request, by access.Accoun
 }
 
 // keptForm shows what holds, or, where form has it, what was typed.
-func (w *Web) keptForm(rw http.ResponseWriter, r *http.Request, by access.Account, status int, now access.Retention, form url.Values, saved string, problems map[string]string) error {
+func (w *Pages) keptForm(rw http.ResponseWriter, r *http.Request, by access.Account, status int, now access.Retention, form url.Values, saved string, problems map[string]string) error {
 	p := w.NewPage(r, "settings.retention.title")
 	data := keptPage{Account: by}
 	if saved != "" {
@@ -89,7 +89,7 @@ func keptValues(r *http.Request) (url.Values, error) {
 
 // changeKept stores it. A team is named beside its class, so that no form from before
 // a change of teams gives a class to another.
-func (w *Web) changeKept(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+func (w *Pages) changeKept(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	values, err := keptValues(r)
 	if err != nil {
 		return err

@@ -1,4 +1,4 @@
-package web
+package admin
 
 import (
 	"errors"
@@ -58,7 +58,7 @@ type versionLine struct {
 
 type changeLine struct{ When, Account, What, Before, After string }
 
-func (w *Web) showSettings(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+func (w *Pages) showSettings(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	p := w.NewPage(r, "settings.title")
 	s, err := w.settings.Settings(r.Context())
 	if err != nil {
@@ -91,7 +91,7 @@ func formOf(s access.Settings) url.Values {
 
 // settingsForm shows the page with the fields filled in from form; problems names
 // what is wrong with a field.
-func (w *Web) settingsForm(rw http.ResponseWriter, r *http.Request, by access.Account, status int, p *page.Page, data settingsPage, form url.Values, problems map[string]string) error {
+func (w *Pages) settingsForm(rw http.ResponseWriter, r *http.Request, by access.Account, status int, p *page.Page, data settingsPage, form url.Values, problems map[string]string) error {
 	s, err := w.settings.Settings(r.Context())
 	if err != nil {
 		return err
@@ -117,7 +117,7 @@ func (w *Web) settingsForm(rw http.ResponseWriter, r *http.Request, by access.Ac
 	}
 	data.CopyDays = []page.Input{field("customer_days", "settings.customer_days", "number", 2, true)}
 	data.Languages = w.languageChoices(p, form, problems["languages"])
-	v, err := w.legal.current(r.Context(), p.Office)
+	v, err := w.legal.Current(r.Context(), p.Office)
 	if err != nil {
 		return err
 	}
@@ -125,7 +125,7 @@ func (w *Web) settingsForm(rw http.ResponseWriter, r *http.Request, by access.Ac
 	offered := w.Texts.Only(p.Office.Languages...).Tags()
 	for _, tag := range w.Texts.Tags() {
 		name := w.Texts.Match(tag).T("page.language")
-		data.Texts = append(data.Texts, textsState{Tag: tag, Name: name, Own: !w.legal.starting(v, tag), Offered: slices.Contains(offered, tag),
+		data.Texts = append(data.Texts, textsState{Tag: tag, Name: name, Own: !w.legal.Starting(v, tag), Offered: slices.Contains(offered, tag),
 			Link: p.T("settings.texts.edit", "language", name)})
 	}
 	versions, err := w.settings.TextsVersions(r.Context(), listed)
@@ -156,7 +156,7 @@ func (w *Web) settingsForm(rw http.ResponseWriter, r *http.Request, by access.Ac
 }
 
 // named is what a version is about: a language by its name, else as it is.
-func (w *Web) named(p *page.Page, about string) string {
+func (w *Pages) named(p *page.Page, about string) string {
 	switch {
 	case about == access.OfProgram:
 		return p.T("settings.versions.program")
@@ -167,7 +167,7 @@ func (w *Web) named(p *page.Page, about string) string {
 }
 
 // said is the value of a setting in words.
-func (w *Web) said(p *page.Page, what, value string) string {
+func (w *Pages) said(p *page.Page, what, value string) string {
 	switch {
 	case what == "languages" && value == "":
 		return p.T("settings.languages.all")
@@ -189,7 +189,7 @@ func (w *Web) said(p *page.Page, what, value string) string {
 	return value
 }
 
-func (w *Web) languageChoices(p *page.Page, form url.Values, problem string) choices {
+func (w *Pages) languageChoices(p *page.Page, form url.Values, problem string) choices {
 	c := choices{Title: p.T("settings.languages"), Hint: p.T("settings.languages.hint"), Error: problem, ErrorWord: p.T("page.error")}
 	for _, tag := range w.Texts.Tags() {
 		c.All = append(c.All, page.Choice{Name: "language." + tag, Tag: tag, Label: w.Texts.Match(tag).T("page.language"),
@@ -201,7 +201,7 @@ func (w *Web) languageChoices(p *page.Page, form url.Values, problem string) cho
 // languagesFrom returns the ticked languages; none for every one of them, which
 // then includes those that come later. ok is false where nothing is ticked. A form
 // without boxes asks for all of them.
-func (w *Web) languagesFrom(form url.Values) (tags []string, ok bool) {
+func (w *Pages) languagesFrom(form url.Values) (tags []string, ok bool) {
 	if form.Get("languages") != "some" {
 		return nil, true
 	}
@@ -219,15 +219,13 @@ func (w *Web) languagesFrom(form url.Values) (tags []string, ok bool) {
 // confirmPage is the data of the template "settings-confirm": what will be
 // different.
 type confirmPage struct {
-	Differences []difference
+	Differences []page.Difference
 	Hidden      []page.Input
 	NewVersion  bool
 }
 
-type difference struct{ What, Before, After string }
-
 // changeSettings shows what a change does, and then does it.
-func (w *Web) changeSettings(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+func (w *Pages) changeSettings(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	values, err := page.ReadForm(r)
 	if err != nil {
 		return err
@@ -264,7 +262,7 @@ func (w *Web) changeSettings(rw http.ResponseWriter, r *http.Request, by access.
 }
 
 // settingsFrom reads the form and says every field that is wrong at once.
-func (w *Web) settingsFrom(p *page.Page, form url.Values, before access.Settings) (access.Settings, map[string]string) {
+func (w *Pages) settingsFrom(p *page.Page, form url.Values, before access.Settings) (access.Settings, map[string]string) {
 	problems := map[string]string{}
 	s := before
 	number := func(name string) int {
@@ -324,8 +322,8 @@ func (w *Web) settingsFrom(p *page.Page, form url.Values, before access.Settings
 	}
 }
 
-func (w *Web) differences(p *page.Page, before, after access.Settings) []difference {
-	var found []difference
+func (w *Pages) differences(p *page.Page, before, after access.Settings) []page.Difference {
+	var found []page.Difference
 	for _, f := range []struct{ what, before, after string }{
 		{"name", before.Office.Name, after.Office.Name}, {"phone", before.Office.Phone, after.Office.Phone},
 		{"controller", before.Office.Controller, after.Office.Controller}, {"privacy_contact", before.Office.PrivacyContact, after.Office.PrivacyContact},
@@ -335,13 +333,13 @@ func (w *Web) differences(p *page.Page, before, after access.Settings) []differe
 		{"languages", strings.Join(before.Languages, " "), strings.Join(after.Languages, " ")},
 	} {
 		if f.before != f.after {
-			found = append(found, difference{p.T("settings.changes.what." + f.what), w.said(p, f.what, f.before), w.said(p, f.what, f.after)})
+			found = append(found, page.Difference{What: p.T("settings.changes.what." + f.what), Before: w.said(p, f.what, f.before), After: w.said(p, f.what, f.after)})
 		}
 	}
 	return found
 }
 
-func (w *Web) changeLogo(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+func (w *Pages) changeLogo(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	values, err := page.ReadForm(r)
 	if err != nil {
 		return err

@@ -1,4 +1,4 @@
-package web
+package admin
 
 import (
 	"context"
@@ -34,7 +34,7 @@ type Roster interface {
 }
 
 // adminRoutes are the pages of people, teams and profiles.
-func (w *Web) adminRoutes() []page.Route {
+func (w *Pages) adminRoutes() []page.Route {
 	people := func(do page.StaffAction) page.Ruled { return w.May(do, access.ManageAccounts, access.ManageAuditors) }
 	rights := func(do page.StaffAction) page.Ruled { return w.May(do, access.ManageAccounts) }
 	return []page.Route{

@@ -1,4 +1,4 @@
-package web
+package admin
 
 import (
 	"context"
@@ -60,7 +60,7 @@ type deliveryLine struct {
 	Bad                            bool
 }
 
-func (w *Web) webhookRoutes() []page.Route {
+func (w *Pages) webhookRoutes() []page.Route {
 	office := func(do page.StaffAction) page.Ruled { return w.May(do, access.ManageOffice) }
 	return []page.Route{
 		page.At("/admin/webhooks", office(w.showWebhooks), office(w.addWebhook)),
@@ -68,12 +68,12 @@ func (w *Web) webhookRoutes() []page.Route {
 	}
 }
 
-func (w *Web) showWebhooks(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+func (w *Pages) showWebhooks(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	return w.webhooks(rw, r, by, http.StatusOK, hooks.Target{Active: true, Events: hooks.EventTypes()}, nil)
 }
 
 // webhooks shows the list, and the form of a new one as it was filled in.
-func (w *Web) webhooks(rw http.ResponseWriter, r *http.Request, by access.Account, status int, t hooks.Target, wrong *access.Invalid) error {
+func (w *Pages) webhooks(rw http.ResponseWriter, r *http.Request, by access.Account, status int, t hooks.Target, wrong *access.Invalid) error {
 	targets, err := w.hooks.Targets(r.Context(), by)
 	if err != nil {
 		return err
@@ -146,7 +146,7 @@ func webhookOf(values url.Values) hooks.Target {
 	return t
 }
 
-func (w *Web) addWebhook(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+func (w *Pages) addWebhook(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	values, err := page.ReadForm(r)
 	if err != nil {
 		return err
@@ -164,7 +164,7 @@ func (w *Web) addWebhook(rw http.ResponseWriter, r *http.Request, by access.Acco
 	return w.webhook(rw, r, by, http.StatusOK, added, secret, nil)
 }
 
-func (w *Web) showWebhook(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+func (w *Pages) showWebhook(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	t, err := w.hooks.Target(r.Context(), by, page.Limited(r.PathValue("id"), 64))
 	if errors.Is(err, hooks.ErrNoTarget) {
 		return w.NotFound(rw, r)
@@ -179,7 +179,7 @@ func (w *Web) showWebhook(rw http.ResponseWriter, r *http.Request, by access.Acc
 const listedDeliveries = 50
 
 // webhook shows a target; secret is shown once.
-func (w *Web) webhook(rw http.ResponseWriter, r *http.Request, by access.Account, status int, t hooks.Target, secret string, wrong *access.Invalid) error {
+func (w *Pages) webhook(rw http.ResponseWriter, r *http.Request, by access.Account, status int, t hooks.Target, secret string, wrong *access.Invalid) error {
 	p := w.NewPage(r, "admin.webhooks.title")
 	p.Title = page.Isolate(page.Plain(t.Name))
 	deliveries, err := w.hooks.Deliveries(r.Context(), by, t.ID, listedDeliveries)
@@ -209,7 +209,7 @@ func (w *Web) webhook(rw http.ResponseWriter, r *http.Request, by access.Account
 	return w.Admin(rw, r, by, status, "admin-webhook", p, data)
 }
 
-func (w *Web) changeWebhook(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+func (w *Pages) changeWebhook(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	values, err := page.ReadForm(r)
 	if err != nil {
 		return err

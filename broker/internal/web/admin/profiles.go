@@ -1,4 +1,4 @@
-package web
+package admin
 
 import (
 	"errors"
@@ -44,7 +44,7 @@ type profilePage struct {
 	Builtin  bool
 }
 
-func (w *Web) showProfiles(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+func (w *Pages) showProfiles(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	p := w.NewPage(r, "admin.profiles.title")
 	profiles, err := w.roster.Profiles(r.Context())
 	if err != nil {
@@ -80,7 +80,7 @@ func (w *Web) showProfiles(rw http.ResponseWriter, r *http.Request, by access.Ac
 }
 
 // having counts the people of each profile.
-func (w *Web) having(r *http.Request) (map[string]int, error) {
+func (w *Pages) having(r *http.Request) (map[string]int, error) {
 	accounts, err := w.roster.Accounts(r.Context())
 	counts := map[string]int{}
 	for _, a := range accounts {
@@ -92,7 +92,7 @@ func (w *Web) having(r *http.Request) (map[string]int, error) {
 }
 
 // profileOf finds the profile of an address, nil for "new".
-func (w *Web) profileOf(r *http.Request) (*protocol.Profile, error) {
+func (w *Pages) profileOf(r *http.Request) (*protocol.Profile, error) {
 	name := page.Limited(r.PathValue("name"), 400)
 	if name == "new" {
 		return nil, nil
@@ -109,7 +109,7 @@ func (w *Web) profileOf(r *http.Request) (*protocol.Profile, error) {
 	return nil, access.ErrNotFound
 }
 
-func (w *Web) showProfile(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+func (w *Pages) showProfile(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	before, err := w.profileOf(r)
 	if errors.Is(err, access.ErrNotFound) {
 		return w.NotFound(rw, r)
@@ -127,7 +127,7 @@ func (w *Web) showProfile(rw http.ResponseWriter, r *http.Request, by access.Acc
 // megabyte is the unit in which limits of files are typed.
 const megabyte = 1 << 20
 
-func (w *Web) profileForm(rw http.ResponseWriter, r *http.Request, by access.Account, status int, before *protocol.Profile, now protocol.Profile, wrong *access.Invalid, problem string) error {
+func (w *Pages) profileForm(rw http.ResponseWriter, r *http.Request, by access.Account, status int, before *protocol.Profile, now protocol.Profile, wrong *access.Invalid, problem string) error {
 	p := w.NewPage(r, "admin.profile.new")
 	of := func(field string) string {
 		if wrong == nil || wrong.Field != field {
@@ -190,7 +190,7 @@ func shapeOf(o protocol.Profile) string {
 	return shape + " " + strconv.FormatInt(o.Files.File, 10) + " " + strconv.FormatInt(o.Files.Total, 10) + " " + strconv.FormatBool(o.Files.Folders) + " " + strings.Join(o.Hosts, " ")
 }
 
-func (w *Web) changeProfile(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+func (w *Pages) changeProfile(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	values, err := page.ReadForm(r)
 	if err != nil {
 		return err
@@ -248,7 +248,7 @@ func profileFrom(values url.Values) protocol.Profile {
 	return o
 }
 
-func (w *Web) deleteProfile(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+func (w *Pages) deleteProfile(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	if _, err := page.ReadForm(r); err != nil {
 		return err
 	}

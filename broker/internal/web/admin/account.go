@@ -1,4 +1,4 @@
-package web
+package admin
 
 import (
 	"errors"
@@ -48,7 +48,7 @@ type secret struct {
 }
 
 // accountRoutes are the pages of one's own account, and the steps of a sign-in.
-func (w *Web) accountRoutes() []page.Route {
+func (w *Pages) accountRoutes() []page.Route {
 	return []page.Route{
 		page.At("/account", page.ForOwner(w.showAccount)),
 		page.At("/account/language", page.RedirectTo("/account"), page.ForOwner(w.changeLanguage)),
@@ -72,7 +72,7 @@ func (w *Web) accountRoutes() []page.Route {
 
 // arriving is action for who has to take this step of a sign-in; others are sent to where
 // they stand.
-func (w *Web) arriving(step access.Step, do func(http.ResponseWriter, *http.Request, access.Arrival) error) page.Ruled {
+func (w *Pages) arriving(step access.Step, do func(http.ResponseWriter, *http.Request, access.Arrival) error) page.Ruled {
 	return page.ForVisitor(func(rw http.ResponseWriter, r *http.Request) error {
 		arrival, ok := access.Arriving(r)
 		if !ok {
@@ -98,7 +98,7 @@ func stepPath(step access.Step, next string) string {
 func nextOf(r *http.Request) string { return localNext(r.URL.Query().Get("next")) }
 
 // account shows a page of one's own account.
-func (w *Web) account(rw http.ResponseWriter, r *http.Request, by access.Account, status int, template string, p *page.Page, data any) error {
+func (w *Pages) account(rw http.ResponseWriter, r *http.Request, by access.Account, status int, template string, p *page.Page, data any) error {
 	a := accountPage{Account: by, Data: data}
 	if said := "account.saved." + page.Limited(r.URL.Query().Get("saved"), 20); status == http.StatusOK && r.Method == http.MethodGet && p.Has(said) {
 		a.Saved = p.T(said)
@@ -107,7 +107,7 @@ func (w *Web) account(rw http.ResponseWriter, r *http.Request, by access.Account
 	return w.Show(rw, status, template, p)
 }
 
-func (w *Web) showAccount(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+func (w *Pages) showAccount(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	p := w.NewPage(r, "account.title")
 	data := ownPage{Role: p.T("signin.role." + string(by.Role)), Mails: w.mailLanguages(p, by)}
 	if !by.PasswordAt.IsZero() {
@@ -150,7 +150,7 @@ func secretField(p *page.Page, name, label, hint, auto, problem string) secret {
 	return f
 }
 
-func (w *Web) showPassword(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+func (w *Pages) showPassword(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	if by.Central { // it has none here
 		http.Redirect(rw, r, "/account", http.StatusSeeOther)
 		return nil
@@ -158,11 +158,11 @@ func (w *Web) showPassword(rw http.ResponseWriter, r *http.Request, by access.Ac
 	return w.passwordForm(rw, r, by, http.StatusOK, passwordPage{Path: "/account/password"}, "", "")
 }
 
-func (w *Web) showRenewal(rw http.ResponseWriter, r *http.Request, a access.Arrival) error {
+func (w *Pages) showRenewal(rw http.ResponseWriter, r *http.Request, a access.Arrival) error {
 	return w.renewalForm(rw, r, a, http.StatusOK, nextOf(r), "")
 }
 
-func (w *Web) renewalForm(rw http.ResponseWriter, r *http.Request, a access.Arrival, status int, next, problem string) error {
+func (w *Pages) renewalForm(rw http.ResponseWriter, r *http.Request, a access.Arrival, status int, next, problem string) error {
 	why := "account.password.why." + access.WhyWeak
 	if a.Why == access.WhyOld {
 		why = "account.password.why." + access.WhyOld
@@ -170,7 +170,7 @@ func (w *Web) renewalForm(rw http.ResponseWriter, r *http.Request, a access.Arri
 	return w.passwordForm(rw, r, a.Account, status, passwordPage{Path: "/signin/password", Forced: page.TextsOf(r).T(why), Next: next}, "", problem)
 }
 
-func (w *Web) passwordForm(rw http.ResponseWriter, r *http.Request, by access.Account, status int, data passwordPage, before, problem string) error {
+func (w *Pages) passwordForm(rw http.ResponseWriter, r *http.Request, by access.Account, status int, data passwordPage, before, problem string) error {
 	p := w.NewPage(r, "account.password.change")
 	data.Email = by.Email
 	if data.Forced == "" {
@@ -193,7 +193,7 @@ func (w *Web) passwordForm(rw http.ResponseWriter, r *http.Request, by access.Ac
 	return w.account(rw, r, by, status, "account-password", p, data)
 }
 
-func (w *Web) changePassword(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+func (w *Pages) changePassword(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	if by.Central { // it has none here
 		http.Redirect(rw, r, "/account", http.StatusSeeOther)
 		return nil
@@ -233,7 +233,7 @@ func passwordProblem(r *http.Request, wrong *access.Invalid) string {
 	return "admin.error.other"
 }
 
-func (w *Web) renew(rw http.ResponseWriter, r *http.Request, a access.Arrival) error {
+func (w *Pages) renew(rw http.ResponseWriter, r *http.Request, a access.Arrival) error {
 	values, err := page.ReadForm(r)
 	if err != nil {
 		return err
@@ -256,7 +256,7 @@ func (w *Web) renew(rw http.ResponseWriter, r *http.Request, a access.Arrival) e
 	return nil
 }
 
-func (w *Web) endOthers(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+func (w *Pages) endOthers(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	err := w.accounts.EndOthers(r)
 	if errors.Is(err, access.ErrEnded) || errors.Is(err, access.ErrNoSignIn) {
 		return page.ErrForm

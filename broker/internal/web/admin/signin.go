@@ -1,4 +1,4 @@
-package web
+package admin
 
 import (
 	"errors"
@@ -22,7 +22,7 @@ type signInPage struct {
 	Directory string // what they call the directory whose passwords are good here; "": none
 }
 
-func (w *Web) signInData(email, next string) signInPage {
+func (w *Pages) signInData(email, next string) signInPage {
 	d := signInPage{Email: email, Next: next, Directory: w.directory}
 	if w.sso != nil {
 		d.SSO, d.SSOLink = w.sso.Name(), "/signin/sso?next="+url.QueryEscape(next)
@@ -30,7 +30,7 @@ func (w *Web) signInData(email, next string) signInPage {
 	return d
 }
 
-func (w *Web) showSignIn(rw http.ResponseWriter, r *http.Request) error {
+func (w *Pages) showSignIn(rw http.ResponseWriter, r *http.Request) error {
 	if _, ok := access.Current(r); ok {
 		http.Redirect(rw, r, localNext(r.URL.Query().Get("next")), http.StatusSeeOther)
 		return nil
@@ -39,7 +39,7 @@ func (w *Web) showSignIn(rw http.ResponseWriter, r *http.Request) error {
 }
 
 // signInForm shows the page; problem is a key of the language files, "" if there is none.
-func (w *Web) signInForm(rw http.ResponseWriter, r *http.Request, status int, email, next, problem string, values ...string) error {
+func (w *Pages) signInForm(rw http.ResponseWriter, r *http.Request, status int, email, next, problem string, values ...string) error {
 	p := w.NewPage(r, "signin.title")
 	data := w.signInData(email, next)
 	data.Passkey = w.passkeyForm(p, "get", "/signin/passkey", next, "account.passkey.signin")
@@ -50,7 +50,7 @@ func (w *Web) signInForm(rw http.ResponseWriter, r *http.Request, status int, em
 	return w.Show(rw, status, "signin", p)
 }
 
-func (w *Web) signIn(rw http.ResponseWriter, r *http.Request) error {
+func (w *Pages) signIn(rw http.ResponseWriter, r *http.Request) error {
 	values, err := page.ReadForm(r)
 	if err != nil {
 		return err
@@ -81,7 +81,7 @@ func (w *Web) signIn(rw http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-func (w *Web) signOut(rw http.ResponseWriter, r *http.Request) error {
+func (w *Pages) signOut(rw http.ResponseWriter, r *http.Request) error {
 	account, ok := access.Current(r)
 	if err := w.accounts.SignOut(r); err != nil {
 		return err
@@ -108,38 +108,4 @@ func localNext(next string) string {
 		return "/console/"
 	}
 	return next
-}
-
-// noConsole sends others to where they work.
-func (w *Web) noConsole(rw http.ResponseWriter, r *http.Request, account access.Account, ok bool, _ []access.Action) error {
-	to := ""
-	switch {
-	case !ok:
-		to = "/signin?next=" + url.QueryEscape("/console/")
-	case access.May(account, access.ManageOffice):
-		to = "/settings"
-	case w.audit.HasRecordings() && page.ReadsEvidence(account):
-		to = "/audit/"
-	case w.audit.HasRecordings() && access.May(account, access.ReadTrail):
-		to = "/audit/trail"
-	default:
-		p := w.NewPage(r, "signin.no_console.title")
-		p.Data = p.T("signin.no_console.body", "name", page.Isolate(account.Name), "role", p.T("signin.role."+string(account.Role)))
-		return w.Show(rw, http.StatusForbidden, "noconsole", p)
-	}
-	http.Redirect(rw, r, to, http.StatusSeeOther)
-	return nil
-}
-
-// showConsole serves the hull of the console to those who work in it.
-func (w *Web) showConsole(rw http.ResponseWriter, r *http.Request, _ access.Account) error {
-	if w.console == nil {
-		w.Problem(rw, r, http.StatusServiceUnavailable, "page.problem.unbuilt")
-		return nil
-	}
-	h := rw.Header()
-	h.Set("Content-Security-Policy", page.ConsolePolicy)
-	h.Set("Content-Type", "text/html; charset=utf-8")
-	_, _ = rw.Write(w.console) // the browser went away: nobody is left to be told
-	return nil
 }

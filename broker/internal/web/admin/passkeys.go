@@ -1,4 +1,4 @@
-package web
+package admin
 
 import (
 	"encoding/json"
@@ -33,7 +33,7 @@ type addPasskeyPage struct {
 }
 
 // passkeyForm is nil where the public address is no name: there are no passkeys then.
-func (w *Web) passkeyForm(p *page.Page, kind, path, next, label string) *passkeyForm {
+func (w *Pages) passkeyForm(p *page.Page, kind, path, next, label string) *passkeyForm {
 	u, err := url.Parse(w.PublicURL)
 	if err != nil || net.ParseIP(u.Hostname()) != nil {
 		return nil
@@ -44,7 +44,7 @@ func (w *Web) passkeyForm(p *page.Page, kind, path, next, label string) *passkey
 
 // beginPasskey answers passkey.js: the question for the authenticator, a sentence to say,
 // or where to go first.
-func (w *Web) beginPasskey(rw http.ResponseWriter, r *http.Request) error {
+func (w *Pages) beginPasskey(rw http.ResponseWriter, r *http.Request) error {
 	values, err := page.ReadForm(r)
 	if err != nil {
 		return err
@@ -89,7 +89,7 @@ func passkeyProblem(err error) (status int, key string) {
 }
 
 // usePasskey signs in by a passkey, or takes it as second factor.
-func (w *Web) usePasskey(rw http.ResponseWriter, r *http.Request) error {
+func (w *Pages) usePasskey(rw http.ResponseWriter, r *http.Request) error {
 	values, err := page.ReadForm(r)
 	if err != nil {
 		return err
@@ -116,15 +116,15 @@ func (w *Web) usePasskey(rw http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-func (w *Web) showAddPasskey(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+func (w *Pages) showAddPasskey(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	return w.addPasskeyForm(rw, r, by, http.StatusOK, addPasskeyPage{Path: "/account/passkey", Next: "/account"}, "", "", "")
 }
 
-func (w *Web) showEnrolPasskey(rw http.ResponseWriter, r *http.Request, a access.Arrival) error {
+func (w *Pages) showEnrolPasskey(rw http.ResponseWriter, r *http.Request, a access.Arrival) error {
 	return w.addPasskeyForm(rw, r, a.Account, http.StatusOK, addPasskeyPage{Path: "/signin/enrol/passkey", Forced: true, Next: nextOf(r)}, "", "", "")
 }
 
-func (w *Web) addPasskeyForm(rw http.ResponseWriter, r *http.Request, by access.Account, status int, data addPasskeyPage, name, wrong, problem string) error {
+func (w *Pages) addPasskeyForm(rw http.ResponseWriter, r *http.Request, by access.Account, status int, data addPasskeyPage, name, wrong, problem string) error {
 	p := w.NewPage(r, "account.passkey.add")
 	if data.Passkey = w.passkeyForm(p, "add", data.Path, data.Next, "account.passkey.add"); data.Passkey == nil {
 		return w.NotFound(rw, r)
@@ -140,15 +140,15 @@ func (w *Web) addPasskeyForm(rw http.ResponseWriter, r *http.Request, by access.
 	return w.account(rw, r, by, status, "account-passkey", p, data)
 }
 
-func (w *Web) addPasskey(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+func (w *Pages) addPasskey(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	return w.passkeyAdded(rw, r, by, addPasskeyPage{Path: "/account/passkey", Next: "/account"})
 }
 
-func (w *Web) enrolPasskey(rw http.ResponseWriter, r *http.Request, a access.Arrival) error {
+func (w *Pages) enrolPasskey(rw http.ResponseWriter, r *http.Request, a access.Arrival) error {
 	return w.passkeyAdded(rw, r, a.Account, addPasskeyPage{Path: "/signin/enrol/passkey", Forced: true})
 }
 
-func (w *Web) passkeyAdded(rw http.ResponseWriter, r *http.Request, by access.Account, data addPasskeyPage) error {
+func (w *Pages) passkeyAdded(rw http.ResponseWriter, r *http.Request, by access.Account, data addPasskeyPage) error {
 	values, err := page.ReadForm(r)
 	if err != nil {
 		return err
@@ -185,7 +185,7 @@ func (w *Web) passkeyAdded(rw http.ResponseWriter, r *http.Request, by access.Ac
 }
 
 // ownPasskey finds one of the passkeys of an account by the address of a page.
-func (w *Web) ownPasskey(r *http.Request, by access.Account) (access.OwnPasskey, error) {
+func (w *Pages) ownPasskey(r *http.Request, by access.Account) (access.OwnPasskey, error) {
 	f, err := w.accounts.Factors(r.Context(), by.ID)
 	if err != nil {
 		return access.OwnPasskey{}, err
@@ -198,11 +198,11 @@ func (w *Web) ownPasskey(r *http.Request, by access.Account) (access.OwnPasskey,
 	return access.OwnPasskey{}, access.ErrNotFound
 }
 
-func (w *Web) askRemovePasskey(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+func (w *Pages) askRemovePasskey(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	return w.removePasskeyForm(rw, r, by, http.StatusOK, "")
 }
 
-func (w *Web) removePasskeyForm(rw http.ResponseWriter, r *http.Request, by access.Account, status int, problem string) error {
+func (w *Pages) removePasskeyForm(rw http.ResponseWriter, r *http.Request, by access.Account, status int, problem string) error {
 	k, err := w.ownPasskey(r, by)
 	if errors.Is(err, access.ErrNotFound) {
 		return w.NotFound(rw, r)
@@ -218,7 +218,7 @@ func (w *Web) removePasskeyForm(rw http.ResponseWriter, r *http.Request, by acce
 	return w.account(rw, r, by, status, "account-remove", p, provePage{Path: r.URL.Path})
 }
 
-func (w *Web) removePasskey(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+func (w *Pages) removePasskey(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	err := w.accounts.RemoveOwnPasskey(r, page.Limited(r.PathValue("id"), 2048))
 	switch {
 	case errors.Is(err, access.ErrNeeded):

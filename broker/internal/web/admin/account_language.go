@@ -1,4 +1,4 @@
-package web
+package admin
 
 import (
 	"net/http"
@@ -9,7 +9,7 @@ import (
 
 // mailLanguages are the languages in which somebody may get mails; the first is the
 // office's, whatever that is.
-func (w *Web) mailLanguages(p *page.Page, by access.Account) []page.Option {
+func (w *Pages) mailLanguages(p *page.Page, by access.Account) []page.Option {
 	office := w.Texts.Only(p.Office.Languages...).Match()
 	list := []page.Option{{Label: p.T("account.language.office", "language", office.T("page.language")), Chosen: true}}
 	for _, l := range p.Languages {
@@ -20,7 +20,7 @@ func (w *Web) mailLanguages(p *page.Page, by access.Account) []page.Option {
 }
 
 // changeLanguage takes the language of one's own mails.
-func (w *Web) changeLanguage(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+func (w *Pages) changeLanguage(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	values, err := page.ReadForm(r)
 	if err != nil {
 		return err

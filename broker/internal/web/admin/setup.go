@@ -1,4 +1,4 @@
-package web
+package admin
 
 import (
 	"errors"
@@ -7,6 +7,7 @@ import (
 
 	"consento/broker/internal/access"
 	"consento/broker/internal/ops"
+	"consento/broker/internal/web/legal"
 	"consento/broker/internal/web/page"
 	"consento/protocol"
 )
@@ -86,7 +87,7 @@ func setupGroups(officeKnown bool) []fieldGroup {
 	return groups
 }
 
-func (w *Web) showSetup(rw http.ResponseWriter, r *http.Request) error {
+func (w *Pages) showSetup(rw http.ResponseWriter, r *http.Request) error {
 	token := page.Limited(r.URL.Query().Get("token"), 128)
 	if err := w.setup.CheckSetupToken(r.Context(), token); err != nil {
 		return w.noSetup(rw, r, err)
@@ -99,7 +100,7 @@ func (w *Web) showSetup(rw http.ResponseWriter, r *http.Request) error {
 
 // noSetup answers a link that works no longer. Once the set-up is done, that is
 // no error but the way on.
-func (w *Web) noSetup(rw http.ResponseWriter, r *http.Request, err error) error {
+func (w *Pages) noSetup(rw http.ResponseWriter, r *http.Request, err error) error {
 	switch {
 	case errors.Is(err, access.ErrSetupDone):
 		return w.Show(rw, http.StatusOK, "setup-done", w.NewPage(r, "setup.done.title"))
@@ -110,7 +111,7 @@ func (w *Web) noSetup(rw http.ResponseWriter, r *http.Request, err error) error 
 	return err
 }
 
-func (w *Web) completeSetup(rw http.ResponseWriter, r *http.Request) error {
+func (w *Pages) completeSetup(rw http.ResponseWriter, r *http.Request) error {
 	// Nothing large is read from anybody once the set-up is done.
 	if err := w.setup.CheckSetupToken(r.Context(), ""); errors.Is(err, access.ErrSetupDone) {
 		return w.noSetup(rw, r, err)
@@ -183,7 +184,7 @@ func (w *Web) completeSetup(rw http.ResponseWriter, r *http.Request) error {
 
 // showSetupTexts shows terms and privacy notice as they will hold with what was
 // typed so far. What is still missing stands in brackets.
-func (w *Web) showSetupTexts(rw http.ResponseWriter, r *http.Request, typed ops.Office) error {
+func (w *Pages) showSetupTexts(rw http.ResponseWriter, r *http.Request, typed ops.Office) error {
 	p := w.NewPage(r, "setup.texts.title")
 	facts := p.Office.Facts()
 	if p.Office.Name == "" {
@@ -210,7 +211,7 @@ func (w *Web) showSetupTexts(rw http.ResponseWriter, r *http.Request, typed ops.
 	var data struct{ Documents []draft }
 	for _, name := range []string{"terms", "privacy"} {
 		data.Documents = append(data.Documents, draft{Name: name, Title: p.T("page." + name + ".title"),
-			Shown: parseDocument(w.legal.ours[name+"."+p.Tag]).about(facts, p.Texts)})
+			Shown: legal.ParseDocument(w.legal.Ours[name+"."+p.Tag]).About(facts, p.Texts)})
 	}
 	p.Data = data
 	return w.Show(rw, http.StatusOK, "setup-texts", p)

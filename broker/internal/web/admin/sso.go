@@ -1,4 +1,4 @@
-package web
+package admin
 
 import (
 	"context"
@@ -39,7 +39,7 @@ const (
 )
 
 // ssoRoutes are the ways to the provider of single sign-on and back.
-func (w *Web) ssoRoutes() []page.Route {
+func (w *Pages) ssoRoutes() []page.Route {
 	return []page.Route{
 		page.At("/signin/sso", page.ForVisitor(w.beginSSO)),
 		page.At(ssoReturn, page.ForVisitor(w.completeSSO)),
@@ -54,7 +54,7 @@ type journey struct {
 	Until        time.Time
 }
 
-func (w *Web) beginSSO(rw http.ResponseWriter, r *http.Request) error {
+func (w *Pages) beginSSO(rw http.ResponseWriter, r *http.Request) error {
 	next := localNext(r.URL.Query().Get("next"))
 	if _, ok := access.Current(r); ok {
 		http.Redirect(rw, r, next, http.StatusSeeOther)
@@ -73,11 +73,11 @@ func (w *Web) beginSSO(rw http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-func (w *Web) setSSOCookie(rw http.ResponseWriter, value string, age int) {
+func (w *Pages) setSSOCookie(rw http.ResponseWriter, value string, age int) {
 	http.SetCookie(rw, &http.Cookie{Name: ssoCookie, Value: value, Path: "/", MaxAge: age, Secure: true, HttpOnly: true, SameSite: http.SameSiteLaxMode})
 }
 
-func (w *Web) completeSSO(rw http.ResponseWriter, r *http.Request) error {
+func (w *Pages) completeSSO(rw http.ResponseWriter, r *http.Request) error {
 	if _, ok := access.Current(r); ok { // the answer was used, and somebody went back to it
 		http.Redirect(rw, r, "/console/", http.StatusSeeOther)
 		return nil
@@ -102,7 +102,7 @@ var errJourney = errors.New("no question waits for this answer")
 
 // ssoFailed says on the page of sign-in why nobody was signed in there, and leaves the
 // way by password open.
-func (w *Web) ssoFailed(rw http.ResponseWriter, r *http.Request, next string, err error) error {
+func (w *Pages) ssoFailed(rw http.ResponseWriter, r *http.Request, next string, err error) error {
 	p := w.NewPage(r, "signin.title")
 	p.Data = w.signInData("", next)
 	status, key := http.StatusForbidden, ""
@@ -131,7 +131,7 @@ func (w *Web) ssoFailed(rw http.ResponseWriter, r *http.Request, next string, er
 
 // loggedOut is the provider's call that somebody signed out there (Back-Channel Logout 1.0,
 // 2.5 and 2.8). Who sends it is a program, so no page is shown.
-func (w *Web) loggedOut(rw http.ResponseWriter, r *http.Request) error {
+func (w *Pages) loggedOut(rw http.ResponseWriter, r *http.Request) error {
 	values, err := page.ReadForm(r)
 	if err != nil {
 		return err
@@ -160,13 +160,13 @@ type signedOutPage struct{ Name, Address string }
 
 // showSignedOut says that somebody is out here, and leads to where they may still be in.
 // It is a link, since a form would not be let go to another site.
-func (w *Web) showSignedOut(rw http.ResponseWriter, r *http.Request) error {
+func (w *Pages) showSignedOut(rw http.ResponseWriter, r *http.Request) error {
 	p := w.NewPage(r, "sso.out.title")
 	p.Data = signedOutPage{w.sso.Name(), w.sso.SignOut(r.Context(), w.PublicURL+"/signin", p.Tag)}
 	return w.Show(rw, http.StatusOK, "signed-out", p)
 }
 
-func (w *Web) ssoAEAD() (cipher.AEAD, error) {
+func (w *Pages) ssoAEAD() (cipher.AEAD, error) {
 	block, err := aes.NewCipher(w.ssoKey)
 	if err != nil {
 		return nil, err
@@ -174,7 +174,7 @@ func (w *Web) ssoAEAD() (cipher.AEAD, error) {
 	return cipher.NewGCM(block)
 }
 
-func (w *Web) seal(j journey) (string, error) {
+func (w *Pages) seal(j journey) (string, error) {
 	data, err := json.Marshal(j)
 	if err != nil {
 		return "", err
@@ -189,7 +189,7 @@ func (w *Web) seal(j journey) (string, error) {
 }
 
 // journeyOf returns the zero journey where there is none, or it is too old.
-func (w *Web) journeyOf(r *http.Request) (j journey) {
+func (w *Pages) journeyOf(r *http.Request) (j journey) {
 	cookie, err := r.Cookie(ssoCookie)
 	if err != nil || len(cookie.Value) > maxSSOValue {
 		return journey{}

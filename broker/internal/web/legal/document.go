@@ -1,4 +1,4 @@
-package web
+package legal
 
 import (
 	"regexp"
@@ -12,29 +12,30 @@ import (
 	"consento/protocol/lang"
 )
 
-// document is a plain text: blocks with an empty line between them. The first
+// Document is a plain text: blocks with an empty line between them. The first
 // line of a block is its heading, each further line a paragraph. {office} and
 // others of its kind are filled in for each reader.
-type document []block
+type Document []block
 
 type block struct {
 	Heading    string
 	Paragraphs []string
 }
 
-// facts are the names of what can be filled in.
-var factNames = []string{"{office}", "{phone}", "{controller}", "{dpo}", "{days}", "{months}"}
+// FactNames are the names of what can be filled in.
+var FactNames = []string{"{office}", "{phone}", "{controller}", "{dpo}", "{days}", "{months}"}
 
 // Limits of one document in one language. What stands in for a fact has 200
 // characters at most, so the terms with all filled in fit into protocol.Terms.
 const (
-	maxTerms   = 6_000  // characters
-	maxPrivacy = 20_000 // characters
+	MaxTerms   = 6_000  // characters
+	MaxPrivacy = 20_000 // characters
 	maxFacts   = 12     // placeholders in the terms
 )
 
-func parseDocument(text string) document {
-	var d document
+// ParseDocument reads a text as it is kept.
+func ParseDocument(text string) Document {
+	var d Document
 	for part := range strings.SplitSeq(strings.TrimSpace(text), "\n\n") {
 		lines := strings.Split(strings.TrimSpace(part), "\n")
 		d = append(d, block{Heading: lines[0], Paragraphs: lines[1:]})
@@ -42,8 +43,8 @@ func parseDocument(text string) document {
 	return d
 }
 
-// about fills the office's facts into a document of that language.
-func (d document) about(f access.Facts, texts lang.Texts) document {
+// About fills the office's facts into a document of that language.
+func (d Document) About(f access.Facts, texts lang.Texts) Document {
 	o := f.Office
 	if o.Controller == "" {
 		o.Controller = o.Name
@@ -53,7 +54,7 @@ func (d document) about(f access.Facts, texts lang.Texts) document {
 	}
 	fill := strings.NewReplacer("{office}", o.Name, "{phone}", o.Phone, "{controller}", o.Controller, "{dpo}", o.PrivacyContact,
 		"{days}", texts.Count("days", f.RecordingDays), "{months}", texts.Count("months", f.LogMonths))
-	out := make(document, len(d))
+	out := make(Document, len(d))
 	for i, b := range d {
 		out[i].Heading = fill.Replace(b.Heading)
 		for _, p := range b.Paragraphs {
@@ -64,7 +65,7 @@ func (d document) about(f access.Facts, texts lang.Texts) document {
 }
 
 // text writes a document as the agent shows it.
-func (d document) text() string {
+func (d Document) text() string {
 	blocks := make([]string, len(d))
 	for i, b := range d {
 		blocks[i] = strings.TrimSpace(b.Heading + "\n" + strings.Join(b.Paragraphs, "\n"))
@@ -81,13 +82,13 @@ type remark struct {
 
 var braces = regexp.MustCompile(`\{[^{}\s]*\}?|\}`)
 
-// cleanDocument returns a text as it is stored: one space between words, one empty
+// CleanDocument returns a text as it is stored: one space between words, one empty
 // line between blocks. wrong is why it cannot be taken; odd is what its author
 // should look at, compared with like, the text in its place so far.
-func cleanDocument(name, text, like string) (clean string, wrong, odd []remark) {
-	limit := maxTerms
+func CleanDocument(name, text, like string) (clean string, wrong, odd []remark) {
+	limit := MaxTerms
 	if name == "privacy" {
-		limit = maxPrivacy
+		limit = MaxPrivacy
 	}
 	note := func(to *[]remark, code string, pairs ...string) { *to = append(*to, remark{code, pairs}) }
 	var lines []string
@@ -115,7 +116,7 @@ func cleanDocument(name, text, like string) (clean string, wrong, odd []remark) 
 	}
 	found := braces.FindAllString(clean, -1)
 	for _, f := range slices.Compact(slices.Sorted(slices.Values(found))) {
-		if !slices.Contains(factNames, f) && len(wrong) < 5 {
+		if !slices.Contains(FactNames, f) && len(wrong) < 5 {
 			note(&wrong, "unknown", "name", f)
 		}
 	}
@@ -125,12 +126,12 @@ func cleanDocument(name, text, like string) (clean string, wrong, odd []remark) 
 	if len(wrong) > 0 {
 		return clean, wrong, nil
 	}
-	for _, f := range factNames {
+	for _, f := range FactNames {
 		if strings.Contains(like, f) && !strings.Contains(clean, f) {
 			note(&odd, "gone", "name", f)
 		}
 	}
-	if was, is := len(parseDocument(like)), len(parseDocument(clean)); was != is {
+	if was, is := len(ParseDocument(like)), len(ParseDocument(clean)); was != is {
 		note(&odd, "blocks", "was", strconv.Itoa(was), "is", strconv.Itoa(is))
 	}
 	return clean, nil, odd

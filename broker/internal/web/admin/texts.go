@@ -1,4 +1,4 @@
-package web
+package admin
 
 import (
 	"errors"
@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"consento/broker/internal/access"
+	"consento/broker/internal/web/legal"
 	"consento/broker/internal/web/page"
 	"consento/protocol/lang"
 )
@@ -28,41 +29,41 @@ type draft struct {
 	Max         int
 	Rows        int
 	Wrong, Odd  []string
-	Shown       document
+	Shown       legal.Document
 }
 
 // fact is what stands in for a placeholder, today.
 type fact struct{ Name, Value string }
 
 // edited returns the language that is edited.
-func (w *Web) edited(r *http.Request) (lang.Texts, bool) {
+func (w *Pages) edited(r *http.Request) (lang.Texts, bool) {
 	tag := r.PathValue("language")
 	return w.Texts.Match(tag), slices.Contains(w.Texts.Tags(), tag)
 }
 
-func (w *Web) newTextsPage(p *page.Page, texts lang.Texts, v access.TextsVersion) *textsPage {
+func (w *Pages) newTextsPage(p *page.Page, texts lang.Texts, v access.TextsVersion) *textsPage {
 	data := &textsPage{Tag: texts.Tag, Name: texts.T("page.language"), Base: v.ID}
-	for _, name := range factNames {
+	for _, name := range legal.FactNames {
 		// A document of nothing but the name shows what comes in its place.
-		data.Facts = append(data.Facts, fact{name, document{{Heading: name}}.about(v.Facts, texts)[0].Heading})
+		data.Facts = append(data.Facts, fact{name, legal.Document{{Heading: name}}.About(v.Facts, texts)[0].Heading})
 	}
 	for _, name := range []string{"terms", "privacy"} {
-		d := draft{Name: name, Title: p.T("page." + name + ".title"), Text: v.Texts[name+"."+texts.Tag], Max: maxTerms, Rows: 18}
+		d := draft{Name: name, Title: p.T("page." + name + ".title"), Text: v.Texts[name+"."+texts.Tag], Max: legal.MaxTerms, Rows: 18}
 		if name == "privacy" {
-			d.Max, d.Rows = maxPrivacy, 26
+			d.Max, d.Rows = legal.MaxPrivacy, 26
 		}
 		data.Documents = append(data.Documents, d)
 	}
 	return data
 }
 
-func (w *Web) editTexts(rw http.ResponseWriter, r *http.Request, _ access.Account) error {
+func (w *Pages) editTexts(rw http.ResponseWriter, r *http.Request, _ access.Account) error {
 	texts, ok := w.edited(r)
 	if !ok {
 		return w.NotFound(rw, r)
 	}
 	p := w.NewPage(r, "settings.title")
-	v, err := w.legal.current(r.Context(), p.Office)
+	v, err := w.legal.Current(r.Context(), p.Office)
 	if err != nil {
 		return err
 	}
@@ -70,14 +71,14 @@ func (w *Web) editTexts(rw http.ResponseWriter, r *http.Request, _ access.Accoun
 	return w.textsForm(rw, http.StatusOK, p, data)
 }
 
-func (w *Web) textsForm(rw http.ResponseWriter, status int, p *page.Page, data *textsPage) error {
+func (w *Pages) textsForm(rw http.ResponseWriter, status int, p *page.Page, data *textsPage) error {
 	p.Title = p.T("settings.texts.edit_title", "language", data.Name)
 	p.Data = data
 	return w.Show(rw, status, "settings-texts", p)
 }
 
 // changeTexts goes from the form to the preview, and from there back or on.
-func (w *Web) changeTexts(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+func (w *Pages) changeTexts(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	texts, ok := w.edited(r)
 	if !ok {
 		return w.NotFound(rw, r)
@@ -87,7 +88,7 @@ func (w *Web) changeTexts(rw http.ResponseWriter, r *http.Request, by access.Acc
 		return err
 	}
 	p := w.NewPage(r, "settings.title")
-	v, err := w.legal.current(r.Context(), p.Office)
+	v, err := w.legal.Current(r.Context(), p.Office)
 	if err != nil {
 		return err
 	}
@@ -95,7 +96,7 @@ func (w *Web) changeTexts(rw http.ResponseWriter, r *http.Request, by access.Acc
 	replaced, good := access.Texts{}, true
 	for i := range data.Documents {
 		d := &data.Documents[i]
-		clean, wrong, odd := cleanDocument(d.Name, values.Get(d.Name), d.Text)
+		clean, wrong, odd := legal.CleanDocument(d.Name, values.Get(d.Name), d.Text)
 		for _, remark := range wrong {
 			good = false
 			d.Wrong = append(d.Wrong, p.T("settings.texts.remark."+remark.Code, remark.Pairs...))
@@ -108,7 +109,7 @@ func (w *Web) changeTexts(rw http.ResponseWriter, r *http.Request, by access.Acc
 		if !good {
 			d.Text = values.Get(d.Name)
 		}
-		d.Shown = parseDocument(clean).about(v.Facts, texts)
+		d.Shown = legal.ParseDocument(clean).About(v.Facts, texts)
 	}
 	step := values.Get("step")
 	switch {
@@ -123,7 +124,7 @@ func (w *Web) changeTexts(rw http.ResponseWriter, r *http.Request, by access.Acc
 		p.Title, p.Data = p.T("settings.texts.preview_title"), data
 		return w.Show(rw, http.StatusOK, "settings-preview", p)
 	}
-	saved, err := w.settings.SaveTexts(r.Context(), by, v.ID, texts.Tag, replaced, w.legal.ours)
+	saved, err := w.settings.SaveTexts(r.Context(), by, v.ID, texts.Tag, replaced, w.legal.Ours)
 	if errors.Is(err, access.ErrStale) {
 		return w.staleTexts(rw, p, data)
 	}
@@ -131,13 +132,13 @@ func (w *Web) changeTexts(rw http.ResponseWriter, r *http.Request, by access.Acc
 }
 
 // staleTexts gives the form back to who was overtaken.
-func (w *Web) staleTexts(rw http.ResponseWriter, p *page.Page, data *textsPage) error {
+func (w *Pages) staleTexts(rw http.ResponseWriter, p *page.Page, data *textsPage) error {
 	data.Stale = true
 	p.Error = p.T("settings.texts.stale", "version", data.Base)
 	return w.textsForm(rw, http.StatusConflict, p, data)
 }
 
-func (w *Web) textsSaved(rw http.ResponseWriter, r *http.Request, before, after access.TextsVersion, err error) error {
+func (w *Pages) textsSaved(rw http.ResponseWriter, r *http.Request, before, after access.TextsVersion, err error) error {
 	if err != nil {
 		return err
 	}
@@ -157,18 +158,18 @@ type restorePage struct {
 }
 
 // older returns the texts that are to be used again.
-func (w *Web) older(r *http.Request) (access.Texts, error) {
+func (w *Pages) older(r *http.Request) (access.Texts, error) {
 	id := page.Limited(r.PathValue("version"), 40)
 	if id == access.OfProgram {
-		return w.legal.ours, nil
+		return w.legal.Ours, nil
 	}
-	v, err := w.legal.versions.TextsVersion(r.Context(), id)
+	v, err := w.legal.Versions.TextsVersion(r.Context(), id)
 	return v.Texts, err
 }
 
-func (w *Web) askRestore(rw http.ResponseWriter, r *http.Request, _ access.Account) error {
+func (w *Pages) askRestore(rw http.ResponseWriter, r *http.Request, _ access.Account) error {
 	p := w.NewPage(r, "settings.restore.title")
-	v, err := w.legal.current(r.Context(), p.Office)
+	v, err := w.legal.Current(r.Context(), p.Office)
 	if err != nil {
 		return err
 	}
@@ -183,22 +184,22 @@ func (w *Web) askRestore(rw http.ResponseWriter, r *http.Request, _ access.Accou
 	data.Label = w.named(p, data.Version)
 	for _, name := range []string{"terms", "privacy"} {
 		data.Documents = append(data.Documents, draft{Name: name, Title: p.T("page." + name + ".title"),
-			Shown: parseDocument(older[name+"."+p.Tag]).about(v.Facts, p.Texts)})
+			Shown: legal.ParseDocument(older[name+"."+p.Tag]).About(v.Facts, p.Texts)})
 	}
 	p.Data = data
 	return w.Show(rw, http.StatusOK, "settings-restore", p)
 }
 
-func (w *Web) restoreTexts(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+func (w *Pages) restoreTexts(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	values, err := page.ReadForm(r)
 	if err != nil {
 		return err
 	}
-	before, err := w.legal.current(r.Context(), page.OfficeFor(r))
+	before, err := w.legal.Current(r.Context(), page.OfficeFor(r))
 	if err != nil {
 		return err
 	}
-	after, err := w.settings.RestoreTexts(r.Context(), by, page.Limited(values.Get("base"), 40), page.Limited(r.PathValue("version"), 40), w.legal.ours)
+	after, err := w.settings.RestoreTexts(r.Context(), by, page.Limited(values.Get("base"), 40), page.Limited(r.PathValue("version"), 40), w.legal.Ours)
 	switch {
 	case errors.Is(err, access.ErrNotFound):
 		return w.NotFound(rw, r)

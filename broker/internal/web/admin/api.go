@@ -1,4 +1,4 @@
-package web
+package admin
 
 import (
 	"net/http"
@@ -27,14 +27,14 @@ type apiProblem struct {
 	Title  string
 }
 
-func (w *Web) apiRoutes() []page.Route {
+func (w *Pages) apiRoutes() []page.Route {
 	return []page.Route{
 		page.At("/api", page.RedirectTo("/api/")),
 		page.At("/api/{$}", page.ForAnyone(w.showAPI)),
 	}
 }
 
-func (w *Web) showAPI(rw http.ResponseWriter, r *http.Request) error {
+func (w *Pages) showAPI(rw http.ResponseWriter, r *http.Request) error {
 	p := w.NewPage(r, "api.title")
 	data := apiPage{Address: w.PublicURL}
 	for _, o := range api.Operations() {

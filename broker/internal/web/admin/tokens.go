@@ -1,4 +1,4 @@
-package web
+package admin
 
 import (
 	"context"
@@ -36,7 +36,7 @@ type tokenLine struct {
 	Over                                    bool
 }
 
-func (w *Web) tokenRoutes() []page.Route {
+func (w *Pages) tokenRoutes() []page.Route {
 	return []page.Route{
 		page.At("/account/tokens", page.ForOwner(w.showTokens), page.ForOwner(w.makeToken)),
 		page.At("/account/tokens/{id}/remove", page.RedirectTo("/account/tokens"), page.ForOwner(w.removeToken)),
@@ -46,11 +46,11 @@ func (w *Web) tokenRoutes() []page.Route {
 // tokenLives are the days for which a token can be made; 0 is until it is removed.
 var tokenLives = []int{30, 90, 366, 0}
 
-func (w *Web) showTokens(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+func (w *Pages) showTokens(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	return w.tokens(rw, r, by, http.StatusOK, w.NewPage(r, "tokens.title"), access.NewToken{Days: tokenLives[1]}, tokensPage{}, nil)
 }
 
-func (w *Web) makeToken(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+func (w *Pages) makeToken(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	values, err := page.ReadForm(r)
 	if err != nil {
 		return err
@@ -80,7 +80,7 @@ func (w *Web) makeToken(rw http.ResponseWriter, r *http.Request, by access.Accou
 }
 
 // tokens shows the list and the form as it was filled in.
-func (w *Web) tokens(rw http.ResponseWriter, r *http.Request, by access.Account, status int, p *page.Page, n access.NewToken, data tokensPage, wrong *access.Invalid) error {
+func (w *Pages) tokens(rw http.ResponseWriter, r *http.Request, by access.Account, status int, p *page.Page, n access.NewToken, data tokensPage, wrong *access.Invalid) error {
 	list, err := w.roster.Tokens(r.Context(), by.ID)
 	if err != nil {
 		return err
@@ -140,7 +140,7 @@ func (w *Web) tokens(rw http.ResponseWriter, r *http.Request, by access.Account,
 	return w.Show(rw, status, "tokens", p)
 }
 
-func (w *Web) removeToken(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+func (w *Pages) removeToken(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	err := w.roster.RemoveToken(r.Context(), by.ID, by.ID, page.Limited(r.PathValue("id"), 64))
 	if err != nil && !errors.Is(err, access.ErrNotFound) { // somebody was quicker
 		return err

@@ -1,4 +1,4 @@
-package web
+package admin
 
 import (
 	"encoding/json"
@@ -58,7 +58,7 @@ func shelfOf(r *http.Request) (access.Shelf, bool) {
 
 func shelfPath(shelf access.Shelf) string { return "/settings/library/" + string(shelf) }
 
-func (w *Web) showShelf(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+func (w *Pages) showShelf(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	shelf, ok := shelfOf(r)
 	if !ok {
 		return w.NotFound(rw, r)
@@ -85,7 +85,7 @@ func (w *Web) showShelf(rw http.ResponseWriter, r *http.Request, by access.Accou
 }
 
 // shelfLine is an entry in a list.
-func (w *Web) shelfLine(p *page.Page, e access.Entry) shelfLine {
+func (w *Pages) shelfLine(p *page.Page, e access.Entry) shelfLine {
 	name := page.Isolate(page.Plain(e.Name))
 	team := p.T("library.every_team")
 	if e.Team != "" {
@@ -107,7 +107,7 @@ func (w *Web) shelfLine(p *page.Page, e access.Entry) shelfLine {
 }
 
 // changeShelf moves an entry.
-func (w *Web) changeShelf(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+func (w *Pages) changeShelf(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	shelf, ok := shelfOf(r)
 	values, err := page.ReadForm(r)
 	if err != nil {
@@ -125,7 +125,7 @@ func (w *Web) changeShelf(rw http.ResponseWriter, r *http.Request, by access.Acc
 }
 
 // entryOf finds the entry of an address; a new one for "new".
-func (w *Web) entryOf(r *http.Request) (access.Entry, error) {
+func (w *Pages) entryOf(r *http.Request) (access.Entry, error) {
 	shelf, ok := shelfOf(r)
 	if !ok {
 		return access.Entry{}, access.ErrNotFound
@@ -141,7 +141,7 @@ func (w *Web) entryOf(r *http.Request) (access.Entry, error) {
 	return e, err
 }
 
-func (w *Web) editEntry(rw http.ResponseWriter, r *http.Request, _ access.Account) error {
+func (w *Pages) editEntry(rw http.ResponseWriter, r *http.Request, _ access.Account) error {
 	e, err := w.entryOf(r)
 	if errors.Is(err, access.ErrNotFound) {
 		return w.NotFound(rw, r)
@@ -153,7 +153,7 @@ func (w *Web) editEntry(rw http.ResponseWriter, r *http.Request, _ access.Accoun
 }
 
 // entryForm shows an entry in its form; problems says what is wrong with a field.
-func (w *Web) entryForm(rw http.ResponseWriter, r *http.Request, status int, e access.Entry, problems map[string]string, stale bool) error {
+func (w *Pages) entryForm(rw http.ResponseWriter, r *http.Request, status int, e access.Entry, problems map[string]string, stale bool) error {
 	kind := string(e.Shelf)
 	p := w.NewPage(r, "library.new."+kind)
 	data := &entryPage{Shelf: e.Shelf, ID: e.ID, Version: strconv.Itoa(e.Version), Stale: stale}
@@ -218,7 +218,7 @@ func (w *Web) entryForm(rw http.ResponseWriter, r *http.Request, status int, e a
 	return w.Show(rw, status, "settings-entry", p)
 }
 
-func (w *Web) changeEntry(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+func (w *Pages) changeEntry(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	values, err := page.ReadForm(r)
 	if err != nil {
 		return err
@@ -270,7 +270,7 @@ func entryFrom(e access.Entry, values url.Values) access.Entry {
 	return e
 }
 
-func (w *Web) askDeleteEntry(rw http.ResponseWriter, r *http.Request, _ access.Account) error {
+func (w *Pages) askDeleteEntry(rw http.ResponseWriter, r *http.Request, _ access.Account) error {
 	e, err := w.entryOf(r)
 	if errors.Is(err, access.ErrNotFound) || err == nil && e.ID == "" {
 		return w.NotFound(rw, r)
@@ -283,7 +283,7 @@ func (w *Web) askDeleteEntry(rw http.ResponseWriter, r *http.Request, _ access.A
 	return w.Show(rw, http.StatusOK, "settings-entry-delete", p)
 }
 
-func (w *Web) deleteEntry(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+func (w *Pages) deleteEntry(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	values, err := page.ReadForm(r)
 	if err != nil {
 		return err
@@ -306,7 +306,7 @@ func (w *Web) deleteEntry(rw http.ResponseWriter, r *http.Request, by access.Acc
 }
 
 // showLibrary gives a technician's console what the office wrote for it.
-func (w *Web) showLibrary(rw http.ResponseWriter, r *http.Request, account access.Account) error {
+func (w *Pages) showLibrary(rw http.ResponseWriter, r *http.Request, account access.Account) error {
 	library, err := w.settings.Library(r.Context(), account.Team)
 	if err != nil {
 		return err

@@ -1,4 +1,4 @@
-package web
+package admin
 
 import (
 	"context"
@@ -49,7 +49,7 @@ type roleLine struct {
 }
 
 // centralRoutes are the page of central accounts, and what makes one of an account.
-func (w *Web) centralRoutes() []page.Route {
+func (w *Pages) centralRoutes() []page.Route {
 	people := func(do page.StaffAction) page.Ruled { return w.May(do, access.ManageAccounts, access.ManageAuditors) }
 	return []page.Route{
 		page.At("/admin/central", people(w.showCentral), people(w.changeCentral)),
@@ -57,11 +57,11 @@ func (w *Web) centralRoutes() []page.Route {
 	}
 }
 
-func (w *Web) showCentral(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+func (w *Pages) showCentral(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	return w.centralForm(rw, r, by, http.StatusOK, access.Rule{Role: rolesFor(by)[0], Level: access.L1}, nil, "")
 }
 
-func (w *Web) centralForm(rw http.ResponseWriter, r *http.Request, by access.Account, status int, rule access.Rule, wrong *access.Invalid, problem string) error {
+func (w *Pages) centralForm(rw http.ResponseWriter, r *http.Request, by access.Account, status int, rule access.Rule, wrong *access.Invalid, problem string) error {
 	p := w.NewPage(r, "admin.central.title")
 	rules, err := w.central.Rules(r.Context())
 	if err != nil {
@@ -128,7 +128,7 @@ func (w *Web) centralForm(rw http.ResponseWriter, r *http.Request, by access.Acc
 	return w.Admin(rw, r, by, status, "admin-central", p, data)
 }
 
-func (w *Web) ruleForm(r *http.Request, p *page.Page, by access.Account, rule access.Rule, of func(string) string) (form personForm, err error) {
+func (w *Pages) ruleForm(r *http.Request, p *page.Page, by access.Account, rule access.Rule, of func(string) string) (form personForm, err error) {
 	form.Texts = []page.Input{formField(p, "central.group", "group", rule.Group, 500, of("group"))}
 	role := page.Picker{Name: "role", Label: p.T("admin.person.role"), ErrorWord: p.T("page.error")}
 	assists := false
@@ -148,7 +148,7 @@ func (w *Web) ruleForm(r *http.Request, p *page.Page, by access.Account, rule ac
 	return form, err
 }
 
-func (w *Web) changeCentral(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+func (w *Pages) changeCentral(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	values, err := page.ReadForm(r)
 	if err != nil {
 		return err
@@ -190,7 +190,7 @@ func (w *Web) changeCentral(rw http.ResponseWriter, r *http.Request, by access.A
 
 // changePersonCentral lets an account be taken over by a central one, or keeps it for
 // emergencies.
-func (w *Web) changePersonCentral(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+func (w *Pages) changePersonCentral(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	values, err := page.ReadForm(r)
 	if err != nil {
 		return err

@@ -1,4 +1,4 @@
-package web
+package admin
 
 import (
 	"bytes"
@@ -8,7 +8,7 @@ import (
 
 // showLogo serves what the broker drew itself. With the right name in its address
 // it may be kept for ever.
-func (w *Web) showLogo(rw http.ResponseWriter, r *http.Request) error {
+func (w *Pages) showLogo(rw http.ResponseWriter, r *http.Request) error {
 	logo, err := w.settings.Logo(r.Context())
 	if err != nil {
 		return err
