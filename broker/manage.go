@@ -40,6 +40,19 @@ func (d dataFlag) access(ctx context.Context) (*access.Access, func() error, err
 	return a, db.Close, nil
 }
 
+// onAccount does something with the account of an e-mail address, and returns it.
+func (d dataFlag) onAccount(ctx context.Context, email string, do func(*access.Access, access.Account) error) (access.Account, error) {
+	a, done, err := d.access(ctx)
+	if err != nil {
+		return access.Account{}, err
+	}
+	account, err := a.ByEmail(ctx, email)
+	if err == nil {
+		err = do(a, account)
+	}
+	return account, errors.Join(err, done())
+}
+
 func readInput(path string) (string, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -67,15 +80,8 @@ type accountDisableCommand struct {
 }
 
 func (c accountDisableCommand) Run(ctx context.Context) error {
-	a, done, err := c.access(ctx)
+	account, err := c.onAccount(ctx, c.Email, func(a *access.Access, account access.Account) error { return a.Disable(ctx, account.ID) })
 	if err != nil {
-		return err
-	}
-	account, err := a.ByEmail(ctx, c.Email)
-	if err == nil {
-		err = a.Disable(ctx, account.ID)
-	}
-	if err := errors.Join(err, done()); err != nil {
 		return err
 	}
 	fmt.Printf("account %s: ended\n", account.Email)
@@ -88,15 +94,8 @@ type accountResetCommand struct {
 }
 
 func (c accountResetCommand) Run(ctx context.Context) error {
-	a, done, err := c.access(ctx)
+	account, err := c.onAccount(ctx, c.Email, func(a *access.Access, account access.Account) error { return a.ResetFactors(ctx, account.ID) })
 	if err != nil {
-		return err
-	}
-	account, err := a.ByEmail(ctx, c.Email)
-	if err == nil {
-		err = a.ResetFactors(ctx, account.ID)
-	}
-	if err := errors.Join(err, done()); err != nil {
 		return err
 	}
 	fmt.Printf("account %s: signs in with the password alone\n", account.Email)

@@ -46,18 +46,12 @@ type tokenListCommand struct {
 	Account string `required:"" placeholder:"EMAIL" help:"Whose tokens."`
 }
 
-func (c tokenListCommand) Run(ctx context.Context) (err error) {
-	a, done, err := c.access(ctx)
-	if err != nil {
+func (c tokenListCommand) Run(ctx context.Context) error {
+	var tokens []access.Token
+	if _, err := c.onAccount(ctx, c.Account, func(a *access.Access, account access.Account) (err error) {
+		tokens, err = a.Tokens(ctx, account.ID)
 		return err
-	}
-	defer func() { err = errors.Join(err, done()) }()
-	account, err := a.ByEmail(ctx, c.Account)
-	if err != nil {
-		return err
-	}
-	tokens, err := a.Tokens(ctx, account.ID)
-	if err != nil {
+	}); err != nil {
 		return err
 	}
 	day := func(t time.Time) string {
@@ -82,17 +76,10 @@ type tokenRemoveCommand struct {
 	ID      string `arg:"" name:"id" help:"As consento-broker token list shows it."`
 }
 
-func (c tokenRemoveCommand) Run(ctx context.Context) (err error) {
-	a, done, err := c.access(ctx)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, done()) }()
-	account, err := a.ByEmail(ctx, c.Account)
-	if err != nil {
-		return err
-	}
-	if err := a.RemoveToken(ctx, account.ID, ops.ByCommand, c.ID); err != nil {
+func (c tokenRemoveCommand) Run(ctx context.Context) error {
+	if _, err := c.onAccount(ctx, c.Account, func(a *access.Access, account access.Account) error {
+		return a.RemoveToken(ctx, account.ID, ops.ByCommand, c.ID)
+	}); err != nil {
 		return err
 	}
 	fmt.Printf("token %s: removed\n", c.ID)
