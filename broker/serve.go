@@ -34,6 +34,7 @@ import (
 	"consento/broker/internal/web/audit"
 	"consento/broker/internal/web/legal"
 	"consento/broker/internal/web/page"
+	"consento/broker/internal/web/servicedesk"
 	"consento/console"
 	"consento/protocol"
 	"consento/protocol/lang"
@@ -305,7 +306,7 @@ func (b *broker) compose(ctx context.Context, secrets *ops.Secrets) error {
 	if err != nil {
 		return err
 	}
-	if err := counted.Begin(ctx, web.StartingSurveys(texts)); err != nil {
+	if err := counted.Begin(ctx, servicedesk.StartingSurveys(texts)); err != nil {
 		return err
 	}
 	pages := web.Config{

@@ -9,6 +9,7 @@ import (
 
 	"consento/broker/internal/session"
 	"consento/broker/internal/web/page"
+	"consento/broker/internal/web/servicedesk"
 	"consento/protocol"
 )
 
@@ -27,7 +28,7 @@ type endedPage struct {
 	RatingNote string     // what was wrong with it
 	Copy       *copyOffer // nil: there is no private link
 
-	Survey       []askedQuestion // what the office asks after a session; none: nothing
+	Survey       []servicedesk.AskedQuestion // what the office asks after a session; none: nothing
 	SurveyThanks bool
 	SurveyNote   string
 	typed        url.Values // answers that were not accepted

@@ -7,6 +7,7 @@ import (
 
 	"consento/broker/internal/session"
 	"consento/broker/internal/web/page"
+	"consento/broker/internal/web/servicedesk"
 	"consento/protocol"
 )
 
@@ -17,7 +18,7 @@ type keyPage struct {
 	First bool   // this browser was in no session yet
 
 	Requests bool // help can be asked for in writing
-	Outages  outagePart
+	Outages  servicedesk.OutagePart
 }
 
 func (w *Web) showKey(rw http.ResponseWriter, r *http.Request) error {
@@ -70,11 +71,11 @@ func (w *Web) redeem(rw http.ResponseWriter, r *http.Request) error {
 func (w *Web) keyForm(rw http.ResponseWriter, r *http.Request, status int, key, problem string) error {
 	p := w.NewPage(r, "portal.key.title")
 	p.Error = problem
-	outages, err := w.outages(r, p)
+	outages, err := w.desk.Outages(r, p)
 	if err != nil {
 		return err
 	}
-	p.Data = keyPage{Key: key, Ready: p.Office.Name != "", First: firstTime(r), Requests: w.desk != nil, Outages: outages}
+	p.Data = keyPage{Key: key, Ready: p.Office.Name != "", First: firstTime(r), Requests: w.desk.HasTickets(), Outages: outages}
 	if p.Office.Name == "" {
 		p.Title, p.Error = p.T("portal.key.not_ready.title"), ""
 	}

@@ -1,98 +1,50 @@
 package web
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"net/url"
 	"strconv"
-	"strings"
 
 	"consento/broker/internal/access"
 	"consento/broker/internal/figures"
 	"consento/broker/internal/session"
 	"consento/broker/internal/web/page"
-	"consento/protocol"
-	"consento/protocol/lang"
+	"consento/broker/internal/web/servicedesk"
 )
 
-// askedQuestion is a question of a survey as it is asked: Options are radio buttons, the
-// last of them for who does not say.
-type askedQuestion struct {
-	Name, Text, Value string
-	Options           []page.Option
-	Max               int // characters of a line of text
+// Surveys is what is asked of customers after a session.
+type Surveys interface {
+	Survey(ctx context.Context, who figures.Respondent) (figures.Survey, error)
+	Answered(ctx context.Context, who figures.Respondent, session string) (map[string]string, error)
+	Answer(ctx context.Context, who figures.Respondent, session string, answers map[string]string) error
 }
 
-// asked puts the questions of a survey into the page's language, with what was answered;
-// those that the office did not write in it are left out.
-func asked(p *page.Page, s figures.Survey, value func(figures.Question) string) (list []askedQuestion) {
-	for _, q := range s.Questions {
-		text := q.Texts[p.Tag]
-		if text == "" {
-			continue
-		}
-		a := askedQuestion{Name: "q-" + q.ID, Text: text, Value: value(q), Max: figures.MaxWords}
-		for n, label := range choicesOf(p, q) {
-			a.Options = append(a.Options, page.Option{Value: strconv.Itoa(n), Label: label, Chosen: a.Value == strconv.Itoa(n)})
-		}
-		if a.Options != nil {
-			a.Options = append(a.Options, page.Option{Value: "", Label: p.T("survey.no_answer"), Chosen: a.Value == ""})
-		}
-		list = append(list, a)
-	}
-	return list
-}
-
-// choicesOf are the answers that can be chosen, in the page's language.
-func choicesOf(p *page.Page, q figures.Question) (list []string) {
-	switch q.Kind {
-	case figures.YesNo:
-		return []string{p.T("survey.yes"), p.T("survey.no")}
-	case figures.Stars:
-		for stars := 1; stars <= protocol.MaxStars; stars++ {
-			list = append(list, p.T("portal.rate."+strconv.Itoa(stars)))
-		}
-	case figures.Choice:
-		if list = q.Choices[p.Tag]; list == nil {
-			for _, tag := range []string{"en", "it", "fr", "de", "es", "ja"} {
-				if q.Choices[tag] != nil {
-					return q.Choices[tag]
-				}
-			}
-		}
-	}
-	return list
-}
-
-// answersOf reads what a form says.
-func answersOf(s figures.Survey, v url.Values) map[string]string {
-	answers := map[string]string{}
-	for _, q := range s.Questions {
-		answers[q.ID] = v.Get("q-" + q.ID)
-	}
-	return answers
+func (w *Web) surveyRoutes() []page.Route {
+	return []page.Route{page.At("/session/survey", page.RedirectTo("/session"), page.ForHolder(w.answerSurvey))}
 }
 
 // surveyed fills the customer's questions into the page after the session; typed is what
 // was not accepted, nil for nothing.
 func (w *Web) surveyed(r *http.Request, p *page.Page, id string, data *endedPage, typed url.Values) error {
-	if w.figures == nil || !data.Rate {
+	if w.surveys == nil || !data.Rate {
 		return nil
 	}
-	s, err := w.figures.Survey(r.Context(), figures.OfCustomer)
+	s, err := w.surveys.Survey(r.Context(), figures.OfCustomer)
 	if err != nil {
 		return err
 	}
-	answers, err := w.figures.Answered(r.Context(), figures.OfCustomer, id)
+	answers, err := w.surveys.Answered(r.Context(), figures.OfCustomer, id)
 	if err != nil {
 		return err
 	}
 	if typed != nil {
-		answers = answersOf(s, typed)
+		answers = servicedesk.AnswersOf(s, typed)
 		data.SurveyNote = p.T("survey.wrong", "max", strconv.Itoa(figures.MaxWords))
 		p.Error = data.SurveyNote
 	}
-	data.Survey = asked(p, s, func(q figures.Question) string { return answers[q.ID] })
+	data.Survey = servicedesk.Asked(p, s, func(q figures.Question) string { return answers[q.ID] })
 	data.SurveyThanks = r.URL.Query().Get("answered") != "" && typed == nil
 	return nil
 }
@@ -100,7 +52,7 @@ func (w *Web) surveyed(r *http.Request, p *page.Page, id string, data *endedPage
 // answerSurvey takes what the customer answers after the session.
 func (w *Web) answerSurvey(rw http.ResponseWriter, r *http.Request) error {
 	id, ok := w.cookies.session(r)
-	if !ok || w.figures == nil {
+	if !ok || w.surveys == nil {
 		return session.ErrNoSession
 	}
 	v, err := page.ReadForm(r)
@@ -115,11 +67,11 @@ func (w *Web) answerSurvey(rw http.ResponseWriter, r *http.Request) error {
 		http.Redirect(rw, r, "/session", http.StatusSeeOther)
 		return nil
 	}
-	s, err := w.figures.Survey(r.Context(), figures.OfCustomer)
+	s, err := w.surveys.Survey(r.Context(), figures.OfCustomer)
 	if err != nil {
 		return err
 	}
-	err = w.figures.Answer(r.Context(), figures.OfCustomer, id, answersOf(s, v))
+	err = w.surveys.Answer(r.Context(), figures.OfCustomer, id, servicedesk.AnswersOf(s, v))
 	if errors.Is(err, access.ErrInvalid) {
 		return w.ended(rw, r, id, shown, &endedPage{typed: v})
 	}
@@ -128,86 +80,4 @@ func (w *Web) answerSurvey(rw http.ResponseWriter, r *http.Request) error {
 	}
 	http.Redirect(rw, r, "/session?answered=1#survey", http.StatusSeeOther)
 	return nil
-}
-
-// technicianSurveyPage is the data of the template "survey-technician".
-type technicianSurveyPage struct {
-	Account   access.Account
-	Session   string
-	Questions []askedQuestion
-	Thanks    bool
-}
-
-func (w *Web) showTechnicianSurvey(rw http.ResponseWriter, r *http.Request, by access.Account) error {
-	return w.technicianSurvey(rw, r, by, nil)
-}
-
-func (w *Web) technicianSurvey(rw http.ResponseWriter, r *http.Request, by access.Account, typed url.Values) error {
-	id := page.Limited(r.PathValue("session"), 64)
-	if err := w.figures.Mine(r.Context(), by, id); errors.Is(err, figures.ErrForbidden) {
-		return w.NotFound(rw, r)
-	} else if err != nil {
-		return err
-	}
-	s, err := w.figures.Survey(r.Context(), figures.OfTechnician)
-	if err != nil {
-		return err
-	}
-	answers, err := w.figures.Answered(r.Context(), figures.OfTechnician, id)
-	if err != nil {
-		return err
-	}
-	p, status := w.NewPage(r, "survey.technician.title"), http.StatusOK
-	if typed != nil {
-		answers, status = answersOf(s, typed), http.StatusUnprocessableEntity
-		p.Error = p.T("survey.wrong", "max", strconv.Itoa(figures.MaxWords))
-	}
-	p.Data = technicianSurveyPage{Account: by, Session: id, Questions: asked(p, s, func(q figures.Question) string { return answers[q.ID] }), Thanks: typed == nil && r.URL.Query().Get("saved") != ""}
-	return w.Show(rw, status, "survey-technician", p)
-}
-
-func (w *Web) answerTechnicianSurvey(rw http.ResponseWriter, r *http.Request, by access.Account) error {
-	v, err := page.ReadForm(r)
-	if err != nil {
-		return err
-	}
-	id := page.Limited(r.PathValue("session"), 64)
-	if err := w.figures.Mine(r.Context(), by, id); errors.Is(err, figures.ErrForbidden) {
-		return w.NotFound(rw, r)
-	} else if err != nil {
-		return err
-	}
-	s, err := w.figures.Survey(r.Context(), figures.OfTechnician)
-	if err != nil {
-		return err
-	}
-	err = w.figures.Answer(r.Context(), figures.OfTechnician, id, answersOf(s, v))
-	if errors.Is(err, access.ErrInvalid) {
-		return w.technicianSurvey(rw, r, by, v)
-	}
-	if err != nil {
-		return err
-	}
-	http.Redirect(rw, r, "/survey/"+url.PathEscape(id)+"?saved=1", http.StatusSeeOther)
-	return nil
-}
-
-// StartingSurveys are the questions that come with the program, in every language.
-func StartingSurveys(texts *lang.Catalog) []figures.Survey {
-	ask := func(kind figures.Kind, key string, choices ...string) figures.Question {
-		q := figures.Question{ID: strings.TrimPrefix(key, "survey.start."), Kind: kind, Texts: map[string]string{}, Choices: map[string][]string{}}
-		for _, tag := range texts.Tags() {
-			t := texts.Match(tag)
-			q.Texts[tag] = t.T(key)
-			for _, c := range choices {
-				q.Choices[tag] = append(q.Choices[tag], t.T(c))
-			}
-		}
-		return q
-	}
-	return []figures.Survey{
-		{Respondent: figures.OfCustomer, Questions: []figures.Question{ask(figures.YesNo, "survey.start.helped"), ask(figures.YesNo, "survey.start.clear")}},
-		{Respondent: figures.OfTechnician, Questions: []figures.Question{
-			ask(figures.Choice, "survey.start.solved", "survey.yes", "survey.start.partly", "survey.no"), ask(figures.Words, "survey.start.lacked")}},
-	}
 }

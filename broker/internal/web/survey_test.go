@@ -7,15 +7,14 @@ import (
 	"testing"
 	"time"
 
-	"github.com/chromedp/chromedp"
-	"github.com/chromedp/chromedp/kb"
-
 	"consento/broker/internal/access"
 	tickets "consento/broker/internal/desk"
 	"consento/broker/internal/figures"
-	"consento/broker/internal/web"
+	"consento/broker/internal/web/servicedesk"
 	"consento/protocol"
 	"consento/protocol/lang"
+	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
 )
 
 // asks gives the house the questions that come with the program.
@@ -31,7 +30,7 @@ func asks(t testing.TB, h *house) {
 	}
 	f, err := figures.New(figures.Config{Database: h.db, Hours: desk.Hours, Log: slog.New(slog.DiscardHandler)})
 	if err == nil {
-		err = f.Begin(t.Context(), web.StartingSurveys(texts))
+		err = f.Begin(t.Context(), servicedesk.StartingSurveys(texts))
 	}
 	if err != nil {
 		t.Fatal(err)

@@ -1,6 +1,5 @@
-// Package web is every page that the broker renders: it puts the areas together (audit, admin
-// and what stands here: the customer's portal, the desk with its figures, and the hull of the
-// console), on the ground that all have in common (page), with one table of all addresses.
+// Package web is every page that the broker renders: it puts the areas together (audit, admin,
+// servicedesk, and what stands here: the customer's portal and the hull of the console), on the ground that all have in common (page), with one table of all addresses.
 //
 // It promises: the portal works without JavaScript, in every language of the
 // language files; a GET never changes a session (but for handing out the agent,
@@ -34,6 +33,7 @@ import (
 	"consento/broker/internal/web/audit"
 	"consento/broker/internal/web/legal"
 	"consento/broker/internal/web/page"
+	"consento/broker/internal/web/servicedesk"
 	"consento/protocol"
 	"consento/protocol/lang"
 )
@@ -89,16 +89,16 @@ type Config struct {
 	// Receipts gives what the global log says of a session, evidence.ErrUnknown if
 	// nothing; nil: there are no receipts.
 	Receipts  func(ctx context.Context, session string) ([]byte, error)
-	Copies    Copies             // behind customers' private links; nil: there are none
-	Roster    admin.Roster       // behind the pages of people, teams and profiles; nil: there are none
-	Hooks     admin.Hooks        // behind the page of webhooks; nil: there is none
-	Desk      Desk               // behind the pages of tickets, and what customers ask for; needs Roster; nil: there are none
-	Exports   Exports            // notes who takes a file of tickets or figures; needed with Desk
-	Central   admin.Central      // behind the page of central accounts; needs Roster; nil: there is none
-	SSO       admin.SingleSignOn // nil: nobody signs in elsewhere
-	Directory string             // what people call the directory that checks passwords; "": none
-	Mail      admin.Mail         // behind the page of the mail; nil: there is none
-	Figures   Figures            // behind the pages of figures; needs Desk; nil: there are none
+	Copies    Copies              // behind customers' private links; nil: there are none
+	Roster    admin.Roster        // behind the pages of people, teams and profiles; nil: there are none
+	Hooks     admin.Hooks         // behind the page of webhooks; nil: there is none
+	Desk      servicedesk.Desk    // behind the pages of tickets, and what customers ask for; needs Roster; nil: there are none
+	Exports   servicedesk.Exports // notes who takes a file of tickets or figures; needed with Desk
+	Central   admin.Central       // behind the page of central accounts; needs Roster; nil: there is none
+	SSO       admin.SingleSignOn  // nil: nobody signs in elsewhere
+	Directory string              // what people call the directory that checks passwords; "": none
+	Mail      admin.Mail          // behind the page of the mail; nil: there is none
+	Figures   servicedesk.Figures // behind the pages of figures; needs Desk; nil: there are none
 	// Office is asked for each page, because set-up fills it in.
 	Office func(context.Context) (page.Office, error)
 	Legal  *legal.Documents
@@ -129,13 +129,10 @@ type Web struct {
 	sessions Sessions
 	audit    *audit.Pages
 	admin    *admin.Pages
-	storage  storage // nil: it is not known here
 	receipts func(ctx context.Context, session string) ([]byte, error)
-	copies   Copies       // nil: there are no private links
-	roster   admin.Roster // nil: there are no pages of people
-	desk     Desk         // nil: there are no tickets
-	exports  Exports
-	figures  Figures // nil: there are no figures
+	copies   Copies // nil: there are no private links
+	desk     *servicedesk.Pages
+	surveys  Surveys // nil: nothing is asked after a session
 	cookies  customerCookies
 	legal    *legal.Documents
 	logStyle template.CSS // of a saved log
@@ -151,10 +148,6 @@ func New(c Config) (*Web, error) {
 	switch {
 	case c.Sessions == nil, c.Accounts == nil, c.Setup == nil, c.Settings == nil, c.Office == nil, c.Legal == nil, c.Texts == nil:
 		return nil, errors.New("web: Sessions, Accounts, Setup, Settings, Office, Legal and Texts are required")
-	case c.Desk != nil && (c.Roster == nil || c.Exports == nil):
-		return nil, errors.New("web: Desk needs Roster and Exports")
-	case c.Figures != nil && c.Desk == nil:
-		return nil, errors.New("web: Figures needs Desk")
 	case len(c.CookieKey) < 32:
 		return nil, errors.New("web: CookieKey needs 32 bytes")
 	}
@@ -163,7 +156,7 @@ func New(c Config) (*Web, error) {
 	seal := hmac.New(sha256.New, c.CookieKey)
 	seal.Write([]byte("consento single sign-on v1"))
 	w := &Web{
-		sessions: c.Sessions, receipts: c.Receipts, copies: c.Copies, roster: c.Roster, desk: c.Desk, exports: c.Exports, figures: c.Figures,
+		sessions: c.Sessions, receipts: c.Receipts, copies: c.Copies, surveys: c.Figures,
 		legal:   c.Legal,
 		cookies: customerCookies{key: mac.Sum(nil), now: time.Now},
 		agents:  newAgents(c.Agents),
@@ -190,8 +183,12 @@ func New(c Config) (*Web, error) {
 	if err != nil {
 		return nil, err
 	}
+	desk := servicedesk.Config{Desk: c.Desk, Figures: c.Figures, Staff: c.Roster, Exports: c.Exports, Guesses: c.Sessions, Mail: w.admin}
 	if c.Audit.Decisions != nil {
-		w.storage = c.Audit.Decisions
+		desk.Storage = c.Audit.Decisions
+	}
+	if w.desk, err = servicedesk.New(w.Ground, desk); err != nil {
+		return nil, err
 	}
 	w.logStyle = template.CSS(w.Assets.Data("log.css")) // our own file
 	if c.Console != nil {
@@ -208,12 +205,8 @@ func New(c Config) (*Web, error) {
 
 // funcs are what templates of the areas call.
 func funcs() template.FuncMap {
-	all := template.FuncMap{
-		"levelsrow": levelsRow,
-		"both":      func(p *page.Page, t figureTable) map[string]any { return map[string]any{"Page": p, "Of": t} },
-		"zones":     func() []string { return commonZones },
-	}
-	maps.Copy(all, audit.Funcs())
+	all := audit.Funcs()
+	maps.Copy(all, servicedesk.Funcs())
 	return all
 }
 
@@ -280,12 +273,9 @@ func (w *Web) routes() []page.Route {
 	}{
 		{true, w.admin.Routes},
 		{true, w.audit.Routes},
-		{w.desk != nil, w.deskRoutes}, {w.desk != nil, w.fileRoutes},
+		{true, w.desk.Routes},
 		{true, w.vendorRoutes},
-		{w.desk != nil, w.levelRoutes},
-		{w.desk != nil, w.reportRoutes},
-		{w.figures != nil, w.figureRoutes},
-		{w.figures != nil, w.surveyRoutes},
+		{w.surveys != nil, w.surveyRoutes},
 		{w.copies != nil, w.copyRoutes},
 	} {
 		if part.there {

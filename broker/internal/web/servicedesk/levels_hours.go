@@ -1,4 +1,4 @@
-package web
+package servicedesk
 
 import (
 	"errors"
@@ -83,7 +83,7 @@ func zoneText(zone *time.Location) string {
 	return ""
 }
 
-func (w *Web) showHours(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+func (w *Pages) showHours(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	hours, v, err := w.desk.Hours(r.Context())
 	if err != nil {
 		return err
@@ -93,7 +93,7 @@ func (w *Web) showHours(rw http.ResponseWriter, r *http.Request, by access.Accou
 
 // hoursForm shows the calendar in force with its form. shown is what the preview shows;
 // values is what was typed, nil if nothing was; holiday what was typed as one.
-func (w *Web) hoursForm(rw http.ResponseWriter, r *http.Request, by access.Account, status int, hours desk.ServiceHours, v desk.Version, shown desk.Calendar, values, holiday url.Values, problem error) error {
+func (w *Pages) hoursForm(rw http.ResponseWriter, r *http.Request, by access.Account, status int, hours desk.ServiceHours, v desk.Version, shown desk.Calendar, values, holiday url.Values, problem error) error {
 	p := w.NewPage(r, "levels.hours.title")
 	now := hours.Calendar
 	data := deskFormPage{Form: page.Form{Path: "/admin/desk/hours", Base: strconv.FormatInt(v.Number, 10)}}
@@ -271,7 +271,7 @@ func calendarFrom(values url.Values) (c desk.Calendar, err error) {
 	return c, nil
 }
 
-func (w *Web) changeHours(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+func (w *Pages) changeHours(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	values, err := page.ReadForm(r)
 	if err != nil {
 		return err
@@ -327,7 +327,7 @@ func holidayFrom(values url.Values) (h desk.Holiday, err error) {
 	return h, nil
 }
 
-func (w *Web) changeHolidays(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+func (w *Pages) changeHolidays(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	values, err := page.ReadForm(r)
 	if err != nil {
 		return err

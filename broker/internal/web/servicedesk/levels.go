@@ -1,4 +1,4 @@
-package web
+package servicedesk
 
 import (
 	"errors"
@@ -18,7 +18,7 @@ const maxSteps = 4 * page.MaxForm
 
 // levelRoutes are the pages of what the office decides about its desk: categories and
 // escalation matrix, service hours, targets, and their versions.
-func (w *Web) levelRoutes() []page.Route {
+func (w *Pages) levelRoutes() []page.Route {
 	may := func(do page.StaffAction) page.Ruled { return w.May(do, access.ManageDesk) }
 	return []page.Route{
 		page.At("/admin/desk", may(w.showMatrix)),
@@ -41,7 +41,7 @@ type levelsPage struct {
 }
 
 // levels shows a page of the desk's decisions.
-func (w *Web) levels(rw http.ResponseWriter, r *http.Request, by access.Account, status int, template string, p *page.Page, data any) error {
+func (w *Pages) levels(rw http.ResponseWriter, r *http.Request, by access.Account, status int, template string, p *page.Page, data any) error {
 	l := levelsPage{Page: data}
 	for _, n := range []struct{ path, key string }{{"/admin/desk", "matrix"}, {"/admin/desk/hours", "hours"}, {"/admin/desk/targets", "targets"},
 		{"/admin/desk/versions/matrix", "versions.matrix"}, {"/admin/desk/versions/hours", "versions.hours"}} {

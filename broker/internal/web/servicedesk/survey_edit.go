@@ -1,4 +1,4 @@
-package web
+package servicedesk
 
 import (
 	"errors"
@@ -44,16 +44,15 @@ type questionField struct {
 }
 
 // surveyRoutes are behind the questions after a session, and what administrators decide about them.
-func (w *Web) surveyRoutes() []page.Route {
+func (w *Pages) surveyRoutes() []page.Route {
 	return []page.Route{
-		page.At("/session/survey", page.RedirectTo("/session"), page.ForHolder(w.answerSurvey)),
 		page.At("/survey/{session}", w.May(w.showTechnicianSurvey, access.Assist), w.May(w.answerTechnicianSurvey, access.Assist)),
 		page.At("/figures/surveys", w.May(w.showSurveys, access.ManageOffice)),
 		page.At("/figures/surveys/{survey}/{place}", w.May(w.showQuestion, access.ManageOffice), w.May(w.changeQuestion, access.ManageOffice)),
 	}
 }
 
-func (w *Web) showSurveys(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+func (w *Pages) showSurveys(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	p := w.NewPage(r, "survey.title")
 	data := surveysPage{Account: by, Saved: r.URL.Query().Get("saved") != ""}
 	for _, who := range figures.Respondents() {
@@ -88,7 +87,7 @@ func questionText(p *page.Page, q figures.Question) string {
 }
 
 // placeOf finds the question that an address is about: place is -1 for a new one.
-func (w *Web) placeOf(r *http.Request) (s figures.Survey, place int, ok bool, err error) {
+func (w *Pages) placeOf(r *http.Request) (s figures.Survey, place int, ok bool, err error) {
 	who := figures.Respondent(r.PathValue("survey"))
 	if !slices.Contains(figures.Respondents(), who) {
 		return s, 0, false, nil
@@ -103,7 +102,7 @@ func (w *Web) placeOf(r *http.Request) (s figures.Survey, place int, ok bool, er
 	return s, place, bad == nil && place >= 0 && place < len(s.Questions), nil
 }
 
-func (w *Web) showQuestion(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+func (w *Pages) showQuestion(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	s, place, ok, err := w.placeOf(r)
 	if err != nil {
 		return err
@@ -124,7 +123,7 @@ func (w *Web) showQuestion(rw http.ResponseWriter, r *http.Request, by access.Ac
 }
 
 // question shows the form as it was filled in.
-func (w *Web) question(rw http.ResponseWriter, r *http.Request, by access.Account, status int, s figures.Survey, v url.Values, problem error) error {
+func (w *Pages) question(rw http.ResponseWriter, r *http.Request, by access.Account, status int, s figures.Survey, v url.Values, problem error) error {
 	p := w.NewPage(r, "survey.question.title")
 	var invalid *access.Invalid
 	switch {
@@ -146,7 +145,7 @@ func (w *Web) question(rw http.ResponseWriter, r *http.Request, by access.Accoun
 	return w.Show(rw, status, "survey-question", p)
 }
 
-func (w *Web) changeQuestion(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+func (w *Pages) changeQuestion(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	v, err := page.ReadForm(r)
 	if err != nil {
 		return err

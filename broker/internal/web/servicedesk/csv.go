@@ -1,4 +1,4 @@
-package web
+package servicedesk
 
 import (
 	"context"
@@ -29,7 +29,7 @@ type Exports interface {
 
 // giveTable is the only way in which such a file leaves. Who takes it, with which filters
 // and how many rows stands on the trail before the first byte.
-func (w *Web) giveTable(rw http.ResponseWriter, r *http.Request, by access.Account, t table) error {
+func (w *Pages) giveTable(rw http.ResponseWriter, r *http.Request, by access.Account, t table) error {
 	if r.Method == http.MethodGet { // HEAD gives nothing out
 		filters := url.Values{}
 		for name, values := range r.URL.Query() {

@@ -1,4 +1,4 @@
-package web
+package servicedesk
 
 import (
 	"context"
@@ -23,7 +23,7 @@ const mostExported = 50_000
 
 // giveTickets hands out the tickets that the list would show, all pages of it, as far as
 // the account may export each: not those of teams that had them once.
-func (w *Web) giveTickets(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+func (w *Pages) giveTickets(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	q := r.URL.Query()
 	filter := desk.Filter{Text: page.Limited(q.Get("id"), 200), Open: q.Get("ended") == "", To: time.Now().Add(time.Millisecond)} // none that comes meanwhile
 	rows := 0
@@ -44,7 +44,7 @@ func (w *Web) giveTickets(rw http.ResponseWriter, r *http.Request, by access.Acc
 }
 
 // exported calls do with each ticket that the account may export, until it is false.
-func (w *Web) exported(ctx context.Context, by access.Account, filter desk.Filter, do func(desk.Ticket) bool) error {
+func (w *Pages) exported(ctx context.Context, by access.Account, filter desk.Filter, do func(desk.Ticket) bool) error {
 	for filter.Limit = 200; ; {
 		list, err := w.desk.List(ctx, by, filter)
 		if err != nil || len(list) == 0 {

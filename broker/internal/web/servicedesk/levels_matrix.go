@@ -1,4 +1,4 @@
-package web
+package servicedesk
 
 import (
 	"errors"
@@ -35,7 +35,7 @@ type matrixCell struct {
 	When                    string
 }
 
-func (w *Web) showMatrix(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+func (w *Pages) showMatrix(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	p := w.NewPage(r, "levels.matrix.title")
 	m, v, err := w.desk.Matrix(r.Context())
 	if err != nil {
@@ -117,7 +117,7 @@ type deskFormPage struct {
 }
 
 // tagsHere are the languages of the program, that of the page first.
-func (w *Web) tagsHere(p *page.Page) []string {
+func (w *Pages) tagsHere(p *page.Page) []string {
 	list := []string{p.Tag}
 	for _, tag := range w.Texts.Tags() {
 		if tag != p.Tag {
@@ -128,7 +128,7 @@ func (w *Web) tagsHere(p *page.Page) []string {
 }
 
 // categoryOf finds the category of an address; an empty one for "new".
-func (w *Web) categoryOf(r *http.Request) (desk.Category, desk.Version, error) {
+func (w *Pages) categoryOf(r *http.Request) (desk.Category, desk.Version, error) {
 	m, v, err := w.desk.Matrix(r.Context())
 	if err != nil {
 		return desk.Category{}, v, err
@@ -144,11 +144,11 @@ func (w *Web) categoryOf(r *http.Request) (desk.Category, desk.Version, error) {
 	return c, v, nil
 }
 
-func (w *Web) showCategory(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+func (w *Pages) showCategory(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	return w.categoryForm(rw, r, by, http.StatusOK, nil, nil)
 }
 
-func (w *Web) categoryForm(rw http.ResponseWriter, r *http.Request, by access.Account, status int, values url.Values, problem error) error {
+func (w *Pages) categoryForm(rw http.ResponseWriter, r *http.Request, by access.Account, status int, values url.Values, problem error) error {
 	c, v, err := w.categoryOf(r)
 	if errors.Is(err, access.ErrNotFound) {
 		return w.NotFound(rw, r)
@@ -192,7 +192,7 @@ func (w *Web) categoryForm(rw http.ResponseWriter, r *http.Request, by access.Ac
 	return w.levels(rw, r, by, status, "levels-category", p, data)
 }
 
-func (w *Web) changeCategory(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+func (w *Pages) changeCategory(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	values, err := page.ReadForm(r)
 	if err != nil {
 		return err
@@ -237,11 +237,11 @@ func (w *Web) changeCategory(rw http.ResponseWriter, r *http.Request, by access.
 	return nil
 }
 
-func (w *Web) showCell(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+func (w *Pages) showCell(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	return w.cellForm(rw, r, by, http.StatusOK, nil, nil)
 }
 
-func (w *Web) cellForm(rw http.ResponseWriter, r *http.Request, by access.Account, status int, values url.Values, problem error) error {
+func (w *Pages) cellForm(rw http.ResponseWriter, r *http.Request, by access.Account, status int, values url.Values, problem error) error {
 	c, v, err := w.categoryOf(r)
 	level := access.Level(page.Limited(r.PathValue("level"), 8))
 	if errors.Is(err, access.ErrNotFound) || err == nil && (c.ID == "" || !slices.Contains(access.Levels(), level)) {
@@ -250,7 +250,7 @@ func (w *Web) cellForm(rw http.ResponseWriter, r *http.Request, by access.Accoun
 	if err != nil {
 		return err
 	}
-	teams, err := w.roster.Teams(r.Context())
+	teams, err := w.staff.Teams(r.Context())
 	if err != nil {
 		return err
 	}
@@ -290,7 +290,7 @@ func (w *Web) cellForm(rw http.ResponseWriter, r *http.Request, by access.Accoun
 	return w.levels(rw, r, by, status, "levels-cell", p, data)
 }
 
-func (w *Web) changeCell(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+func (w *Pages) changeCell(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	values, err := page.ReadForm(r)
 	if err != nil {
 		return err

@@ -1,4 +1,4 @@
-package web
+package servicedesk
 
 import (
 	"encoding/csv"
@@ -12,7 +12,7 @@ import (
 
 // saveFigures hands one table out as a file. It begins with a byte order mark:
 // spreadsheets take it for the encoding of an old machine otherwise.
-func (w *Web) saveFigures(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+func (w *Pages) saveFigures(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	if !access.May(by, access.SeeFigures) { // to export is not to see
 		return w.Forbid(rw, r, by, true, []access.Action{access.SeeFigures})
 	}

@@ -1,4 +1,4 @@
-package web
+package servicedesk
 
 import (
 	"net/http"
@@ -25,7 +25,7 @@ type hungTicket struct{ ID, Ref, Title string }
 
 // around is what stands around a ticket: what it hangs on and what hangs on it, what the
 // portal says of it, and its appointment.
-func (w *Web) around(r *http.Request, p *page.Page, by access.Account, data *ticketPage) error {
+func (w *Pages) around(r *http.Request, p *page.Page, by access.Account, data *ticketPage) error {
 	t := data.Ticket
 	hours, _, err := w.desk.Hours(r.Context())
 	if err != nil {
@@ -68,7 +68,7 @@ func (w *Web) around(r *http.Request, p *page.Page, by access.Account, data *tic
 }
 
 // moreActs are the forms of a ticket that is open, beside those of its steps.
-func (w *Web) moreActs(r *http.Request, p *page.Page, t desk.Ticket, zone *time.Location, form url.Values) ([]actForm, error) {
+func (w *Pages) moreActs(r *http.Request, p *page.Page, t desk.Ticket, zone *time.Location, form url.Values) ([]actForm, error) {
 	if !t.State.Open() {
 		return nil, nil
 	}
@@ -121,7 +121,7 @@ func withChildren(p *page.Page, n int, fields []deskField) []deskField {
 }
 
 // moreOf fills in what a form says of these acts.
-func (w *Web) moreOf(a *desk.Act, values url.Values, zone *time.Location) error {
+func (w *Pages) moreOf(a *desk.Act, values url.Values, zone *time.Location) error {
 	at := func(name string) (time.Time, error) {
 		s := values.Get(name)
 		if s == "" {
@@ -159,7 +159,7 @@ type outageLine struct {
 	Text, Language, Whom, When string
 }
 
-func (w *Web) outageLine(p *page.Page, o desk.Outage) outageLine {
+func (w *Pages) outageLine(p *page.Page, o desk.Outage) outageLine {
 	l := outageLine{When: p.T("outage.since", "when", page.Minute(p, o.From))}
 	l.Text, l.Language = o.Text(p.Tag)
 	if !o.Until.IsZero() {
@@ -171,8 +171,8 @@ func (w *Web) outageLine(p *page.Page, o desk.Outage) outageLine {
 	return l
 }
 
-// outages are what customers are told before they ask.
-func (w *Web) outages(r *http.Request, p *page.Page) (part outagePart, err error) {
+// Outages are what customers are told before they ask.
+func (w *Pages) Outages(r *http.Request, p *page.Page) (part OutagePart, err error) {
 	if w.desk == nil {
 		return part, nil
 	}
@@ -184,8 +184,8 @@ func (w *Web) outages(r *http.Request, p *page.Page) (part outagePart, err error
 	return part, err
 }
 
-// outagePart is the data of the template "outages".
-type outagePart struct {
+// OutagePart is the data of the template "outages".
+type OutagePart struct {
 	Title string
 	Lines []outageLine
 }

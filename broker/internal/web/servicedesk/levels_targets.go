@@ -1,4 +1,4 @@
-package web
+package servicedesk
 
 import (
 	"net/http"
@@ -12,7 +12,7 @@ import (
 	"consento/broker/internal/web/page"
 )
 
-func (w *Web) showTargets(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+func (w *Pages) showTargets(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	return w.targetsForm(rw, r, by, http.StatusOK, nil, nil)
 }
 
@@ -20,7 +20,7 @@ func targetName(what string, priority desk.Priority) string {
 	return what + "-" + strconv.Itoa(int(priority))
 }
 
-func (w *Web) targetsForm(rw http.ResponseWriter, r *http.Request, by access.Account, status int, values url.Values, problem error) error {
+func (w *Pages) targetsForm(rw http.ResponseWriter, r *http.Request, by access.Account, status int, values url.Values, problem error) error {
 	h, v, err := w.desk.Hours(r.Context())
 	if err != nil {
 		return err
@@ -50,7 +50,7 @@ func (w *Web) targetsForm(rw http.ResponseWriter, r *http.Request, by access.Acc
 	return w.levels(rw, r, by, status, "levels-targets", p, data)
 }
 
-func (w *Web) changeTargets(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+func (w *Pages) changeTargets(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	values, err := page.ReadForm(r)
 	if err != nil {
 		return err

@@ -1,4 +1,4 @@
-package web
+package servicedesk
 
 import (
 	"errors"
@@ -25,12 +25,12 @@ type countedPage struct {
 	MinChars string
 }
 
-func (w *Web) showCounted(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+func (w *Pages) showCounted(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	return w.counted(rw, r, by, http.StatusOK, nil, nil)
 }
 
 // counted shows the page; typed is what was not accepted, for its problem.
-func (w *Web) counted(rw http.ResponseWriter, r *http.Request, by access.Account, status int, typed *string, problem error) error {
+func (w *Pages) counted(rw http.ResponseWriter, r *http.Request, by access.Account, status int, typed *string, problem error) error {
 	p := w.NewPage(r, "figures.people.title")
 	s, err := w.figures.Setting(r.Context())
 	if err != nil {
@@ -58,7 +58,7 @@ func (w *Web) counted(rw http.ResponseWriter, r *http.Request, by access.Account
 	return w.Show(rw, status, "figures-people", p)
 }
 
-func (w *Web) switchFigures(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+func (w *Pages) switchFigures(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	v, err := page.ReadForm(r)
 	if err != nil {
 		return err

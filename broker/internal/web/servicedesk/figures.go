@@ -1,4 +1,4 @@
-package web
+package servicedesk
 
 import (
 	"context"
@@ -29,7 +29,7 @@ type Figures interface {
 	Mine(ctx context.Context, by access.Account, session string) error
 }
 
-func (w *Web) figureRoutes() []page.Route {
+func (w *Pages) figureRoutes() []page.Route {
 	return []page.Route{
 		page.At("/figures", page.RedirectTo("/figures/")),
 		page.At("/figures/{$}", w.May(w.showFigures, access.SeeFigures)),
@@ -89,7 +89,7 @@ func figuresQuery(q url.Values, today desk.Date) (figures.Query, error) {
 	return asked, nil
 }
 
-func (w *Web) today(r *http.Request) (desk.Date, error) {
+func (w *Pages) today(r *http.Request) (desk.Date, error) {
 	hours, _, err := w.desk.Hours(r.Context())
 	zone := hours.Calendar.Zone
 	if zone == nil {
@@ -98,7 +98,7 @@ func (w *Web) today(r *http.Request) (desk.Date, error) {
 	return figures.DateOf(time.Now(), zone), err
 }
 
-func (w *Web) showFigures(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+func (w *Pages) showFigures(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	today, err := w.today(r)
 	if err != nil {
 		return err
@@ -165,14 +165,14 @@ func (w *Web) showFigures(rw http.ResponseWriter, r *http.Request, by access.Acc
 	return w.Show(rw, status, "figures", p)
 }
 
-// storage says how the storage of evidence does, and checks the right of who asks.
-type storage interface {
+// Storage says how the storage of evidence does, and checks the right of who asks.
+type Storage interface {
 	Storage(ctx context.Context, by access.Account) (evidence.Storage, error)
 }
 
 // figuresOfEvidence is what the public part of the evidence says: how much there is, and
 // whether what was checked was whole.
-func (w *Web) figuresOfEvidence(r *http.Request, p *page.Page, by access.Account, data *figuresPage) error {
+func (w *Pages) figuresOfEvidence(r *http.Request, p *page.Page, by access.Account, data *figuresPage) error {
 	if w.storage == nil {
 		return nil
 	}
@@ -222,7 +222,7 @@ func figuresBegin(p *page.Page, by access.Account) (list []figurePreset) {
 }
 
 // figureNames are the categories' names in the page's language.
-func (w *Web) figureNames(r *http.Request, p *page.Page) (map[string]string, error) {
+func (w *Pages) figureNames(r *http.Request, p *page.Page) (map[string]string, error) {
 	matrix, _, err := w.desk.Matrix(r.Context())
 	if err != nil {
 		return nil, err

@@ -1,4 +1,4 @@
-package web
+package servicedesk
 
 import (
 	"errors"
@@ -14,7 +14,7 @@ import (
 
 // requestPage is the data of the template "request".
 type requestPage struct {
-	Outages outagePart
+	Outages OutagePart
 	Ready   bool // the office is set up, and somebody takes requests
 	Fields  []deskField
 	Office  bool
@@ -36,11 +36,11 @@ type followedPage struct {
 	Office page.Office
 }
 
-func (w *Web) showRequest(rw http.ResponseWriter, r *http.Request) error {
+func (w *Pages) showRequest(rw http.ResponseWriter, r *http.Request) error {
 	return w.requestForm(rw, r, http.StatusOK, url.Values{}, "")
 }
 
-func (w *Web) requestForm(rw http.ResponseWriter, r *http.Request, status int, values url.Values, problem string) error {
+func (w *Pages) requestForm(rw http.ResponseWriter, r *http.Request, status int, values url.Values, problem string) error {
 	p := w.NewPage(r, "request.title")
 	p.Error = problem
 	team, err := w.deskTeam(r)
@@ -48,7 +48,7 @@ func (w *Web) requestForm(rw http.ResponseWriter, r *http.Request, status int, v
 		return err
 	}
 	data := requestPage{Ready: team.Name != "" && p.Office.Name != "", Office: values.Get("office") != ""}
-	if data.Outages, err = w.outages(r, p); err != nil {
+	if data.Outages, err = w.Outages(r, p); err != nil {
 		return err
 	}
 	data.Fields = []deskField{
@@ -59,7 +59,7 @@ func (w *Web) requestForm(rw http.ResponseWriter, r *http.Request, status int, v
 		{Name: "title", Label: p.T("request.what"), Hint: p.T("request.what.hint"), Max: 200, Required: true},
 		{Name: "text", Label: p.T("request.more"), Hint: p.T("request.more.hint"), Lines: 5, Max: 8000},
 	}
-	if told, err := w.admin.TellsByMail(r); err != nil {
+	if told, err := w.mail.TellsByMail(r); err != nil {
 		return err
 	} else if !told {
 		for i := range data.Fields {
@@ -76,8 +76,8 @@ func (w *Web) requestForm(rw http.ResponseWriter, r *http.Request, status int, v
 }
 
 // deskTeam is who gets what customers ask for: the first team of the first level.
-func (w *Web) deskTeam(r *http.Request) (desk.Team, error) {
-	teams, err := w.roster.Teams(r.Context())
+func (w *Pages) deskTeam(r *http.Request) (desk.Team, error) {
+	teams, err := w.staff.Teams(r.Context())
 	for _, t := range teams {
 		if t.Level == access.L1 {
 			return desk.Team{Name: t.Name, Territory: t.Territory, Level: t.Level}, err
@@ -88,7 +88,7 @@ func (w *Web) deskTeam(r *http.Request) (desk.Team, error) {
 
 // receive takes a request in. It counts like a try at a key: an address that sends many
 // has to wait.
-func (w *Web) receive(rw http.ResponseWriter, r *http.Request) error {
+func (w *Pages) receive(rw http.ResponseWriter, r *http.Request) error {
 	values, err := page.ReadForm(r)
 	if err != nil {
 		return err
@@ -103,7 +103,7 @@ func (w *Web) receive(rw http.ResponseWriter, r *http.Request) error {
 	p := w.NewPage(r, "request.title")
 	var t desk.Ticket
 	var refused error
-	err = w.sessions.Guess(r.Context(), page.ClientAddress(r), func() error {
+	err = w.guesses.Guess(r.Context(), page.ClientAddress(r), func() error {
 		t, refused = w.desk.Receive(r.Context(), desk.NewTicket{Type: desk.Incident, Title: values.Get("title"), Text: values.Get("text"), Language: p.Tag,
 			Requester: desk.Requester{Name: values.Get("name"), Email: values.Get("email"), Phone: values.Get("phone"), Reach: values.Get("reach"), Office: values.Get("office") != ""}, Team: team})
 		return session.ErrKey // each one counts
@@ -126,11 +126,11 @@ func (w *Web) receive(rw http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-func (w *Web) followRequest(rw http.ResponseWriter, r *http.Request) error {
+func (w *Pages) followRequest(rw http.ResponseWriter, r *http.Request) error {
 	return w.followed(rw, r, http.StatusOK, "", "")
 }
 
-func (w *Web) followed(rw http.ResponseWriter, r *http.Request, status int, typed, problem string) error {
+func (w *Pages) followed(rw http.ResponseWriter, r *http.Request, status int, typed, problem string) error {
 	link := page.Limited(r.PathValue("link"), 100)
 	f, err := w.desk.ByLink(r.Context(), link)
 	if errors.Is(err, desk.ErrNoTicket) {
@@ -168,7 +168,7 @@ func (w *Web) followed(rw http.ResponseWriter, r *http.Request, status int, type
 	return w.Show(rw, status, "request-followed", p)
 }
 
-func (w *Web) sayRequest(rw http.ResponseWriter, r *http.Request) error {
+func (w *Pages) sayRequest(rw http.ResponseWriter, r *http.Request) error {
 	values, err := page.ReadForm(r)
 	if err != nil {
 		return err

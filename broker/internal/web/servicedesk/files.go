@@ -1,4 +1,4 @@
-package web
+package servicedesk
 
 import (
 	"context"
@@ -36,7 +36,7 @@ type fileLine struct {
 // sealedLine says where a file from a session is.
 type sealedLine struct{ Session, SHA256 string }
 
-func (w *Web) filesPart(p *page.Page, path string, list []desk.Attachment, may, staff bool) filesPart {
+func (w *Pages) filesPart(p *page.Page, path string, list []desk.Attachment, may, staff bool) filesPart {
 	part := filesPart{Title: p.T("desk.files"), Label: p.T("desk.files.choose"), Hint: p.T("desk.files.hint", "size", strconv.Itoa(desk.MaxFile>>20)), Send: p.T("desk.files.send")}
 	part.SealedWord, part.SessionWord = p.T("desk.files.sealed"), p.T("desk.session")
 	if may && w.desk.Attaches() {
@@ -89,7 +89,7 @@ func carries(do page.Action) page.Action {
 }
 
 // fileRoutes are those of attachments.
-func (w *Web) fileRoutes() []page.Route {
+func (w *Pages) fileRoutes() []page.Route {
 	file := func(do page.StaffAction, any ...access.Action) page.Ruled {
 		return w.May(do, any...).With(carries)
 	}
@@ -128,7 +128,7 @@ func posted(r *http.Request) (name string, data []byte, shown bool, err error) {
 	return page.Limited(head.Filename, 1000), data, r.PostFormValue("shown") != "", err
 }
 
-func (w *Web) attachFile(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+func (w *Pages) attachFile(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	name, data, shown, err := posted(r)
 	id := page.Limited(r.PathValue("id"), 64)
 	if err == nil {
@@ -147,7 +147,7 @@ func (w *Web) attachFile(rw http.ResponseWriter, r *http.Request, by access.Acco
 	return nil
 }
 
-func (w *Web) attachOwn(rw http.ResponseWriter, r *http.Request) error {
+func (w *Pages) attachOwn(rw http.ResponseWriter, r *http.Request) error {
 	name, data, _, err := posted(r)
 	link := page.Limited(r.PathValue("link"), 100)
 	if err == nil {
@@ -167,12 +167,12 @@ func (w *Web) attachOwn(rw http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-func (w *Web) showFile(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+func (w *Pages) showFile(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	a, data, err := w.desk.File(r.Context(), by, page.Limited(r.PathValue("id"), 64), page.Limited(r.PathValue("file"), 64))
 	return w.giveFile(rw, r, a, data, err)
 }
 
-func (w *Web) showOwn(rw http.ResponseWriter, r *http.Request) error {
+func (w *Pages) showOwn(rw http.ResponseWriter, r *http.Request) error {
 	a, data, err := w.desk.FileByLink(r.Context(), page.Limited(r.PathValue("link"), 100), page.Limited(r.PathValue("file"), 64))
 	return w.giveFile(rw, r, a, data, err)
 }
@@ -180,7 +180,7 @@ func (w *Web) showOwn(rw http.ResponseWriter, r *http.Request) error {
 // giveFile hands a file out as one to save, whatever it is; only pictures, which we drew
 // ourselves, are shown on pages. Whoever opens its address all the same opens it in a
 // box that runs nothing (CSP level 3, sandbox).
-func (w *Web) giveFile(rw http.ResponseWriter, r *http.Request, a desk.Attachment, data []byte, err error) error {
+func (w *Pages) giveFile(rw http.ResponseWriter, r *http.Request, a desk.Attachment, data []byte, err error) error {
 	if errors.Is(err, desk.ErrNoTicket) || errors.Is(err, desk.ErrNoFile) {
 		return w.NotFound(rw, r)
 	}
@@ -201,7 +201,7 @@ func (w *Web) giveFile(rw http.ResponseWriter, r *http.Request, a desk.Attachmen
 	return nil
 }
 
-func (w *Web) removeFile(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+func (w *Pages) removeFile(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	id := page.Limited(r.PathValue("id"), 64)
 	_, err := w.desk.Detach(r.Context(), by, id, page.Limited(r.PathValue("file"), 64))
 	if errors.Is(err, desk.ErrNoTicket) || errors.Is(err, desk.ErrNoFile) {

@@ -1,4 +1,4 @@
-package web
+package servicedesk
 
 import (
 	"encoding/csv"
@@ -51,7 +51,7 @@ func reportRange(q url.Values, today time.Time) (first, last desk.Date, err erro
 }
 
 // reportAsked is what an address asks for; who sees one team's figures gets that one's.
-func (w *Web) reportAsked(r *http.Request, by access.Account) (desk.Asked, error) {
+func (w *Pages) reportAsked(r *http.Request, by access.Account) (desk.Asked, error) {
 	hours, _, err := w.desk.Hours(r.Context())
 	if err != nil {
 		return desk.Asked{}, err
@@ -80,7 +80,7 @@ func (w *Web) reportAsked(r *http.Request, by access.Account) (desk.Asked, error
 }
 
 // reportMade is the report with its words.
-func (w *Web) reportMade(r *http.Request, p *page.Page, by access.Account) (desk.Report, reportPage, error) {
+func (w *Pages) reportMade(r *http.Request, p *page.Page, by access.Account) (desk.Report, reportPage, error) {
 	data := reportPage{Account: by}
 	a, problem := w.reportAsked(r, by)
 	if problem != nil && !errors.Is(problem, access.ErrInvalid) {
@@ -116,7 +116,7 @@ func (w *Web) reportMade(r *http.Request, p *page.Page, by access.Account) (desk
 	return rep, data, nil
 }
 
-func (w *Web) reportFields(r *http.Request, p *page.Page, by access.Account, a desk.Asked, m desk.Matrix, data *reportPage) error {
+func (w *Pages) reportFields(r *http.Request, p *page.Page, by access.Account, a desk.Asked, m desk.Matrix, data *reportPage) error {
 	pick := func(name, now string, options ...page.Option) page.Field {
 		f := page.TextField(p, "report."+name, name, now, 100)
 		for i := range options {
@@ -153,7 +153,7 @@ func (w *Web) reportFields(r *http.Request, p *page.Page, by access.Account, a d
 	}
 	data.Fields = []page.Field{from, to}
 	if access.Can(by, access.SeeFigures, access.Scope{}) {
-		list, err := w.roster.Teams(r.Context())
+		list, err := w.staff.Teams(r.Context())
 		if err != nil {
 			return err
 		}
@@ -185,7 +185,7 @@ func (w *Web) reportFields(r *http.Request, p *page.Page, by access.Account, a d
 }
 
 // reportWords puts the figures into tables.
-func (w *Web) reportWords(p *page.Page, m desk.Matrix, rep desk.Report, data *reportPage) {
+func (w *Pages) reportWords(p *page.Page, m desk.Matrix, rep desk.Report, data *reportPage) {
 	data.Counted = p.T("levels.report.counted")
 	data.Caption = p.T("levels.report.caption", "by", p.T("levels.report.by."+string(rep.By)))
 	for _, key := range []string{"count", "answered", "answered.mean", "resolved", "resolved.mean", "open", "late"} {
@@ -252,7 +252,7 @@ func mean(p *page.Page, s desk.Summary) string {
 	return page.Span(p, s.Mean)
 }
 
-func (w *Web) showReport(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+func (w *Pages) showReport(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	p := w.NewPage(r, "levels.report.title")
 	status := http.StatusOK
 	_, data, err := w.reportMade(r, p, by)
@@ -275,7 +275,7 @@ func noFormula(s string) string {
 }
 
 // giveReport is the report as a file (RFC 4180), times in minutes.
-func (w *Web) giveReport(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+func (w *Pages) giveReport(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	if !access.May(by, access.SeeFigures) { // to export is not to see
 		return w.Forbid(rw, r, by, true, []access.Action{access.SeeFigures})
 	}
@@ -317,7 +317,7 @@ func (w *Web) giveReport(rw http.ResponseWriter, r *http.Request, by access.Acco
 }
 
 // reportRoutes are the reports of service levels.
-func (w *Web) reportRoutes() []page.Route {
+func (w *Pages) reportRoutes() []page.Route {
 	return []page.Route{
 		page.At("/desk/report", w.May(w.showReport, access.SeeFigures)),
 		page.At("/desk/report.csv", w.May(w.giveReport, access.Export)),

@@ -1,4 +1,4 @@
-package web
+package servicedesk
 
 import (
 	"context"
@@ -67,7 +67,7 @@ type DeskDecisions interface {
 	RestoreHours(ctx context.Context, by access.Account, base, number int64) (desk.Version, error)
 }
 
-func (w *Web) deskRoutes() []page.Route {
+func (w *Pages) deskRoutes() []page.Route {
 	may := func(do page.StaffAction) page.Ruled { return w.May(do, access.ReadTickets) }
 	return []page.Route{
 		page.At("/desk", page.RedirectTo("/desk/")),
@@ -109,7 +109,7 @@ type ticketLine struct {
 // pageOfTickets is how many are listed at once.
 const pageOfTickets = 50
 
-func (w *Web) showTickets(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+func (w *Pages) showTickets(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	p := w.NewPage(r, "desk.title")
 	q := r.URL.Query()
 	filter := desk.Filter{Text: page.Limited(q.Get("id"), 200), Open: q.Get("ended") == "", Limit: pageOfTickets + 1}
@@ -131,7 +131,7 @@ func (w *Web) showTickets(rw http.ResponseWriter, r *http.Request, by access.Acc
 		data.Counted = counted.ByPerson
 	}
 	data.State = page.Picker{Name: "ended", Label: p.T("desk.list.which"), Options: []page.Option{{Value: "", Label: p.T("desk.list.open"), Chosen: filter.Open}, {Value: "all", Label: p.T("desk.list.all"), Chosen: !filter.Open}}}
-	if data.Untold, err = w.admin.MailDown(r, p); err != nil {
+	if data.Untold, err = w.mail.MailDown(r, p); err != nil {
 		return err
 	}
 	if len(list) > pageOfTickets {
@@ -177,7 +177,7 @@ func placeOf(s string) (at int64, id string) {
 }
 
 // ticketLine puts a ticket into words.
-func (w *Web) ticketLine(p *page.Page, t desk.Ticket, now time.Time) ticketLine {
+func (w *Pages) ticketLine(p *page.Page, t desk.Ticket, now time.Time) ticketLine {
 	l := ticketLine{ID: t.ID, Version: t.Version, Ref: t.Ref, Title: t.Title, State: p.T("desk.state." + string(t.State)), Who: t.Requester.Name, Place: t.Team, Age: page.Minute(p, t.Created)}
 	if t.Assignee.ID != "" {
 		l.Place += " \u00b7 " + t.Assignee.Name

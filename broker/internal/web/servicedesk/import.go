@@ -1,4 +1,4 @@
-package web
+package servicedesk
 
 import (
 	"errors"
@@ -31,11 +31,11 @@ type importLine struct {
 // mostShown is how many rows of a file are shown; those that are wrong come first.
 const mostShown = 100
 
-func (w *Web) showImport(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+func (w *Pages) showImport(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	return w.importForm(rw, r, by, http.StatusOK, importPage{}, "")
 }
 
-func (w *Web) importForm(rw http.ResponseWriter, r *http.Request, by access.Account, status int, data importPage, problem string) error {
+func (w *Pages) importForm(rw http.ResponseWriter, r *http.Request, by access.Account, status int, data importPage, problem string) error {
 	p := w.NewPage(r, "desk.import")
 	p.Error = problem
 	data.Account, data.Columns = by, "title, requester, email, phone, type, text, area, channel, language"
@@ -50,7 +50,7 @@ func (w *Web) importForm(rw http.ResponseWriter, r *http.Request, by access.Acco
 }
 
 // doImport looks at a file, makes tickets of what was looked at, or undoes that.
-func (w *Web) doImport(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+func (w *Pages) doImport(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	p := w.NewPage(r, "desk.import")
 	fail := func(err error) error {
 		problem := deskProblem(p, err)

@@ -1,4 +1,4 @@
-package web
+package servicedesk
 
 import (
 	"net/http"
@@ -17,7 +17,7 @@ type alertLine struct {
 // alertsShown is how many stand at the head of the list.
 const alertsShown = 10
 
-func (w *Web) alertLines(r *http.Request, p *page.Page, by access.Account) ([]alertLine, error) {
+func (w *Pages) alertLines(r *http.Request, p *page.Page, by access.Account) ([]alertLine, error) {
 	list, err := w.desk.Alerts(r.Context(), by, alertsShown)
 	if err != nil {
 		return nil, err

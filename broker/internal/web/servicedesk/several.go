@@ -1,4 +1,4 @@
-package web
+package servicedesk
 
 import (
 	"errors"
@@ -40,7 +40,7 @@ const mostAtOnce = pageOfTickets
 // doSeveral asks what is to be done with the tickets that were chosen, and does it. Each
 // is an act of its own, with the version that was seen: one that is refused stops none of
 // the others.
-func (w *Web) doSeveral(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+func (w *Pages) doSeveral(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	if err := r.ParseForm(); err != nil || len(r.PostForm) > mostAtOnce+page.MaxFields {
 		return page.ErrForm
 	}
@@ -104,7 +104,7 @@ func sortSeveral(list []severalTicket) { // a form has no order
 }
 
 // severally does one act with each.
-func (w *Web) severally(r *http.Request, p *page.Page, by access.Account, a desk.Act, data *severalPage) error {
+func (w *Pages) severally(r *http.Request, p *page.Page, by access.Account, a desk.Act, data *severalPage) error {
 	for i := range data.Chosen {
 		c := &data.Chosen[i]
 		if _, err := w.desk.Do(r.Context(), by, c.ID, c.Version, a); err != nil {
@@ -122,7 +122,7 @@ func (w *Web) severally(r *http.Request, p *page.Page, by access.Account, a desk
 	return nil
 }
 
-func (w *Web) severalFields(r *http.Request, p *page.Page, by access.Account, kind desk.ActKind, form url.Values) ([]deskField, error) {
+func (w *Pages) severalFields(r *http.Request, p *page.Page, by access.Account, kind desk.ActKind, form url.Values) ([]deskField, error) {
 	var fields []deskField
 	switch kind {
 	case desk.ActAssign:
@@ -132,7 +132,7 @@ func (w *Web) severalFields(r *http.Request, p *page.Page, by access.Account, ki
 		}
 		fields = []deskField{{Name: "assignee", Label: p.T("desk.whom"), Options: people}}
 	case desk.ActEscalate:
-		teams, err := w.roster.Teams(r.Context())
+		teams, err := w.staff.Teams(r.Context())
 		if err != nil {
 			return nil, err
 		}

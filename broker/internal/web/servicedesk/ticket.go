@@ -1,4 +1,4 @@
-package web
+package servicedesk
 
 import (
 	"encoding/json"
@@ -68,7 +68,7 @@ type newTicketPage struct {
 	Fields  []deskField
 }
 
-func (w *Web) showTicket(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+func (w *Pages) showTicket(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	if r.PathValue("id") == "new" {
 		return w.newTicket(rw, r, by, http.StatusOK, url.Values{}, nil)
 	}
@@ -76,7 +76,7 @@ func (w *Web) showTicket(rw http.ResponseWriter, r *http.Request, by access.Acco
 }
 
 // ticket shows a ticket; what was typed comes back in form when it was not accepted.
-func (w *Web) ticket(rw http.ResponseWriter, r *http.Request, by access.Account, status int, form url.Values, problem error) error {
+func (w *Pages) ticket(rw http.ResponseWriter, r *http.Request, by access.Account, status int, form url.Values, problem error) error {
 	id := page.Limited(r.PathValue("id"), 64)
 	t, err := w.desk.Ticket(r.Context(), by, id)
 	if errors.Is(err, desk.ErrNoTicket) {
@@ -180,7 +180,7 @@ func sessionLine(p *page.Page, s desk.LinkedSession) string {
 }
 
 // act is one act as a form, with what was typed into it.
-func (w *Web) act(p *page.Page, t desk.Ticket, kind desk.ActKind, form url.Values, fields ...deskField) actForm {
+func (w *Pages) act(p *page.Page, t desk.Ticket, kind desk.ActKind, form url.Values, fields ...deskField) actForm {
 	f := actForm{Ticket: t.ID, Version: t.Version, Kind: kind, Title: p.T("desk.act." + string(kind))}
 	typed := form.Get("kind") == string(kind)
 	f.Open = typed
@@ -202,7 +202,7 @@ func area2(name, label string, lines int) deskField {
 }
 
 // acts are what can be done with a ticket: first what comes next.
-func (w *Web) acts(r *http.Request, p *page.Page, data *ticketPage, matrix desk.Matrix, form url.Values) error {
+func (w *Pages) acts(r *http.Request, p *page.Page, data *ticketPage, matrix desk.Matrix, form url.Values) error {
 	t := data.Ticket
 	pick := func(name, label string, options ...page.Option) deskField {
 		return deskField{Name: name, Label: label, Options: options, Required: true}
@@ -219,7 +219,7 @@ func (w *Web) acts(r *http.Request, p *page.Page, data *ticketPage, matrix desk.
 		}
 		return list
 	}
-	teams, err := w.roster.Teams(r.Context())
+	teams, err := w.staff.Teams(r.Context())
 	if err != nil {
 		return err
 	}
@@ -286,8 +286,8 @@ func matrixTeam(m desk.Matrix, t desk.Ticket) string {
 }
 
 // colleagues are whom a ticket may be assigned to.
-func (w *Web) colleagues(r *http.Request, t desk.Ticket) ([]page.Option, error) {
-	accounts, err := w.roster.Accounts(r.Context())
+func (w *Pages) colleagues(r *http.Request, t desk.Ticket) ([]page.Option, error) {
+	accounts, err := w.staff.Accounts(r.Context())
 	list := []page.Option{{Value: "", Label: "\u2013", Chosen: t.Assignee.ID == ""}}
 	for _, a := range accounts {
 		if a.Team == t.Team && !a.Disabled {
@@ -298,7 +298,7 @@ func (w *Web) colleagues(r *http.Request, t desk.Ticket) ([]page.Option, error) 
 }
 
 // ticketHistory puts what was done into words, the newest first.
-func (w *Web) ticketHistory(r *http.Request, p *page.Page, by access.Account, t desk.Ticket, matrix desk.Matrix) (lines []historyLine, err error) {
+func (w *Pages) ticketHistory(r *http.Request, p *page.Page, by access.Account, t desk.Ticket, matrix desk.Matrix) (lines []historyLine, err error) {
 	entries, err := w.desk.History(r.Context(), by, t.ID)
 	if err != nil {
 		return nil, err
@@ -346,7 +346,7 @@ func (w *Web) ticketHistory(r *http.Request, p *page.Page, by access.Account, t 
 }
 
 // doTicket does an act, or makes a ticket.
-func (w *Web) doTicket(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+func (w *Pages) doTicket(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	values, err := page.ReadForm(r)
 	if err != nil {
 		return err
@@ -415,7 +415,7 @@ func actOf(values url.Values) desk.Act {
 	return a
 }
 
-func (w *Web) newTicket(rw http.ResponseWriter, r *http.Request, by access.Account, status int, values url.Values, problem error) error {
+func (w *Pages) newTicket(rw http.ResponseWriter, r *http.Request, by access.Account, status int, values url.Values, problem error) error {
 	p := w.NewPage(r, "desk.new")
 	if problem != nil {
 		p.Error = deskProblem(p, problem)
@@ -443,7 +443,7 @@ func (w *Web) newTicket(rw http.ResponseWriter, r *http.Request, by access.Accou
 	return w.Show(rw, status, "desk-new", p)
 }
 
-func (w *Web) makeTicket(rw http.ResponseWriter, r *http.Request, by access.Account, values url.Values) error {
+func (w *Pages) makeTicket(rw http.ResponseWriter, r *http.Request, by access.Account, values url.Values) error {
 	n := desk.NewTicket{Type: desk.Type(values.Get("type")), Title: values.Get("title"), Text: values.Get("text"), Language: page.TextsOf(r).Tag, Channel: desk.Channel(values.Get("channel")),
 		Requester: desk.Requester{Name: values.Get("name"), Email: values.Get("email"), Phone: values.Get("phone")}, Team: desk.Team{Name: by.Team, Territory: by.Territory, Level: by.Level}}
 	t, err := w.desk.Open(r.Context(), by, n)

@@ -1,4 +1,4 @@
-package web
+package servicedesk
 
 import (
 	"errors"
@@ -35,7 +35,7 @@ func versionsOf(r *http.Request) (string, bool) {
 	return what, what == "matrix" || what == "hours"
 }
 
-func (w *Web) showDeskVersions(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+func (w *Pages) showDeskVersions(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	what, ok := versionsOf(r)
 	if !ok {
 		return w.NotFound(rw, r)
@@ -61,12 +61,12 @@ func (w *Web) showDeskVersions(rw http.ResponseWriter, r *http.Request, by acces
 	return w.levels(rw, r, by, http.StatusOK, "levels-versions", p, data)
 }
 
-func (w *Web) compareDeskVersion(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+func (w *Pages) compareDeskVersion(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	return w.deskVersion(rw, r, by, http.StatusOK, "")
 }
 
 // deskVersion shows what a version has otherwise than the one in force.
-func (w *Web) deskVersion(rw http.ResponseWriter, r *http.Request, by access.Account, status int, problem string) error {
+func (w *Pages) deskVersion(rw http.ResponseWriter, r *http.Request, by access.Account, status int, problem string) error {
 	what, ok := versionsOf(r)
 	number, err := strconv.ParseInt(r.PathValue("number"), 10, 64)
 	if !ok || err != nil {
@@ -112,7 +112,7 @@ func (w *Web) deskVersion(rw http.ResponseWriter, r *http.Request, by access.Acc
 	return w.levels(rw, r, by, status, "levels-version", p, data)
 }
 
-func (w *Web) restoreDeskVersion(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+func (w *Pages) restoreDeskVersion(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	values, err := page.ReadForm(r)
 	if err != nil {
 		return err
@@ -142,7 +142,7 @@ func (w *Web) restoreDeskVersion(rw http.ResponseWriter, r *http.Request, by acc
 }
 
 // matrixDifferences says what is otherwise, in each language.
-func (w *Web) matrixDifferences(p *page.Page, before, after desk.Matrix) (list []page.Difference) {
+func (w *Pages) matrixDifferences(p *page.Page, before, after desk.Matrix) (list []page.Difference) {
 	add := func(what, a, b string) {
 		if a != b {
 			list = append(list, page.Difference{What: what, Before: a, After: b})
