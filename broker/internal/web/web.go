@@ -1,12 +1,11 @@
 // Package web is every page that the broker renders: it puts the areas together (audit, admin,
-// servicedesk, and what stands here: the customer's portal and the hull of the console), on the ground that all have in common (page), with one table of all addresses.
+// servicedesk, and what stands here: the customer's portal and the hull of the console), on
+// the ground that all have in common (page), with one table of all addresses.
 //
-// It promises: the portal works without JavaScript, in every language of the
-// language files; a GET never changes a session (but for handing out the agent,
-// which is noted, and for the one-time way to the log); each page carries a strict content security policy; no
-// handler runs without a time limit, the live status included. It decides
-// nothing about sessions or accounts: it asks Sessions, Accounts and Setup, and
-// shows what they say.
+// It promises: the portal works without JavaScript, in every language of the language files;
+// a GET never changes a session (but for handing out the agent, which is noted, and for the
+// one-time way to the log). What each page promises is said by page. It decides nothing
+// about sessions or accounts: it asks Sessions and the others, and shows what they say.
 //
 // It does not hold state that matters: the customer's cookie is signed and names
 // the session, so that pages survive a restart of the broker.
