@@ -46,9 +46,21 @@ func TestToolOnWindows(t *testing.T) {
 	}
 	prefix := filepath.Join(t.TempDir(), "wine")
 	t.Cleanup(func() {
-		stop := exec.Command(program, "wineboot", "--kill")
+		ctx, cancel := context.WithTimeout(context.Background(), winePatience)
+		defer cancel()
+		stop := exec.CommandContext(ctx, program, "wineboot", "--kill")
 		stop.Env = wineEnv(prefix)
 		_ = stop.Run() // what is left ends by itself
+		// Its server writes the registry down at the end, into the folder that is about to go.
+		server := filepath.Join(filepath.Dir(program), "wineserver")
+		if path, err := exec.LookPath("wineserver"); err == nil {
+			server = path
+		}
+		over := exec.CommandContext(ctx, server, "--wait")
+		over.Env = wineEnv(prefix)
+		if said, err := output(t, over); err != nil {
+			t.Errorf("%s: %v: %s", server, err, said)
+		}
 	})
 	// Wine's own folder, once.
 	begin := exec.CommandContext(t.Context(), program, "wineboot", "--init")

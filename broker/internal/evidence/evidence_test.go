@@ -87,6 +87,13 @@ func newEnv(t testing.TB) *env {
 	return n
 }
 
+// size is that of the log, with every act on it that waited.
+func (n *env) size(t testing.TB) uint64 {
+	t.Helper()
+	eventually(t, "what was decided is on the log", func() bool { return len(must(ops.ActsWaiting(t.Context(), n.db, 1))(t)) == 0 })
+	return n.e.Checkpoint().Size
+}
+
 func (n *env) open(t testing.TB) {
 	t.Helper()
 	n.e = must(Open(t.Context(), n.config))(t)

@@ -61,7 +61,7 @@ func TestPolicy(t *testing.T) {
 			t.Errorf("%s: %v", role, err)
 		}
 	}
-	size := n.e.Checkpoint().Size
+	size := n.size(t)
 	must(n.e.AddPolicy(t.Context(), keyAuditor, first.Bytes()))(t)
 	leaf, ok := n.entry(t, size).(translog.Policy)
 	if !ok || leaf.Number != 1 || leaf.Hash != translog.Hash(first.Hash()) || leaf.Root != translog.Hash(first.Root) {
@@ -84,12 +84,12 @@ func TestPolicy(t *testing.T) {
 		"no policy":      []byte("{}\n"),
 		"one bit":        append(append([]byte{}, good.Bytes()[:40]...), append([]byte{good.Bytes()[40] ^ 1}, good.Bytes()[41:]...)...),
 	} {
-		size := n.e.Checkpoint().Size
+		size := n.size(t)
 		_, err := n.e.AddPolicy(t.Context(), keyAuditor, file)
 		if !errors.Is(err, recordings.ErrPolicy) && !errors.Is(err, recordings.ErrMalformed) {
 			t.Errorf("%s: %v", name, err)
 		}
-		if n.e.Checkpoint().Size != size {
+		if n.size(t) != size {
 			t.Errorf("%s is on the log", name)
 		}
 	}
@@ -129,19 +129,19 @@ func TestPolicyLeft(t *testing.T) {
 	}
 	// Somebody with the disk leaves it all the same.
 	must(0, os.WriteFile(n.e.policies.path(2)+waitingEnd, other.next(t, nil, to).Bytes(), 0o600))(t)
-	size := n.e.Checkpoint().Size
+	size := n.size(t)
 	n.reopen(t)
-	if p, _ := n.e.Policy(); p.Number != 1 || n.e.Checkpoint().Size != size {
+	if p, _ := n.e.Policy(); p.Number != 1 || n.size(t) != size {
 		t.Error("a stranger's policy counts")
 	}
 	// A crash between leaf and file: it counts after the next start, with one leaf.
 	second := s.next(t, nil, to)
 	must(n.e.add(t.Context(), translog.Policy{Number: 2, Hash: second.Hash(), Prev: second.Prev, Root: translog.Hash(second.Root)}))(t)
 	must(LeavePolicy(n.config.Policies, second.Bytes()))(t)
-	size = n.e.Checkpoint().Size
+	size = n.size(t)
 	n.reopen(t)
-	if p, _ := n.e.Policy(); p.Number != 2 || n.e.Checkpoint().Size != size {
-		t.Errorf("policy %d, %d leaves more", p.Number, n.e.Checkpoint().Size-size)
+	if p, _ := n.e.Policy(); p.Number != 2 || n.size(t) != size {
+		t.Errorf("policy %d, %d leaves more", p.Number, n.size(t)-size)
 	}
 	// Without the auditors' key nothing begins anew with another one.
 	must(0, os.Remove(filepath.Join(n.config.Policies, recordings.PolicyFile(2))))(t)

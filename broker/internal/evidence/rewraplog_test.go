@@ -82,7 +82,7 @@ func TestLogIsWrappedAnew(t *testing.T) {
 	good := n.anew(t, path, offered[erased], stanzas...)
 	stranger := must(recordings.NewIdentity())(t).Recipient()
 	longer := must(live.ShareAmong(terms, stanzas...))(t)
-	size := n.e.Checkpoint().Size
+	size := n.size(t)
 	for name, c := range map[string]struct {
 		id   string
 		file []byte
@@ -106,7 +106,7 @@ func TestLogIsWrappedAnew(t *testing.T) {
 			t.Errorf("%s %s did", by.Role, by.ID)
 		}
 	}
-	if n.e.Checkpoint().Size != size {
+	if n.size(t) != size {
 		t.Error("what was refused is on the log")
 	}
 

@@ -72,7 +72,7 @@ type Room struct {
 	viewers  map[*Viewer]struct{}  // all of them, the connected ones are admitted
 	cursor   protocol.CursorUpdate // position and shape as last seen
 	hasShape bool
-	readers  sync.WaitGroup
+	readers  *running
 	track    *webrtc.TrackRemote // the agent's, as read
 	tracks   sync.WaitGroup      // whose reading is not over
 	flushed  chan struct{}       // closed when nothing more is tapped
@@ -86,7 +86,7 @@ func (s *SFU) NewRoom(taps Taps) (*Room, error) {
 	if taps.Frame == nil || taps.Gap == nil || taps.Cursor == nil || taps.State == nil || taps.Wish == nil || taps.Terminal == nil || taps.Parcel == nil {
 		return nil, errors.New("sfu: a tap is missing")
 	}
-	r := &Room{sfu: s, taps: taps, wish: Wish{Codec: AV1}, viewers: map[*Viewer]struct{}{}, flushed: make(chan struct{})}
+	r := &Room{sfu: s, taps: taps, wish: Wish{Codec: AV1}, viewers: map[*Viewer]struct{}{}, flushed: make(chan struct{}), readers: newRunning()}
 	r.ways = newWays(r)
 	return r, nil
 }
@@ -136,7 +136,7 @@ func (r *Room) Publish(ctx context.Context, offer string) (string, error) {
 	pc.OnTrack(func(track *webrtc.TrackRemote, receiver *webrtc.RTPReceiver) {
 		if r.enter(pc, track) {
 			go r.hear(receiver)
-			defer r.readers.Done()
+			defer r.readers.done()
 			defer r.tracks.Done()
 			r.read(track)
 		}
@@ -224,7 +224,7 @@ func (r *Room) enter(pc *webrtc.PeerConnection, track *webrtc.TrackRemote) bool 
 	}
 	r.entered, r.source, r.track, r.group = true, track.SSRC(), track, group{}
 	r.seam.open()
-	r.readers.Add(2)
+	r.readers.add(2)
 	r.tracks.Add(1)
 	return true
 }
@@ -234,7 +234,7 @@ func (r *Room) enter(pc *webrtc.PeerConnection, track *webrtc.TrackRemote) bool 
 // which it sends no packet a second time (RFC 3550 section 6.4.1). One that does not
 // know sends what is missing each time it is asked, and fills a small link with it.
 func (r *Room) hear(receiver *webrtc.RTPReceiver) {
-	defer r.readers.Done()
+	defer r.readers.done()
 	buf := make([]byte, 1500)
 	for {
 		if _, _, err := receiver.Read(buf); err != nil {
@@ -389,18 +389,18 @@ func (r *Room) Stop() {
 	r.mu.Lock()
 	agent, track, viewers := r.agent, r.track, r.viewers
 	r.viewers, r.group = map[*Viewer]struct{}{}, group{}
-	r.readers.Add(2)
+	r.readers.add(2)
 	r.mu.Unlock()
 	if track != nil {
 		_ = track.SetReadDeadline(time.Now()) // its reader wakes up; a closed one has done so
 	}
 	go func() {
-		defer r.readers.Done()
+		defer r.readers.done()
 		r.tracks.Wait()
 		close(r.flushed)
 	}()
 	go func() {
-		defer r.readers.Done()
+		defer r.readers.done()
 		if agent != nil {
 			_ = agent.Close() // nothing is left to save
 		}
@@ -426,12 +426,10 @@ func (r *Room) stop() (first bool) {
 
 // settle returns when what was going out is out, or after a short while.
 func (r *Room) settle() {
-	r.mu.Lock()
-	r.readers.Add(1)
-	r.mu.Unlock()
+	r.readers.add(1)
 	passed := make(chan struct{})
 	go func() {
-		defer r.readers.Done()
+		defer r.readers.done()
 		r.gate.Lock()
 		defer r.gate.Unlock()
 		close(passed)
@@ -445,4 +443,4 @@ func (r *Room) settle() {
 }
 
 // Wait returns when the connections of a stopped room are closed.
-func (r *Room) Wait() { r.readers.Wait() }
+func (r *Room) Wait() { r.readers.wait() }

@@ -9,6 +9,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -472,5 +473,18 @@ func TestNewChecks(t *testing.T) {
 	}
 	if _, err := newSFU(t).NewRoom(Taps{}); err == nil {
 		t.Error("no taps")
+	}
+}
+
+// TestStoppedByMany: who waits for a room may be joined by who stops, pauses and leaves it.
+func TestStoppedByMany(t *testing.T) {
+	sfu := newSFU(t)
+	for range 50 {
+		room, _ := newRoom(t, sfu)
+		var all sync.WaitGroup
+		for _, do := range []func(){room.Stop, func() { room.Stop(); room.Wait() }, room.Pause, room.Wait} {
+			all.Go(do)
+		}
+		all.Wait()
 	}
 }

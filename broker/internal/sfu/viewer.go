@@ -173,12 +173,12 @@ func (r *Room) drop(v *Viewer) {
 	_, there := r.viewers[v]
 	delete(r.viewers, v)
 	if there {
-		r.readers.Add(1)
+		r.readers.add(1)
 	}
 	r.mu.Unlock()
 	if there {
 		r.rethink()
-		go func() { defer r.readers.Done(); v.shut() }()
+		go func() { defer r.readers.done(); v.shut() }()
 	}
 }
 
