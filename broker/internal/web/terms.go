@@ -64,7 +64,7 @@ func (w *Web) showLegal(rw http.ResponseWriter, r *http.Request, name, other str
 	if query.Has("version") || query.Has("language") {
 		data.Other += "?" + url.Values{"version": {v.ID}, "language": {texts.Tag}}.Encode()
 	}
-	data.Version, data.Language, data.Blocks = v.ID, texts.Tag, legal.ParseDocument(text).About(v.Facts, texts)
+	data.Version, data.Language, data.Blocks = v.ID, texts.Tag, legal.Parse(text).About(v.Facts, texts)
 	p.Data = data
 	return w.Show(rw, http.StatusOK, "legal", p)
 }

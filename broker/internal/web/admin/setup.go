@@ -211,7 +211,7 @@ func (w *Pages) showSetupTexts(rw http.ResponseWriter, r *http.Request, typed op
 	var data struct{ Documents []draft }
 	for _, name := range []string{"terms", "privacy"} {
 		data.Documents = append(data.Documents, draft{Name: name, Title: p.T("page." + name + ".title"),
-			Shown: legal.ParseDocument(w.legal.Ours[name+"."+p.Tag]).About(facts, p.Texts)})
+			Shown: legal.Parse(w.legal.Ours[name+"."+p.Tag]).About(facts, p.Texts)})
 	}
 	p.Data = data
 	return w.Show(rw, http.StatusOK, "setup-texts", p)

@@ -43,7 +43,7 @@ func (w *Pages) edited(r *http.Request) (lang.Texts, bool) {
 
 func (w *Pages) newTextsPage(p *page.Page, texts lang.Texts, v access.TextsVersion) *textsPage {
 	data := &textsPage{Tag: texts.Tag, Name: texts.T("page.language"), Base: v.ID}
-	for _, name := range legal.FactNames {
+	for _, name := range legal.FactNames() {
 		// A document of nothing but the name shows what comes in its place.
 		data.Facts = append(data.Facts, fact{name, legal.Document{{Heading: name}}.About(v.Facts, texts)[0].Heading})
 	}
@@ -96,7 +96,7 @@ func (w *Pages) changeTexts(rw http.ResponseWriter, r *http.Request, by access.A
 	replaced, good := access.Texts{}, true
 	for i := range data.Documents {
 		d := &data.Documents[i]
-		clean, wrong, odd := legal.CleanDocument(d.Name, values.Get(d.Name), d.Text)
+		clean, wrong, odd := legal.Clean(d.Name, values.Get(d.Name), d.Text)
 		for _, remark := range wrong {
 			good = false
 			d.Wrong = append(d.Wrong, p.T("settings.texts.remark."+remark.Code, remark.Pairs...))
@@ -109,7 +109,7 @@ func (w *Pages) changeTexts(rw http.ResponseWriter, r *http.Request, by access.A
 		if !good {
 			d.Text = values.Get(d.Name)
 		}
-		d.Shown = legal.ParseDocument(clean).About(v.Facts, texts)
+		d.Shown = legal.Parse(clean).About(v.Facts, texts)
 	}
 	step := values.Get("step")
 	switch {
@@ -184,7 +184,7 @@ func (w *Pages) askRestore(rw http.ResponseWriter, r *http.Request, _ access.Acc
 	data.Label = w.named(p, data.Version)
 	for _, name := range []string{"terms", "privacy"} {
 		data.Documents = append(data.Documents, draft{Name: name, Title: p.T("page." + name + ".title"),
-			Shown: legal.ParseDocument(older[name+"."+p.Tag]).About(v.Facts, p.Texts)})
+			Shown: legal.Parse(older[name+"."+p.Tag]).About(v.Facts, p.Texts)})
 	}
 	p.Data = data
 	return w.Show(rw, http.StatusOK, "settings-restore", p)

@@ -23,7 +23,9 @@ type block struct {
 }
 
 // FactNames are the names of what can be filled in.
-var FactNames = []string{"{office}", "{phone}", "{controller}", "{dpo}", "{days}", "{months}"}
+func FactNames() []string {
+	return []string{"{office}", "{phone}", "{controller}", "{dpo}", "{days}", "{months}"}
+}
 
 // Limits of one document in one language. What stands in for a fact has 200
 // characters at most, so the terms with all filled in fit into protocol.Terms.
@@ -33,8 +35,8 @@ const (
 	maxFacts   = 12     // placeholders in the terms
 )
 
-// ParseDocument reads a text as it is kept.
-func ParseDocument(text string) Document {
+// Parse reads a text as it is kept.
+func Parse(text string) Document {
 	var d Document
 	for part := range strings.SplitSeq(strings.TrimSpace(text), "\n\n") {
 		lines := strings.Split(strings.TrimSpace(part), "\n")
@@ -82,10 +84,10 @@ type remark struct {
 
 var braces = regexp.MustCompile(`\{[^{}\s]*\}?|\}`)
 
-// CleanDocument returns a text as it is stored: one space between words, one empty
+// Clean returns a text as it is stored: one space between words, one empty
 // line between blocks. wrong is why it cannot be taken; odd is what its author
 // should look at, compared with like, the text in its place so far.
-func CleanDocument(name, text, like string) (clean string, wrong, odd []remark) {
+func Clean(name, text, like string) (clean string, wrong, odd []remark) {
 	limit := MaxTerms
 	if name == "privacy" {
 		limit = MaxPrivacy
@@ -116,7 +118,7 @@ func CleanDocument(name, text, like string) (clean string, wrong, odd []remark) 
 	}
 	found := braces.FindAllString(clean, -1)
 	for _, f := range slices.Compact(slices.Sorted(slices.Values(found))) {
-		if !slices.Contains(FactNames, f) && len(wrong) < 5 {
+		if !slices.Contains(FactNames(), f) && len(wrong) < 5 {
 			note(&wrong, "unknown", "name", f)
 		}
 	}
@@ -126,12 +128,12 @@ func CleanDocument(name, text, like string) (clean string, wrong, odd []remark) 
 	if len(wrong) > 0 {
 		return clean, wrong, nil
 	}
-	for _, f := range FactNames {
+	for _, f := range FactNames() {
 		if strings.Contains(like, f) && !strings.Contains(clean, f) {
 			note(&odd, "gone", "name", f)
 		}
 	}
-	if was, is := len(ParseDocument(like)), len(ParseDocument(clean)); was != is {
+	if was, is := len(Parse(like)), len(Parse(clean)); was != is {
 		note(&odd, "blocks", "was", strconv.Itoa(was), "is", strconv.Itoa(is))
 	}
 	return clean, nil, odd

@@ -29,7 +29,7 @@ type Versions interface {
 }
 
 // Documents is the terms of use and the privacy notice in every language. It stands
-// apart from Web because agents are shown the terms too.
+// apart from the pages because agents are shown the terms too.
 type Documents struct {
 	texts    *lang.Catalog
 	url      string
@@ -54,7 +54,7 @@ func New(texts *lang.Catalog, publicURL string, versions Versions) (*Documents, 
 			if err != nil {
 				return nil, fmt.Errorf("legal: %s in %s: %w", name, tag, err)
 			}
-			clean, wrong, _ := CleanDocument(name, string(data), "")
+			clean, wrong, _ := Clean(name, string(data), "")
 			if len(wrong) > 0 {
 				return nil, fmt.Errorf("legal: %s in %s: %v", name, tag, wrong)
 			}
@@ -77,7 +77,7 @@ func (l *Documents) Terms(ctx context.Context, language string, o page.Office) (
 	if err != nil {
 		return protocol.Terms{}, err
 	}
-	text := ParseDocument(v.Texts["terms."+texts.Tag]).About(v.Facts, texts).text()
+	text := Parse(v.Texts["terms."+texts.Tag]).About(v.Facts, texts).text()
 	return protocol.Terms{Version: v.ID, Language: texts.Tag, Text: text,
 		URL: l.url + "?" + url.Values{"version": {v.ID}, "language": {texts.Tag}}.Encode()}, nil
 }

@@ -154,6 +154,9 @@ func (g *Ground) Handler(routes []Route) http.Handler {
 		if r.limit == 0 {
 			r.limit = MaxForm
 		}
+		if strings.Contains(r.back, "{") && !strings.HasPrefix(r.Path, r.back+"/") {
+			panic("page: " + r.back + " is no beginning of " + r.Path) // as the mux does with what is no pattern
+		}
 		mux.Handle(r.Path, h)
 		known[r.Path] = r
 	}

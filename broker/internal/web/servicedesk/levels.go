@@ -33,7 +33,7 @@ func (w *Pages) levelRoutes() []page.Route {
 	}
 }
 
-// levelsPage is the data of every page of the desk's decisions, in adminPage.Data; Page is
+// levelsPage is the data of every page of the desk's decisions, in what page.Ground.Admin shows; Page is
 // what its own template needs.
 type levelsPage struct {
 	Nav  []page.Tab
