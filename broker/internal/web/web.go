@@ -78,7 +78,8 @@ type Sessions interface {
 	OpenLog(ctx context.Context, ticket string) (id string, err error)
 }
 
-// Config is what New needs. Every field but Audit, Receipts, Copies, Roster, Hooks, Desk, Figures, Mail, Central, SSO, Directory, Console, Style, Agents and Logger is required.
+// Config is what New needs. Every field but Audit, Receipts, Copies, Roster, Hooks, Desk,
+// Figures, Mail, Central, SSO, Directory, Console, Style, Agents and Logger is required.
 type Config struct {
 	Sessions Sessions
 	Accounts admin.Accounts

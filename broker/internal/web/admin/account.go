@@ -48,31 +48,31 @@ type secret struct {
 }
 
 // accountRoutes are the pages of one's own account, and the steps of a sign-in.
-func (w *Pages) accountRoutes() []page.Route {
+func (ps *Pages) accountRoutes() []page.Route {
 	return []page.Route{
-		page.At("/account", page.ForOwner(w.showAccount)),
-		page.At("/account/language", page.RedirectTo("/account"), page.ForOwner(w.changeLanguage)),
-		page.At("/account/rights", page.ForOwner(w.showOwnRights)),
-		page.At("/account/confirm", w.ownLocal(w.showConfirm), w.ownLocal(w.confirm)),
-		page.At("/account/totp", w.proven(w.showTOTP), w.proven(w.takeTOTP)),
-		page.At("/account/totp/remove", w.proven(w.askRemoveTOTP), w.proven(w.removeTOTP)),
-		page.At("/passkey", page.RedirectTo("/signin"), page.ForVisitor(w.beginPasskey)),
-		page.At("/account/passkey", w.proven(w.showAddPasskey), w.proven(w.addPasskey)),
-		page.At("/account/passkey/{id}/remove", w.proven(w.askRemovePasskey), w.proven(w.removePasskey)),
-		page.At("/signin/passkey", page.RedirectTo("/signin"), page.ForVisitor(w.usePasskey)),
-		page.At("/signin/enrol/passkey", w.arriving(access.StepEnrol, w.showEnrolPasskey), w.arriving(access.StepEnrol, w.enrolPasskey)),
-		page.At("/account/codes", page.RedirectTo("/account"), w.proven(w.newCodes)),
-		page.At("/signin/second", w.arriving(access.StepSecond, w.showSecond), w.arriving(access.StepSecond, w.second)),
-		page.At("/signin/enrol", w.arriving(access.StepEnrol, w.showEnrol), w.arriving(access.StepEnrol, w.enrolTOTP)),
-		page.At("/account/password", w.ownLocal(w.showPassword), w.ownLocal(w.changePassword)),
-		page.At("/account/others", page.RedirectTo("/account"), page.ForOwner(w.endOthers)),
-		page.At("/signin/password", w.arriving(access.StepPassword, w.showRenewal), w.arriving(access.StepPassword, w.renew)),
+		page.At("/account", page.ForOwner(ps.showAccount)),
+		page.At("/account/language", page.RedirectTo("/account"), page.ForOwner(ps.changeLanguage)),
+		page.At("/account/rights", page.ForOwner(ps.showOwnRights)),
+		page.At("/account/confirm", ps.ownLocal(ps.showConfirm), ps.ownLocal(ps.confirm)),
+		page.At("/account/totp", ps.proven(ps.showTOTP), ps.proven(ps.takeTOTP)),
+		page.At("/account/totp/remove", ps.proven(ps.askRemoveTOTP), ps.proven(ps.removeTOTP)),
+		page.At("/passkey", page.RedirectTo("/signin"), page.ForVisitor(ps.beginPasskey)),
+		page.At("/account/passkey", ps.proven(ps.showAddPasskey), ps.proven(ps.addPasskey)),
+		page.At("/account/passkey/{id}/remove", ps.proven(ps.askRemovePasskey), ps.proven(ps.removePasskey)),
+		page.At("/signin/passkey", page.RedirectTo("/signin"), page.ForVisitor(ps.usePasskey)),
+		page.At("/signin/enrol/passkey", ps.arriving(access.StepEnrol, ps.showEnrolPasskey), ps.arriving(access.StepEnrol, ps.enrolPasskey)),
+		page.At("/account/codes", page.RedirectTo("/account"), ps.proven(ps.newCodes)),
+		page.At("/signin/second", ps.arriving(access.StepSecond, ps.showSecond), ps.arriving(access.StepSecond, ps.second)),
+		page.At("/signin/enrol", ps.arriving(access.StepEnrol, ps.showEnrol), ps.arriving(access.StepEnrol, ps.enrolTOTP)),
+		page.At("/account/password", ps.ownLocal(ps.showPassword), ps.ownLocal(ps.changePassword)),
+		page.At("/account/others", page.RedirectTo("/account"), page.ForOwner(ps.endOthers)),
+		page.At("/signin/password", ps.arriving(access.StepPassword, ps.showRenewal), ps.arriving(access.StepPassword, ps.renew)),
 	}
 }
 
 // arriving is action for who has to take this step of a sign-in; others are sent to where
 // they stand.
-func (w *Pages) arriving(step access.Step, do func(http.ResponseWriter, *http.Request, access.Arrival) error) page.Ruled {
+func (ps *Pages) arriving(step access.Step, do func(http.ResponseWriter, *http.Request, access.Arrival) error) page.Ruled {
 	return page.ForVisitor(func(rw http.ResponseWriter, r *http.Request) error {
 		arrival, ok := access.Arriving(r)
 		if !ok {
@@ -98,26 +98,26 @@ func stepPath(step access.Step, next string) string {
 func nextOf(r *http.Request) string { return localNext(r.URL.Query().Get("next")) }
 
 // account shows a page of one's own account.
-func (w *Pages) account(rw http.ResponseWriter, r *http.Request, by access.Account, status int, template string, p *page.Page, data any) error {
+func (ps *Pages) account(rw http.ResponseWriter, r *http.Request, by access.Account, status int, template string, p *page.Page, data any) error {
 	a := accountPage{Account: by, Data: data}
 	if said := "account.saved." + page.Limited(r.URL.Query().Get("saved"), 20); status == http.StatusOK && r.Method == http.MethodGet && p.Has(said) {
 		a.Saved = p.T(said)
 	}
 	p.Data = a
-	return w.Show(rw, status, template, p)
+	return ps.Show(rw, status, template, p)
 }
 
-func (w *Pages) showAccount(rw http.ResponseWriter, r *http.Request, by access.Account) error {
-	p := w.NewPage(r, "account.title")
-	data := ownPage{Role: p.T("signin.role." + string(by.Role)), Mails: w.mailLanguages(p, by)}
+func (ps *Pages) showAccount(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+	p := ps.NewPage(r, "account.title")
+	data := ownPage{Role: p.T("signin.role." + string(by.Role)), Mails: ps.mailLanguages(p, by)}
 	if !by.PasswordAt.IsZero() {
 		data.Password = p.T("account.password.since", "day", page.Day(p, by.PasswordAt.UTC()))
 	}
 	var err error
-	if data.Factors, err = w.factorsOf(r, p, by); err != nil {
+	if data.Factors, err = ps.factorsOf(r, p, by); err != nil {
 		return err
 	}
-	places, err := w.accounts.Places(r)
+	places, err := ps.accounts.Places(r)
 	if err != nil {
 		return err
 	}
@@ -135,7 +135,7 @@ func (w *Pages) showAccount(rw http.ResponseWriter, r *http.Request, by access.A
 		data.Places = append(data.Places, line)
 		data.Others = data.Others || !place.Here
 	}
-	return w.account(rw, r, by, http.StatusOK, "account", p, data)
+	return ps.account(rw, r, by, http.StatusOK, "account", p, data)
 }
 
 // secretField is a field named key; problem is a key of the language files, "" if none.
@@ -150,34 +150,34 @@ func secretField(p *page.Page, name, label, hint, auto, problem string) secret {
 	return f
 }
 
-func (w *Pages) showPassword(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+func (ps *Pages) showPassword(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	if by.Central { // it has none here
 		http.Redirect(rw, r, "/account", http.StatusSeeOther)
 		return nil
 	}
-	return w.passwordForm(rw, r, by, http.StatusOK, passwordPage{Path: "/account/password"}, "", "")
+	return ps.passwordForm(rw, r, by, http.StatusOK, passwordPage{Path: "/account/password"}, "", "")
 }
 
-func (w *Pages) showRenewal(rw http.ResponseWriter, r *http.Request, a access.Arrival) error {
-	return w.renewalForm(rw, r, a, http.StatusOK, nextOf(r), "")
+func (ps *Pages) showRenewal(rw http.ResponseWriter, r *http.Request, a access.Arrival) error {
+	return ps.renewalForm(rw, r, a, http.StatusOK, nextOf(r), "")
 }
 
-func (w *Pages) renewalForm(rw http.ResponseWriter, r *http.Request, a access.Arrival, status int, next, problem string) error {
+func (ps *Pages) renewalForm(rw http.ResponseWriter, r *http.Request, a access.Arrival, status int, next, problem string) error {
 	why := "account.password.why." + access.WhyWeak
 	if a.Why == access.WhyOld {
 		why = "account.password.why." + access.WhyOld
 	}
-	return w.passwordForm(rw, r, a.Account, status, passwordPage{Path: "/signin/password", Forced: page.TextsOf(r).T(why), Next: next}, "", problem)
+	return ps.passwordForm(rw, r, a.Account, status, passwordPage{Path: "/signin/password", Forced: page.TextsOf(r).T(why), Next: next}, "", problem)
 }
 
-func (w *Pages) passwordForm(rw http.ResponseWriter, r *http.Request, by access.Account, status int, data passwordPage, before, problem string) error {
-	p := w.NewPage(r, "account.password.change")
+func (ps *Pages) passwordForm(rw http.ResponseWriter, r *http.Request, by access.Account, status int, data passwordPage, before, problem string) error {
+	p := ps.NewPage(r, "account.password.change")
 	data.Email = by.Email
 	if data.Forced == "" {
 		data.Fields = append(data.Fields, secretField(p, "before", "account.password.before", "", "current-password", before))
 	}
 	data.Fields = append(data.Fields, secretField(p, "password", "account.password.new", "setup.password.hint", "new-password", problem))
-	if f, err := w.accounts.Factors(r.Context(), by.ID); err != nil {
+	if f, err := ps.accounts.Factors(r.Context(), by.ID); err != nil {
 		return err
 	} else if f.Any() {
 		last := &data.Fields[len(data.Fields)-1]
@@ -190,10 +190,10 @@ func (w *Pages) passwordForm(rw http.ResponseWriter, r *http.Request, by access.
 	if before != "" || problem != "" {
 		p.Error = p.T("account.error.some")
 	}
-	return w.account(rw, r, by, status, "account-password", p, data)
+	return ps.account(rw, r, by, status, "account-password", p, data)
 }
 
-func (w *Pages) changePassword(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+func (ps *Pages) changePassword(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	if by.Central { // it has none here
 		http.Redirect(rw, r, "/account", http.StatusSeeOther)
 		return nil
@@ -202,18 +202,18 @@ func (w *Pages) changePassword(rw http.ResponseWriter, r *http.Request, by acces
 	if err != nil {
 		return err
 	}
-	_, err = w.accounts.ChangePassword(r, values.Get("before"), values.Get("password"))
+	_, err = ps.accounts.ChangePassword(r, values.Get("before"), values.Get("password"))
 	data := passwordPage{Path: "/account/password"}
 	var wrong *access.Invalid
 	switch {
 	case errors.As(err, &wrong):
-		return w.passwordForm(rw, r, by, http.StatusUnprocessableEntity, data, "", passwordProblem(r, wrong))
+		return ps.passwordForm(rw, r, by, http.StatusUnprocessableEntity, data, "", passwordProblem(r, wrong))
 	case errors.Is(err, access.ErrCredentials):
-		return w.passwordForm(rw, r, by, http.StatusUnprocessableEntity, data, "account.error.before", "")
+		return ps.passwordForm(rw, r, by, http.StatusUnprocessableEntity, data, "account.error.before", "")
 	case errors.Is(err, access.ErrCentralOnly):
-		return w.passwordForm(rw, r, by, http.StatusForbidden, data, "sso.only", "")
+		return ps.passwordForm(rw, r, by, http.StatusForbidden, data, "sso.only", "")
 	case errors.Is(err, access.ErrThrottled):
-		return w.passwordForm(rw, r, by, http.StatusTooManyRequests, data, "signin.throttled", "")
+		return ps.passwordForm(rw, r, by, http.StatusTooManyRequests, data, "signin.throttled", "")
 	case errors.Is(err, access.ErrEnded), errors.Is(err, access.ErrNoSignIn):
 		return page.ErrForm // the sign-in ended meanwhile, or it is a program's
 	case err != nil:
@@ -233,19 +233,19 @@ func passwordProblem(r *http.Request, wrong *access.Invalid) string {
 	return "admin.error.other"
 }
 
-func (w *Pages) renew(rw http.ResponseWriter, r *http.Request, a access.Arrival) error {
+func (ps *Pages) renew(rw http.ResponseWriter, r *http.Request, a access.Arrival) error {
 	values, err := page.ReadForm(r)
 	if err != nil {
 		return err
 	}
 	next := localNext(values.Get("next"))
-	step, err := w.accounts.ChangePassword(r, "", values.Get("password"))
+	step, err := ps.accounts.ChangePassword(r, "", values.Get("password"))
 	var wrong *access.Invalid
 	switch {
 	case errors.As(err, &wrong):
-		return w.renewalForm(rw, r, a, http.StatusUnprocessableEntity, next, passwordProblem(r, wrong))
+		return ps.renewalForm(rw, r, a, http.StatusUnprocessableEntity, next, passwordProblem(r, wrong))
 	case errors.Is(err, access.ErrThrottled):
-		return w.renewalForm(rw, r, a, http.StatusTooManyRequests, next, "signin.throttled")
+		return ps.renewalForm(rw, r, a, http.StatusTooManyRequests, next, "signin.throttled")
 	case errors.Is(err, access.ErrEnded):
 		http.Redirect(rw, r, "/signin?next="+url.QueryEscape(next), http.StatusSeeOther)
 		return nil
@@ -256,15 +256,15 @@ func (w *Pages) renew(rw http.ResponseWriter, r *http.Request, a access.Arrival)
 	return nil
 }
 
-func (w *Pages) endOthers(rw http.ResponseWriter, r *http.Request, by access.Account) error {
-	err := w.accounts.EndOthers(r)
+func (ps *Pages) endOthers(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+	err := ps.accounts.EndOthers(r)
 	if errors.Is(err, access.ErrEnded) || errors.Is(err, access.ErrNoSignIn) {
 		return page.ErrForm
 	}
 	if err != nil {
 		return err
 	}
-	w.audit.EndSearches(by.ID)
+	ps.audit.EndSearches(by.ID)
 	http.Redirect(rw, r, "/account?saved=others", http.StatusSeeOther)
 	return nil
 }

@@ -27,16 +27,16 @@ type apiProblem struct {
 	Title  string
 }
 
-func (w *Pages) apiRoutes() []page.Route {
+func (ps *Pages) apiRoutes() []page.Route {
 	return []page.Route{
 		page.At("/api", page.RedirectTo("/api/")),
-		page.At("/api/{$}", page.ForAnyone(w.showAPI)),
+		page.At("/api/{$}", page.ForAnyone(ps.showAPI)),
 	}
 }
 
-func (w *Pages) showAPI(rw http.ResponseWriter, r *http.Request) error {
-	p := w.NewPage(r, "api.title")
-	data := apiPage{Address: w.PublicURL}
+func (ps *Pages) showAPI(rw http.ResponseWriter, r *http.Request) error {
+	p := ps.NewPage(r, "api.title")
+	data := apiPage{Address: ps.PublicURL}
 	for _, o := range api.Operations() {
 		if n := len(data.Groups); n == 0 || data.Groups[n-1].Name != o.Group {
 			data.Groups = append(data.Groups, apiGroup{Name: o.Group})
@@ -49,5 +49,5 @@ func (w *Pages) showAPI(rw http.ResponseWriter, r *http.Request) error {
 		data.Problems = append(data.Problems, apiProblem{f.Code, f.Status, p.T("api.problem." + f.Code)})
 	}
 	p.Data = data
-	return w.Show(rw, http.StatusOK, "api", p)
+	return ps.Show(rw, http.StatusOK, "api", p)
 }

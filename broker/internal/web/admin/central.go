@@ -49,38 +49,38 @@ type roleLine struct {
 }
 
 // centralRoutes are the page of central accounts, and what makes one of an account.
-func (w *Pages) centralRoutes() []page.Route {
-	people := func(do page.StaffAction) page.Ruled { return w.May(do, access.ManageAccounts, access.ManageAuditors) }
+func (ps *Pages) centralRoutes() []page.Route {
+	people := func(do page.StaffAction) page.Ruled { return ps.May(do, access.ManageAccounts, access.ManageAuditors) }
 	return []page.Route{
-		page.At("/admin/central", people(w.showCentral), people(w.changeCentral)),
-		page.At("/admin/people/{id}/central", page.RedirectTo("/admin/people"), people(w.changePersonCentral)),
+		page.At("/admin/central", people(ps.showCentral), people(ps.changeCentral)),
+		page.At("/admin/people/{id}/central", page.RedirectTo("/admin/people"), people(ps.changePersonCentral)),
 	}
 }
 
-func (w *Pages) showCentral(rw http.ResponseWriter, r *http.Request, by access.Account) error {
-	return w.centralForm(rw, r, by, http.StatusOK, access.Rule{Role: rolesFor(by)[0], Level: access.L1}, nil, "")
+func (ps *Pages) showCentral(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+	return ps.centralForm(rw, r, by, http.StatusOK, access.Rule{Role: rolesFor(by)[0], Level: access.L1}, nil, "")
 }
 
-func (w *Pages) centralForm(rw http.ResponseWriter, r *http.Request, by access.Account, status int, rule access.Rule, wrong *access.Invalid, problem string) error {
-	p := w.NewPage(r, "admin.central.title")
-	rules, err := w.central.Rules(r.Context())
+func (ps *Pages) centralForm(rw http.ResponseWriter, r *http.Request, by access.Account, status int, rule access.Rule, wrong *access.Invalid, problem string) error {
+	p := ps.NewPage(r, "admin.central.title")
+	rules, err := ps.central.Rules(r.Context())
 	if err != nil {
 		return err
 	}
-	held, err := w.central.CentralRoles(r.Context())
+	held, err := ps.central.CentralRoles(r.Context())
 	if err != nil {
 		return err
 	}
-	data := centralPage{Directory: w.directory, Back: w.PublicURL + ssoReturn}
-	if w.sso != nil {
-		data.SSO, data.Issuer = w.sso.Name(), w.sso.Issuer()
+	data := centralPage{Directory: ps.directory, Back: ps.PublicURL + ssoReturn}
+	if ps.sso != nil {
+		data.SSO, data.Issuer = ps.sso.Name(), ps.sso.Issuer()
 	}
 	if access.Can(by, access.ManageAccounts, access.Scope{}) {
-		people, groups, accounts, err := w.central.Written(r.Context())
+		people, groups, accounts, err := ps.central.Written(r.Context())
 		if err != nil {
 			return err
 		}
-		if data.SCIM = w.PublicURL + "/scim/v2"; people+groups > 0 {
+		if data.SCIM = ps.PublicURL + "/scim/v2"; people+groups > 0 {
 			data.Written = p.T("admin.central.scim.written", "people", strconv.Itoa(people), "groups", strconv.Itoa(groups), "accounts", strconv.Itoa(accounts))
 		}
 	}
@@ -110,7 +110,7 @@ func (w *Pages) centralForm(rw http.ResponseWriter, r *http.Request, by access.A
 		}
 		return "admin.error.other"
 	}
-	if data.Form, err = w.ruleForm(r, p, by, rule, of); err != nil {
+	if data.Form, err = ps.ruleForm(r, p, by, rule, of); err != nil {
 		return err
 	}
 	for _, role := range rolesFor(by) {
@@ -125,10 +125,10 @@ func (w *Pages) centralForm(rw http.ResponseWriter, r *http.Request, by access.A
 	if problem != "" {
 		p.Error = p.T(problem)
 	}
-	return w.Admin(rw, r, by, status, "admin-central", p, data)
+	return ps.Admin(rw, r, by, status, "admin-central", p, data)
 }
 
-func (w *Pages) ruleForm(r *http.Request, p *page.Page, by access.Account, rule access.Rule, of func(string) string) (form personForm, err error) {
+func (ps *Pages) ruleForm(r *http.Request, p *page.Page, by access.Account, rule access.Rule, of func(string) string) (form personForm, err error) {
 	form.Texts = []page.Input{formField(p, "central.group", "group", rule.Group, 500, of("group"))}
 	role := page.Picker{Name: "role", Label: p.T("admin.person.role"), ErrorWord: p.T("page.error")}
 	assists := false
@@ -143,12 +143,12 @@ func (w *Pages) ruleForm(r *http.Request, p *page.Page, by access.Account, rule 
 		form.Texts = append(form.Texts, territory)
 		return form, nil
 	}
-	more, err := w.placePickers(r, p, access.NewAccount{Team: rule.Team, Level: rule.Level, Profile: rule.Profile}, of)
+	more, err := ps.placePickers(r, p, access.NewAccount{Team: rule.Team, Level: rule.Level, Profile: rule.Profile}, of)
 	form.Pickers = append(form.Pickers, more...)
 	return form, err
 }
 
-func (w *Pages) changeCentral(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+func (ps *Pages) changeCentral(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	values, err := page.ReadForm(r)
 	if err != nil {
 		return err
@@ -158,15 +158,15 @@ func (w *Pages) changeCentral(rw http.ResponseWriter, r *http.Request, by access
 	id, saved := page.Limited(values.Get("id"), 64), "rule"
 	switch values.Get("step") {
 	case "add":
-		err = w.central.AddRule(r.Context(), by, rule)
+		err = ps.central.AddRule(r.Context(), by, rule)
 	case "up":
-		err = w.central.RaiseRule(r.Context(), by, id)
+		err = ps.central.RaiseRule(r.Context(), by, id)
 	case "delete":
 		saved = "rule_gone"
-		err = w.central.DeleteRule(r.Context(), by, id)
+		err = ps.central.DeleteRule(r.Context(), by, id)
 	case "hold", "release":
 		saved = "role"
-		err = w.central.ChangeCentralRole(r.Context(), by, access.Role(values.Get("role")), values.Get("step") == "hold")
+		err = ps.central.ChangeCentralRole(r.Context(), by, access.Role(values.Get("role")), values.Get("step") == "hold")
 	default:
 		return page.ErrForm
 	}
@@ -174,11 +174,11 @@ func (w *Pages) changeCentral(rw http.ResponseWriter, r *http.Request, by access
 	empty := access.Rule{Role: rolesFor(by)[0], Level: access.L1}
 	switch {
 	case errors.As(err, &wrong):
-		return w.centralForm(rw, r, by, http.StatusUnprocessableEntity, rule, wrong, "")
+		return ps.centralForm(rw, r, by, http.StatusUnprocessableEntity, rule, wrong, "")
 	case errors.Is(err, access.ErrNoEmergency):
-		return w.centralForm(rw, r, by, http.StatusConflict, empty, nil, "admin.error.no_emergency")
+		return ps.centralForm(rw, r, by, http.StatusConflict, empty, nil, "admin.error.no_emergency")
 	case errors.Is(err, access.ErrOwnAccount):
-		return w.centralForm(rw, r, by, http.StatusConflict, empty, nil, "admin.error.own_rule")
+		return ps.centralForm(rw, r, by, http.StatusConflict, empty, nil, "admin.error.own_rule")
 	case errors.Is(err, access.ErrForbidden):
 		return page.ErrForm // the page does not offer it
 	case err != nil && !errors.Is(err, access.ErrNotFound): // somebody else was quicker
@@ -190,29 +190,29 @@ func (w *Pages) changeCentral(rw http.ResponseWriter, r *http.Request, by access
 
 // changePersonCentral lets an account be taken over by a central one, or keeps it for
 // emergencies.
-func (w *Pages) changePersonCentral(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+func (ps *Pages) changePersonCentral(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	values, err := page.ReadForm(r)
 	if err != nil {
 		return err
 	}
-	a, err := w.personOf(r, by)
+	a, err := ps.personOf(r, by)
 	if errors.Is(err, access.ErrNotFound) || err == nil && a.ID == "" {
-		return w.NotFound(rw, r)
+		return ps.NotFound(rw, r)
 	}
 	if err != nil {
 		return err
 	}
 	switch step := values.Get("step"); step {
 	case "await", "stop":
-		err = w.central.Await(r.Context(), by, a.ID, step == "await")
+		err = ps.central.Await(r.Context(), by, a.ID, step == "await")
 	case "emergency", "ordinary":
-		err = w.central.SetEmergency(r.Context(), by, a.ID, step == "emergency")
+		err = ps.central.SetEmergency(r.Context(), by, a.ID, step == "emergency")
 	default:
 		return page.ErrForm
 	}
 	switch {
 	case errors.Is(err, access.ErrNoEmergency):
-		return w.centralForm(rw, r, by, http.StatusConflict, access.Rule{Role: rolesFor(by)[0], Level: access.L1}, nil, "admin.error.no_emergency")
+		return ps.centralForm(rw, r, by, http.StatusConflict, access.Rule{Role: rolesFor(by)[0], Level: access.L1}, nil, "admin.error.no_emergency")
 	case errors.Is(err, access.ErrForbidden), errors.Is(err, access.ErrEnded), errors.Is(err, access.ErrCentral):
 		return page.ErrForm // the page does not offer it
 	case err != nil:

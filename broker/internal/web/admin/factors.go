@@ -82,10 +82,10 @@ func newQR(text string) (qrCode, error) {
 
 // ownLocal is own for accounts that sign in here: what is asked of the others is their
 // provider's matter.
-func (w *Pages) ownLocal(do page.StaffAction) page.Ruled {
+func (ps *Pages) ownLocal(do page.StaffAction) page.Ruled {
 	return page.ForOwner(func(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 		if by.Central {
-			return w.NotFound(rw, r)
+			return ps.NotFound(rw, r)
 		}
 		return do(rw, r, by)
 	})
@@ -93,16 +93,16 @@ func (w *Pages) ownLocal(do page.StaffAction) page.Ruled {
 
 // proven is ownLocal for pages that change factors: who did not say a moment ago who they are
 // is asked first.
-func (w *Pages) proven(do page.StaffAction) page.Ruled {
-	return w.ownLocal(func(rw http.ResponseWriter, r *http.Request, by access.Account) error {
-		if w.accounts.Proven(r) {
+func (ps *Pages) proven(do page.StaffAction) page.Ruled {
+	return ps.ownLocal(func(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+		if ps.accounts.Proven(r) {
 			return do(rw, r, by)
 		}
-		return w.toConfirm(rw, r)
+		return ps.toConfirm(rw, r)
 	})
 }
 
-func (w *Pages) toConfirm(rw http.ResponseWriter, r *http.Request) error {
+func (ps *Pages) toConfirm(rw http.ResponseWriter, r *http.Request) error {
 	to := r.URL.Path
 	if to == "/account/codes" {
 		to = "/account"
@@ -111,46 +111,46 @@ func (w *Pages) toConfirm(rw http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-func (w *Pages) showConfirm(rw http.ResponseWriter, r *http.Request, by access.Account) error {
-	return w.confirmForm(rw, r, by, http.StatusOK, nextOf(r), "")
+func (ps *Pages) showConfirm(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+	return ps.confirmForm(rw, r, by, http.StatusOK, nextOf(r), "")
 }
 
-func (w *Pages) confirmForm(rw http.ResponseWriter, r *http.Request, by access.Account, status int, next, problem string) error {
-	p := w.NewPage(r, "account.confirm.title")
+func (ps *Pages) confirmForm(rw http.ResponseWriter, r *http.Request, by access.Account, status int, next, problem string) error {
+	p := ps.NewPage(r, "account.confirm.title")
 	data := provePage{Path: "/account/confirm", Next: next, Password: secretField(p, "password", "account.password.before", "", "current-password", problem)}
 	data.Password.Focus = true
-	if f, err := w.accounts.Factors(r.Context(), by.ID); err != nil {
+	if f, err := ps.accounts.Factors(r.Context(), by.ID); err != nil {
 		return err
 	} else if len(f.Passkeys) > 0 {
-		data.Passkey = w.passkeyForm(p, "get", "/account/confirm", next, "account.passkey.confirm")
+		data.Passkey = ps.passkeyForm(p, "get", "/account/confirm", next, "account.passkey.confirm")
 	}
 	if problem != "" {
 		p.Error = p.T("account.error.some")
 	}
-	return w.account(rw, r, by, status, "account-confirm", p, data)
+	return ps.account(rw, r, by, status, "account-confirm", p, data)
 }
 
-func (w *Pages) confirm(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+func (ps *Pages) confirm(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	values, err := page.ReadForm(r)
 	if err != nil {
 		return err
 	}
 	next := localNext(values.Get("next"))
 	if answer := values.Get("credential"); answer != "" {
-		_, err = w.accounts.UsePasskey(r, answer)
+		_, err = ps.accounts.UsePasskey(r, answer)
 		if status, key := passkeyProblem(err); key != "" {
-			return w.confirmForm(rw, r, by, status, next, key)
+			return ps.confirmForm(rw, r, by, status, next, key)
 		}
 	} else {
-		err = w.accounts.Confirm(r, values.Get("password"))
+		err = ps.accounts.Confirm(r, values.Get("password"))
 	}
 	switch {
 	case errors.Is(err, access.ErrThrottled):
-		return w.confirmForm(rw, r, by, http.StatusTooManyRequests, next, "signin.throttled")
+		return ps.confirmForm(rw, r, by, http.StatusTooManyRequests, next, "signin.throttled")
 	case errors.Is(err, access.ErrCredentials):
-		return w.confirmForm(rw, r, by, http.StatusUnprocessableEntity, next, "account.error.before")
+		return ps.confirmForm(rw, r, by, http.StatusUnprocessableEntity, next, "account.error.before")
 	case errors.Is(err, access.ErrCentralOnly):
-		return w.confirmForm(rw, r, by, http.StatusForbidden, next, "sso.only")
+		return ps.confirmForm(rw, r, by, http.StatusForbidden, next, "sso.only")
 	case errors.Is(err, access.ErrNoSignIn):
 		return page.ErrForm
 	case err != nil:
@@ -161,8 +161,8 @@ func (w *Pages) confirm(rw http.ResponseWriter, r *http.Request, by access.Accou
 }
 
 // factorsOf are one's own, for the page of the account.
-func (w *Pages) factorsOf(r *http.Request, p *page.Page, by access.Account) (factorsPage, error) {
-	f, err := w.accounts.Factors(r.Context(), by.ID)
+func (ps *Pages) factorsOf(r *http.Request, p *page.Page, by access.Account) (factorsPage, error) {
+	f, err := ps.accounts.Factors(r.Context(), by.ID)
 	if err != nil {
 		return factorsPage{}, err
 	}
@@ -173,7 +173,7 @@ func (w *Pages) factorsOf(r *http.Request, p *page.Page, by access.Account) (fac
 			data.TOTP += " " + p.T("account.factor.used", "time", page.Minute(p, f.Used))
 		}
 	}
-	data.NoName = w.passkeyForm(p, "", "", "", "account.passkey.add") == nil
+	data.NoName = ps.passkeyForm(p, "", "", "", "account.passkey.add") == nil
 	for _, k := range f.Passkeys {
 		line := passkeyLine{ID: k.ID, Name: k.Name, When: p.T("account.passkey.since", "day", page.Day(p, k.Made.UTC())), Remove: p.T("account.passkey.remove", "name", page.Plain(k.Name))}
 		if !k.Used.IsZero() {
@@ -181,10 +181,10 @@ func (w *Pages) factorsOf(r *http.Request, p *page.Page, by access.Account) (fac
 		}
 		data.Passkeys = append(data.Passkeys, line)
 	}
-	if w.roster == nil {
+	if ps.roster == nil {
 		return data, nil
 	}
-	rules, err := w.roster.SignInRules(r.Context())
+	rules, err := ps.roster.SignInRules(r.Context())
 	for _, rule := range rules {
 		data.Required = data.Required || rule.Role == by.Role && rule.SecondFactor
 	}
@@ -198,16 +198,16 @@ func codeField(p *page.Page, label, hint, problem string) secret {
 	return f
 }
 
-func (w *Pages) showSecond(rw http.ResponseWriter, r *http.Request, a access.Arrival) error {
-	return w.secondForm(rw, r, a, http.StatusOK, nextOf(r), "")
+func (ps *Pages) showSecond(rw http.ResponseWriter, r *http.Request, a access.Arrival) error {
+	return ps.secondForm(rw, r, a, http.StatusOK, nextOf(r), "")
 }
 
-func (w *Pages) secondForm(rw http.ResponseWriter, r *http.Request, a access.Arrival, status int, next, problem string) error {
-	p := w.NewPage(r, "account.second.title")
+func (ps *Pages) secondForm(rw http.ResponseWriter, r *http.Request, a access.Arrival, status int, next, problem string) error {
+	p := ps.NewPage(r, "account.second.title")
 	if problem != "" {
 		p.Error = p.T("account.error.some")
 	}
-	f, err := w.accounts.Factors(r.Context(), a.Account.ID)
+	f, err := ps.accounts.Factors(r.Context(), a.Account.ID)
 	if err != nil {
 		return err
 	}
@@ -217,26 +217,26 @@ func (w *Pages) secondForm(rw http.ResponseWriter, r *http.Request, a access.Arr
 	}
 	data := codePage{Next: next, Code: codeField(p, "account.second.code", hint, problem)}
 	if len(f.Passkeys) > 0 {
-		data.Passkey = w.passkeyForm(p, "get", "/signin/passkey", next, "account.passkey.second")
+		data.Passkey = ps.passkeyForm(p, "get", "/signin/passkey", next, "account.passkey.second")
 		data.First = !f.TOTP && data.Passkey != nil
 	}
-	return w.account(rw, r, a.Account, status, "signin-second", p, data)
+	return ps.account(rw, r, a.Account, status, "signin-second", p, data)
 }
 
-func (w *Pages) second(rw http.ResponseWriter, r *http.Request, a access.Arrival) error {
+func (ps *Pages) second(rw http.ResponseWriter, r *http.Request, a access.Arrival) error {
 	values, err := page.ReadForm(r)
 	if err != nil {
 		return err
 	}
 	next := localNext(values.Get("next"))
-	step, err := w.accounts.SecondFactor(r, values.Get("code"))
+	step, err := ps.accounts.SecondFactor(r, values.Get("code"))
 	switch {
 	case errors.Is(err, access.ErrCodesSpent):
-		return w.secondForm(rw, r, a, http.StatusUnprocessableEntity, next, "account.second.spent")
+		return ps.secondForm(rw, r, a, http.StatusUnprocessableEntity, next, "account.second.spent")
 	case errors.Is(err, access.ErrCode):
-		return w.secondForm(rw, r, a, http.StatusUnprocessableEntity, next, "account.second.wrong")
+		return ps.secondForm(rw, r, a, http.StatusUnprocessableEntity, next, "account.second.wrong")
 	case errors.Is(err, access.ErrThrottled):
-		return w.secondForm(rw, r, a, http.StatusTooManyRequests, next, "signin.throttled")
+		return ps.secondForm(rw, r, a, http.StatusTooManyRequests, next, "signin.throttled")
 	case errors.Is(err, access.ErrEnded):
 		http.Redirect(rw, r, "/signin?next="+url.QueryEscape(next), http.StatusSeeOther)
 		return nil
@@ -247,25 +247,25 @@ func (w *Pages) second(rw http.ResponseWriter, r *http.Request, a access.Arrival
 	return nil
 }
 
-func (w *Pages) showTOTP(rw http.ResponseWriter, r *http.Request, by access.Account) error {
-	return w.totpForm(rw, r, by, http.StatusOK, totpPage{Path: "/account/totp", Next: "/account"}, "")
+func (ps *Pages) showTOTP(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+	return ps.totpForm(rw, r, by, http.StatusOK, totpPage{Path: "/account/totp", Next: "/account"}, "")
 }
 
-func (w *Pages) showEnrol(rw http.ResponseWriter, r *http.Request, a access.Arrival) error {
-	return w.totpForm(rw, r, a.Account, http.StatusOK, totpPage{Path: "/signin/enrol", Forced: true, Next: nextOf(r)}, "")
+func (ps *Pages) showEnrol(rw http.ResponseWriter, r *http.Request, a access.Arrival) error {
+	return ps.totpForm(rw, r, a.Account, http.StatusOK, totpPage{Path: "/signin/enrol", Forced: true, Next: nextOf(r)}, "")
 }
 
-func (w *Pages) totpForm(rw http.ResponseWriter, r *http.Request, by access.Account, status int, data totpPage, problem string) error {
+func (ps *Pages) totpForm(rw http.ResponseWriter, r *http.Request, by access.Account, status int, data totpPage, problem string) error {
 	title := "account.totp.title"
 	if data.Forced {
 		title = "account.enrol.title"
 	}
-	p := w.NewPage(r, title)
+	p := ps.NewPage(r, title)
 	issuer := page.Plain(p.Office.Name)
 	if issuer == "" {
 		issuer = "Consento"
 	}
-	made, err := w.accounts.BeginTOTP(r, issuer)
+	made, err := ps.accounts.BeginTOTP(r, issuer)
 	if err != nil {
 		return err
 	}
@@ -273,23 +273,23 @@ func (w *Pages) totpForm(rw http.ResponseWriter, r *http.Request, by access.Acco
 		return err
 	}
 	data.Key, data.URL = made.Key, made.URL
-	data.Other = data.Forced && w.passkeyForm(p, "", "", "", "account.passkey.add") != nil
+	data.Other = data.Forced && ps.passkeyForm(p, "", "", "", "account.passkey.add") != nil
 	data.Code = codeField(p, "account.totp.code", "account.totp.code.hint", problem)
 	if problem != "" {
 		p.Error = p.T("account.error.some")
 	}
-	return w.account(rw, r, by, status, "account-totp", p, data)
+	return ps.account(rw, r, by, status, "account-totp", p, data)
 }
 
-func (w *Pages) takeTOTP(rw http.ResponseWriter, r *http.Request, by access.Account) error {
-	return w.totpTaken(rw, r, by, totpPage{Path: "/account/totp", Next: "/account"})
+func (ps *Pages) takeTOTP(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+	return ps.totpTaken(rw, r, by, totpPage{Path: "/account/totp", Next: "/account"})
 }
 
-func (w *Pages) enrolTOTP(rw http.ResponseWriter, r *http.Request, a access.Arrival) error {
-	return w.totpTaken(rw, r, a.Account, totpPage{Path: "/signin/enrol", Forced: true})
+func (ps *Pages) enrolTOTP(rw http.ResponseWriter, r *http.Request, a access.Arrival) error {
+	return ps.totpTaken(rw, r, a.Account, totpPage{Path: "/signin/enrol", Forced: true})
 }
 
-func (w *Pages) totpTaken(rw http.ResponseWriter, r *http.Request, by access.Account, data totpPage) error {
+func (ps *Pages) totpTaken(rw http.ResponseWriter, r *http.Request, by access.Account, data totpPage) error {
 	values, err := page.ReadForm(r)
 	if err != nil {
 		return err
@@ -297,12 +297,12 @@ func (w *Pages) totpTaken(rw http.ResponseWriter, r *http.Request, by access.Acc
 	if data.Forced {
 		data.Next = localNext(values.Get("next"))
 	}
-	codes, step, err := w.accounts.TakeTOTP(r, values.Get("code"))
+	codes, step, err := ps.accounts.TakeTOTP(r, values.Get("code"))
 	switch {
 	case errors.Is(err, access.ErrCode):
-		return w.totpForm(rw, r, by, http.StatusUnprocessableEntity, data, "account.totp.wrong")
+		return ps.totpForm(rw, r, by, http.StatusUnprocessableEntity, data, "account.totp.wrong")
 	case errors.Is(err, access.ErrUnproven):
-		return w.toConfirm(rw, r)
+		return ps.toConfirm(rw, r)
 	case errors.Is(err, access.ErrEnded), errors.Is(err, access.ErrNoSignIn):
 		return page.ErrForm
 	case err != nil:
@@ -316,46 +316,46 @@ func (w *Pages) totpTaken(rw http.ResponseWriter, r *http.Request, by access.Acc
 		http.Redirect(rw, r, next, http.StatusSeeOther)
 		return nil
 	}
-	return w.showCodes(rw, r, by, codes, next)
+	return ps.showCodes(rw, r, by, codes, next)
 }
 
 // showCodes shows recovery codes, this once.
-func (w *Pages) showCodes(rw http.ResponseWriter, r *http.Request, by access.Account, codes []string, next string) error {
-	return w.account(rw, r, by, http.StatusOK, "account-codes", w.NewPage(r, "account.codes.title"), codesPage{codes, next})
+func (ps *Pages) showCodes(rw http.ResponseWriter, r *http.Request, by access.Account, codes []string, next string) error {
+	return ps.account(rw, r, by, http.StatusOK, "account-codes", ps.NewPage(r, "account.codes.title"), codesPage{codes, next})
 }
 
-func (w *Pages) newCodes(rw http.ResponseWriter, r *http.Request, by access.Account) error {
-	codes, err := w.accounts.NewRecoveryCodes(r)
+func (ps *Pages) newCodes(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+	codes, err := ps.accounts.NewRecoveryCodes(r)
 	switch {
 	case errors.Is(err, access.ErrUnproven):
-		return w.toConfirm(rw, r)
+		return ps.toConfirm(rw, r)
 	case errors.Is(err, access.ErrNotFound), errors.Is(err, access.ErrEnded):
 		return page.ErrForm // no page offers it
 	case err != nil:
 		return err
 	}
-	return w.showCodes(rw, r, by, codes, "/account")
+	return ps.showCodes(rw, r, by, codes, "/account")
 }
 
-func (w *Pages) askRemoveTOTP(rw http.ResponseWriter, r *http.Request, by access.Account) error {
-	return w.removeForm(rw, r, by, http.StatusOK, "")
+func (ps *Pages) askRemoveTOTP(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+	return ps.removeForm(rw, r, by, http.StatusOK, "")
 }
 
-func (w *Pages) removeForm(rw http.ResponseWriter, r *http.Request, by access.Account, status int, problem string) error {
-	p := w.NewPage(r, "account.totp.remove")
+func (ps *Pages) removeForm(rw http.ResponseWriter, r *http.Request, by access.Account, status int, problem string) error {
+	p := ps.NewPage(r, "account.totp.remove")
 	if problem != "" {
 		p.Error = p.T(problem)
 	}
-	return w.account(rw, r, by, status, "account-remove", p, provePage{Path: r.URL.Path})
+	return ps.account(rw, r, by, status, "account-remove", p, provePage{Path: r.URL.Path})
 }
 
-func (w *Pages) removeTOTP(rw http.ResponseWriter, r *http.Request, by access.Account) error {
-	err := w.accounts.RemoveTOTP(r)
+func (ps *Pages) removeTOTP(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+	err := ps.accounts.RemoveTOTP(r)
 	switch {
 	case errors.Is(err, access.ErrNeeded):
-		return w.removeForm(rw, r, by, http.StatusConflict, "account.factor.needed")
+		return ps.removeForm(rw, r, by, http.StatusConflict, "account.factor.needed")
 	case errors.Is(err, access.ErrUnproven):
-		return w.toConfirm(rw, r)
+		return ps.toConfirm(rw, r)
 	case errors.Is(err, access.ErrNotFound): // it went already
 	case errors.Is(err, access.ErrEnded):
 		return page.ErrForm
@@ -367,27 +367,27 @@ func (w *Pages) removeTOTP(rw http.ResponseWriter, r *http.Request, by access.Ac
 }
 
 // askFactors asks whether somebody else's factors shall go.
-func (w *Pages) askFactors(rw http.ResponseWriter, r *http.Request, by access.Account) error {
-	a, err := w.personOf(r, by)
+func (ps *Pages) askFactors(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+	a, err := ps.personOf(r, by)
 	if errors.Is(err, access.ErrNotFound) || err == nil && (a.ID == "" || a.Disabled || a.ID == by.ID) {
-		return w.NotFound(rw, r)
+		return ps.NotFound(rw, r)
 	}
 	if err != nil {
 		return err
 	}
-	p := w.NewPage(r, "admin.factors.title")
+	p := ps.NewPage(r, "admin.factors.title")
 	p.Title = p.T("admin.factors.title", "name", page.Isolate(page.Plain(a.Name)))
-	return w.Admin(rw, r, by, http.StatusOK, "admin-factors", p, personPage{ID: a.ID, Person: a, Role: p.T("signin.role." + string(a.Role))})
+	return ps.Admin(rw, r, by, http.StatusOK, "admin-factors", p, personPage{ID: a.ID, Person: a, Role: p.T("signin.role." + string(a.Role))})
 }
 
-func (w *Pages) removeFactors(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+func (ps *Pages) removeFactors(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	if _, err := page.ReadForm(r); err != nil {
 		return err
 	}
-	err := w.roster.RemoveFactors(r.Context(), by, page.Limited(r.PathValue("id"), 64))
+	err := ps.roster.RemoveFactors(r.Context(), by, page.Limited(r.PathValue("id"), 64))
 	switch {
 	case errors.Is(err, access.ErrNotFound), errors.Is(err, access.ErrForbidden), errors.Is(err, access.ErrOwnAccount):
-		return w.NotFound(rw, r)
+		return ps.NotFound(rw, r)
 	case err != nil:
 		return err
 	}

@@ -58,13 +58,13 @@ func shelfOf(r *http.Request) (access.Shelf, bool) {
 
 func shelfPath(shelf access.Shelf) string { return "/settings/library/" + string(shelf) }
 
-func (w *Pages) showShelf(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+func (ps *Pages) showShelf(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	shelf, ok := shelfOf(r)
 	if !ok {
-		return w.NotFound(rw, r)
+		return ps.NotFound(rw, r)
 	}
-	p := w.NewPage(r, "library.title."+string(shelf))
-	list, err := w.settings.Shelf(r.Context(), shelf)
+	p := ps.NewPage(r, "library.title."+string(shelf))
+	list, err := ps.settings.Shelf(r.Context(), shelf)
 	if err != nil {
 		return err
 	}
@@ -76,16 +76,16 @@ func (w *Pages) showShelf(rw http.ResponseWriter, r *http.Request, by access.Acc
 		data.Saved = p.T("settings.saved.none")
 	}
 	for i, e := range list {
-		line := w.shelfLine(p, e)
+		line := ps.shelfLine(p, e)
 		line.First, line.Last = i == 0, i == len(list)-1
 		data.Entries = append(data.Entries, line)
 	}
 	p.Data = data
-	return w.Show(rw, http.StatusOK, "settings-shelf", p)
+	return ps.Show(rw, http.StatusOK, "settings-shelf", p)
 }
 
 // shelfLine is an entry in a list.
-func (w *Pages) shelfLine(p *page.Page, e access.Entry) shelfLine {
+func (ps *Pages) shelfLine(p *page.Page, e access.Entry) shelfLine {
 	name := page.Isolate(page.Plain(e.Name))
 	team := p.T("library.every_team")
 	if e.Team != "" {
@@ -93,7 +93,7 @@ func (w *Pages) shelfLine(p *page.Page, e access.Entry) shelfLine {
 	}
 	language := p.T("library.every_language")
 	if e.Language != "" {
-		language = w.named(p, e.Language)
+		language = ps.named(p, e.Language)
 	}
 	facts := language + " · " + team
 	if e.Shelf == access.Scripts {
@@ -107,7 +107,7 @@ func (w *Pages) shelfLine(p *page.Page, e access.Entry) shelfLine {
 }
 
 // changeShelf moves an entry.
-func (w *Pages) changeShelf(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+func (ps *Pages) changeShelf(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	shelf, ok := shelfOf(r)
 	values, err := page.ReadForm(r)
 	if err != nil {
@@ -117,7 +117,7 @@ func (w *Pages) changeShelf(rw http.ResponseWriter, r *http.Request, by access.A
 	if !ok || step != "up" && step != "down" {
 		return page.ErrForm
 	}
-	if err := w.settings.MoveEntry(r.Context(), by, page.Limited(values.Get("id"), 64), step == "up"); err != nil && !errors.Is(err, access.ErrNotFound) {
+	if err := ps.settings.MoveEntry(r.Context(), by, page.Limited(values.Get("id"), 64), step == "up"); err != nil && !errors.Is(err, access.ErrNotFound) {
 		return err
 	}
 	http.Redirect(rw, r, shelfPath(shelf)+"?saved=moved", http.StatusSeeOther)
@@ -125,7 +125,7 @@ func (w *Pages) changeShelf(rw http.ResponseWriter, r *http.Request, by access.A
 }
 
 // entryOf finds the entry of an address; a new one for "new".
-func (w *Pages) entryOf(r *http.Request) (access.Entry, error) {
+func (ps *Pages) entryOf(r *http.Request) (access.Entry, error) {
 	shelf, ok := shelfOf(r)
 	if !ok {
 		return access.Entry{}, access.ErrNotFound
@@ -134,34 +134,34 @@ func (w *Pages) entryOf(r *http.Request) (access.Entry, error) {
 	if id == "new" {
 		return access.Entry{Shelf: shelf, Language: page.TextsOf(r).Tag, Platform: protocol.Linux, Interpreter: protocol.Sh}, nil
 	}
-	e, err := w.settings.Entry(r.Context(), id)
+	e, err := ps.settings.Entry(r.Context(), id)
 	if err == nil && e.Shelf != shelf {
 		err = access.ErrNotFound
 	}
 	return e, err
 }
 
-func (w *Pages) editEntry(rw http.ResponseWriter, r *http.Request, _ access.Account) error {
-	e, err := w.entryOf(r)
+func (ps *Pages) editEntry(rw http.ResponseWriter, r *http.Request, _ access.Account) error {
+	e, err := ps.entryOf(r)
 	if errors.Is(err, access.ErrNotFound) {
-		return w.NotFound(rw, r)
+		return ps.NotFound(rw, r)
 	}
 	if err != nil {
 		return err
 	}
-	return w.entryForm(rw, r, http.StatusOK, e, nil, false)
+	return ps.entryForm(rw, r, http.StatusOK, e, nil, false)
 }
 
 // entryForm shows an entry in its form; problems says what is wrong with a field.
-func (w *Pages) entryForm(rw http.ResponseWriter, r *http.Request, status int, e access.Entry, problems map[string]string, stale bool) error {
+func (ps *Pages) entryForm(rw http.ResponseWriter, r *http.Request, status int, e access.Entry, problems map[string]string, stale bool) error {
 	kind := string(e.Shelf)
-	p := w.NewPage(r, "library.new."+kind)
+	p := ps.NewPage(r, "library.new."+kind)
 	data := &entryPage{Shelf: e.Shelf, ID: e.ID, Version: strconv.Itoa(e.Version), Stale: stale}
 	if e.ID == "" {
 		data.ID = "new"
 	} else {
 		p.Title = p.T("library.edit", "name", page.Isolate(page.Plain(e.Name)))
-		versions, err := w.settings.EntryVersions(r.Context(), e.ID)
+		versions, err := ps.settings.EntryVersions(r.Context(), e.ID)
 		if err != nil {
 			return err
 		}
@@ -191,11 +191,11 @@ func (w *Pages) entryForm(rw http.ResponseWriter, r *http.Request, status int, e
 	} else if data.Text.Max = protocol.MaxNote; e.Shelf == access.Answers {
 		data.Text.Max = protocol.MaxChat
 	}
-	for _, tag := range w.Texts.Tags() {
-		language.Options = append(language.Options, page.Option{Value: tag, Label: w.Texts.Match(tag).T("page.language"), Chosen: e.Language == tag})
+	for _, tag := range ps.Texts.Tags() {
+		language.Options = append(language.Options, page.Option{Value: tag, Label: ps.Texts.Match(tag).T("page.language"), Chosen: e.Language == tag})
 	}
 	team := page.Picker{Name: "team", Label: p.T("library.team"), Options: []page.Option{{Value: "", Label: p.T("library.every_team"), Chosen: e.Team == ""}}}
-	teams, err := w.settings.Retention(r.Context())
+	teams, err := ps.settings.Retention(r.Context())
 	if err != nil {
 		return err
 	}
@@ -215,31 +215,31 @@ func (w *Pages) entryForm(rw http.ResponseWriter, r *http.Request, status int, e
 		data.Fields = append(data.Fields, platform, interpreter)
 	}
 	p.Data = data
-	return w.Show(rw, status, "settings-entry", p)
+	return ps.Show(rw, status, "settings-entry", p)
 }
 
-func (w *Pages) changeEntry(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+func (ps *Pages) changeEntry(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	values, err := page.ReadForm(r)
 	if err != nil {
 		return err
 	}
-	e, err := w.entryOf(r)
+	e, err := ps.entryOf(r)
 	if errors.Is(err, access.ErrNotFound) {
-		return w.NotFound(rw, r)
+		return ps.NotFound(rw, r)
 	}
 	if err != nil {
 		return err
 	}
 	now := e.Version
 	e = entryFrom(e, values)
-	if e.Language != "" && !slices.Contains(w.Texts.Tags(), e.Language) {
+	if e.Language != "" && !slices.Contains(ps.Texts.Tags(), e.Language) {
 		return page.ErrForm // no page offers it
 	}
-	saved, err := w.settings.SaveEntry(r.Context(), by, e)
+	saved, err := ps.settings.SaveEntry(r.Context(), by, e)
 	var invalid *access.Invalid
 	switch {
 	case errors.As(err, &invalid):
-		p := w.NewPage(r, "settings.title")
+		p := ps.NewPage(r, "settings.title")
 		problem := "library.error." + invalid.Field
 		if invalid.Field == "text" {
 			problem += "." + string(e.Shelf)
@@ -247,10 +247,10 @@ func (w *Pages) changeEntry(rw http.ResponseWriter, r *http.Request, by access.A
 		if !p.Has(problem) {
 			return page.ErrForm
 		}
-		return w.entryForm(rw, r, http.StatusUnprocessableEntity, e, map[string]string{invalid.Field: p.T(problem)}, false)
+		return ps.entryForm(rw, r, http.StatusUnprocessableEntity, e, map[string]string{invalid.Field: p.T(problem)}, false)
 	case errors.Is(err, access.ErrStale):
 		e.Version = now // what holds now is replaced only by who has seen that
-		return w.entryForm(rw, r, http.StatusConflict, e, nil, true)
+		return ps.entryForm(rw, r, http.StatusConflict, e, nil, true)
 	case err != nil:
 		return err
 	}
@@ -270,34 +270,34 @@ func entryFrom(e access.Entry, values url.Values) access.Entry {
 	return e
 }
 
-func (w *Pages) askDeleteEntry(rw http.ResponseWriter, r *http.Request, _ access.Account) error {
-	e, err := w.entryOf(r)
+func (ps *Pages) askDeleteEntry(rw http.ResponseWriter, r *http.Request, _ access.Account) error {
+	e, err := ps.entryOf(r)
 	if errors.Is(err, access.ErrNotFound) || err == nil && e.ID == "" {
-		return w.NotFound(rw, r)
+		return ps.NotFound(rw, r)
 	}
 	if err != nil {
 		return err
 	}
-	p := w.NewPage(r, "library.delete.title")
-	p.Data = &entryPage{Shelf: e.Shelf, ID: e.ID, Version: strconv.Itoa(e.Version), Line: w.shelfLine(p, e)}
-	return w.Show(rw, http.StatusOK, "settings-entry-delete", p)
+	p := ps.NewPage(r, "library.delete.title")
+	p.Data = &entryPage{Shelf: e.Shelf, ID: e.ID, Version: strconv.Itoa(e.Version), Line: ps.shelfLine(p, e)}
+	return ps.Show(rw, http.StatusOK, "settings-entry-delete", p)
 }
 
-func (w *Pages) deleteEntry(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+func (ps *Pages) deleteEntry(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	values, err := page.ReadForm(r)
 	if err != nil {
 		return err
 	}
 	shelf, ok := shelfOf(r)
 	if !ok {
-		return w.NotFound(rw, r)
+		return ps.NotFound(rw, r)
 	}
 	version, _ := strconv.Atoi(values.Get("version"))
-	err = w.settings.DeleteEntry(r.Context(), by, page.Limited(r.PathValue("id"), 64), version)
+	err = ps.settings.DeleteEntry(r.Context(), by, page.Limited(r.PathValue("id"), 64), version)
 	switch {
 	case errors.Is(err, access.ErrNotFound): // somebody else was quicker
 	case errors.Is(err, access.ErrStale):
-		return w.askDeleteEntry(rw, r, by) // with what holds now
+		return ps.askDeleteEntry(rw, r, by) // with what holds now
 	case err != nil:
 		return err
 	}
@@ -306,8 +306,8 @@ func (w *Pages) deleteEntry(rw http.ResponseWriter, r *http.Request, by access.A
 }
 
 // showLibrary gives a technician's console what the office wrote for it.
-func (w *Pages) showLibrary(rw http.ResponseWriter, r *http.Request, account access.Account) error {
-	library, err := w.settings.Library(r.Context(), account.Team)
+func (ps *Pages) showLibrary(rw http.ResponseWriter, r *http.Request, account access.Account) error {
+	library, err := ps.settings.Library(r.Context(), account.Team)
 	if err != nil {
 		return err
 	}

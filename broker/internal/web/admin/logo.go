@@ -8,13 +8,13 @@ import (
 
 // showLogo serves what the broker drew itself. With the right name in its address
 // it may be kept for ever.
-func (w *Pages) showLogo(rw http.ResponseWriter, r *http.Request) error {
-	logo, err := w.settings.Logo(r.Context())
+func (ps *Pages) showLogo(rw http.ResponseWriter, r *http.Request) error {
+	logo, err := ps.settings.Logo(r.Context())
 	if err != nil {
 		return err
 	}
 	if len(logo.PNG) == 0 {
-		return w.NotFound(rw, r)
+		return ps.NotFound(rw, r)
 	}
 	h := rw.Header()
 	h.Set("Content-Type", "image/png")

@@ -30,21 +30,21 @@ type mailPage struct {
 
 type lostLetter struct{ About, When, Why string }
 
-func (w *Pages) mailRoutes() []page.Route {
-	may := func(do page.StaffAction) page.Ruled { return w.May(do, access.SeeMetrics) }
-	return []page.Route{page.At("/admin/mail", may(w.showMail), may(w.changeMail))}
+func (ps *Pages) mailRoutes() []page.Route {
+	may := func(do page.StaffAction) page.Ruled { return ps.May(do, access.SeeMetrics) }
+	return []page.Route{page.At("/admin/mail", may(ps.showMail), may(ps.changeMail))}
 }
 
-func (w *Pages) showMail(rw http.ResponseWriter, r *http.Request, by access.Account) error {
-	return w.mailStanding(rw, r, by, http.StatusOK, "")
+func (ps *Pages) showMail(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+	return ps.mailStanding(rw, r, by, http.StatusOK, "")
 }
 
-func (w *Pages) mailStanding(rw http.ResponseWriter, r *http.Request, by access.Account, status int, failed string) error {
-	s, err := w.mail.Status(r.Context())
+func (ps *Pages) mailStanding(rw http.ResponseWriter, r *http.Request, by access.Account, status int, failed string) error {
+	s, err := ps.mail.Status(r.Context())
 	if err != nil {
 		return err
 	}
-	p := w.NewPage(r, "admin.mail.title")
+	p := ps.NewPage(r, "admin.mail.title")
 	if failed != "" {
 		p.Error = p.T("admin.mail.test.failed", "why", page.Isolate(failed))
 	}
@@ -70,10 +70,10 @@ func (w *Pages) mailStanding(rw http.ResponseWriter, r *http.Request, by access.
 	for _, g := range s.GivenUp {
 		data.Lost = append(data.Lost, lostLetter{g.About, page.Minute(p, g.Made), g.Why})
 	}
-	return w.Admin(rw, r, by, status, "admin-mail", p, data)
+	return ps.Admin(rw, r, by, status, "admin-mail", p, data)
 }
 
-func (w *Pages) changeMail(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+func (ps *Pages) changeMail(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	values, err := page.ReadForm(r)
 	if err != nil {
 		return err
@@ -81,11 +81,11 @@ func (w *Pages) changeMail(rw http.ResponseWriter, r *http.Request, by access.Ac
 	said := "mail_test"
 	switch values.Get("step") {
 	case "test":
-		if err := w.mail.Test(r.Context(), mail.Address{Name: by.Name, Email: by.Email}, page.TextsOf(r).Tag); err != nil {
-			return w.mailStanding(rw, r, by, http.StatusBadGateway, err.Error())
+		if err := ps.mail.Test(r.Context(), mail.Address{Name: by.Name, Email: by.Email}, page.TextsOf(r).Tag); err != nil {
+			return ps.mailStanding(rw, r, by, http.StatusBadGateway, err.Error())
 		}
 	case "again":
-		if err := w.mail.Again(r.Context()); err != nil {
+		if err := ps.mail.Again(r.Context()); err != nil {
 			return err
 		}
 		said = "mail_again"
@@ -97,11 +97,11 @@ func (w *Pages) changeMail(rw http.ResponseWriter, r *http.Request, by access.Ac
 }
 
 // MailDown says to who works on tickets that nobody is told by mail at present.
-func (w *Pages) MailDown(r *http.Request, p *page.Page) (string, error) {
-	if w.mail == nil {
+func (ps *Pages) MailDown(r *http.Request, p *page.Page) (string, error) {
+	if ps.mail == nil {
 		return "", nil
 	}
-	s, err := w.mail.Status(r.Context())
+	s, err := ps.mail.Status(r.Context())
 	if err != nil || s.Trouble == "" {
 		return "", err
 	}
@@ -110,10 +110,10 @@ func (w *Pages) MailDown(r *http.Request, p *page.Page) (string, error) {
 
 // TellsByMail reports whether a mail server is set at all: nobody is promised what does
 // not come.
-func (w *Pages) TellsByMail(r *http.Request) (bool, error) {
-	if w.mail == nil {
+func (ps *Pages) TellsByMail(r *http.Request) (bool, error) {
+	if ps.mail == nil {
 		return false, nil
 	}
-	s, err := w.mail.Status(r.Context())
+	s, err := ps.mail.Status(r.Context())
 	return s.Server != "", err
 }

@@ -86,40 +86,40 @@ func New(g *page.Ground, c Config) (*Pages, error) {
 const maxOffice = access.MaxLogo + 4*page.MaxForm
 
 // Routes lists the addresses of the pages that there are.
-func (w *Pages) Routes() []page.Route {
-	office := func(do page.StaffAction) page.Ruled { return w.May(do, access.ManageOffice) }
+func (ps *Pages) Routes() []page.Route {
+	office := func(do page.StaffAction) page.Ruled { return ps.May(do, access.ManageOffice) }
 	settings := func(path string, get page.Ruled, post page.Ruled) page.Route {
 		return page.At(path, get, post).Back("/settings").UpTo(maxOffice)
 	}
 	routes := []page.Route{
-		page.At("/signin", page.ForVisitor(w.showSignIn), page.ForVisitor(w.signIn)),
-		page.At("/signout", page.RedirectTo("/signin"), page.ForVisitor(w.signOut)),
-		page.At("/setup", page.ForAnyone(w.showSetup), page.ForAnyone(w.completeSetup)).UpTo(maxOffice),
-		settings("/settings", office(w.showSettings), office(w.changeSettings)),
-		settings("/settings/logo", page.RedirectTo("/settings"), office(w.changeLogo)),
-		settings("/settings/retention", office(w.showKept), office(w.changeKept)),
-		settings("/settings/texts/{language}", office(w.editTexts), office(w.changeTexts)),
-		settings("/settings/restore/{version}", office(w.askRestore), office(w.restoreTexts)),
-		settings("/settings/library/{shelf}", office(w.showShelf), office(w.changeShelf)),
-		settings("/settings/library/{shelf}/{id}", office(w.editEntry), office(w.changeEntry)),
-		settings("/settings/library/{shelf}/{id}/delete", office(w.askDeleteEntry), office(w.deleteEntry)),
-		settings("/settings/summaries", office(w.showSummaryTeams), office(w.changeSummaryTeams)),
-		page.At("/summaries", w.May(w.showMissing, access.ReadShared)),
-		page.At("/console/library", w.May(w.showLibrary, access.Assist)),
-		page.At("/logo", page.ForAnyone(w.showLogo)),
+		page.At("/signin", page.ForVisitor(ps.showSignIn), page.ForVisitor(ps.signIn)),
+		page.At("/signout", page.RedirectTo("/signin"), page.ForVisitor(ps.signOut)),
+		page.At("/setup", page.ForAnyone(ps.showSetup), page.ForAnyone(ps.completeSetup)).UpTo(maxOffice),
+		settings("/settings", office(ps.showSettings), office(ps.changeSettings)),
+		settings("/settings/logo", page.RedirectTo("/settings"), office(ps.changeLogo)),
+		settings("/settings/retention", office(ps.showKept), office(ps.changeKept)),
+		settings("/settings/texts/{language}", office(ps.editTexts), office(ps.changeTexts)),
+		settings("/settings/restore/{version}", office(ps.askRestore), office(ps.restoreTexts)),
+		settings("/settings/library/{shelf}", office(ps.showShelf), office(ps.changeShelf)),
+		settings("/settings/library/{shelf}/{id}", office(ps.editEntry), office(ps.changeEntry)),
+		settings("/settings/library/{shelf}/{id}/delete", office(ps.askDeleteEntry), office(ps.deleteEntry)),
+		settings("/settings/summaries", office(ps.showSummaryTeams), office(ps.changeSummaryTeams)),
+		page.At("/summaries", ps.May(ps.showMissing, access.ReadShared)),
+		page.At("/console/library", ps.May(ps.showLibrary, access.Assist)),
+		page.At("/logo", page.ForAnyone(ps.showLogo)),
 	}
 	for _, part := range []struct {
 		there  bool
 		routes func() []page.Route
 	}{
-		{true, w.accountRoutes},
-		{w.roster != nil, w.adminRoutes},
-		{w.roster != nil, w.tokenRoutes},
-		{w.roster != nil, w.apiRoutes},
-		{w.sso != nil, w.ssoRoutes},
-		{w.hooks != nil, w.webhookRoutes},
-		{w.central != nil, w.centralRoutes},
-		{w.mail != nil, w.mailRoutes},
+		{true, ps.accountRoutes},
+		{ps.roster != nil, ps.adminRoutes},
+		{ps.roster != nil, ps.tokenRoutes},
+		{ps.roster != nil, ps.apiRoutes},
+		{ps.sso != nil, ps.ssoRoutes},
+		{ps.hooks != nil, ps.webhookRoutes},
+		{ps.central != nil, ps.centralRoutes},
+		{ps.mail != nil, ps.mailRoutes},
 	} {
 		if part.there {
 			routes = append(routes, part.routes()...)

@@ -33,23 +33,23 @@ type addPasskeyPage struct {
 }
 
 // passkeyForm is nil where the public address is no name: there are no passkeys then.
-func (w *Pages) passkeyForm(p *page.Page, kind, path, next, label string) *passkeyForm {
-	u, err := url.Parse(w.PublicURL)
+func (ps *Pages) passkeyForm(p *page.Page, kind, path, next, label string) *passkeyForm {
+	u, err := url.Parse(ps.PublicURL)
 	if err != nil || net.ParseIP(u.Hostname()) != nil {
 		return nil
 	}
-	return &passkeyForm{Kind: kind, Path: path, Next: next, Label: p.T(label), Origin: w.PublicURL, Elsewhere: p.T("account.passkey.elsewhere", "address", w.PublicURL),
+	return &passkeyForm{Kind: kind, Path: path, Next: next, Label: p.T(label), Origin: ps.PublicURL, Elsewhere: p.T("account.passkey.elsewhere", "address", ps.PublicURL),
 		None: p.T("account.passkey.none"), Asking: p.T("account.passkey.asking"), Refused: p.T("account.passkey.refused"), Already: p.T("account.passkey.already"), Failed: p.T("account.passkey.failed")}
 }
 
 // beginPasskey answers passkey.js: the question for the authenticator, a sentence to say,
 // or where to go first.
-func (w *Pages) beginPasskey(rw http.ResponseWriter, r *http.Request) error {
+func (ps *Pages) beginPasskey(rw http.ResponseWriter, r *http.Request) error {
 	values, err := page.ReadForm(r)
 	if err != nil {
 		return err
 	}
-	question, err := w.accounts.BeginPasskey(r, values.Get("for") == "add")
+	question, err := ps.accounts.BeginPasskey(r, values.Get("for") == "add")
 	status, say := http.StatusOK, map[string]string{}
 	t := page.TextsOf(r)
 	switch {
@@ -89,7 +89,7 @@ func passkeyProblem(err error) (status int, key string) {
 }
 
 // usePasskey signs in by a passkey, or takes it as second factor.
-func (w *Pages) usePasskey(rw http.ResponseWriter, r *http.Request) error {
+func (ps *Pages) usePasskey(rw http.ResponseWriter, r *http.Request) error {
 	values, err := page.ReadForm(r)
 	if err != nil {
 		return err
@@ -99,15 +99,15 @@ func (w *Pages) usePasskey(rw http.ResponseWriter, r *http.Request) error {
 		http.Redirect(rw, r, next, http.StatusSeeOther)
 		return nil
 	}
-	step, err := w.accounts.UsePasskey(r, values.Get("credential"))
+	step, err := ps.accounts.UsePasskey(r, values.Get("credential"))
 	if status, key := passkeyProblem(err); key != "" {
 		if a, ok := access.Arriving(r); ok && a.Step == access.StepSecond {
-			return w.secondForm(rw, r, a, status, next, key)
+			return ps.secondForm(rw, r, a, status, next, key)
 		}
-		return w.signInForm(rw, r, status, "", next, key)
+		return ps.signInForm(rw, r, status, "", next, key)
 	}
 	if errors.Is(err, access.ErrCentralOnly) {
-		return w.signInForm(rw, r, http.StatusForbidden, "", next, "sso.only")
+		return ps.signInForm(rw, r, http.StatusForbidden, "", next, "sso.only")
 	}
 	if err != nil {
 		return err
@@ -116,18 +116,18 @@ func (w *Pages) usePasskey(rw http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-func (w *Pages) showAddPasskey(rw http.ResponseWriter, r *http.Request, by access.Account) error {
-	return w.addPasskeyForm(rw, r, by, http.StatusOK, addPasskeyPage{Path: "/account/passkey", Next: "/account"}, "", "", "")
+func (ps *Pages) showAddPasskey(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+	return ps.addPasskeyForm(rw, r, by, http.StatusOK, addPasskeyPage{Path: "/account/passkey", Next: "/account"}, "", "", "")
 }
 
-func (w *Pages) showEnrolPasskey(rw http.ResponseWriter, r *http.Request, a access.Arrival) error {
-	return w.addPasskeyForm(rw, r, a.Account, http.StatusOK, addPasskeyPage{Path: "/signin/enrol/passkey", Forced: true, Next: nextOf(r)}, "", "", "")
+func (ps *Pages) showEnrolPasskey(rw http.ResponseWriter, r *http.Request, a access.Arrival) error {
+	return ps.addPasskeyForm(rw, r, a.Account, http.StatusOK, addPasskeyPage{Path: "/signin/enrol/passkey", Forced: true, Next: nextOf(r)}, "", "", "")
 }
 
-func (w *Pages) addPasskeyForm(rw http.ResponseWriter, r *http.Request, by access.Account, status int, data addPasskeyPage, name, wrong, problem string) error {
-	p := w.NewPage(r, "account.passkey.add")
-	if data.Passkey = w.passkeyForm(p, "add", data.Path, data.Next, "account.passkey.add"); data.Passkey == nil {
-		return w.NotFound(rw, r)
+func (ps *Pages) addPasskeyForm(rw http.ResponseWriter, r *http.Request, by access.Account, status int, data addPasskeyPage, name, wrong, problem string) error {
+	p := ps.NewPage(r, "account.passkey.add")
+	if data.Passkey = ps.passkeyForm(p, "add", data.Path, data.Next, "account.passkey.add"); data.Passkey == nil {
+		return ps.NotFound(rw, r)
 	}
 	field := page.Input{Name: "name", Label: p.T("account.passkey.name"), Hint: p.T("account.passkey.name.hint"), Type: "text", Value: name, Max: 100, Required: true, ErrorWord: p.T("page.error")}
 	if wrong != "" {
@@ -137,18 +137,18 @@ func (w *Pages) addPasskeyForm(rw http.ResponseWriter, r *http.Request, by acces
 	if problem != "" {
 		p.Error = p.T(problem)
 	}
-	return w.account(rw, r, by, status, "account-passkey", p, data)
+	return ps.account(rw, r, by, status, "account-passkey", p, data)
 }
 
-func (w *Pages) addPasskey(rw http.ResponseWriter, r *http.Request, by access.Account) error {
-	return w.passkeyAdded(rw, r, by, addPasskeyPage{Path: "/account/passkey", Next: "/account"})
+func (ps *Pages) addPasskey(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+	return ps.passkeyAdded(rw, r, by, addPasskeyPage{Path: "/account/passkey", Next: "/account"})
 }
 
-func (w *Pages) enrolPasskey(rw http.ResponseWriter, r *http.Request, a access.Arrival) error {
-	return w.passkeyAdded(rw, r, a.Account, addPasskeyPage{Path: "/signin/enrol/passkey", Forced: true})
+func (ps *Pages) enrolPasskey(rw http.ResponseWriter, r *http.Request, a access.Arrival) error {
+	return ps.passkeyAdded(rw, r, a.Account, addPasskeyPage{Path: "/signin/enrol/passkey", Forced: true})
 }
 
-func (w *Pages) passkeyAdded(rw http.ResponseWriter, r *http.Request, by access.Account, data addPasskeyPage) error {
+func (ps *Pages) passkeyAdded(rw http.ResponseWriter, r *http.Request, by access.Account, data addPasskeyPage) error {
 	values, err := page.ReadForm(r)
 	if err != nil {
 		return err
@@ -157,25 +157,25 @@ func (w *Pages) passkeyAdded(rw http.ResponseWriter, r *http.Request, by access.
 		data.Next = localNext(values.Get("next"))
 	}
 	name := values.Get("name")
-	codes, step, err := w.accounts.AddOwnPasskey(r, name, values.Get("credential"))
+	codes, step, err := ps.accounts.AddOwnPasskey(r, name, values.Get("credential"))
 	var wrong *access.Invalid
 	switch {
 	case errors.As(err, &wrong):
-		return w.addPasskeyForm(rw, r, by, http.StatusUnprocessableEntity, data, page.Limited(name, 400), "account.passkey.name.wrong", "")
+		return ps.addPasskeyForm(rw, r, by, http.StatusUnprocessableEntity, data, page.Limited(name, 400), "account.passkey.name.wrong", "")
 	case errors.Is(err, access.ErrUnproven):
-		return w.toConfirm(rw, r)
+		return ps.toConfirm(rw, r)
 	case errors.Is(err, access.ErrEnded), errors.Is(err, access.ErrNoSignIn):
 		return page.ErrForm
 	}
 	if status, key := passkeyProblem(err); key != "" {
-		return w.addPasskeyForm(rw, r, by, status, data, page.Limited(name, 400), "", key)
+		return ps.addPasskeyForm(rw, r, by, status, data, page.Limited(name, 400), "", key)
 	}
 	if err != nil {
 		return err
 	}
 	next := stepPath(step, data.Next)
 	if len(codes) > 0 {
-		return w.showCodes(rw, r, by, codes, next)
+		return ps.showCodes(rw, r, by, codes, next)
 	}
 	if !data.Forced {
 		next += "?saved=passkey"
@@ -185,8 +185,8 @@ func (w *Pages) passkeyAdded(rw http.ResponseWriter, r *http.Request, by access.
 }
 
 // ownPasskey finds one of the passkeys of an account by the address of a page.
-func (w *Pages) ownPasskey(r *http.Request, by access.Account) (access.OwnPasskey, error) {
-	f, err := w.accounts.Factors(r.Context(), by.ID)
+func (ps *Pages) ownPasskey(r *http.Request, by access.Account) (access.OwnPasskey, error) {
+	f, err := ps.accounts.Factors(r.Context(), by.ID)
 	if err != nil {
 		return access.OwnPasskey{}, err
 	}
@@ -198,35 +198,35 @@ func (w *Pages) ownPasskey(r *http.Request, by access.Account) (access.OwnPasske
 	return access.OwnPasskey{}, access.ErrNotFound
 }
 
-func (w *Pages) askRemovePasskey(rw http.ResponseWriter, r *http.Request, by access.Account) error {
-	return w.removePasskeyForm(rw, r, by, http.StatusOK, "")
+func (ps *Pages) askRemovePasskey(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+	return ps.removePasskeyForm(rw, r, by, http.StatusOK, "")
 }
 
-func (w *Pages) removePasskeyForm(rw http.ResponseWriter, r *http.Request, by access.Account, status int, problem string) error {
-	k, err := w.ownPasskey(r, by)
+func (ps *Pages) removePasskeyForm(rw http.ResponseWriter, r *http.Request, by access.Account, status int, problem string) error {
+	k, err := ps.ownPasskey(r, by)
 	if errors.Is(err, access.ErrNotFound) {
-		return w.NotFound(rw, r)
+		return ps.NotFound(rw, r)
 	}
 	if err != nil {
 		return err
 	}
-	p := w.NewPage(r, "account.passkey.remove")
+	p := ps.NewPage(r, "account.passkey.remove")
 	p.Title = p.T("account.passkey.remove", "name", page.Isolate(page.Plain(k.Name)))
 	if problem != "" {
 		p.Error = p.T(problem)
 	}
-	return w.account(rw, r, by, status, "account-remove", p, provePage{Path: r.URL.Path})
+	return ps.account(rw, r, by, status, "account-remove", p, provePage{Path: r.URL.Path})
 }
 
-func (w *Pages) removePasskey(rw http.ResponseWriter, r *http.Request, by access.Account) error {
-	err := w.accounts.RemoveOwnPasskey(r, page.Limited(r.PathValue("id"), 2048))
+func (ps *Pages) removePasskey(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+	err := ps.accounts.RemoveOwnPasskey(r, page.Limited(r.PathValue("id"), 2048))
 	switch {
 	case errors.Is(err, access.ErrNeeded):
-		return w.removePasskeyForm(rw, r, by, http.StatusConflict, "account.factor.needed")
+		return ps.removePasskeyForm(rw, r, by, http.StatusConflict, "account.factor.needed")
 	case errors.Is(err, access.ErrUnproven):
-		return w.toConfirm(rw, r)
+		return ps.toConfirm(rw, r)
 	case errors.Is(err, access.ErrNotFound):
-		return w.NotFound(rw, r)
+		return ps.NotFound(rw, r)
 	case errors.Is(err, access.ErrEnded):
 		return page.ErrForm
 	case err != nil:

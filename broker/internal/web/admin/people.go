@@ -45,9 +45,9 @@ type personForm struct {
 	Pickers []page.Picker
 }
 
-func (w *Pages) showPeople(rw http.ResponseWriter, r *http.Request, by access.Account) error {
-	p := w.NewPage(r, "admin.people.title")
-	accounts, err := w.roster.Accounts(r.Context())
+func (ps *Pages) showPeople(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+	p := ps.NewPage(r, "admin.people.title")
+	accounts, err := ps.roster.Accounts(r.Context())
 	if err != nil {
 		return err
 	}
@@ -82,7 +82,7 @@ func (w *Pages) showPeople(rw http.ResponseWriter, r *http.Request, by access.Ac
 		data.People = append(data.People, line)
 	}
 	data.Nobody = len(data.People) == 0
-	return w.Admin(rw, r, by, http.StatusOK, "admin-people", p, data)
+	return ps.Admin(rw, r, by, http.StatusOK, "admin-people", p, data)
 }
 
 // matches reports whether every word stands in one of some texts.
@@ -115,48 +115,48 @@ func mayManage(by access.Account, role access.Role) bool {
 }
 
 // personOf finds the account of an address; a new one for "new".
-func (w *Pages) personOf(r *http.Request, by access.Account) (access.Account, error) {
+func (ps *Pages) personOf(r *http.Request, by access.Account) (access.Account, error) {
 	id := page.Limited(r.PathValue("id"), 64)
 	if id == "new" {
 		return access.Account{Role: rolesFor(by)[0], Level: access.L1}, nil
 	}
-	a, err := w.roster.ByID(r.Context(), id)
+	a, err := ps.roster.ByID(r.Context(), id)
 	if err == nil && !mayManage(by, a.Role) {
 		err = access.ErrNotFound
 	}
 	return a, err
 }
 
-func (w *Pages) showPerson(rw http.ResponseWriter, r *http.Request, by access.Account) error {
-	a, err := w.personOf(r, by)
+func (ps *Pages) showPerson(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+	a, err := ps.personOf(r, by)
 	if errors.Is(err, access.ErrNotFound) {
-		return w.NotFound(rw, r)
+		return ps.NotFound(rw, r)
 	}
 	if err != nil {
 		return err
 	}
 	n := access.NewAccount{Email: a.Email, Name: a.Name, Role: a.Role, Team: a.Team, Territory: a.Territory, Level: a.Level, Profile: a.Profile.Name}
-	return w.personForm(rw, r, by, http.StatusOK, a, n, nil)
+	return ps.personForm(rw, r, by, http.StatusOK, a, n, nil)
 }
 
 // personForm shows an account with what a form says of it; wrong says what is not
 // accepted.
-func (w *Pages) personForm(rw http.ResponseWriter, r *http.Request, by access.Account, status int, a access.Account, n access.NewAccount, wrong *access.Invalid) error {
-	p := w.NewPage(r, "admin.person.new")
+func (ps *Pages) personForm(rw http.ResponseWriter, r *http.Request, by access.Account, status int, a access.Account, n access.NewAccount, wrong *access.Invalid) error {
+	p := ps.NewPage(r, "admin.person.new")
 	data := personPage{ID: a.ID, Person: a, Own: a.ID == by.ID}
 	if a.ID == "" {
 		data.ID = "new"
 	} else {
 		p.Title, data.Role = a.Name, p.T("signin.role."+string(a.Role))
 	}
-	if data.Local = w.central != nil && a.ID != "" && (w.sso != nil || w.directory != ""); data.Local {
+	if data.Local = ps.central != nil && a.ID != "" && (ps.sso != nil || ps.directory != ""); data.Local {
 		var err error
-		if data.Awaited, err = w.central.Awaited(r.Context(), a.ID); err != nil {
+		if data.Awaited, err = ps.central.Awaited(r.Context(), a.ID); err != nil {
 			return err
 		}
 	}
 	if a.Disabled || a.Central {
-		return w.Admin(rw, r, by, status, "admin-person", p, data)
+		return ps.Admin(rw, r, by, status, "admin-person", p, data)
 	}
 	problem := func(field string) string {
 		if wrong == nil || wrong.Field != field {
@@ -187,7 +187,7 @@ func (w *Pages) personForm(rw http.ResponseWriter, r *http.Request, by access.Ac
 		form.Pickers = append(form.Pickers, role)
 	}
 	if assists {
-		more, err := w.placePickers(r, p, n, problem)
+		more, err := ps.placePickers(r, p, n, problem)
 		if err != nil {
 			return err
 		}
@@ -199,22 +199,22 @@ func (w *Pages) personForm(rw http.ResponseWriter, r *http.Request, by access.Ac
 	}
 	data.Form = form
 	if a.ID != "" && !data.Own {
-		f, err := w.roster.Factors(r.Context(), a.ID)
+		f, err := ps.roster.Factors(r.Context(), a.ID)
 		if err != nil {
 			return err
 		}
 		data.Factor = f.Any()
 	}
-	return w.Admin(rw, r, by, status, "admin-person", p, data)
+	return ps.Admin(rw, r, by, status, "admin-person", p, data)
 }
 
 // placePickers are team, level and profile, of who opens sessions.
-func (w *Pages) placePickers(r *http.Request, p *page.Page, n access.NewAccount, problem func(string) string) ([]page.Picker, error) {
-	teams, err := w.roster.Teams(r.Context())
+func (ps *Pages) placePickers(r *http.Request, p *page.Page, n access.NewAccount, problem func(string) string) ([]page.Picker, error) {
+	teams, err := ps.roster.Teams(r.Context())
 	if err != nil {
 		return nil, err
 	}
-	profiles, err := w.roster.Profiles(r.Context())
+	profiles, err := ps.roster.Profiles(r.Context())
 	if err != nil {
 		return nil, err
 	}
@@ -241,14 +241,14 @@ func (w *Pages) placePickers(r *http.Request, p *page.Page, n access.NewAccount,
 	return []page.Picker{team, level, profile}, nil
 }
 
-func (w *Pages) changePerson(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+func (ps *Pages) changePerson(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	values, err := page.ReadForm(r)
 	if err != nil {
 		return err
 	}
-	a, err := w.personOf(r, by)
+	a, err := ps.personOf(r, by)
 	if errors.Is(err, access.ErrNotFound) {
-		return w.NotFound(rw, r)
+		return ps.NotFound(rw, r)
 	}
 	if err != nil {
 		return err
@@ -258,28 +258,28 @@ func (w *Pages) changePerson(rw http.ResponseWriter, r *http.Request, by access.
 		n.Role = a.Role
 	}
 	if !slices.Contains(rolesFor(by), n.Role) {
-		return w.personForm(rw, r, by, http.StatusUnprocessableEntity, a, n, &access.Invalid{Field: "role", Code: "unknown"})
+		return ps.personForm(rw, r, by, http.StatusUnprocessableEntity, a, n, &access.Invalid{Field: "role", Code: "unknown"})
 	}
 	token := ""
 	if a.ID == "" {
-		a, token, err = w.roster.Invite(r.Context(), by, n)
+		a, token, err = ps.roster.Invite(r.Context(), by, n)
 	} else {
-		_, err = w.roster.ChangeAccount(r.Context(), by, a.ID, n)
+		_, err = ps.roster.ChangeAccount(r.Context(), by, a.ID, n)
 	}
 	var wrong *access.Invalid
 	switch {
 	case errors.As(err, &wrong):
-		return w.personForm(rw, r, by, http.StatusUnprocessableEntity, a, n, wrong)
+		return ps.personForm(rw, r, by, http.StatusUnprocessableEntity, a, n, wrong)
 	case errors.Is(err, access.ErrLastAdministrator):
-		return w.personForm(rw, r, by, http.StatusConflict, a, n, &access.Invalid{Field: "role", Code: "last"})
+		return ps.personForm(rw, r, by, http.StatusConflict, a, n, &access.Invalid{Field: "role", Code: "last"})
 	case errors.Is(err, access.ErrNoEmergency):
-		return w.personForm(rw, r, by, http.StatusConflict, a, n, &access.Invalid{Field: "role", Code: "no_emergency"})
+		return ps.personForm(rw, r, by, http.StatusConflict, a, n, &access.Invalid{Field: "role", Code: "no_emergency"})
 	case errors.Is(err, access.ErrForbidden), errors.Is(err, access.ErrEnded), errors.Is(err, access.ErrCentral):
 		return page.ErrForm // no page offers it
 	case err != nil:
 		return err
 	case token != "":
-		return w.showLink(rw, r, by, a, token)
+		return ps.showLink(rw, r, by, a, token)
 	}
 	http.Redirect(rw, r, "/admin/people?saved=person", http.StatusSeeOther)
 	return nil
@@ -296,65 +296,65 @@ func accountFrom(values url.Values) access.NewAccount {
 	return n
 }
 
-func (w *Pages) newLink(rw http.ResponseWriter, r *http.Request, by access.Account) error {
-	a, err := w.personOf(r, by)
+func (ps *Pages) newLink(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+	a, err := ps.personOf(r, by)
 	if errors.Is(err, access.ErrNotFound) || err == nil && a.ID == "" {
-		return w.NotFound(rw, r)
+		return ps.NotFound(rw, r)
 	}
 	if err != nil {
 		return err
 	}
-	token, err := w.roster.InviteAgain(r.Context(), by, a.ID)
+	token, err := ps.roster.InviteAgain(r.Context(), by, a.ID)
 	if errors.Is(err, access.ErrEnded) || errors.Is(err, access.ErrCentral) {
 		return page.ErrForm
 	}
 	if err != nil {
 		return err
 	}
-	return w.showLink(rw, r, by, a, token)
+	return ps.showLink(rw, r, by, a, token)
 }
 
 // showLink shows the link by which somebody chooses a password, this once.
-func (w *Pages) showLink(rw http.ResponseWriter, r *http.Request, by access.Account, a access.Account, token string) error {
-	p := w.NewPage(r, "admin.link.title")
-	data := personPage{ID: a.ID, Person: a, Link: w.PublicURL + "/invitation?token=" + url.QueryEscape(token)}
-	return w.Admin(rw, r, by, http.StatusOK, "admin-link", p, data)
+func (ps *Pages) showLink(rw http.ResponseWriter, r *http.Request, by access.Account, a access.Account, token string) error {
+	p := ps.NewPage(r, "admin.link.title")
+	data := personPage{ID: a.ID, Person: a, Link: ps.PublicURL + "/invitation?token=" + url.QueryEscape(token)}
+	return ps.Admin(rw, r, by, http.StatusOK, "admin-link", p, data)
 }
 
-func (w *Pages) askEnd(rw http.ResponseWriter, r *http.Request, by access.Account) error {
-	return w.endForm(rw, r, by, http.StatusOK, "")
+func (ps *Pages) askEnd(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+	return ps.endForm(rw, r, by, http.StatusOK, "")
 }
 
-func (w *Pages) endForm(rw http.ResponseWriter, r *http.Request, by access.Account, status int, problem string) error {
-	a, err := w.personOf(r, by)
+func (ps *Pages) endForm(rw http.ResponseWriter, r *http.Request, by access.Account, status int, problem string) error {
+	a, err := ps.personOf(r, by)
 	if errors.Is(err, access.ErrNotFound) || err == nil && (a.ID == "" || a.Disabled && !a.Suspended) {
-		return w.NotFound(rw, r)
+		return ps.NotFound(rw, r)
 	}
 	if err != nil {
 		return err
 	}
-	p := w.NewPage(r, "admin.end.title")
+	p := ps.NewPage(r, "admin.end.title")
 	p.Title = p.T("admin.end.title", "name", page.Isolate(page.Plain(a.Name)))
 	if problem != "" {
 		p.Error = p.T(problem)
 	}
-	return w.Admin(rw, r, by, status, "admin-end", p, personPage{ID: a.ID, Person: a, Role: p.T("signin.role." + string(a.Role))})
+	return ps.Admin(rw, r, by, status, "admin-end", p, personPage{ID: a.ID, Person: a, Role: p.T("signin.role." + string(a.Role))})
 }
 
-func (w *Pages) endPerson(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+func (ps *Pages) endPerson(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	if _, err := page.ReadForm(r); err != nil {
 		return err
 	}
-	err := w.roster.EndAccount(r.Context(), by, page.Limited(r.PathValue("id"), 64))
+	err := ps.roster.EndAccount(r.Context(), by, page.Limited(r.PathValue("id"), 64))
 	switch {
 	case errors.Is(err, access.ErrLastAdministrator), errors.Is(err, access.ErrLastAuditor):
-		return w.endForm(rw, r, by, http.StatusConflict, "admin.error.role.last")
+		return ps.endForm(rw, r, by, http.StatusConflict, "admin.error.role.last")
 	case errors.Is(err, access.ErrNoEmergency):
-		return w.endForm(rw, r, by, http.StatusConflict, "admin.error.no_emergency")
+		return ps.endForm(rw, r, by, http.StatusConflict, "admin.error.no_emergency")
 	case errors.Is(err, access.ErrOwnAccount):
-		return w.endForm(rw, r, by, http.StatusConflict, "admin.error.own")
+		return ps.endForm(rw, r, by, http.StatusConflict, "admin.error.own")
 	case errors.Is(err, access.ErrNotFound), errors.Is(err, access.ErrForbidden):
-		return w.NotFound(rw, r)
+		return ps.NotFound(rw, r)
 	case err != nil:
 		return err
 	}
@@ -368,50 +368,50 @@ type invitationPage struct {
 	Password           page.Input
 }
 
-func (w *Pages) showInvitation(rw http.ResponseWriter, r *http.Request) error {
-	return w.invitation(rw, r, http.StatusOK, r.URL.Query().Get("token"), "")
+func (ps *Pages) showInvitation(rw http.ResponseWriter, r *http.Request) error {
+	return ps.invitation(rw, r, http.StatusOK, r.URL.Query().Get("token"), "")
 }
 
-func (w *Pages) invitation(rw http.ResponseWriter, r *http.Request, status int, token, problem string) error {
-	a, err := w.roster.Invited(r.Context(), page.Limited(token, 100))
+func (ps *Pages) invitation(rw http.ResponseWriter, r *http.Request, status int, token, problem string) error {
+	a, err := ps.roster.Invited(r.Context(), page.Limited(token, 100))
 	if errors.Is(err, access.ErrInvitation) {
-		p := w.NewPage(r, "admin.invitation.over")
-		return w.Show(rw, http.StatusNotFound, "invitation-over", p)
+		p := ps.NewPage(r, "admin.invitation.over")
+		return ps.Show(rw, http.StatusNotFound, "invitation-over", p)
 	}
 	if err != nil {
 		return err
 	}
-	p := w.NewPage(r, "admin.invitation.title")
+	p := ps.NewPage(r, "admin.invitation.title")
 	password := page.Input{Name: "password", Label: p.T("setup.password"), Hint: p.T("setup.password.hint"), Type: "password", Max: 256, Required: true, ErrorWord: p.T("page.error")}
 	if problem != "" {
 		p.Error = p.T("setup.error.some")
 		password.Error = p.T(problem)
 	}
 	p.Data = invitationPage{token, a.Name, a.Email, password}
-	return w.Show(rw, status, "invitation", p)
+	return ps.Show(rw, status, "invitation", p)
 }
 
-func (w *Pages) acceptInvitation(rw http.ResponseWriter, r *http.Request) error {
+func (ps *Pages) acceptInvitation(rw http.ResponseWriter, r *http.Request) error {
 	values, err := page.ReadForm(r)
 	if err != nil {
 		return err
 	}
 	token := page.Limited(values.Get("token"), 100)
-	err = w.roster.AcceptInvitation(r.Context(), token, values.Get("password"))
+	err = ps.roster.AcceptInvitation(r.Context(), token, values.Get("password"))
 	var wrong *access.Invalid
 	switch {
 	case errors.As(err, &wrong):
-		p := w.NewPage(r, "admin.invitation.title")
+		p := ps.NewPage(r, "admin.invitation.title")
 		problem := "setup.error." + wrong.Code
 		if !p.Has(problem) {
 			problem = "admin.error.other"
 		}
-		return w.invitation(rw, r, http.StatusUnprocessableEntity, token, problem)
+		return ps.invitation(rw, r, http.StatusUnprocessableEntity, token, problem)
 	case errors.Is(err, access.ErrInvitation):
-		return w.invitation(rw, r, http.StatusNotFound, token, "")
+		return ps.invitation(rw, r, http.StatusNotFound, token, "")
 	case err != nil:
 		return err
 	}
-	p := w.NewPage(r, "admin.invitation.done")
-	return w.Show(rw, http.StatusOK, "invitation-done", p)
+	p := ps.NewPage(r, "admin.invitation.done")
+	return ps.Show(rw, http.StatusOK, "invitation-done", p)
 }

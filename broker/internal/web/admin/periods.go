@@ -26,8 +26,8 @@ type keptTeam struct {
 	Classes            []page.Option
 }
 
-func (w *Pages) showKept(rw http.ResponseWriter, r *http.Request, by access.Account) error {
-	now, err := w.settings.Retention(r.Context())
+func (ps *Pages) showKept(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+	now, err := ps.settings.Retention(r.Context())
 	if err != nil {
 		return err
 	}
@@ -35,12 +35,12 @@ func (w *Pages) showKept(rw http.ResponseWriter, r *http.Request, by access.Acco
 	if r.URL.Query().Get("saved") == "retention" {
 		saved = "settings.saved.office"
 	}
-	return w.keptForm(rw, r, by, http.StatusOK, now, url.Values{}, saved, nil)
+	return ps.keptForm(rw, r, by, http.StatusOK, now, url.Values{}, saved, nil)
 }
 
 // keptForm shows what holds, or, where form has it, what was typed.
-func (w *Pages) keptForm(rw http.ResponseWriter, r *http.Request, by access.Account, status int, now access.Retention, form url.Values, saved string, problems map[string]string) error {
-	p := w.NewPage(r, "settings.retention.title")
+func (ps *Pages) keptForm(rw http.ResponseWriter, r *http.Request, by access.Account, status int, now access.Retention, form url.Values, saved string, problems map[string]string) error {
+	p := ps.NewPage(r, "settings.retention.title")
 	data := keptPage{Account: by}
 	if saved != "" {
 		data.Saved = p.T(saved)
@@ -69,7 +69,7 @@ func (w *Pages) keptForm(rw http.ResponseWriter, r *http.Request, by access.Acco
 		data.Teams = append(data.Teams, row)
 	}
 	p.Data = data
-	return w.Show(rw, status, "settings-retention", p)
+	return ps.Show(rw, status, "settings-retention", p)
 }
 
 // maxTeams bounds the teams of one form.
@@ -89,12 +89,12 @@ func keptValues(r *http.Request) (url.Values, error) {
 
 // changeKept stores it. A team is named beside its class, so that no form from before
 // a change of teams gives a class to another.
-func (w *Pages) changeKept(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+func (ps *Pages) changeKept(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	values, err := keptValues(r)
 	if err != nil {
 		return err
 	}
-	now, err := w.settings.Retention(r.Context())
+	now, err := ps.settings.Retention(r.Context())
 	if err != nil {
 		return err
 	}
@@ -110,7 +110,7 @@ func (w *Pages) changeKept(rw http.ResponseWriter, r *http.Request, by access.Ac
 		next.Teams = append(next.Teams, access.KeptTeam{Team: team, Class: values["class"][i]})
 	}
 	problems := map[string]string{}
-	p := w.NewPage(r, "settings.retention.title")
+	p := ps.NewPage(r, "settings.retention.title")
 	for name, days := range map[string]int{"short_days": next.ShortDays, "long_days": next.LongDays} {
 		probe := access.Retention{ShortDays: days, LongDays: days}
 		if probe.Clean() != nil {
@@ -118,10 +118,10 @@ func (w *Pages) changeKept(rw http.ResponseWriter, r *http.Request, by access.Ac
 		}
 	}
 	if len(problems) > 0 {
-		return w.keptForm(rw, r, by, http.StatusUnprocessableEntity, now, values, "", problems)
+		return ps.keptForm(rw, r, by, http.StatusUnprocessableEntity, now, values, "", problems)
 	}
 	var invalid *access.Invalid
-	err = w.settings.ChangeRetention(r.Context(), by, next)
+	err = ps.settings.ChangeRetention(r.Context(), by, next)
 	if errors.As(err, &invalid) {
 		return page.ErrForm // of teams and classes that no page offers
 	}

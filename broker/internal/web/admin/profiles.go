@@ -44,13 +44,13 @@ type profilePage struct {
 	Builtin  bool
 }
 
-func (w *Pages) showProfiles(rw http.ResponseWriter, r *http.Request, by access.Account) error {
-	p := w.NewPage(r, "admin.profiles.title")
-	profiles, err := w.roster.Profiles(r.Context())
+func (ps *Pages) showProfiles(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+	p := ps.NewPage(r, "admin.profiles.title")
+	profiles, err := ps.roster.Profiles(r.Context())
 	if err != nil {
 		return err
 	}
-	having, err := w.having(r)
+	having, err := ps.having(r)
 	if err != nil {
 		return err
 	}
@@ -76,12 +76,12 @@ func (w *Pages) showProfiles(rw http.ResponseWriter, r *http.Request, by access.
 		}
 		data.Rights = append(data.Rights, row)
 	}
-	return w.Admin(rw, r, by, http.StatusOK, "admin-profiles", p, data)
+	return ps.Admin(rw, r, by, http.StatusOK, "admin-profiles", p, data)
 }
 
 // having counts the people of each profile.
-func (w *Pages) having(r *http.Request) (map[string]int, error) {
-	accounts, err := w.roster.Accounts(r.Context())
+func (ps *Pages) having(r *http.Request) (map[string]int, error) {
+	accounts, err := ps.roster.Accounts(r.Context())
 	counts := map[string]int{}
 	for _, a := range accounts {
 		if !a.Disabled {
@@ -92,12 +92,12 @@ func (w *Pages) having(r *http.Request) (map[string]int, error) {
 }
 
 // profileOf finds the profile of an address, nil for "new".
-func (w *Pages) profileOf(r *http.Request) (*protocol.Profile, error) {
+func (ps *Pages) profileOf(r *http.Request) (*protocol.Profile, error) {
 	name := page.Limited(r.PathValue("name"), 400)
 	if name == "new" {
 		return nil, nil
 	}
-	profiles, err := w.roster.Profiles(r.Context())
+	profiles, err := ps.roster.Profiles(r.Context())
 	if err != nil {
 		return nil, err
 	}
@@ -109,10 +109,10 @@ func (w *Pages) profileOf(r *http.Request) (*protocol.Profile, error) {
 	return nil, access.ErrNotFound
 }
 
-func (w *Pages) showProfile(rw http.ResponseWriter, r *http.Request, by access.Account) error {
-	before, err := w.profileOf(r)
+func (ps *Pages) showProfile(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+	before, err := ps.profileOf(r)
 	if errors.Is(err, access.ErrNotFound) {
-		return w.NotFound(rw, r)
+		return ps.NotFound(rw, r)
 	}
 	if err != nil {
 		return err
@@ -121,14 +121,14 @@ func (w *Pages) showProfile(rw http.ResponseWriter, r *http.Request, by access.A
 	if before != nil {
 		now = *before
 	}
-	return w.profileForm(rw, r, by, http.StatusOK, before, now, nil, "")
+	return ps.profileForm(rw, r, by, http.StatusOK, before, now, nil, "")
 }
 
 // megabyte is the unit in which limits of files are typed.
 const megabyte = 1 << 20
 
-func (w *Pages) profileForm(rw http.ResponseWriter, r *http.Request, by access.Account, status int, before *protocol.Profile, now protocol.Profile, wrong *access.Invalid, problem string) error {
-	p := w.NewPage(r, "admin.profile.new")
+func (ps *Pages) profileForm(rw http.ResponseWriter, r *http.Request, by access.Account, status int, before *protocol.Profile, now protocol.Profile, wrong *access.Invalid, problem string) error {
+	p := ps.NewPage(r, "admin.profile.new")
 	of := func(field string) string {
 		if wrong == nil || wrong.Field != field {
 			return ""
@@ -146,7 +146,7 @@ func (w *Pages) profileForm(rw http.ResponseWriter, r *http.Request, by access.A
 		for _, b := range protocol.BuiltInProfiles() {
 			data.Builtin = data.Builtin || b.Name == before.Name
 		}
-		having, err := w.having(r)
+		having, err := ps.having(r)
 		if err != nil {
 			return err
 		}
@@ -175,7 +175,7 @@ func (w *Pages) profileForm(rw http.ResponseWriter, r *http.Request, by access.A
 	data.Hosts = formField(p, "profile.hosts", "hosts", strings.Join(now.Hosts, " "), 4000, of("hosts"))
 	data.Hosts.Required = false
 	data.Folders = page.Choice{Name: "folders", Label: p.T("admin.profile.folders"), On: now.Files.Folders}
-	return w.Admin(rw, r, by, status, "admin-profile", p, data)
+	return ps.Admin(rw, r, by, status, "admin-profile", p, data)
 }
 
 // shapeOf is a profile in a word, so that what somebody else changed meanwhile is seen.
@@ -190,14 +190,14 @@ func shapeOf(o protocol.Profile) string {
 	return shape + " " + strconv.FormatInt(o.Files.File, 10) + " " + strconv.FormatInt(o.Files.Total, 10) + " " + strconv.FormatBool(o.Files.Folders) + " " + strings.Join(o.Hosts, " ")
 }
 
-func (w *Pages) changeProfile(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+func (ps *Pages) changeProfile(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	values, err := page.ReadForm(r)
 	if err != nil {
 		return err
 	}
-	before, err := w.profileOf(r)
+	before, err := ps.profileOf(r)
 	if errors.Is(err, access.ErrNotFound) {
-		return w.NotFound(rw, r)
+		return ps.NotFound(rw, r)
 	}
 	if err != nil {
 		return err
@@ -206,16 +206,16 @@ func (w *Pages) changeProfile(rw http.ResponseWriter, r *http.Request, by access
 	if before != nil {
 		now.Name = before.Name
 		if values.Get("before") != shapeOf(*before) {
-			return w.profileForm(rw, r, by, http.StatusConflict, before, now, nil, "admin.error.stale")
+			return ps.profileForm(rw, r, by, http.StatusConflict, before, now, nil, "admin.error.stale")
 		}
 	}
-	err = w.roster.SaveProfile(r.Context(), by, before, now)
+	err = ps.roster.SaveProfile(r.Context(), by, before, now)
 	var wrong *access.Invalid
 	switch {
 	case errors.As(err, &wrong):
-		return w.profileForm(rw, r, by, http.StatusUnprocessableEntity, before, now, wrong, "")
+		return ps.profileForm(rw, r, by, http.StatusUnprocessableEntity, before, now, wrong, "")
 	case errors.Is(err, access.ErrStale):
-		return w.profileForm(rw, r, by, http.StatusConflict, before, now, nil, "admin.error.stale")
+		return ps.profileForm(rw, r, by, http.StatusConflict, before, now, nil, "admin.error.stale")
 	case err != nil:
 		return err
 	}
@@ -248,17 +248,17 @@ func profileFrom(values url.Values) protocol.Profile {
 	return o
 }
 
-func (w *Pages) deleteProfile(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+func (ps *Pages) deleteProfile(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	if _, err := page.ReadForm(r); err != nil {
 		return err
 	}
-	err := w.roster.DeleteProfile(r.Context(), by, page.Limited(r.PathValue("name"), 400))
+	err := ps.roster.DeleteProfile(r.Context(), by, page.Limited(r.PathValue("name"), 400))
 	if errors.Is(err, access.ErrInUse) {
-		before, err := w.profileOf(r)
+		before, err := ps.profileOf(r)
 		if err != nil || before == nil {
 			return page.ErrForm
 		}
-		return w.profileForm(rw, r, by, http.StatusConflict, before, *before, nil, "admin.error.profile_in_use")
+		return ps.profileForm(rw, r, by, http.StatusConflict, before, *before, nil, "admin.error.profile_in_use")
 	}
 	if err != nil && !errors.Is(err, access.ErrNotFound) { // somebody else was quicker
 		return err

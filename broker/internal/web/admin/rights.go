@@ -39,30 +39,30 @@ type rightLine struct {
 }
 
 // showRights answers why a person may do something, or may not.
-func (w *Pages) showRights(rw http.ResponseWriter, r *http.Request, by access.Account) error {
-	a, err := w.personOf(r, by)
+func (ps *Pages) showRights(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+	a, err := ps.personOf(r, by)
 	if errors.Is(err, access.ErrNotFound) || err == nil && a.ID == "" {
-		return w.NotFound(rw, r)
+		return ps.NotFound(rw, r)
 	}
 	if err != nil {
 		return err
 	}
-	p := w.NewPage(r, "rights.title")
+	p := ps.NewPage(r, "rights.title")
 	p.Title = p.T("rights.of", "name", page.Isolate(page.Plain(a.Name)))
 	data := rightsOf(p, a)
 	data.Back = "/admin/people/" + a.ID
 	if access.May(by, access.ManageAccounts) && a.Profile.Name != "" {
 		data.ProfileLink = "/admin/profiles/" + url.PathEscape(a.Profile.Name)
 	}
-	return w.Admin(rw, r, by, http.StatusOK, "admin-rights", p, data)
+	return ps.Admin(rw, r, by, http.StatusOK, "admin-rights", p, data)
 }
 
 // showOwnRights says to everybody what they may do, and why.
-func (w *Pages) showOwnRights(rw http.ResponseWriter, r *http.Request, by access.Account) error {
-	p := w.NewPage(r, "rights.own")
+func (ps *Pages) showOwnRights(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+	p := ps.NewPage(r, "rights.own")
 	data := rightsOf(p, by)
 	data.Back = "/account"
-	return w.account(rw, r, by, http.StatusOK, "account-rights", p, data)
+	return ps.account(rw, r, by, http.StatusOK, "account-rights", p, data)
 }
 
 func rightsOf(p *page.Page, a access.Account) rightsPage {

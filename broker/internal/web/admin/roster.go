@@ -34,24 +34,24 @@ type Roster interface {
 }
 
 // adminRoutes are the pages of people, teams and profiles.
-func (w *Pages) adminRoutes() []page.Route {
-	people := func(do page.StaffAction) page.Ruled { return w.May(do, access.ManageAccounts, access.ManageAuditors) }
-	rights := func(do page.StaffAction) page.Ruled { return w.May(do, access.ManageAccounts) }
+func (ps *Pages) adminRoutes() []page.Route {
+	people := func(do page.StaffAction) page.Ruled { return ps.May(do, access.ManageAccounts, access.ManageAuditors) }
+	rights := func(do page.StaffAction) page.Ruled { return ps.May(do, access.ManageAccounts) }
 	return []page.Route{
 		page.At("/admin", page.RedirectTo("/admin/people")),
 		page.At("/admin/{$}", page.RedirectTo("/admin/people")),
-		page.At("/admin/people", people(w.showPeople)),
-		page.At("/admin/people/{id}", people(w.showPerson), people(w.changePerson)),
-		page.At("/admin/people/{id}/link", page.RedirectTo("/admin/people"), people(w.newLink)).Back("/admin/people/{id}"),
-		page.At("/admin/people/{id}/factors", people(w.askFactors), people(w.removeFactors)),
-		page.At("/admin/people/{id}/rights", people(w.showRights)),
-		page.At("/admin/people/{id}/end", people(w.askEnd), people(w.endPerson)),
-		page.At("/admin/signin", people(w.showRules), people(w.changeRules)),
-		page.At("/admin/teams", rights(w.showTeams), rights(w.changeTeams)),
-		page.At("/admin/profiles", rights(w.showProfiles)),
-		page.At("/admin/profiles/{name}", rights(w.showProfile), rights(w.changeProfile)),
-		page.At("/admin/profiles/{name}/gone", page.RedirectTo("/admin/profiles"), rights(w.deleteProfile)).Back("/admin/profiles/{name}"),
-		page.At("/invitation", page.ForVisitor(w.showInvitation), page.ForVisitor(w.acceptInvitation)),
+		page.At("/admin/people", people(ps.showPeople)),
+		page.At("/admin/people/{id}", people(ps.showPerson), people(ps.changePerson)),
+		page.At("/admin/people/{id}/link", page.RedirectTo("/admin/people"), people(ps.newLink)).Back("/admin/people/{id}"),
+		page.At("/admin/people/{id}/factors", people(ps.askFactors), people(ps.removeFactors)),
+		page.At("/admin/people/{id}/rights", people(ps.showRights)),
+		page.At("/admin/people/{id}/end", people(ps.askEnd), people(ps.endPerson)),
+		page.At("/admin/signin", people(ps.showRules), people(ps.changeRules)),
+		page.At("/admin/teams", rights(ps.showTeams), rights(ps.changeTeams)),
+		page.At("/admin/profiles", rights(ps.showProfiles)),
+		page.At("/admin/profiles/{name}", rights(ps.showProfile), rights(ps.changeProfile)),
+		page.At("/admin/profiles/{name}/gone", page.RedirectTo("/admin/profiles"), rights(ps.deleteProfile)).Back("/admin/profiles/{name}"),
+		page.At("/invitation", page.ForVisitor(ps.showInvitation), page.ForVisitor(ps.acceptInvitation)),
 	}
 }
 

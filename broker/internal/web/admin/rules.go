@@ -23,17 +23,17 @@ type ruleFields struct {
 	Days   page.Input
 }
 
-func (w *Pages) showRules(rw http.ResponseWriter, r *http.Request, by access.Account) error {
-	rules, err := w.managedRules(r, by)
+func (ps *Pages) showRules(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+	rules, err := ps.managedRules(r, by)
 	if err != nil {
 		return err
 	}
-	return w.rulesForm(rw, r, by, http.StatusOK, rules, encodeRules(rules), nil, "")
+	return ps.rulesForm(rw, r, by, http.StatusOK, rules, encodeRules(rules), nil, "")
 }
 
 // managedRules are those of the roles that an account manages.
-func (w *Pages) managedRules(r *http.Request, by access.Account) (list []access.SignInRule, _ error) {
-	rules, err := w.roster.SignInRules(r.Context())
+func (ps *Pages) managedRules(r *http.Request, by access.Account) (list []access.SignInRule, _ error) {
+	rules, err := ps.roster.SignInRules(r.Context())
 	if err != nil {
 		return nil, err
 	}
@@ -46,8 +46,8 @@ func (w *Pages) managedRules(r *http.Request, by access.Account) (list []access.
 }
 
 // rulesForm shows rules; typed are the days as somebody wrote them, by field.
-func (w *Pages) rulesForm(rw http.ResponseWriter, r *http.Request, by access.Account, status int, rules []access.SignInRule, before string, typed map[string]string, problem string) error {
-	p := w.NewPage(r, "admin.signin.title")
+func (ps *Pages) rulesForm(rw http.ResponseWriter, r *http.Request, by access.Account, status int, rules []access.SignInRule, before string, typed map[string]string, problem string) error {
+	p := ps.NewPage(r, "admin.signin.title")
 	data := rulesPage{Before: before}
 	for _, rule := range rules {
 		name := string(rule.Role) + ".password_days"
@@ -63,15 +63,15 @@ func (w *Pages) rulesForm(rw http.ResponseWriter, r *http.Request, by access.Acc
 	if problem != "" {
 		p.Error = p.T(problem)
 	}
-	return w.Admin(rw, r, by, status, "admin-signin", p, data)
+	return ps.Admin(rw, r, by, status, "admin-signin", p, data)
 }
 
-func (w *Pages) changeRules(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+func (ps *Pages) changeRules(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	values, err := page.ReadForm(r)
 	if err != nil {
 		return err
 	}
-	rules, err := w.managedRules(r, by)
+	rules, err := ps.managedRules(r, by)
 	if err != nil {
 		return err
 	}
@@ -87,16 +87,16 @@ func (w *Pages) changeRules(rw http.ResponseWriter, r *http.Request, by access.A
 		rules[i].PasswordDays = days
 	}
 	if len(typed) > 0 {
-		return w.rulesForm(rw, r, by, http.StatusUnprocessableEntity, rules, values.Get("before"), typed, "")
+		return ps.rulesForm(rw, r, by, http.StatusUnprocessableEntity, rules, values.Get("before"), typed, "")
 	}
-	err = w.roster.ChangeSignInRules(r.Context(), by, before, rules)
+	err = ps.roster.ChangeSignInRules(r.Context(), by, before, rules)
 	switch {
 	case errors.Is(err, access.ErrStale):
-		now, err := w.managedRules(r, by)
+		now, err := ps.managedRules(r, by)
 		if err != nil {
 			return err
 		}
-		return w.rulesForm(rw, r, by, http.StatusConflict, rules, encodeRules(now), nil, "admin.signin.stale")
+		return ps.rulesForm(rw, r, by, http.StatusConflict, rules, encodeRules(now), nil, "admin.signin.stale")
 	case errors.Is(err, access.ErrInvalid), errors.Is(err, access.ErrForbidden):
 		return page.ErrForm // no page offers it
 	case err != nil:

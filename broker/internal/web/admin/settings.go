@@ -58,9 +58,9 @@ type versionLine struct {
 
 type changeLine struct{ When, Account, What, Before, After string }
 
-func (w *Pages) showSettings(rw http.ResponseWriter, r *http.Request, by access.Account) error {
-	p := w.NewPage(r, "settings.title")
-	s, err := w.settings.Settings(r.Context())
+func (ps *Pages) showSettings(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+	p := ps.NewPage(r, "settings.title")
+	s, err := ps.settings.Settings(r.Context())
 	if err != nil {
 		return err
 	}
@@ -74,7 +74,7 @@ func (w *Pages) showSettings(rw http.ResponseWriter, r *http.Request, by access.
 	case "texts":
 		saved = p.T("settings.saved.texts", "version", page.Limited(r.URL.Query().Get("version"), 40))
 	}
-	return w.settingsForm(rw, r, by, http.StatusOK, p, settingsPage{Saved: saved}, formOf(s), nil)
+	return ps.settingsForm(rw, r, by, http.StatusOK, p, settingsPage{Saved: saved}, formOf(s), nil)
 }
 
 // formOf is a form that says these settings.
@@ -91,12 +91,12 @@ func formOf(s access.Settings) url.Values {
 
 // settingsForm shows the page with the fields filled in from form; problems names
 // what is wrong with a field.
-func (w *Pages) settingsForm(rw http.ResponseWriter, r *http.Request, by access.Account, status int, p *page.Page, data settingsPage, form url.Values, problems map[string]string) error {
-	s, err := w.settings.Settings(r.Context())
+func (ps *Pages) settingsForm(rw http.ResponseWriter, r *http.Request, by access.Account, status int, p *page.Page, data settingsPage, form url.Values, problems map[string]string) error {
+	s, err := ps.settings.Settings(r.Context())
 	if err != nil {
 		return err
 	}
-	data.Account, data.Fixed, data.Unguarded, data.Policy = by, s.Fixed, w.audit.Unguarded(), w.audit.HasPolicy()
+	data.Account, data.Fixed, data.Unguarded, data.Policy = by, s.Fixed, ps.audit.Unguarded(), ps.audit.HasPolicy()
 	field := func(name, label, kind string, max int, required bool) page.Input {
 		f := page.Input{Name: name, Label: p.T(label), Type: kind, Value: form.Get(name), Max: max, Required: required, Error: problems[name], ErrorWord: p.T("page.error")}
 		if p.Has(label + ".hint") {
@@ -116,19 +116,19 @@ func (w *Pages) settingsForm(rw http.ResponseWriter, r *http.Request, by access.
 		data.Tickets = append(data.Tickets, page.Option{Value: what, Label: p.T("settings.session_tickets." + what), Chosen: form.Get("session_tickets") == what})
 	}
 	data.CopyDays = []page.Input{field("customer_days", "settings.customer_days", "number", 2, true)}
-	data.Languages = w.languageChoices(p, form, problems["languages"])
-	v, err := w.legal.Current(r.Context(), p.Office)
+	data.Languages = ps.languageChoices(p, form, problems["languages"])
+	v, err := ps.legal.Current(r.Context(), p.Office)
 	if err != nil {
 		return err
 	}
 	data.Version, data.Own = v.ID, v.Own
-	offered := w.Texts.Only(p.Office.Languages...).Tags()
-	for _, tag := range w.Texts.Tags() {
-		name := w.Texts.Match(tag).T("page.language")
-		data.Texts = append(data.Texts, textsState{Tag: tag, Name: name, Own: !w.legal.Starting(v, tag), Offered: slices.Contains(offered, tag),
+	offered := ps.Texts.Only(p.Office.Languages...).Tags()
+	for _, tag := range ps.Texts.Tags() {
+		name := ps.Texts.Match(tag).T("page.language")
+		data.Texts = append(data.Texts, textsState{Tag: tag, Name: name, Own: !ps.legal.Starting(v, tag), Offered: slices.Contains(offered, tag),
 			Link: p.T("settings.texts.edit", "language", name)})
 	}
-	versions, err := w.settings.TextsVersions(r.Context(), listed)
+	versions, err := ps.settings.TextsVersions(r.Context(), listed)
 	if err != nil {
 		return err
 	}
@@ -138,43 +138,43 @@ func (w *Pages) settingsForm(rw http.ResponseWriter, r *http.Request, by access.
 			author = p.T("settings.versions.program")
 		}
 		data.Versions = append(data.Versions, versionLine{ID: v.ID, When: page.Minute(p, v.Made), Author: author, InForce: v.ID == data.Version,
-			Why: p.T("settings.versions.why."+v.Why, "about", w.named(p, v.About))})
+			Why: p.T("settings.versions.why."+v.Why, "about", ps.named(p, v.About))})
 	}
-	if data.Storage, err = w.audit.StorageFor(r.Context(), p, by); err != nil {
+	if data.Storage, err = ps.audit.StorageFor(r.Context(), p, by); err != nil {
 		return err
 	}
-	changes, err := w.settings.Changes(r.Context(), listed)
+	changes, err := ps.settings.Changes(r.Context(), listed)
 	if err != nil {
 		return err
 	}
 	for _, c := range changes {
 		data.Changes = append(data.Changes, changeLine{When: page.Minute(p, c.At), Account: c.Account, What: p.T("settings.changes.what." + c.What),
-			Before: w.said(p, c.What, c.Before), After: w.said(p, c.What, c.After)})
+			Before: ps.said(p, c.What, c.Before), After: ps.said(p, c.What, c.After)})
 	}
 	p.Data = data
-	return w.Show(rw, status, "settings", p)
+	return ps.Show(rw, status, "settings", p)
 }
 
 // named is what a version is about: a language by its name, else as it is.
-func (w *Pages) named(p *page.Page, about string) string {
+func (ps *Pages) named(p *page.Page, about string) string {
 	switch {
 	case about == access.OfProgram:
 		return p.T("settings.versions.program")
-	case slices.Contains(w.Texts.Tags(), about):
-		return w.Texts.Match(about).T("page.language")
+	case slices.Contains(ps.Texts.Tags(), about):
+		return ps.Texts.Match(about).T("page.language")
 	}
 	return about
 }
 
 // said is the value of a setting in words.
-func (w *Pages) said(p *page.Page, what, value string) string {
+func (ps *Pages) said(p *page.Page, what, value string) string {
 	switch {
 	case what == "languages" && value == "":
 		return p.T("settings.languages.all")
 	case what == "languages":
 		var names []string
 		for tag := range strings.FieldsSeq(value) {
-			names = append(names, w.named(p, tag))
+			names = append(names, ps.named(p, tag))
 		}
 		return strings.Join(names, ", ")
 	case what == "session_tickets" && p.Has("settings.session_tickets."+value):
@@ -189,10 +189,10 @@ func (w *Pages) said(p *page.Page, what, value string) string {
 	return value
 }
 
-func (w *Pages) languageChoices(p *page.Page, form url.Values, problem string) choices {
+func (ps *Pages) languageChoices(p *page.Page, form url.Values, problem string) choices {
 	c := choices{Title: p.T("settings.languages"), Hint: p.T("settings.languages.hint"), Error: problem, ErrorWord: p.T("page.error")}
-	for _, tag := range w.Texts.Tags() {
-		c.All = append(c.All, page.Choice{Name: "language." + tag, Tag: tag, Label: w.Texts.Match(tag).T("page.language"),
+	for _, tag := range ps.Texts.Tags() {
+		c.All = append(c.All, page.Choice{Name: "language." + tag, Tag: tag, Label: ps.Texts.Match(tag).T("page.language"),
 			On: form.Get("language."+tag) != "" || form.Get("languages") != "some"})
 	}
 	return c
@@ -201,16 +201,16 @@ func (w *Pages) languageChoices(p *page.Page, form url.Values, problem string) c
 // languagesFrom returns the ticked languages; none for every one of them, which
 // then includes those that come later. ok is false where nothing is ticked. A form
 // without boxes asks for all of them.
-func (w *Pages) languagesFrom(form url.Values) (tags []string, ok bool) {
+func (ps *Pages) languagesFrom(form url.Values) (tags []string, ok bool) {
 	if form.Get("languages") != "some" {
 		return nil, true
 	}
-	for _, tag := range w.Texts.Tags() {
+	for _, tag := range ps.Texts.Tags() {
 		if form.Get("language."+tag) != "" {
 			tags = append(tags, tag)
 		}
 	}
-	if len(tags) == len(w.Texts.Tags()) {
+	if len(tags) == len(ps.Texts.Tags()) {
 		return nil, true
 	}
 	return tags, len(tags) > 0
@@ -225,22 +225,22 @@ type confirmPage struct {
 }
 
 // changeSettings shows what a change does, and then does it.
-func (w *Pages) changeSettings(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+func (ps *Pages) changeSettings(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	values, err := page.ReadForm(r)
 	if err != nil {
 		return err
 	}
-	before, err := w.settings.Settings(r.Context())
+	before, err := ps.settings.Settings(r.Context())
 	if err != nil {
 		return err
 	}
-	p := w.NewPage(r, "settings.title")
-	after, problems := w.settingsFrom(p, values, before)
+	p := ps.NewPage(r, "settings.title")
+	after, problems := ps.settingsFrom(p, values, before)
 	if len(problems) > 0 {
 		p.Error = p.T("setup.error.some")
-		return w.settingsForm(rw, r, by, http.StatusUnprocessableEntity, p, settingsPage{}, values, problems)
+		return ps.settingsForm(rw, r, by, http.StatusUnprocessableEntity, p, settingsPage{}, values, problems)
 	}
-	differences := w.differences(p, before, after)
+	differences := ps.differences(p, before, after)
 	if len(differences) == 0 {
 		http.Redirect(rw, r, "/settings?saved=none", http.StatusSeeOther)
 		return nil
@@ -252,9 +252,9 @@ func (w *Pages) changeSettings(rw http.ResponseWriter, r *http.Request, by acces
 			data.Hidden = append(data.Hidden, page.Input{Name: name, Value: value[0]})
 		}
 		p.Data = data
-		return w.Show(rw, http.StatusOK, "settings-confirm", p)
+		return ps.Show(rw, http.StatusOK, "settings-confirm", p)
 	}
-	if err := w.settings.ChangeSettings(r.Context(), by, after); err != nil {
+	if err := ps.settings.ChangeSettings(r.Context(), by, after); err != nil {
 		return err
 	}
 	http.Redirect(rw, r, "/settings?saved=office", http.StatusSeeOther)
@@ -262,7 +262,7 @@ func (w *Pages) changeSettings(rw http.ResponseWriter, r *http.Request, by acces
 }
 
 // settingsFrom reads the form and says every field that is wrong at once.
-func (w *Pages) settingsFrom(p *page.Page, form url.Values, before access.Settings) (access.Settings, map[string]string) {
+func (ps *Pages) settingsFrom(p *page.Page, form url.Values, before access.Settings) (access.Settings, map[string]string) {
 	problems := map[string]string{}
 	s := before
 	number := func(name string) int {
@@ -287,7 +287,7 @@ func (w *Pages) settingsFrom(p *page.Page, form url.Values, before access.Settin
 			PrivacyContact: form.Get("office.privacy_contact")}
 	}
 	var ok bool
-	if s.Languages, ok = w.languagesFrom(form); !ok {
+	if s.Languages, ok = ps.languagesFrom(form); !ok {
 		problems["languages"] = p.T("settings.error.languages")
 	}
 	// One wrong field at a time comes back: it is put right, so that the next shows.
@@ -322,7 +322,7 @@ func (w *Pages) settingsFrom(p *page.Page, form url.Values, before access.Settin
 	}
 }
 
-func (w *Pages) differences(p *page.Page, before, after access.Settings) []page.Difference {
+func (ps *Pages) differences(p *page.Page, before, after access.Settings) []page.Difference {
 	var found []page.Difference
 	for _, f := range []struct{ what, before, after string }{
 		{"name", before.Office.Name, after.Office.Name}, {"phone", before.Office.Phone, after.Office.Phone},
@@ -333,19 +333,19 @@ func (w *Pages) differences(p *page.Page, before, after access.Settings) []page.
 		{"languages", strings.Join(before.Languages, " "), strings.Join(after.Languages, " ")},
 	} {
 		if f.before != f.after {
-			found = append(found, page.Difference{What: p.T("settings.changes.what." + f.what), Before: w.said(p, f.what, f.before), After: w.said(p, f.what, f.after)})
+			found = append(found, page.Difference{What: p.T("settings.changes.what." + f.what), Before: ps.said(p, f.what, f.before), After: ps.said(p, f.what, f.after)})
 		}
 	}
 	return found
 }
 
-func (w *Pages) changeLogo(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+func (ps *Pages) changeLogo(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	values, err := page.ReadForm(r)
 	if err != nil {
 		return err
 	}
 	if values.Get("step") == "remove" {
-		if err := w.settings.SetLogo(r.Context(), by, nil); err != nil {
+		if err := ps.settings.SetLogo(r.Context(), by, nil); err != nil {
 			return err
 		}
 		http.Redirect(rw, r, "/settings?saved=logo_removed", http.StatusSeeOther)
@@ -357,7 +357,7 @@ func (w *Pages) changeLogo(rw http.ResponseWriter, r *http.Request, by access.Ac
 	}
 	problem := "missing"
 	if len(file) > 0 {
-		err := w.settings.SetLogo(r.Context(), by, file)
+		err := ps.settings.SetLogo(r.Context(), by, file)
 		var invalid *access.Invalid
 		switch {
 		case err == nil:
@@ -368,11 +368,11 @@ func (w *Pages) changeLogo(rw http.ResponseWriter, r *http.Request, by access.Ac
 		}
 		problem = invalid.Code
 	}
-	s, err := w.settings.Settings(r.Context())
+	s, err := ps.settings.Settings(r.Context())
 	if err != nil {
 		return err
 	}
-	p := w.NewPage(r, "settings.title")
+	p := ps.NewPage(r, "settings.title")
 	p.Error = p.T("settings.error.logo." + problem)
-	return w.settingsForm(rw, r, by, http.StatusUnprocessableEntity, p, settingsPage{LogoError: p.Error}, formOf(s), nil)
+	return ps.settingsForm(rw, r, by, http.StatusUnprocessableEntity, p, settingsPage{LogoError: p.Error}, formOf(s), nil)
 }

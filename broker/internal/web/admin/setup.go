@@ -87,56 +87,56 @@ func setupGroups(officeKnown bool) []fieldGroup {
 	return groups
 }
 
-func (w *Pages) showSetup(rw http.ResponseWriter, r *http.Request) error {
+func (ps *Pages) showSetup(rw http.ResponseWriter, r *http.Request) error {
 	token := page.Limited(r.URL.Query().Get("token"), 128)
-	if err := w.setup.CheckSetupToken(r.Context(), token); err != nil {
-		return w.noSetup(rw, r, err)
+	if err := ps.setup.CheckSetupToken(r.Context(), token); err != nil {
+		return ps.noSetup(rw, r, err)
 	}
-	p := w.NewPage(r, "setup.title")
+	p := ps.NewPage(r, "setup.title")
 	p.Data = setupPage{Token: token, Groups: setupGroups(p.Office.Name != ""),
-		Languages: w.languageChoices(p, nil, "")}
-	return w.Show(rw, http.StatusOK, "setup", p)
+		Languages: ps.languageChoices(p, nil, "")}
+	return ps.Show(rw, http.StatusOK, "setup", p)
 }
 
 // noSetup answers a link that works no longer. Once the set-up is done, that is
 // no error but the way on.
-func (w *Pages) noSetup(rw http.ResponseWriter, r *http.Request, err error) error {
+func (ps *Pages) noSetup(rw http.ResponseWriter, r *http.Request, err error) error {
 	switch {
 	case errors.Is(err, access.ErrSetupDone):
-		return w.Show(rw, http.StatusOK, "setup-done", w.NewPage(r, "setup.done.title"))
+		return ps.Show(rw, http.StatusOK, "setup-done", ps.NewPage(r, "setup.done.title"))
 	case errors.Is(err, access.ErrSetupLink):
-		w.Problem(rw, r, http.StatusForbidden, "setup.link")
+		ps.Problem(rw, r, http.StatusForbidden, "setup.link")
 		return nil
 	}
 	return err
 }
 
-func (w *Pages) completeSetup(rw http.ResponseWriter, r *http.Request) error {
+func (ps *Pages) completeSetup(rw http.ResponseWriter, r *http.Request) error {
 	// Nothing large is read from anybody once the set-up is done.
-	if err := w.setup.CheckSetupToken(r.Context(), ""); errors.Is(err, access.ErrSetupDone) {
-		return w.noSetup(rw, r, err)
+	if err := ps.setup.CheckSetupToken(r.Context(), ""); errors.Is(err, access.ErrSetupDone) {
+		return ps.noSetup(rw, r, err)
 	}
 	values, err := page.ReadForm(r)
 	if err != nil {
 		return err
 	}
 	token := page.Limited(values.Get("token"), 128)
-	if err := w.setup.CheckSetupToken(r.Context(), token); err != nil {
-		return w.noSetup(rw, r, err) // before a word about fields to who has no link
+	if err := ps.setup.CheckSetupToken(r.Context(), token); err != nil {
+		return ps.noSetup(rw, r, err) // before a word about fields to who has no link
 	}
 	if values.Get("step") == "read" {
-		return w.showSetupTexts(rw, r, setupFrom(values.Get).Office)
+		return ps.showSetupTexts(rw, r, setupFrom(values.Get).Office)
 	}
 	if key, err := page.Uploaded(r, keyFile); err != nil {
 		return err
 	} else if key := strings.TrimSpace(string(key)); key != "" {
 		values.Set("auditor.public_key", key)
 	}
-	p := w.NewPage(r, "setup.title")
+	p := ps.NewPage(r, "setup.title")
 	setup := setupFrom(values.Get)
 	problems := checkSetup(setup, p.Office.Name != "")
 	var ok bool
-	if setup.Languages, ok = w.languagesFrom(values); !ok {
+	if setup.Languages, ok = ps.languagesFrom(values); !ok {
 		problems["languages"] = "missing"
 	}
 	if setup.Logo, err = page.Uploaded(r, logoFile); err != nil {
@@ -144,7 +144,7 @@ func (w *Pages) completeSetup(rw http.ResponseWriter, r *http.Request) error {
 	}
 	noteLogo(setup.Logo, problems)
 	if len(problems) == 0 {
-		err := w.setup.CompleteSetup(r.Context(), token, setup)
+		err := ps.setup.CompleteSetup(r.Context(), token, setup)
 		var invalid *access.Invalid
 		switch {
 		case err == nil:
@@ -153,10 +153,10 @@ func (w *Pages) completeSetup(rw http.ResponseWriter, r *http.Request) error {
 		case errors.As(err, &invalid):
 			problems[invalid.Field] = invalid.Code
 		default:
-			return w.noSetup(rw, r, err)
+			return ps.noSetup(rw, r, err)
 		}
 	}
-	data := setupPage{Token: token, Groups: setupGroups(p.Office.Name != ""), Languages: w.languageChoices(p, values, "")}
+	data := setupPage{Token: token, Groups: setupGroups(p.Office.Name != ""), Languages: ps.languageChoices(p, values, "")}
 	found := false
 	if _, wrong := problems["languages"]; wrong {
 		data.Languages.Error, found = p.T("settings.error.languages"), true
@@ -179,13 +179,13 @@ func (w *Pages) completeSetup(rw http.ResponseWriter, r *http.Request) error {
 		p.Error = p.T("setup.error.other")
 	}
 	p.Data = data
-	return w.Show(rw, http.StatusUnprocessableEntity, "setup", p)
+	return ps.Show(rw, http.StatusUnprocessableEntity, "setup", p)
 }
 
 // showSetupTexts shows terms and privacy notice as they will hold with what was
 // typed so far. What is still missing stands in brackets.
-func (w *Pages) showSetupTexts(rw http.ResponseWriter, r *http.Request, typed ops.Office) error {
-	p := w.NewPage(r, "setup.texts.title")
+func (ps *Pages) showSetupTexts(rw http.ResponseWriter, r *http.Request, typed ops.Office) error {
+	p := ps.NewPage(r, "setup.texts.title")
 	facts := p.Office.Facts()
 	if p.Office.Name == "" {
 		facts.Office = typed
@@ -211,10 +211,10 @@ func (w *Pages) showSetupTexts(rw http.ResponseWriter, r *http.Request, typed op
 	var data struct{ Documents []draft }
 	for _, name := range []string{"terms", "privacy"} {
 		data.Documents = append(data.Documents, draft{Name: name, Title: p.T("page." + name + ".title"),
-			Shown: legal.Parse(w.legal.Ours[name+"."+p.Tag]).About(facts, p.Texts)})
+			Shown: legal.Parse(ps.legal.Ours[name+"."+p.Tag]).About(facts, p.Texts)})
 	}
 	p.Data = data
-	return w.Show(rw, http.StatusOK, "setup-texts", p)
+	return ps.Show(rw, http.StatusOK, "setup-texts", p)
 }
 
 // setupFrom puts the form's values where access wants them. The technician is

@@ -22,58 +22,58 @@ type signInPage struct {
 	Directory string // what they call the directory whose passwords are good here; "": none
 }
 
-func (w *Pages) signInData(email, next string) signInPage {
-	d := signInPage{Email: email, Next: next, Directory: w.directory}
-	if w.sso != nil {
-		d.SSO, d.SSOLink = w.sso.Name(), "/signin/sso?next="+url.QueryEscape(next)
+func (ps *Pages) signInData(email, next string) signInPage {
+	d := signInPage{Email: email, Next: next, Directory: ps.directory}
+	if ps.sso != nil {
+		d.SSO, d.SSOLink = ps.sso.Name(), "/signin/sso?next="+url.QueryEscape(next)
 	}
 	return d
 }
 
-func (w *Pages) showSignIn(rw http.ResponseWriter, r *http.Request) error {
+func (ps *Pages) showSignIn(rw http.ResponseWriter, r *http.Request) error {
 	if _, ok := access.Current(r); ok {
 		http.Redirect(rw, r, localNext(r.URL.Query().Get("next")), http.StatusSeeOther)
 		return nil
 	}
-	return w.signInForm(rw, r, http.StatusOK, "", localNext(r.URL.Query().Get("next")), "")
+	return ps.signInForm(rw, r, http.StatusOK, "", localNext(r.URL.Query().Get("next")), "")
 }
 
 // signInForm shows the page; problem is a key of the language files, "" if there is none.
-func (w *Pages) signInForm(rw http.ResponseWriter, r *http.Request, status int, email, next, problem string, values ...string) error {
-	p := w.NewPage(r, "signin.title")
-	data := w.signInData(email, next)
-	data.Passkey = w.passkeyForm(p, "get", "/signin/passkey", next, "account.passkey.signin")
+func (ps *Pages) signInForm(rw http.ResponseWriter, r *http.Request, status int, email, next, problem string, values ...string) error {
+	p := ps.NewPage(r, "signin.title")
+	data := ps.signInData(email, next)
+	data.Passkey = ps.passkeyForm(p, "get", "/signin/passkey", next, "account.passkey.signin")
 	p.Data = data
 	if problem != "" {
 		p.Error = p.T(problem, values...)
 	}
-	return w.Show(rw, status, "signin", p)
+	return ps.Show(rw, status, "signin", p)
 }
 
-func (w *Pages) signIn(rw http.ResponseWriter, r *http.Request) error {
+func (ps *Pages) signIn(rw http.ResponseWriter, r *http.Request) error {
 	values, err := page.ReadForm(r)
 	if err != nil {
 		return err
 	}
 	next := localNext(values.Get("next"))
-	step, err := w.accounts.SignIn(r, values.Get("email"), values.Get("password"))
+	step, err := ps.accounts.SignIn(r, values.Get("email"), values.Get("password"))
 	email := page.Limited(values.Get("email"), 254)
 	var refusal *access.Refusal
 	switch {
 	case errors.Is(err, access.ErrThrottled):
-		return w.signInForm(rw, r, http.StatusTooManyRequests, email, next, "signin.throttled")
+		return ps.signInForm(rw, r, http.StatusTooManyRequests, email, next, "signin.throttled")
 	case errors.Is(err, access.ErrCredentials):
-		return w.signInForm(rw, r, http.StatusUnprocessableEntity, email, next, "signin.wrong")
+		return ps.signInForm(rw, r, http.StatusUnprocessableEntity, email, next, "signin.wrong")
 	case errors.As(err, &refusal):
-		return w.signInForm(rw, r, http.StatusForbidden, email, next, "sso.refused."+refusal.Code, "name", page.Isolate(w.directory))
+		return ps.signInForm(rw, r, http.StatusForbidden, email, next, "sso.refused."+refusal.Code, "name", page.Isolate(ps.directory))
 	case errors.Is(err, access.ErrProviderAway):
-		w.Log.WarnContext(r.Context(), "the directory does not answer", "err", err)
-		return w.signInForm(rw, r, http.StatusBadGateway, email, next, "sso.directory_away", "name", page.Isolate(w.directory))
+		ps.Log.WarnContext(r.Context(), "the directory does not answer", "err", err)
+		return ps.signInForm(rw, r, http.StatusBadGateway, email, next, "sso.directory_away", "name", page.Isolate(ps.directory))
 	case errors.Is(err, access.ErrProviderAnswer):
-		w.Log.WarnContext(r.Context(), "the directory's answer is not valid", "err", err)
-		return w.signInForm(rw, r, http.StatusBadGateway, email, next, "sso.invalid", "name", page.Isolate(w.directory))
+		ps.Log.WarnContext(r.Context(), "the directory's answer is not valid", "err", err)
+		return ps.signInForm(rw, r, http.StatusBadGateway, email, next, "sso.invalid", "name", page.Isolate(ps.directory))
 	case errors.Is(err, access.ErrCentralOnly):
-		return w.signInForm(rw, r, http.StatusForbidden, email, next, "sso.only")
+		return ps.signInForm(rw, r, http.StatusForbidden, email, next, "sso.only")
 	case err != nil:
 		return err
 	}
@@ -81,16 +81,16 @@ func (w *Pages) signIn(rw http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-func (w *Pages) signOut(rw http.ResponseWriter, r *http.Request) error {
+func (ps *Pages) signOut(rw http.ResponseWriter, r *http.Request) error {
 	account, ok := access.Current(r)
-	if err := w.accounts.SignOut(r); err != nil {
+	if err := ps.accounts.SignOut(r); err != nil {
 		return err
 	}
 	if ok {
-		w.audit.EndSearches(account.ID)
+		ps.audit.EndSearches(account.ID)
 	}
 	to := "/signin"
-	if ok && account.Central && w.sso != nil {
+	if ok && account.Central && ps.sso != nil {
 		to = "/signed-out"
 	}
 	http.Redirect(rw, r, to, http.StatusSeeOther)

@@ -39,12 +39,12 @@ const (
 )
 
 // ssoRoutes are the ways to the provider of single sign-on and back.
-func (w *Pages) ssoRoutes() []page.Route {
+func (ps *Pages) ssoRoutes() []page.Route {
 	return []page.Route{
-		page.At("/signin/sso", page.ForVisitor(w.beginSSO)),
-		page.At(ssoReturn, page.ForVisitor(w.completeSSO)),
-		page.At("/signin/sso/logout", page.RedirectTo("/signin"), page.ForAnyone(w.loggedOut)),
-		page.At("/signed-out", page.ForAnyone(w.showSignedOut)),
+		page.At("/signin/sso", page.ForVisitor(ps.beginSSO)),
+		page.At(ssoReturn, page.ForVisitor(ps.completeSSO)),
+		page.At("/signin/sso/logout", page.RedirectTo("/signin"), page.ForAnyone(ps.loggedOut)),
+		page.At("/signed-out", page.ForAnyone(ps.showSignedOut)),
 	}
 }
 
@@ -54,44 +54,44 @@ type journey struct {
 	Until        time.Time
 }
 
-func (w *Pages) beginSSO(rw http.ResponseWriter, r *http.Request) error {
+func (ps *Pages) beginSSO(rw http.ResponseWriter, r *http.Request) error {
 	next := localNext(r.URL.Query().Get("next"))
 	if _, ok := access.Current(r); ok {
 		http.Redirect(rw, r, next, http.StatusSeeOther)
 		return nil
 	}
-	address, secret, err := w.sso.Begin(r.Context(), w.PublicURL+ssoReturn, page.TextsOf(r).Tag)
+	address, secret, err := ps.sso.Begin(r.Context(), ps.PublicURL+ssoReturn, page.TextsOf(r).Tag)
 	if err != nil {
-		return w.ssoFailed(rw, r, next, err)
+		return ps.ssoFailed(rw, r, next, err)
 	}
-	sealed, err := w.seal(journey{secret, next, time.Now().Add(ssoTime)})
+	sealed, err := ps.seal(journey{secret, next, time.Now().Add(ssoTime)})
 	if err != nil {
 		return err
 	}
-	w.setSSOCookie(rw, sealed, int(ssoTime.Seconds()))
+	ps.setSSOCookie(rw, sealed, int(ssoTime.Seconds()))
 	http.Redirect(rw, r, address, http.StatusSeeOther)
 	return nil
 }
 
-func (w *Pages) setSSOCookie(rw http.ResponseWriter, value string, age int) {
+func (ps *Pages) setSSOCookie(rw http.ResponseWriter, value string, age int) {
 	http.SetCookie(rw, &http.Cookie{Name: ssoCookie, Value: value, Path: "/", MaxAge: age, Secure: true, HttpOnly: true, SameSite: http.SameSiteLaxMode})
 }
 
-func (w *Pages) completeSSO(rw http.ResponseWriter, r *http.Request) error {
+func (ps *Pages) completeSSO(rw http.ResponseWriter, r *http.Request) error {
 	if _, ok := access.Current(r); ok { // the answer was used, and somebody went back to it
 		http.Redirect(rw, r, "/console/", http.StatusSeeOther)
 		return nil
 	}
-	j := w.journeyOf(r)
-	w.setSSOCookie(rw, "", -1)
+	j := ps.journeyOf(r)
+	ps.setSSOCookie(rw, "", -1)
 	if j.Secret == "" {
-		return w.ssoFailed(rw, r, localNext(""), errJourney)
+		return ps.ssoFailed(rw, r, localNext(""), errJourney)
 	}
-	err := w.accounts.SignInCentral(r, func(ctx context.Context) (access.Identity, error) {
-		return w.sso.Complete(ctx, w.PublicURL+ssoReturn, j.Secret, r.URL.Query())
+	err := ps.accounts.SignInCentral(r, func(ctx context.Context) (access.Identity, error) {
+		return ps.sso.Complete(ctx, ps.PublicURL+ssoReturn, j.Secret, r.URL.Query())
 	})
 	if err != nil {
-		return w.ssoFailed(rw, r, j.Next, err)
+		return ps.ssoFailed(rw, r, j.Next, err)
 	}
 	http.Redirect(rw, r, j.Next, http.StatusSeeOther)
 	return nil
@@ -102,9 +102,9 @@ var errJourney = errors.New("no question waits for this answer")
 
 // ssoFailed says on the page of sign-in why nobody was signed in there, and leaves the
 // way by password open.
-func (w *Pages) ssoFailed(rw http.ResponseWriter, r *http.Request, next string, err error) error {
-	p := w.NewPage(r, "signin.title")
-	p.Data = w.signInData("", next)
+func (ps *Pages) ssoFailed(rw http.ResponseWriter, r *http.Request, next string, err error) error {
+	p := ps.NewPage(r, "signin.title")
+	p.Data = ps.signInData("", next)
 	status, key := http.StatusForbidden, ""
 	var refusal *access.Refusal
 	switch {
@@ -114,30 +114,30 @@ func (w *Pages) ssoFailed(rw http.ResponseWriter, r *http.Request, next string, 
 		status, key = http.StatusTooManyRequests, "signin.throttled"
 	case errors.Is(err, access.ErrProviderAway):
 		status, key = http.StatusBadGateway, "sso.away"
-		w.Log.WarnContext(r.Context(), "the provider of single sign-on does not answer", "err", err)
+		ps.Log.WarnContext(r.Context(), "the provider of single sign-on does not answer", "err", err)
 	case errors.Is(err, access.ErrDeclined):
 		key = "sso.declined"
 	case errors.Is(err, errJourney):
 		key = "sso.again"
 	case errors.Is(err, access.ErrProviderAnswer):
 		status, key = http.StatusBadGateway, "sso.invalid"
-		w.Log.WarnContext(r.Context(), "the provider's answer is not valid", "err", err)
+		ps.Log.WarnContext(r.Context(), "the provider's answer is not valid", "err", err)
 	default:
 		return err
 	}
-	p.Error = p.T(key, "name", page.Isolate(w.sso.Name()))
-	return w.Show(rw, status, "signin", p)
+	p.Error = p.T(key, "name", page.Isolate(ps.sso.Name()))
+	return ps.Show(rw, status, "signin", p)
 }
 
 // loggedOut is the provider's call that somebody signed out there (Back-Channel Logout 1.0,
 // 2.5 and 2.8). Who sends it is a program, so no page is shown.
-func (w *Pages) loggedOut(rw http.ResponseWriter, r *http.Request) error {
+func (ps *Pages) loggedOut(rw http.ResponseWriter, r *http.Request) error {
 	values, err := page.ReadForm(r)
 	if err != nil {
 		return err
 	}
-	err = w.accounts.SignOutCentral(r, func(ctx context.Context) (string, string, error) {
-		return w.sso.LoggedOut(ctx, page.Limited(values.Get("logout_token"), 16<<10))
+	err = ps.accounts.SignOutCentral(r, func(ctx context.Context) (string, string, error) {
+		return ps.sso.LoggedOut(ctx, page.Limited(values.Get("logout_token"), 16<<10))
 	})
 	status := http.StatusOK
 	switch {
@@ -145,7 +145,7 @@ func (w *Pages) loggedOut(rw http.ResponseWriter, r *http.Request) error {
 		status = http.StatusTooManyRequests
 	case errors.Is(err, access.ErrProviderAnswer):
 		status = http.StatusBadRequest
-		w.Log.WarnContext(r.Context(), "a logout token is not valid", "err", err)
+		ps.Log.WarnContext(r.Context(), "a logout token is not valid", "err", err)
 	case errors.Is(err, access.ErrProviderAway):
 		status = http.StatusServiceUnavailable
 	case err != nil:
@@ -160,26 +160,26 @@ type signedOutPage struct{ Name, Address string }
 
 // showSignedOut says that somebody is out here, and leads to where they may still be in.
 // It is a link, since a form would not be let go to another site.
-func (w *Pages) showSignedOut(rw http.ResponseWriter, r *http.Request) error {
-	p := w.NewPage(r, "sso.out.title")
-	p.Data = signedOutPage{w.sso.Name(), w.sso.SignOut(r.Context(), w.PublicURL+"/signin", p.Tag)}
-	return w.Show(rw, http.StatusOK, "signed-out", p)
+func (ps *Pages) showSignedOut(rw http.ResponseWriter, r *http.Request) error {
+	p := ps.NewPage(r, "sso.out.title")
+	p.Data = signedOutPage{ps.sso.Name(), ps.sso.SignOut(r.Context(), ps.PublicURL+"/signin", p.Tag)}
+	return ps.Show(rw, http.StatusOK, "signed-out", p)
 }
 
-func (w *Pages) ssoAEAD() (cipher.AEAD, error) {
-	block, err := aes.NewCipher(w.ssoKey)
+func (ps *Pages) ssoAEAD() (cipher.AEAD, error) {
+	block, err := aes.NewCipher(ps.ssoKey)
 	if err != nil {
 		return nil, err
 	}
 	return cipher.NewGCM(block)
 }
 
-func (w *Pages) seal(j journey) (string, error) {
+func (ps *Pages) seal(j journey) (string, error) {
 	data, err := json.Marshal(j)
 	if err != nil {
 		return "", err
 	}
-	aead, err := w.ssoAEAD()
+	aead, err := ps.ssoAEAD()
 	if err != nil {
 		return "", err
 	}
@@ -189,7 +189,7 @@ func (w *Pages) seal(j journey) (string, error) {
 }
 
 // journeyOf returns the zero journey where there is none, or it is too old.
-func (w *Pages) journeyOf(r *http.Request) (j journey) {
+func (ps *Pages) journeyOf(r *http.Request) (j journey) {
 	cookie, err := r.Cookie(ssoCookie)
 	if err != nil || len(cookie.Value) > maxSSOValue {
 		return journey{}
@@ -198,7 +198,7 @@ func (w *Pages) journeyOf(r *http.Request) (j journey) {
 	if err != nil {
 		return journey{}
 	}
-	aead, err := w.ssoAEAD()
+	aead, err := ps.ssoAEAD()
 	if err != nil || len(data) < aead.NonceSize() {
 		return journey{}
 	}

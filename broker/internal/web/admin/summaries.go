@@ -27,9 +27,9 @@ type missingLine struct {
 	Draft                   bool
 }
 
-func (w *Pages) showSummaryTeams(rw http.ResponseWriter, r *http.Request, _ access.Account) error {
-	p := w.NewPage(r, "summaries.settings.title")
-	teams, err := w.settings.SummaryTeams(r.Context())
+func (ps *Pages) showSummaryTeams(rw http.ResponseWriter, r *http.Request, _ access.Account) error {
+	p := ps.NewPage(r, "summaries.settings.title")
+	teams, err := ps.settings.SummaryTeams(r.Context())
 	if err != nil {
 		return err
 	}
@@ -41,12 +41,12 @@ func (w *Pages) showSummaryTeams(rw http.ResponseWriter, r *http.Request, _ acce
 		data.Teams = append(data.Teams, page.Choice{Name: t.Team, Label: p.T("settings.retention.team", "team", page.Isolate(page.Plain(t.Team))), On: t.Wanted})
 	}
 	p.Data = data
-	return w.Show(rw, http.StatusOK, "settings-summaries", p)
+	return ps.Show(rw, http.StatusOK, "settings-summaries", p)
 }
 
 // changeSummaryTeams stores it. A form names all its teams, so that one from before a
 // change of teams says nothing of others.
-func (w *Pages) changeSummaryTeams(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+func (ps *Pages) changeSummaryTeams(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	if err := r.ParseForm(); err != nil {
 		return page.ErrForm
 	}
@@ -59,7 +59,7 @@ func (w *Pages) changeSummaryTeams(rw http.ResponseWriter, r *http.Request, by a
 		next = append(next, access.SummaryTeam{Team: team, Wanted: slices.Contains(v["wanted"], team)})
 	}
 	var invalid *access.Invalid
-	err := w.settings.ChangeSummaryTeams(r.Context(), by, next)
+	err := ps.settings.ChangeSummaryTeams(r.Context(), by, next)
 	if errors.As(err, &invalid) {
 		return page.ErrForm // of teams that no page offers
 	}
@@ -71,14 +71,14 @@ func (w *Pages) changeSummaryTeams(rw http.ResponseWriter, r *http.Request, by a
 }
 
 // showMissing lists the summaries that are missing: a technician's own, a lead's team's.
-func (w *Pages) showMissing(rw http.ResponseWriter, r *http.Request, by access.Account) error {
-	p := w.NewPage(r, "summaries.title")
+func (ps *Pages) showMissing(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+	p := ps.NewPage(r, "summaries.title")
 	data := missingPage{Lead: access.Can(by, access.ListSessions, access.Scope{Team: by.Team})}
 	id, team := by.ID, ""
 	if data.Lead {
 		id, team = "", by.Team
 	}
-	list, err := w.missing.MissingSummaries(r.Context(), id, team)
+	list, err := ps.missing.MissingSummaries(r.Context(), id, team)
 	if err != nil {
 		return err
 	}
@@ -90,5 +90,5 @@ func (w *Pages) showMissing(rw http.ResponseWriter, r *http.Request, by access.A
 		data.Sessions = append(data.Sessions, missingLine{When: page.Minute(p, m.Ended), Technician: m.Technician, State: p.T(state), Draft: m.Drafted})
 	}
 	p.Data = data
-	return w.Show(rw, http.StatusOK, "summaries", p)
+	return ps.Show(rw, http.StatusOK, "summaries", p)
 }

@@ -23,13 +23,13 @@ type teamLine struct {
 	Delete string // in words, with the name
 }
 
-func (w *Pages) showTeams(rw http.ResponseWriter, r *http.Request, by access.Account) error {
-	return w.teamsForm(rw, r, by, http.StatusOK, access.Team{Level: access.L1}, nil, "")
+func (ps *Pages) showTeams(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+	return ps.teamsForm(rw, r, by, http.StatusOK, access.Team{Level: access.L1}, nil, "")
 }
 
-func (w *Pages) teamsForm(rw http.ResponseWriter, r *http.Request, by access.Account, status int, t access.Team, wrong *access.Invalid, problem string) error {
-	p := w.NewPage(r, "admin.teams.title")
-	teams, err := w.roster.Teams(r.Context())
+func (ps *Pages) teamsForm(rw http.ResponseWriter, r *http.Request, by access.Account, status int, t access.Team, wrong *access.Invalid, problem string) error {
+	p := ps.NewPage(r, "admin.teams.title")
+	teams, err := ps.roster.Teams(r.Context())
 	if err != nil {
 		return err
 	}
@@ -59,10 +59,10 @@ func (w *Pages) teamsForm(rw http.ResponseWriter, r *http.Request, by access.Acc
 	for _, t := range teams {
 		data.Teams = append(data.Teams, teamLine{Team: t, People: p.Count("people", t.People), Gone: t.People == 0, Levels: levels(t.Level), Delete: p.T("admin.team.delete", "name", page.Isolate(page.Plain(t.Name)))})
 	}
-	return w.Admin(rw, r, by, status, "admin-teams", p, data)
+	return ps.Admin(rw, r, by, status, "admin-teams", p, data)
 }
 
-func (w *Pages) changeTeams(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+func (ps *Pages) changeTeams(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	values, err := page.ReadForm(r)
 	if err != nil {
 		return err
@@ -71,23 +71,23 @@ func (w *Pages) changeTeams(rw http.ResponseWriter, r *http.Request, by access.A
 	saved := "team"
 	switch values.Get("step") {
 	case "add":
-		err = w.roster.AddTeam(r.Context(), by, t)
+		err = ps.roster.AddTeam(r.Context(), by, t)
 	case "level":
-		err = w.roster.ChangeTeam(r.Context(), by, t.Name, t.Level)
+		err = ps.roster.ChangeTeam(r.Context(), by, t.Name, t.Level)
 	case "delete":
 		saved = "team_gone"
-		err = w.roster.DeleteTeam(r.Context(), by, t.Name)
+		err = ps.roster.DeleteTeam(r.Context(), by, t.Name)
 	default:
 		return page.ErrForm
 	}
 	var wrong *access.Invalid
 	switch {
 	case errors.As(err, &wrong) && values.Get("step") == "add":
-		return w.teamsForm(rw, r, by, http.StatusUnprocessableEntity, t, wrong, "")
+		return ps.teamsForm(rw, r, by, http.StatusUnprocessableEntity, t, wrong, "")
 	case errors.Is(err, access.ErrInvalid):
 		return page.ErrForm // no page offers it
 	case errors.Is(err, access.ErrInUse):
-		return w.teamsForm(rw, r, by, http.StatusConflict, access.Team{Level: access.L1}, nil, "admin.error.team_in_use")
+		return ps.teamsForm(rw, r, by, http.StatusConflict, access.Team{Level: access.L1}, nil, "admin.error.team_in_use")
 	case err != nil && !errors.Is(err, access.ErrNotFound): // somebody else was quicker
 		return err
 	}

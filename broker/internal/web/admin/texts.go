@@ -36,12 +36,12 @@ type draft struct {
 type fact struct{ Name, Value string }
 
 // edited returns the language that is edited.
-func (w *Pages) edited(r *http.Request) (lang.Texts, bool) {
+func (ps *Pages) edited(r *http.Request) (lang.Texts, bool) {
 	tag := r.PathValue("language")
-	return w.Texts.Match(tag), slices.Contains(w.Texts.Tags(), tag)
+	return ps.Texts.Match(tag), slices.Contains(ps.Texts.Tags(), tag)
 }
 
-func (w *Pages) newTextsPage(p *page.Page, texts lang.Texts, v access.TextsVersion) *textsPage {
+func (ps *Pages) newTextsPage(p *page.Page, texts lang.Texts, v access.TextsVersion) *textsPage {
 	data := &textsPage{Tag: texts.Tag, Name: texts.T("page.language"), Base: v.ID}
 	for _, name := range legal.FactNames() {
 		// A document of nothing but the name shows what comes in its place.
@@ -57,42 +57,42 @@ func (w *Pages) newTextsPage(p *page.Page, texts lang.Texts, v access.TextsVersi
 	return data
 }
 
-func (w *Pages) editTexts(rw http.ResponseWriter, r *http.Request, _ access.Account) error {
-	texts, ok := w.edited(r)
+func (ps *Pages) editTexts(rw http.ResponseWriter, r *http.Request, _ access.Account) error {
+	texts, ok := ps.edited(r)
 	if !ok {
-		return w.NotFound(rw, r)
+		return ps.NotFound(rw, r)
 	}
-	p := w.NewPage(r, "settings.title")
-	v, err := w.legal.Current(r.Context(), p.Office)
+	p := ps.NewPage(r, "settings.title")
+	v, err := ps.legal.Current(r.Context(), p.Office)
 	if err != nil {
 		return err
 	}
-	data := w.newTextsPage(p, texts, v)
-	return w.textsForm(rw, http.StatusOK, p, data)
+	data := ps.newTextsPage(p, texts, v)
+	return ps.textsForm(rw, http.StatusOK, p, data)
 }
 
-func (w *Pages) textsForm(rw http.ResponseWriter, status int, p *page.Page, data *textsPage) error {
+func (ps *Pages) textsForm(rw http.ResponseWriter, status int, p *page.Page, data *textsPage) error {
 	p.Title = p.T("settings.texts.edit_title", "language", data.Name)
 	p.Data = data
-	return w.Show(rw, status, "settings-texts", p)
+	return ps.Show(rw, status, "settings-texts", p)
 }
 
 // changeTexts goes from the form to the preview, and from there back or on.
-func (w *Pages) changeTexts(rw http.ResponseWriter, r *http.Request, by access.Account) error {
-	texts, ok := w.edited(r)
+func (ps *Pages) changeTexts(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+	texts, ok := ps.edited(r)
 	if !ok {
-		return w.NotFound(rw, r)
+		return ps.NotFound(rw, r)
 	}
 	values, err := page.ReadForm(r)
 	if err != nil {
 		return err
 	}
-	p := w.NewPage(r, "settings.title")
-	v, err := w.legal.Current(r.Context(), p.Office)
+	p := ps.NewPage(r, "settings.title")
+	v, err := ps.legal.Current(r.Context(), p.Office)
 	if err != nil {
 		return err
 	}
-	data := w.newTextsPage(p, texts, v)
+	data := ps.newTextsPage(p, texts, v)
 	replaced, good := access.Texts{}, true
 	for i := range data.Documents {
 		d := &data.Documents[i]
@@ -115,30 +115,30 @@ func (w *Pages) changeTexts(rw http.ResponseWriter, r *http.Request, by access.A
 	switch {
 	case !good:
 		p.Error = p.T("settings.texts.wrong")
-		return w.textsForm(rw, http.StatusUnprocessableEntity, p, data)
+		return ps.textsForm(rw, http.StatusUnprocessableEntity, p, data)
 	case values.Get("base") != v.ID:
-		return w.staleTexts(rw, p, data)
+		return ps.staleTexts(rw, p, data)
 	case step == "edit":
-		return w.textsForm(rw, http.StatusOK, p, data)
+		return ps.textsForm(rw, http.StatusOK, p, data)
 	case step != "save":
 		p.Title, p.Data = p.T("settings.texts.preview_title"), data
-		return w.Show(rw, http.StatusOK, "settings-preview", p)
+		return ps.Show(rw, http.StatusOK, "settings-preview", p)
 	}
-	saved, err := w.settings.SaveTexts(r.Context(), by, v.ID, texts.Tag, replaced, w.legal.Ours)
+	saved, err := ps.settings.SaveTexts(r.Context(), by, v.ID, texts.Tag, replaced, ps.legal.Ours)
 	if errors.Is(err, access.ErrStale) {
-		return w.staleTexts(rw, p, data)
+		return ps.staleTexts(rw, p, data)
 	}
-	return w.textsSaved(rw, r, v, saved, err)
+	return ps.textsSaved(rw, r, v, saved, err)
 }
 
 // staleTexts gives the form back to who was overtaken.
-func (w *Pages) staleTexts(rw http.ResponseWriter, p *page.Page, data *textsPage) error {
+func (ps *Pages) staleTexts(rw http.ResponseWriter, p *page.Page, data *textsPage) error {
 	data.Stale = true
 	p.Error = p.T("settings.texts.stale", "version", data.Base)
-	return w.textsForm(rw, http.StatusConflict, p, data)
+	return ps.textsForm(rw, http.StatusConflict, p, data)
 }
 
-func (w *Pages) textsSaved(rw http.ResponseWriter, r *http.Request, before, after access.TextsVersion, err error) error {
+func (ps *Pages) textsSaved(rw http.ResponseWriter, r *http.Request, before, after access.TextsVersion, err error) error {
 	if err != nil {
 		return err
 	}
@@ -158,53 +158,53 @@ type restorePage struct {
 }
 
 // older returns the texts that are to be used again.
-func (w *Pages) older(r *http.Request) (access.Texts, error) {
+func (ps *Pages) older(r *http.Request) (access.Texts, error) {
 	id := page.Limited(r.PathValue("version"), 40)
 	if id == access.OfProgram {
-		return w.legal.Ours, nil
+		return ps.legal.Ours, nil
 	}
-	v, err := w.legal.Versions.TextsVersion(r.Context(), id)
+	v, err := ps.legal.Versions.TextsVersion(r.Context(), id)
 	return v.Texts, err
 }
 
-func (w *Pages) askRestore(rw http.ResponseWriter, r *http.Request, _ access.Account) error {
-	p := w.NewPage(r, "settings.restore.title")
-	v, err := w.legal.Current(r.Context(), p.Office)
+func (ps *Pages) askRestore(rw http.ResponseWriter, r *http.Request, _ access.Account) error {
+	p := ps.NewPage(r, "settings.restore.title")
+	v, err := ps.legal.Current(r.Context(), p.Office)
 	if err != nil {
 		return err
 	}
-	older, err := w.older(r)
+	older, err := ps.older(r)
 	if errors.Is(err, access.ErrNotFound) {
-		return w.NotFound(rw, r)
+		return ps.NotFound(rw, r)
 	}
 	if err != nil {
 		return err
 	}
 	data := &restorePage{Version: r.PathValue("version"), Base: v.ID}
-	data.Label = w.named(p, data.Version)
+	data.Label = ps.named(p, data.Version)
 	for _, name := range []string{"terms", "privacy"} {
 		data.Documents = append(data.Documents, draft{Name: name, Title: p.T("page." + name + ".title"),
 			Shown: legal.Parse(older[name+"."+p.Tag]).About(v.Facts, p.Texts)})
 	}
 	p.Data = data
-	return w.Show(rw, http.StatusOK, "settings-restore", p)
+	return ps.Show(rw, http.StatusOK, "settings-restore", p)
 }
 
-func (w *Pages) restoreTexts(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+func (ps *Pages) restoreTexts(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	values, err := page.ReadForm(r)
 	if err != nil {
 		return err
 	}
-	before, err := w.legal.Current(r.Context(), page.OfficeFor(r))
+	before, err := ps.legal.Current(r.Context(), page.OfficeFor(r))
 	if err != nil {
 		return err
 	}
-	after, err := w.settings.RestoreTexts(r.Context(), by, page.Limited(values.Get("base"), 40), page.Limited(r.PathValue("version"), 40), w.legal.Ours)
+	after, err := ps.settings.RestoreTexts(r.Context(), by, page.Limited(values.Get("base"), 40), page.Limited(r.PathValue("version"), 40), ps.legal.Ours)
 	switch {
 	case errors.Is(err, access.ErrNotFound):
-		return w.NotFound(rw, r)
+		return ps.NotFound(rw, r)
 	case errors.Is(err, access.ErrStale):
-		return w.askRestore(rw, r, by) // with what holds now
+		return ps.askRestore(rw, r, by) // with what holds now
 	}
-	return w.textsSaved(rw, r, before, after, err)
+	return ps.textsSaved(rw, r, before, after, err)
 }

@@ -36,21 +36,21 @@ type tokenLine struct {
 	Over                                    bool
 }
 
-func (w *Pages) tokenRoutes() []page.Route {
+func (ps *Pages) tokenRoutes() []page.Route {
 	return []page.Route{
-		page.At("/account/tokens", page.ForOwner(w.showTokens), page.ForOwner(w.makeToken)),
-		page.At("/account/tokens/{id}/remove", page.RedirectTo("/account/tokens"), page.ForOwner(w.removeToken)),
+		page.At("/account/tokens", page.ForOwner(ps.showTokens), page.ForOwner(ps.makeToken)),
+		page.At("/account/tokens/{id}/remove", page.RedirectTo("/account/tokens"), page.ForOwner(ps.removeToken)),
 	}
 }
 
 // tokenLives are the days for which a token can be made; 0 is until it is removed.
 var tokenLives = []int{30, 90, 366, 0}
 
-func (w *Pages) showTokens(rw http.ResponseWriter, r *http.Request, by access.Account) error {
-	return w.tokens(rw, r, by, http.StatusOK, w.NewPage(r, "tokens.title"), access.NewToken{Days: tokenLives[1]}, tokensPage{}, nil)
+func (ps *Pages) showTokens(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+	return ps.tokens(rw, r, by, http.StatusOK, ps.NewPage(r, "tokens.title"), access.NewToken{Days: tokenLives[1]}, tokensPage{}, nil)
 }
 
-func (w *Pages) makeToken(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+func (ps *Pages) makeToken(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	values, err := page.ReadForm(r)
 	if err != nil {
 		return err
@@ -64,24 +64,24 @@ func (w *Pages) makeToken(rw http.ResponseWriter, r *http.Request, by access.Acc
 			n.Scopes = append(n.Scopes, s)
 		}
 	}
-	p := w.NewPage(r, "tokens.title")
+	p := ps.NewPage(r, "tokens.title")
 	if len(n.Scopes) == 0 {
-		return w.tokens(rw, r, by, http.StatusUnprocessableEntity, p, n, tokensPage{Wrong: p.T("tokens.error.scope")}, &access.Invalid{Field: "scope", Code: "missing"})
+		return ps.tokens(rw, r, by, http.StatusUnprocessableEntity, p, n, tokensPage{Wrong: p.T("tokens.error.scope")}, &access.Invalid{Field: "scope", Code: "missing"})
 	}
-	_, secret, err := w.roster.MakeToken(r.Context(), by, n)
+	_, secret, err := ps.roster.MakeToken(r.Context(), by, n)
 	var wrong *access.Invalid
 	switch {
 	case errors.As(err, &wrong):
-		return w.tokens(rw, r, by, http.StatusUnprocessableEntity, p, n, tokensPage{}, wrong)
+		return ps.tokens(rw, r, by, http.StatusUnprocessableEntity, p, n, tokensPage{}, wrong)
 	case err != nil:
 		return err
 	}
-	return w.tokens(rw, r, by, http.StatusOK, p, access.NewToken{Days: tokenLives[1]}, tokensPage{Secret: secret}, nil)
+	return ps.tokens(rw, r, by, http.StatusOK, p, access.NewToken{Days: tokenLives[1]}, tokensPage{Secret: secret}, nil)
 }
 
 // tokens shows the list and the form as it was filled in.
-func (w *Pages) tokens(rw http.ResponseWriter, r *http.Request, by access.Account, status int, p *page.Page, n access.NewToken, data tokensPage, wrong *access.Invalid) error {
-	list, err := w.roster.Tokens(r.Context(), by.ID)
+func (ps *Pages) tokens(rw http.ResponseWriter, r *http.Request, by access.Account, status int, p *page.Page, n access.NewToken, data tokensPage, wrong *access.Invalid) error {
+	list, err := ps.roster.Tokens(r.Context(), by.ID)
 	if err != nil {
 		return err
 	}
@@ -137,11 +137,11 @@ func (w *Pages) tokens(rw http.ResponseWriter, r *http.Request, by access.Accoun
 		data.Saved = p.T("tokens.removed")
 	}
 	p.Data = data
-	return w.Show(rw, status, "tokens", p)
+	return ps.Show(rw, status, "tokens", p)
 }
 
-func (w *Pages) removeToken(rw http.ResponseWriter, r *http.Request, by access.Account) error {
-	err := w.roster.RemoveToken(r.Context(), by.ID, by.ID, page.Limited(r.PathValue("id"), 64))
+func (ps *Pages) removeToken(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+	err := ps.roster.RemoveToken(r.Context(), by.ID, by.ID, page.Limited(r.PathValue("id"), 64))
 	if err != nil && !errors.Is(err, access.ErrNotFound) { // somebody was quicker
 		return err
 	}

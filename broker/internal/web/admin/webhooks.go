@@ -60,25 +60,25 @@ type deliveryLine struct {
 	Bad                            bool
 }
 
-func (w *Pages) webhookRoutes() []page.Route {
-	office := func(do page.StaffAction) page.Ruled { return w.May(do, access.ManageOffice) }
+func (ps *Pages) webhookRoutes() []page.Route {
+	office := func(do page.StaffAction) page.Ruled { return ps.May(do, access.ManageOffice) }
 	return []page.Route{
-		page.At("/admin/webhooks", office(w.showWebhooks), office(w.addWebhook)),
-		page.At("/admin/webhooks/{id}", office(w.showWebhook), office(w.changeWebhook)),
+		page.At("/admin/webhooks", office(ps.showWebhooks), office(ps.addWebhook)),
+		page.At("/admin/webhooks/{id}", office(ps.showWebhook), office(ps.changeWebhook)),
 	}
 }
 
-func (w *Pages) showWebhooks(rw http.ResponseWriter, r *http.Request, by access.Account) error {
-	return w.webhooks(rw, r, by, http.StatusOK, hooks.Target{Active: true, Events: hooks.EventTypes()}, nil)
+func (ps *Pages) showWebhooks(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+	return ps.webhooks(rw, r, by, http.StatusOK, hooks.Target{Active: true, Events: hooks.EventTypes()}, nil)
 }
 
 // webhooks shows the list, and the form of a new one as it was filled in.
-func (w *Pages) webhooks(rw http.ResponseWriter, r *http.Request, by access.Account, status int, t hooks.Target, wrong *access.Invalid) error {
-	targets, err := w.hooks.Targets(r.Context(), by)
+func (ps *Pages) webhooks(rw http.ResponseWriter, r *http.Request, by access.Account, status int, t hooks.Target, wrong *access.Invalid) error {
+	targets, err := ps.hooks.Targets(r.Context(), by)
 	if err != nil {
 		return err
 	}
-	p := w.NewPage(r, "admin.webhooks.title")
+	p := ps.NewPage(r, "admin.webhooks.title")
 	data := webhooksPage{Form: webhookFields(p, t, wrong)}
 	for _, t := range targets {
 		l := webhookLine{ID: t.ID, Name: t.Name}
@@ -94,7 +94,7 @@ func (w *Pages) webhooks(rw http.ResponseWriter, r *http.Request, by access.Acco
 		}
 		data.Targets = append(data.Targets, l)
 	}
-	return w.Admin(rw, r, by, status, "admin-webhooks", p, data)
+	return ps.Admin(rw, r, by, status, "admin-webhooks", p, data)
 }
 
 // webhookState says how it goes with a target; bad where somebody has to do something.
@@ -146,43 +146,43 @@ func webhookOf(values url.Values) hooks.Target {
 	return t
 }
 
-func (w *Pages) addWebhook(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+func (ps *Pages) addWebhook(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	values, err := page.ReadForm(r)
 	if err != nil {
 		return err
 	}
 	t := webhookOf(values)
-	added, secret, err := w.hooks.Add(r.Context(), by, t)
+	added, secret, err := ps.hooks.Add(r.Context(), by, t)
 	var wrong *access.Invalid
 	if errors.As(err, &wrong) {
 		t.Active = true
-		return w.webhooks(rw, r, by, http.StatusUnprocessableEntity, t, wrong)
+		return ps.webhooks(rw, r, by, http.StatusUnprocessableEntity, t, wrong)
 	}
 	if err != nil {
 		return err
 	}
-	return w.webhook(rw, r, by, http.StatusOK, added, secret, nil)
+	return ps.webhook(rw, r, by, http.StatusOK, added, secret, nil)
 }
 
-func (w *Pages) showWebhook(rw http.ResponseWriter, r *http.Request, by access.Account) error {
-	t, err := w.hooks.Target(r.Context(), by, page.Limited(r.PathValue("id"), 64))
+func (ps *Pages) showWebhook(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+	t, err := ps.hooks.Target(r.Context(), by, page.Limited(r.PathValue("id"), 64))
 	if errors.Is(err, hooks.ErrNoTarget) {
-		return w.NotFound(rw, r)
+		return ps.NotFound(rw, r)
 	}
 	if err != nil {
 		return err
 	}
-	return w.webhook(rw, r, by, http.StatusOK, t, "", nil)
+	return ps.webhook(rw, r, by, http.StatusOK, t, "", nil)
 }
 
 // listedDeliveries is how many of a target's deliveries are shown.
 const listedDeliveries = 50
 
 // webhook shows a target; secret is shown once.
-func (w *Pages) webhook(rw http.ResponseWriter, r *http.Request, by access.Account, status int, t hooks.Target, secret string, wrong *access.Invalid) error {
-	p := w.NewPage(r, "admin.webhooks.title")
+func (ps *Pages) webhook(rw http.ResponseWriter, r *http.Request, by access.Account, status int, t hooks.Target, secret string, wrong *access.Invalid) error {
+	p := ps.NewPage(r, "admin.webhooks.title")
 	p.Title = page.Isolate(page.Plain(t.Name))
-	deliveries, err := w.hooks.Deliveries(r.Context(), by, t.ID, listedDeliveries)
+	deliveries, err := ps.hooks.Deliveries(r.Context(), by, t.ID, listedDeliveries)
 	if err != nil {
 		return err
 	}
@@ -206,17 +206,17 @@ func (w *Pages) webhook(rw http.ResponseWriter, r *http.Request, by access.Accou
 		}
 		data.Deliveries = append(data.Deliveries, l)
 	}
-	return w.Admin(rw, r, by, status, "admin-webhook", p, data)
+	return ps.Admin(rw, r, by, status, "admin-webhook", p, data)
 }
 
-func (w *Pages) changeWebhook(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+func (ps *Pages) changeWebhook(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	values, err := page.ReadForm(r)
 	if err != nil {
 		return err
 	}
-	t, err := w.hooks.Target(r.Context(), by, page.Limited(r.PathValue("id"), 64))
+	t, err := ps.hooks.Target(r.Context(), by, page.Limited(r.PathValue("id"), 64))
 	if errors.Is(err, hooks.ErrNoTarget) {
-		return w.NotFound(rw, r)
+		return ps.NotFound(rw, r)
 	}
 	if err != nil {
 		return err
@@ -226,26 +226,26 @@ func (w *Pages) changeWebhook(rw http.ResponseWriter, r *http.Request, by access
 	case "save":
 		changed := webhookOf(values)
 		changed.ID = t.ID
-		err = w.hooks.Change(r.Context(), by, changed)
+		err = ps.hooks.Change(r.Context(), by, changed)
 		var wrong *access.Invalid
 		if errors.As(err, &wrong) {
 			changed.Stopped, changed.Failing = t.Stopped, t.Failing
-			return w.webhook(rw, r, by, http.StatusUnprocessableEntity, changed, "", wrong)
+			return ps.webhook(rw, r, by, http.StatusUnprocessableEntity, changed, "", wrong)
 		}
 	case "rotate":
-		secret, err := w.hooks.Rotate(r.Context(), by, t.ID)
+		secret, err := ps.hooks.Rotate(r.Context(), by, t.ID)
 		if err != nil {
 			return err
 		}
-		return w.webhook(rw, r, by, http.StatusOK, t, secret, nil)
+		return ps.webhook(rw, r, by, http.StatusOK, t, secret, nil)
 	case "try":
-		err = w.hooks.Try(r.Context(), by, t.ID)
+		err = ps.hooks.Try(r.Context(), by, t.ID)
 	case "again":
-		if err = w.hooks.Again(r.Context(), by, t.ID, page.Limited(values.Get("delivery"), 64)); errors.Is(err, hooks.ErrNoDelivery) {
-			return w.NotFound(rw, r)
+		if err = ps.hooks.Again(r.Context(), by, t.ID, page.Limited(values.Get("delivery"), 64)); errors.Is(err, hooks.ErrNoDelivery) {
+			return ps.NotFound(rw, r)
 		}
 	case "remove":
-		err, to = w.hooks.Remove(r.Context(), by, t.ID), "/admin/webhooks"
+		err, to = ps.hooks.Remove(r.Context(), by, t.ID), "/admin/webhooks"
 	default:
 		return page.ErrForm
 	}

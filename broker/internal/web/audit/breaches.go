@@ -61,10 +61,10 @@ type breachClock struct {
 
 type breachSession struct{ ID, Short, State string }
 
-func (w *Pages) breachRoutes() []page.Route {
+func (ps *Pages) breachRoutes() []page.Route {
 	return []page.Route{
-		page.At("/audit/breaches", w.May(w.showBreaches, access.ReadBreaches)),
-		page.At("/audit/breaches/{id}", w.May(w.showBreach, access.ReadBreaches), w.May(w.changeBreach, access.HandleBreaches)),
+		page.At("/audit/breaches", ps.May(ps.showBreaches, access.ReadBreaches)),
+		page.At("/audit/breaches/{id}", ps.May(ps.showBreach, access.ReadBreaches), ps.May(ps.changeBreach, access.HandleBreaches)),
 	}
 }
 
@@ -76,9 +76,9 @@ func left(p *page.Page, due, now time.Time) (string, bool) {
 	return p.T("breach.left", "time", page.Span(p, due.Sub(now))), false
 }
 
-func (w *Pages) showBreaches(rw http.ResponseWriter, r *http.Request, by access.Account) error {
-	p := w.NewPage(r, "breach.title")
-	list, err := w.breaches.Breaches(r.Context(), by)
+func (ps *Pages) showBreaches(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+	p := ps.NewPage(r, "breach.title")
+	list, err := ps.breaches.Breaches(r.Context(), by)
 	if err != nil {
 		return err
 	}
@@ -103,16 +103,16 @@ func (w *Pages) showBreaches(rw http.ResponseWriter, r *http.Request, by access.
 		data.Open = append(data.Open, l)
 	}
 	p.Data = data
-	return w.Show(rw, http.StatusOK, "audit-breaches", p)
+	return ps.Show(rw, http.StatusOK, "audit-breaches", p)
 }
 
 // breachNotice says that suspected data breaches wait for a decision, to who may read them;
 // "" if none does.
-func (w *Pages) breachNotice(r *http.Request, p *page.Page, by access.Account) (string, error) {
-	if w.breaches == nil || !access.May(by, access.ReadBreaches) {
+func (ps *Pages) breachNotice(r *http.Request, p *page.Page, by access.Account) (string, error) {
+	if ps.breaches == nil || !access.May(by, access.ReadBreaches) {
 		return "", nil
 	}
-	list, err := w.breaches.Breaches(r.Context(), by)
+	list, err := ps.breaches.Breaches(r.Context(), by)
 	n := 0
 	for _, b := range list {
 		if b.Outcome == "" {
@@ -135,22 +135,22 @@ func decidedWords(p *page.Page, b desk.Breach) string {
 	return p.T("breach.decided", "outcome", said, "name", page.Isolate(page.Plain(b.DecidedBy)), "time", page.Minute(p, b.Decided))
 }
 
-func (w *Pages) showBreach(rw http.ResponseWriter, r *http.Request, by access.Account) error {
-	return w.breach(rw, r, by, http.StatusOK, nil, nil)
+func (ps *Pages) showBreach(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+	return ps.breach(rw, r, by, http.StatusOK, nil, nil)
 }
 
 // breachMoment is how a moment is typed, as it is shown: in UTC.
 const breachMoment = "2006-01-02T15:04"
 
-func (w *Pages) breach(rw http.ResponseWriter, r *http.Request, by access.Account, status int, values url.Values, problem error) error {
-	b, err := w.breaches.Breach(r.Context(), by, page.Limited(r.PathValue("id"), 64))
+func (ps *Pages) breach(rw http.ResponseWriter, r *http.Request, by access.Account, status int, values url.Values, problem error) error {
+	b, err := ps.breaches.Breach(r.Context(), by, page.Limited(r.PathValue("id"), 64))
 	if errors.Is(err, desk.ErrNoTicket) {
-		return w.NotFound(rw, r)
+		return ps.NotFound(rw, r)
 	}
 	if err != nil {
 		return err
 	}
-	p := w.NewPage(r, "breach.title")
+	p := ps.NewPage(r, "breach.title")
 	p.Title = p.T("breach.one", "ref", b.Ticket.Ref)
 	now := time.Now()
 	data := breachPage{Account: by, Path: "/audit/breaches/" + b.Ticket.ID, Text: b.Ticket.Text, Why: b.Why, Handles: b.Outcome == "" && access.Can(by, access.HandleBreaches, access.Scope{Territory: b.Ticket.Territory})}
@@ -182,7 +182,7 @@ func (w *Pages) breach(rw http.ResponseWriter, r *http.Request, by access.Accoun
 		data.Seen = p.T("breach.seen", "name", page.Isolate(page.Plain(b.AcknowledgedBy)), "time", page.Minute(p, b.Acknowledged))
 	}
 	if data.Handles {
-		w.breachForms(p, b, now, &data)
+		ps.breachForms(p, b, now, &data)
 		if values != nil {
 			fields := &data.Decide
 			if data.Wrong = "decide"; values.Get("step") == "aware" {
@@ -194,13 +194,13 @@ func (w *Pages) breach(rw http.ResponseWriter, r *http.Request, by access.Accoun
 		}
 	}
 	for _, id := range b.Sessions {
-		data.Sessions = append(data.Sessions, breachSession{id, id[:min(8, len(id))], w.holdWords(r, p, by, id)})
+		data.Sessions = append(data.Sessions, breachSession{id, id[:min(8, len(id))], ps.holdWords(r, p, by, id)})
 	}
 	p.Data = data
-	return w.Show(rw, status, "audit-breach", p)
+	return ps.Show(rw, status, "audit-breach", p)
 }
 
-func (w *Pages) breachForms(p *page.Page, b desk.Breach, now time.Time, data *breachPage) {
+func (ps *Pages) breachForms(p *page.Page, b desk.Breach, now time.Time, data *breachPage) {
 	field := func(key, name, value string) page.Field {
 		f := page.TextField(p, key, name, value, 500)
 		f.Label = p.T("breach." + key)
@@ -225,11 +225,11 @@ func (w *Pages) breachForms(p *page.Page, b desk.Breach, now time.Time, data *br
 }
 
 // holdWords says whether a session of a breach is held.
-func (w *Pages) holdWords(r *http.Request, p *page.Page, by access.Account, id string) string {
-	if w.decisions == nil {
+func (ps *Pages) holdWords(r *http.Request, p *page.Page, by access.Account, id string) string {
+	if ps.decisions == nil {
 		return ""
 	}
-	s, err := w.decisions.Subject(r.Context(), by, id)
+	s, err := ps.decisions.Subject(r.Context(), by, id)
 	if err != nil {
 		return p.T("breach.session.unknown")
 	}
@@ -244,7 +244,7 @@ func (w *Pages) holdWords(r *http.Request, p *page.Page, by access.Account, id s
 	return p.T("breach.session.free")
 }
 
-func (w *Pages) changeBreach(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+func (ps *Pages) changeBreach(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	values, err := page.ReadForm(r)
 	if err != nil {
 		return err
@@ -252,7 +252,7 @@ func (w *Pages) changeBreach(rw http.ResponseWriter, r *http.Request, by access.
 	id, step := page.Limited(r.PathValue("id"), 64), values.Get("step")
 	switch step {
 	case "acknowledge":
-		if err = w.breaches.AcknowledgeBreach(r.Context(), by, id); errors.Is(err, desk.ErrStale) {
+		if err = ps.breaches.AcknowledgeBreach(r.Context(), by, id); errors.Is(err, desk.ErrStale) {
 			err = nil // somebody else was quicker, and is named
 		}
 	case "aware":
@@ -260,26 +260,26 @@ func (w *Pages) changeBreach(rw http.ResponseWriter, r *http.Request, by access.
 		if bad != nil {
 			at = time.Now().AddDate(1, 0, 0) // refused as what is not possible
 		}
-		err = w.breaches.SetAware(r.Context(), by, id, at, values.Get("aware_why"))
+		err = ps.breaches.SetAware(r.Context(), by, id, at, values.Get("aware_why"))
 	case "decide":
 		at, bad := time.Parse(breachMoment, values.Get("notified"))
 		if bad != nil {
 			at = time.Time{}
 		}
-		err = w.breaches.DecideBreach(r.Context(), by, id, desk.Outcome(values.Get("outcome")), at, values.Get("why"))
+		err = ps.breaches.DecideBreach(r.Context(), by, id, desk.Outcome(values.Get("outcome")), at, values.Get("why"))
 	default:
 		return page.ErrForm
 	}
 	switch {
 	case errors.Is(err, desk.ErrNoTicket):
-		return w.NotFound(rw, r)
+		return ps.NotFound(rw, r)
 	case errors.Is(err, desk.ErrForbidden):
-		return w.Forbid(rw, r, by, true, []access.Action{access.HandleBreaches})
+		return ps.Forbid(rw, r, by, true, []access.Action{access.HandleBreaches})
 	case errors.Is(err, desk.ErrStale):
 		http.Redirect(rw, r, "/audit/breaches/"+url.PathEscape(id)+"?saved=stale", http.StatusSeeOther)
 		return nil
 	case errors.Is(err, access.ErrInvalid):
-		return w.breach(rw, r, by, http.StatusUnprocessableEntity, values, breachProblem(err, step))
+		return ps.breach(rw, r, by, http.StatusUnprocessableEntity, values, breachProblem(err, step))
 	case err != nil:
 		return err
 	}

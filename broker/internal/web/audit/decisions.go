@@ -23,13 +23,13 @@ type Decisions interface {
 	DecideErasure(ctx context.Context, by access.Account, erasure string, approve bool, why string) error
 }
 
-func (w *Pages) decisionRoutes() []page.Route {
-	trail := w.forTrail
+func (ps *Pages) decisionRoutes() []page.Route {
+	trail := ps.forTrail
 	return []page.Route{
-		page.At("/audit/retention", trail(w.showRetention), trail(w.changeRetention)),
-		page.At("/audit/storage", trail(w.showStorage)),
+		page.At("/audit/retention", trail(ps.showRetention), trail(ps.changeRetention)),
+		page.At("/audit/storage", trail(ps.showStorage)),
 		page.At("/audit/retention/by-number", trail(findSubject)),
-		page.At("/audit/retention/{id}", trail(w.showSubject)),
-		page.At("/audit/retention/{id}/hold", trail(backToSubject), trail(w.changeHold)).Back("/audit/retention/{id}"),
+		page.At("/audit/retention/{id}", trail(ps.showSubject)),
+		page.At("/audit/retention/{id}/hold", trail(backToSubject), trail(ps.changeHold)).Back("/audit/retention/{id}"),
 	}
 }

@@ -26,21 +26,21 @@ type Custody interface {
 }
 
 // custodyRoutes lists the addresses of set-up, signature and re-wrapping.
-func (w *Pages) custodyRoutes() []page.Route {
-	auditor := w.forAuditors
+func (ps *Pages) custodyRoutes() []page.Route {
+	auditor := ps.forAuditors
 	// The administrator sees who may read, and cannot change it.
-	routes := []page.Route{page.At("/audit/policy", w.May(w.auditTold(w.showPolicy), access.ReadEvidence, access.ReadTrail, access.ManageOffice), auditor(w.changePolicy)).UpTo(translog.MaxPolicy + page.MaxForm)}
-	if w.custody != nil {
+	routes := []page.Route{page.At("/audit/policy", ps.May(ps.auditTold(ps.showPolicy), access.ReadEvidence, access.ReadTrail, access.ManageOffice), auditor(ps.changePolicy)).UpTo(translog.MaxPolicy + page.MaxForm)}
+	if ps.custody != nil {
 		routes = append(routes,
-			page.At("/audit/escrow", auditor(w.showEscrow), auditor(w.prepareEscrow)),
-			page.At("/audit/root", auditor(backToPolicy), auditor(w.changeRoot)))
+			page.At("/audit/escrow", auditor(ps.showEscrow), auditor(ps.prepareEscrow)),
+			page.At("/audit/root", auditor(backToPolicy), auditor(ps.changeRoot)))
 	}
-	if w.rewraps != nil {
+	if ps.rewraps != nil {
 		routes = append(routes,
-			page.At("/audit/rewrap", auditor(w.showRewrap)),
-			page.At("/audit/rewrap/next", auditor(backToRewrap), auditor(w.nextBags)),
-			page.At("/audit/rewrap/{id}/{n}", auditor(backToRewrap), auditor(w.takeBag)),
-			page.At("/audit/rewrap/{id}/{n}/log", auditor(backToRewrap), auditor(w.takeLogKeys)).UpTo(evidence.MaxLogKeys))
+			page.At("/audit/rewrap", auditor(ps.showRewrap)),
+			page.At("/audit/rewrap/next", auditor(backToRewrap), auditor(ps.nextBags)),
+			page.At("/audit/rewrap/{id}/{n}", auditor(backToRewrap), auditor(ps.takeBag)),
+			page.At("/audit/rewrap/{id}/{n}/log", auditor(backToRewrap), auditor(ps.takeLogKeys)).UpTo(evidence.MaxLogKeys))
 	}
 	return routes
 }
@@ -62,34 +62,34 @@ type textsData struct {
 	Texts map[string]string `json:"texts"`
 }
 
-func (w *Pages) showEscrow(rw http.ResponseWriter, r *http.Request, by access.Account) error {
-	p := w.NewPage(r, "audit.escrow.title")
+func (ps *Pages) showEscrow(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+	p := ps.NewPage(r, "audit.escrow.title")
 	said := ""
 	if r.URL.Query().Get("said") == "prepared" {
 		said = p.T("audit.escrow.prepared")
 	}
-	return w.escrowPage(rw, r, by, p, http.StatusOK, said)
+	return ps.escrowPage(rw, r, by, p, http.StatusOK, said)
 }
 
-func (w *Pages) escrowPage(rw http.ResponseWriter, r *http.Request, by access.Account, p *page.Page, status int, said string) error {
-	set, err := w.custody.EscrowKeys(r.Context(), by)
+func (ps *Pages) escrowPage(rw http.ResponseWriter, r *http.Request, by access.Account, p *page.Page, status int, said string) error {
+	set, err := ps.custody.EscrowKeys(r.Context(), by)
 	if err != nil {
 		return err
 	}
 	data := escrowPage{Account: by, Said: said, Day: page.Day(p, time.Now()), Sent: textsData{p.All("audit.js.")}}
-	state := w.escrowState(set)
+	state := ps.escrowState(set)
 	data.State, data.Warn = p.T("audit.escrow.state."+state), state != "named"
 	if len(set.Keys) > 0 {
 		data.Keys, data.Made = keyNames(set.Keys), page.Minute(p, set.Made)
 	}
 	p.Data = data
-	return w.Show(rw, status, "audit-escrow", p)
+	return ps.Show(rw, status, "audit-escrow", p)
 }
 
 // escrowState says how far the office is with its printed keys: none, printed (no
 // policy names them yet) or named by the policy in force.
-func (w *Pages) escrowState(set access.EscrowSet) string {
-	current, ok := w.policies.Policy()
+func (ps *Pages) escrowState(set access.EscrowSet) string {
+	current, ok := ps.policies.Policy()
 	named := keyNames(current.Escrow)
 	switch {
 	case len(set.Keys) > 0 && !slices.Equal(keyNames(set.Keys), named):
@@ -101,16 +101,16 @@ func (w *Pages) escrowState(set access.EscrowSet) string {
 }
 
 // prepareEscrow takes the public halves of what was printed.
-func (w *Pages) prepareEscrow(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+func (ps *Pages) prepareEscrow(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	values, err := page.ReadForm(r)
 	if err != nil {
 		return err
 	}
-	err = w.custody.PrepareEscrow(r.Context(), by, [3]string{values.Get("key1"), values.Get("key2"), values.Get("key3")})
+	err = ps.custody.PrepareEscrow(r.Context(), by, [3]string{values.Get("key1"), values.Get("key2"), values.Get("key3")})
 	if errors.Is(err, access.ErrInvalid) {
-		p := w.NewPage(r, "audit.escrow.title")
+		p := ps.NewPage(r, "audit.escrow.title")
 		p.Error = p.T("audit.keys.refused")
-		return w.escrowPage(rw, r, by, p, http.StatusUnprocessableEntity, "")
+		return ps.escrowPage(rw, r, by, p, http.StatusUnprocessableEntity, "")
 	}
 	if err != nil {
 		return err
@@ -126,25 +126,25 @@ type guardStep struct {
 }
 
 // guardSteps lists it; nil when all is done, or nothing of it can be done here.
-func (w *Pages) guardSteps(r *http.Request, by access.Account, p *page.Page) ([]guardStep, error) {
-	if w.custody == nil || w.policies == nil {
+func (ps *Pages) guardSteps(r *http.Request, by access.Account, p *page.Page) ([]guardStep, error) {
+	if ps.custody == nil || ps.policies == nil {
 		return nil, nil
 	}
-	keys, err := w.keys.AuditorKeys(r.Context(), by)
+	keys, err := ps.keys.AuditorKeys(r.Context(), by)
 	if err != nil {
 		return nil, err
 	}
-	set, err := w.custody.EscrowKeys(r.Context(), by)
+	set, err := ps.custody.EscrowKeys(r.Context(), by)
 	if err != nil {
 		return nil, err
 	}
-	escrow := w.escrowState(set)
-	_, signed := w.policies.Policy()
+	escrow := ps.escrowState(set)
+	_, signed := ps.policies.Policy()
 	steps := []guardStep{
 		{len(keys) > 0, "audit.steps.key", "/audit/keys"},
 		{escrow == "named", "audit.steps.escrow", "/audit/escrow"},
 		{signed, "audit.steps.policy", "/audit/policy"},
-		{w.policies.Independent(), "audit.steps.witness", ""},
+		{ps.policies.Independent(), "audit.steps.witness", ""},
 	}
 	if escrow == "printed" {
 		steps[1].Text, steps[1].Path = "audit.steps.escrow_next", "/audit/policy"
@@ -162,10 +162,10 @@ func (w *Pages) guardSteps(r *http.Request, by access.Account, p *page.Page) ([]
 
 // Unguarded says whether recordings are made that nobody can read once the auditors'
 // keys are lost.
-func (w *Pages) Unguarded() bool {
-	if w.policies == nil {
+func (ps *Pages) Unguarded() bool {
+	if ps.policies == nil {
 		return false
 	}
-	current, _ := w.policies.Policy()
+	current, _ := ps.policies.Policy()
 	return len(current.Escrow) == 0
 }

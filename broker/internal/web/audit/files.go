@@ -12,21 +12,21 @@ import (
 )
 
 // giveAudited serves a segment to an auditor.
-func (w *Pages) giveAudited(serve player.Server) func(http.ResponseWriter, *http.Request, access.Account) error {
+func (ps *Pages) giveAudited(serve player.Server) func(http.ResponseWriter, *http.Request, access.Account) error {
 	return func(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 		return player.Serve(rw, r, func(r *http.Request, n int) (io.ReadSeekCloser, time.Time, error) {
-			return w.evidence.Segment(r.Context(), by, grantOf(r), r.PathValue("id"), n)
+			return ps.evidence.Segment(r.Context(), by, grantOf(r), r.PathValue("id"), n)
 		}, serve)
 	}
 }
 
 // giveBag serves a key bag: without a key that it is for it opens nothing.
-func (w *Pages) giveBag(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+func (ps *Pages) giveBag(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	n, err := player.Segment(r)
 	if err != nil {
 		return err
 	}
-	bag, err := w.evidence.Bag(r.Context(), by, grantOf(r), r.PathValue("id"), n)
+	bag, err := ps.evidence.Bag(r.Context(), by, grantOf(r), r.PathValue("id"), n)
 	if err != nil {
 		return err
 	}
@@ -35,28 +35,28 @@ func (w *Pages) giveBag(rw http.ResponseWriter, r *http.Request, by access.Accou
 
 // giveLogKeys serves the keys of a segment's events: they are a share, encrypted as a
 // key bag is.
-func (w *Pages) giveLogKeys(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+func (ps *Pages) giveLogKeys(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	n, err := player.Segment(r)
 	if err != nil {
 		return err
 	}
-	keys, err := w.evidence.LogKeys(r.Context(), by, grantOf(r), r.PathValue("id"), n)
+	keys, err := ps.evidence.LogKeys(r.Context(), by, grantOf(r), r.PathValue("id"), n)
 	if err != nil {
 		return err
 	}
 	return page.Attach(rw, "application/json", player.FileName(r.PathValue("id"), fmt.Sprintf("-%d.logkeys", n)), keys)
 }
 
-func (w *Pages) giveProof(rw http.ResponseWriter, r *http.Request, by access.Account) error {
-	proof, err := w.evidence.Proof(r.Context(), by, r.PathValue("id"))
+func (ps *Pages) giveProof(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+	proof, err := ps.evidence.Proof(r.Context(), by, r.PathValue("id"))
 	if err != nil {
 		return err
 	}
 	return page.Attach(rw, "application/json", player.FileName(r.PathValue("id"), ".proof"), proof)
 }
 
-func (w *Pages) giveTimestamp(rw http.ResponseWriter, r *http.Request, by access.Account) error {
-	file, err := w.evidence.Timestamp(r.Context(), by, r.PathValue("id"))
+func (ps *Pages) giveTimestamp(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+	file, err := ps.evidence.Timestamp(r.Context(), by, r.PathValue("id"))
 	if err != nil {
 		return err
 	}

@@ -46,30 +46,30 @@ type passkeyOwner struct {
 
 // relyingParty is what passkeys are bound to (W3C WebAuthn level 3, "RP ID"): the host
 // of the public address; "" for a number, which no passkey can be bound to.
-func (w *Pages) relyingParty() string {
-	u, err := url.Parse(w.PublicURL)
+func (ps *Pages) relyingParty() string {
+	u, err := url.Parse(ps.PublicURL)
 	if err != nil || net.ParseIP(u.Hostname()) != nil {
 		return ""
 	}
 	return strings.ToLower(u.Hostname())
 }
 
-func (w *Pages) showKeys(rw http.ResponseWriter, r *http.Request, by access.Account) error {
-	p := w.NewPage(r, "audit.keys.title")
+func (ps *Pages) showKeys(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+	p := ps.NewPage(r, "audit.keys.title")
 	said := ""
 	switch s := r.URL.Query().Get("said"); s {
 	case "added", "removed", "relocked", "passkey_added", "passkey_removed":
 		said = p.T("audit.keys." + s)
 	}
-	return w.keysPage(rw, r, by, p, http.StatusOK, said)
+	return ps.keysPage(rw, r, by, p, http.StatusOK, said)
 }
 
-func (w *Pages) keysPage(rw http.ResponseWriter, r *http.Request, by access.Account, p *page.Page, status int, said string) error {
-	keys, err := w.keys.AuditorKeys(r.Context(), by)
+func (ps *Pages) keysPage(rw http.ResponseWriter, r *http.Request, by access.Account, p *page.Page, status int, said string) error {
+	keys, err := ps.keys.AuditorKeys(r.Context(), by)
 	if err != nil {
 		return err
 	}
-	data := keysPage{Account: by, Said: said, Policy: w.policies != nil, Escrow: w.custody != nil, Unguarded: w.Unguarded(), RP: w.relyingParty(), Keep: keysData{Keys: []playKey{}, Texts: p.All("audit.js.")}}
+	data := keysPage{Account: by, Said: said, Policy: ps.policies != nil, Escrow: ps.custody != nil, Unguarded: ps.Unguarded(), RP: ps.relyingParty(), Keep: keysData{Keys: []playKey{}, Texts: p.All("audit.js.")}}
 	data.Keep.For = passkeyOwner{RP: data.RP, Office: p.Office.Name, Person: by.Name}
 	for _, k := range keys {
 		row := keyRow{ID: k.ID, Name: k.Name, PublicKey: k.PublicKey, Made: page.Minute(p, k.Made)}
@@ -80,11 +80,11 @@ func (w *Pages) keysPage(rw http.ResponseWriter, r *http.Request, by access.Acco
 		data.Keep.Keys = append(data.Keep.Keys, playKeyOf(k))
 	}
 	p.Data = data
-	return w.Show(rw, status, "audit-keys", p)
+	return ps.Show(rw, status, "audit-keys", p)
 }
 
 // changeKeys keeps or forgets a key, or a passkey of one.
-func (w *Pages) changeKeys(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+func (ps *Pages) changeKeys(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	values, err := page.ReadForm(r)
 	if err != nil {
 		return err
@@ -97,27 +97,27 @@ func (w *Pages) changeKeys(rw http.ResponseWriter, r *http.Request, by access.Ac
 			passkey := newPasskey(values)
 			n.Passkey = &passkey
 		}
-		_, err = w.keys.AddAuditorKey(r.Context(), by, n)
+		_, err = ps.keys.AddAuditorKey(r.Context(), by, n)
 	case "remove":
 		said = "removed"
-		err = w.keys.RemoveAuditorKey(r.Context(), by, values.Get("id"))
+		err = ps.keys.RemoveAuditorKey(r.Context(), by, values.Get("id"))
 	case "relock":
 		said = "relocked"
-		err = w.keys.RelockAuditorKey(r.Context(), by, values.Get("id"), values.Get("wrapped"))
+		err = ps.keys.RelockAuditorKey(r.Context(), by, values.Get("id"), values.Get("wrapped"))
 	case "passkey":
 		said = "passkey_added"
-		err = w.keys.AddPasskey(r.Context(), by, values.Get("id"), newPasskey(values))
+		err = ps.keys.AddPasskey(r.Context(), by, values.Get("id"), newPasskey(values))
 	case "passkey_remove":
 		said = "passkey_removed"
-		err = w.keys.RemovePasskey(r.Context(), by, values.Get("id"), values.Get("credential"))
+		err = ps.keys.RemovePasskey(r.Context(), by, values.Get("id"), values.Get("credential"))
 	default:
 		return page.ErrForm
 	}
 	var wrong *access.Invalid
 	if errors.As(err, &wrong) || errors.Is(err, access.ErrNotFound) {
-		p := w.NewPage(r, "audit.keys.title")
+		p := ps.NewPage(r, "audit.keys.title")
 		p.Error = p.T("audit.keys." + refusedKey(values.Get("step"), wrong))
-		return w.keysPage(rw, r, by, p, http.StatusUnprocessableEntity, "")
+		return ps.keysPage(rw, r, by, p, http.StatusUnprocessableEntity, "")
 	}
 	if err != nil {
 		return err
@@ -160,8 +160,8 @@ func playKeyOf(k access.AuditorKey) playKey {
 
 // lockedKeys are the account's own keys, for the browser to unlock; of who is no
 // auditor there are none here.
-func (w *Pages) lockedKeys(r *http.Request, by access.Account) ([]playKey, error) {
-	keys, err := w.keys.AuditorKeys(r.Context(), by)
+func (ps *Pages) lockedKeys(r *http.Request, by access.Account) ([]playKey, error) {
+	keys, err := ps.keys.AuditorKeys(r.Context(), by)
 	if err != nil && !errors.Is(err, access.ErrForbidden) {
 		return nil, err
 	}

@@ -66,27 +66,27 @@ func New(g *page.Ground, c Config) (*Pages, error) {
 }
 
 // HasRecordings says whether there are pages of recordings and trail.
-func (w *Pages) HasRecordings() bool { return w.evidence != nil }
+func (ps *Pages) HasRecordings() bool { return ps.evidence != nil }
 
 // HasPolicy says whether there is a page of who may read.
-func (w *Pages) HasPolicy() bool { return w.policies != nil }
+func (ps *Pages) HasPolicy() bool { return ps.policies != nil }
 
 // Funcs are what the templates of these pages call.
 func Funcs() template.FuncMap { return template.FuncMap{"rows": rowsOf} }
 
 // Routes lists the addresses of the pages that there are.
-func (w *Pages) Routes() (routes []page.Route) {
+func (ps *Pages) Routes() (routes []page.Route) {
 	for _, part := range []struct {
 		there  bool
 		routes func() []page.Route
 	}{
-		{w.evidence != nil && w.policies != nil, w.custodyRoutes},
-		{w.evidence != nil, w.auditRoutes},
-		{w.evidence != nil && w.searching != nil, w.searchRoutes},
-		{w.breaches != nil, w.breachRoutes},
-		{w.sharing != nil, w.sharedRoutes},
-		{w.shares != nil, w.shareRoutes},
-		{w.decisions != nil, w.decisionRoutes},
+		{ps.evidence != nil && ps.policies != nil, ps.custodyRoutes},
+		{ps.evidence != nil, ps.auditRoutes},
+		{ps.evidence != nil && ps.searching != nil, ps.searchRoutes},
+		{ps.breaches != nil, ps.breachRoutes},
+		{ps.sharing != nil, ps.sharedRoutes},
+		{ps.shares != nil, ps.shareRoutes},
+		{ps.decisions != nil, ps.decisionRoutes},
 	} {
 		if part.there {
 			routes = slices.Concat(routes, part.routes())

@@ -82,22 +82,22 @@ type lockedRoot struct {
 	Wrapped   string `json:"wrapped"`
 }
 
-func (w *Pages) showPolicy(rw http.ResponseWriter, r *http.Request, by access.Account) error {
-	p := w.NewPage(r, "audit.policy.title")
+func (ps *Pages) showPolicy(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+	p := ps.NewPage(r, "audit.policy.title")
 	said := ""
 	switch s := r.URL.Query().Get("said"); s {
 	case "taken", "root_kept", "root_removed":
 		said = p.T("audit.policy." + s)
 	}
-	return w.policyPage(rw, r, by, p, http.StatusOK, said)
+	return ps.policyPage(rw, r, by, p, http.StatusOK, said)
 }
 
-func (w *Pages) policyPage(rw http.ResponseWriter, r *http.Request, by access.Account, p *page.Page, status int, said string) error {
-	data := policyPage{Account: by, Said: said, Changes: access.Can(by, access.ManageRecipients, access.Scope{}), Rewraps: w.rewraps != nil}
-	current, ok := w.policies.Policy()
-	if data.Changes && w.custody != nil {
+func (ps *Pages) policyPage(rw http.ResponseWriter, r *http.Request, by access.Account, p *page.Page, status int, said string) error {
+	data := policyPage{Account: by, Said: said, Changes: access.Can(by, access.ManageRecipients, access.Scope{}), Rewraps: ps.rewraps != nil}
+	current, ok := ps.policies.Policy()
+	if data.Changes && ps.custody != nil {
 		data.Prepare = true
-		if err := w.preparing(r, by, p, &data); err != nil {
+		if err := ps.preparing(r, by, p, &data); err != nil {
 			return err
 		}
 	}
@@ -126,32 +126,32 @@ func (w *Pages) policyPage(rw http.ResponseWriter, r *http.Request, by access.Ac
 		data.Escrow = keyNames(current.Escrow)
 	}
 	p.Data = data
-	return w.Show(rw, status, "audit-policy", p)
+	return ps.Show(rw, status, "audit-policy", p)
 }
 
 // preparing fills in what the next policy is made of.
-func (w *Pages) preparing(r *http.Request, by access.Account, p *page.Page, data *policyPage) error {
+func (ps *Pages) preparing(r *http.Request, by access.Account, p *page.Page, data *policyPage) error {
 	sent := policyData{Keys: []offeredKey{}, Escrow: []string{}, Teams: []string{}, Territories: []string{}, Roots: []lockedRoot{}, Texts: p.All("audit.js.")}
-	current, ok := w.policies.Policy()
+	current, ok := ps.policies.Policy()
 	if ok {
 		sent.File = string(current.Bytes())
 	}
-	kept, err := w.custody.KeptKeys(r.Context(), by)
+	kept, err := ps.custody.KeptKeys(r.Context(), by)
 	if err != nil {
 		return err
 	}
 	for _, k := range kept {
 		sent.Keys = append(sent.Keys, offeredKey{k.PublicKey, strings.Join(notEmpty(page.Plain(k.Owner), page.Plain(k.Name)), ": "), k.Auditor})
 	}
-	set, err := w.custody.EscrowKeys(r.Context(), by)
+	set, err := ps.custody.EscrowKeys(r.Context(), by)
 	if err != nil {
 		return err
 	}
 	for _, key := range set.Keys {
 		sent.Escrow = append(sent.Escrow, key.String())
 	}
-	if w.people != nil {
-		accounts, err := w.people(r.Context())
+	if ps.people != nil {
+		accounts, err := ps.people(r.Context())
 		if err != nil {
 			return err
 		}
@@ -164,7 +164,7 @@ func (w *Pages) preparing(r *http.Request, by access.Account, p *page.Page, data
 			}
 		}
 	}
-	roots, err := w.custody.RootKeys(r.Context(), by)
+	roots, err := ps.custody.RootKeys(r.Context(), by)
 	if err != nil {
 		return err
 	}
@@ -195,7 +195,7 @@ func keyNames(to []recordings.Recipient) []string {
 }
 
 // changePolicy takes a signed policy. Its signature decides, not who brings it.
-func (w *Pages) changePolicy(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+func (ps *Pages) changePolicy(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	if _, err := page.ReadForm(r); err != nil {
 		return err
 	}
@@ -203,7 +203,7 @@ func (w *Pages) changePolicy(rw http.ResponseWriter, r *http.Request, by access.
 	if err != nil {
 		return err
 	}
-	_, err = w.policies.AddPolicy(r.Context(), by, file)
+	_, err = ps.policies.AddPolicy(r.Context(), by, file)
 	what := ""
 	switch {
 	case errors.Is(err, recordings.ErrMalformed):
@@ -214,9 +214,9 @@ func (w *Pages) changePolicy(rw http.ResponseWriter, r *http.Request, by access.
 		return err
 	}
 	if what != "" {
-		p := w.NewPage(r, "audit.policy.title")
+		p := ps.NewPage(r, "audit.policy.title")
 		p.Error = p.T(what)
-		return w.policyPage(rw, r, by, p, http.StatusUnprocessableEntity, "")
+		return ps.policyPage(rw, r, by, p, http.StatusUnprocessableEntity, "")
 	}
 	http.Redirect(rw, r, "/audit/policy?said=taken", http.StatusSeeOther)
 	return nil
@@ -228,7 +228,7 @@ func backToPolicy(rw http.ResponseWriter, r *http.Request, _ access.Account) err
 }
 
 // changeRoot keeps or forgets a locked copy of the auditors' key.
-func (w *Pages) changeRoot(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+func (ps *Pages) changeRoot(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	values, err := page.ReadForm(r)
 	if err != nil {
 		return err
@@ -236,17 +236,17 @@ func (w *Pages) changeRoot(rw http.ResponseWriter, r *http.Request, by access.Ac
 	said := "root_kept"
 	switch values.Get("step") {
 	case "keep":
-		err = w.custody.KeepRootKey(r.Context(), by, values.Get("public_key"), values.Get("wrapped"))
+		err = ps.custody.KeepRootKey(r.Context(), by, values.Get("public_key"), values.Get("wrapped"))
 	case "remove":
 		said = "root_removed"
-		err = w.custody.RemoveRootKey(r.Context(), by, values.Get("public_key"))
+		err = ps.custody.RemoveRootKey(r.Context(), by, values.Get("public_key"))
 	default:
 		return page.ErrForm
 	}
 	if errors.Is(err, access.ErrInvalid) || errors.Is(err, access.ErrNotFound) {
-		p := w.NewPage(r, "audit.policy.title")
+		p := ps.NewPage(r, "audit.policy.title")
 		p.Error = p.T("audit.keys.refused")
-		return w.policyPage(rw, r, by, p, http.StatusUnprocessableEntity, "")
+		return ps.policyPage(rw, r, by, p, http.StatusUnprocessableEntity, "")
 	}
 	if err != nil {
 		return err

@@ -58,45 +58,45 @@ const GrantTime = 8 * time.Hour
 func ViewWays() []string { return []string{"page", "download", "export"} }
 
 // auditRoutes lists the auditor's addresses.
-func (w *Pages) auditRoutes() []page.Route {
-	auditor, trail := w.forAuditors, w.forTrail
+func (ps *Pages) auditRoutes() []page.Route {
+	auditor, trail := ps.forAuditors, ps.forTrail
 	return []page.Route{
 		page.At("/audit", page.RedirectTo("/audit/")),
-		page.At("/audit/{$}", auditor(w.listRecordings)),
-		page.At("/audit/keys", trail(w.showKeys), trail(w.changeKeys)),
-		page.At("/audit/trail", trail(w.showTrail)),
-		page.At("/audit/trail/sealed/{body}", trail(w.giveSealed)),
-		page.At("/audit/sessions/{id}", auditor(w.showRecording)),
-		page.At("/audit/sessions/{id}/view", auditor(backToRecording), auditor(w.view)).Back("/audit/sessions/{id}"),
-		page.At("/audit/sessions/{id}/play", auditor(w.play)),
-		page.At("/audit/sessions/{id}/files", auditor(w.showFiles)),
-		page.At("/audit/sessions/{id}/segments/{n}", auditor(w.giveAudited(player.Whole))).Slowly(), // over a slow line
-		page.At("/audit/sessions/{id}/index/{n}", auditor(w.giveAudited(player.Index(w.Log)))).Slowly(),
-		page.At("/audit/sessions/{id}/records/{n}", auditor(w.giveAudited(player.Records(w.Log)))).Slowly(),
-		page.At("/audit/sessions/{id}/bags/{n}", auditor(w.giveBag)),
-		page.At("/audit/sessions/{id}/logs/{n}", auditor(w.giveLogKeys)),
-		page.At("/audit/sessions/{id}/proof", auditor(w.giveProof)),
-		page.At("/audit/sessions/{id}/timestamp", auditor(w.giveTimestamp)),
+		page.At("/audit/{$}", auditor(ps.listRecordings)),
+		page.At("/audit/keys", trail(ps.showKeys), trail(ps.changeKeys)),
+		page.At("/audit/trail", trail(ps.showTrail)),
+		page.At("/audit/trail/sealed/{body}", trail(ps.giveSealed)),
+		page.At("/audit/sessions/{id}", auditor(ps.showRecording)),
+		page.At("/audit/sessions/{id}/view", auditor(backToRecording), auditor(ps.view)).Back("/audit/sessions/{id}"),
+		page.At("/audit/sessions/{id}/play", auditor(ps.play)),
+		page.At("/audit/sessions/{id}/files", auditor(ps.showFiles)),
+		page.At("/audit/sessions/{id}/segments/{n}", auditor(ps.giveAudited(player.Whole))).Slowly(), // over a slow line
+		page.At("/audit/sessions/{id}/index/{n}", auditor(ps.giveAudited(player.Index(ps.Log)))).Slowly(),
+		page.At("/audit/sessions/{id}/records/{n}", auditor(ps.giveAudited(player.Records(ps.Log)))).Slowly(),
+		page.At("/audit/sessions/{id}/bags/{n}", auditor(ps.giveBag)),
+		page.At("/audit/sessions/{id}/logs/{n}", auditor(ps.giveLogKeys)),
+		page.At("/audit/sessions/{id}/proof", auditor(ps.giveProof)),
+		page.At("/audit/sessions/{id}/timestamp", auditor(ps.giveTimestamp)),
 	}
 }
 
 // forAuditors is a page that only auditors get, forTrail one for who may read the trail.
-func (w *Pages) forAuditors(do page.StaffAction) page.Ruled {
-	return w.May(w.auditTold(do), access.ReadEvidence)
+func (ps *Pages) forAuditors(do page.StaffAction) page.Ruled {
+	return ps.May(ps.auditTold(do), access.ReadEvidence)
 }
-func (w *Pages) forTrail(do page.StaffAction) page.Ruled {
-	return w.May(w.auditTold(do), access.ReadTrail)
+func (ps *Pages) forTrail(do page.StaffAction) page.Ruled {
+	return ps.May(ps.auditTold(do), access.ReadTrail)
 }
 
 // auditTold is do with what auditors are told when something is not to be had.
-func (w *Pages) auditTold(do page.StaffAction) page.StaffAction {
+func (ps *Pages) auditTold(do page.StaffAction) page.StaffAction {
 	return func(rw http.ResponseWriter, r *http.Request, by access.Account) error {
-		return w.auditProblem(rw, r, do(rw, r, by))
+		return ps.auditProblem(rw, r, do(rw, r, by))
 	}
 }
 
 // auditProblem answers what auditors are told when something is not to be had.
-func (w *Pages) auditProblem(rw http.ResponseWriter, r *http.Request, err error) error {
+func (ps *Pages) auditProblem(rw http.ResponseWriter, r *http.Request, err error) error {
 	for _, known := range []struct {
 		err    error
 		status int
@@ -113,7 +113,7 @@ func (w *Pages) auditProblem(rw http.ResponseWriter, r *http.Request, err error)
 		{evidence.ErrNoProof, http.StatusNotFound, "audit.problem.no_proof"},
 	} {
 		if errors.Is(err, known.err) {
-			p := w.NewPage(r, known.what+".title")
+			p := ps.NewPage(r, known.what+".title")
 			back := "/audit/"
 			if strings.HasPrefix(r.URL.Path, "/audit/retention") {
 				back = "/audit/retention"
@@ -121,7 +121,7 @@ func (w *Pages) auditProblem(rw http.ResponseWriter, r *http.Request, err error)
 				back += "sessions/" + url.PathEscape(id)
 			}
 			p.Data = auditProblemPage{Body: p.T(known.what + ".body"), Back: back}
-			return w.Show(rw, known.status, "audit-problem", p)
+			return ps.Show(rw, known.status, "audit-problem", p)
 		}
 	}
 	return err
@@ -159,8 +159,8 @@ type recordingRow struct {
 	Has                                                                []string
 }
 
-func (w *Pages) listRecordings(rw http.ResponseWriter, r *http.Request, by access.Account) error {
-	p := w.NewPage(r, "audit.title")
+func (ps *Pages) listRecordings(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+	p := ps.NewPage(r, "audit.title")
 	filter := r.URL.Query()
 	q, wrong := recordingsQuery(filter)
 	status := http.StatusOK
@@ -170,7 +170,7 @@ func (w *Pages) listRecordings(rw http.ResponseWriter, r *http.Request, by acces
 	data := recordingsPage{Account: by, Filter: filter, Wrong: wrong, Page: q.Page}
 	found, err := evidence.Page{}, error(nil)
 	if wrong == "" {
-		if found, err = w.evidence.Sessions(r.Context(), by, q); err != nil {
+		if found, err = ps.evidence.Sessions(r.Context(), by, q); err != nil {
 			return err
 		}
 	}
@@ -205,12 +205,12 @@ func (w *Pages) listRecordings(rw http.ResponseWriter, r *http.Request, by acces
 	case "embedded":
 		data.Alone = p.T("audit.storage.places.one")
 	}
-	data.Unguarded = w.Unguarded()
-	if data.Steps, err = w.guardSteps(r, by, p); err != nil {
+	data.Unguarded = ps.Unguarded()
+	if data.Steps, err = ps.guardSteps(r, by, p); err != nil {
 		return err
 	}
 	p.Data = data
-	return w.Show(rw, status, "audit", p)
+	return ps.Show(rw, status, "audit", p)
 }
 
 // recordingsQuery reads the filter; wrong names a field that makes no sense.

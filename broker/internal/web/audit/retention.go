@@ -67,18 +67,18 @@ type subjectRow struct {
 // chosenRow is a session that somebody is about to decide about: Pick is posted.
 type chosenRow struct{ Pick, Session, Short, Started, Technician, Team, Scope string }
 
-func (w *Pages) showRetention(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+func (ps *Pages) showRetention(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	said := ""
 	switch s := r.URL.Query().Get("said"); s {
 	case "asked", "approved", "refused":
 		said = "audit.retention.said." + s
 	}
-	return w.retention(rw, r, by, http.StatusOK, said, "", nil)
+	return ps.retention(rw, r, by, http.StatusOK, said, "", nil)
 }
 
 // retention shows the lists.
-func (w *Pages) retention(rw http.ResponseWriter, r *http.Request, by access.Account, status int, said, wrong string, refused []string) error {
-	p := w.NewPage(r, "audit.retention.title")
+func (ps *Pages) retention(rw http.ResponseWriter, r *http.Request, by access.Account, status int, said, wrong string, refused []string) error {
+	p := ps.NewPage(r, "audit.retention.title")
 	data := retentionPage{Account: by, Refused: refused, Days: p.Count("days", p.Office.RecordingDays)}
 	if said != "" {
 		data.Said = p.T(said)
@@ -86,7 +86,7 @@ func (w *Pages) retention(rw http.ResponseWriter, r *http.Request, by access.Acc
 	if wrong != "" {
 		p.Error = p.T(wrong)
 	}
-	erasures, err := w.decisions.Erasures(r.Context(), by)
+	erasures, err := ps.decisions.Erasures(r.Context(), by)
 	if err != nil {
 		return err
 	}
@@ -101,25 +101,25 @@ func (w *Pages) retention(rw http.ResponseWriter, r *http.Request, by access.Acc
 			data.Waiting = append(data.Waiting, row)
 		}
 	}
-	due, err := w.decisions.Due(r.Context(), by)
+	due, err := ps.decisions.Due(r.Context(), by)
 	if err != nil {
 		return err
 	}
 	for _, s := range due {
 		data.Due = append(data.Due, rowOf(p, s))
 	}
-	held, err := w.decisions.Held(r.Context(), by)
+	held, err := ps.decisions.Held(r.Context(), by)
 	if err != nil {
 		return err
 	}
 	for _, s := range held {
 		data.Held = append(data.Held, subjectRow{rowOf(p, s.Summary), until(p, s)})
 	}
-	if data.Breaches, err = w.breachNotice(r, p, by); err != nil {
+	if data.Breaches, err = ps.breachNotice(r, p, by); err != nil {
 		return err
 	}
 	p.Data = data
-	return w.Show(rw, status, "audit-retention", p)
+	return ps.Show(rw, status, "audit-retention", p)
 }
 
 func until(p *page.Page, s evidence.Subject) string {
@@ -198,7 +198,7 @@ func stated(why string) bool {
 }
 
 // changeRetention asks once more about what was chosen, and then does it.
-func (w *Pages) changeRetention(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+func (ps *Pages) changeRetention(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	values, chosen, err := picks(r)
 	if err != nil {
 		return err
@@ -208,12 +208,12 @@ func (w *Pages) changeRetention(rw http.ResponseWriter, r *http.Request, by acce
 		return page.ErrForm
 	}
 	if len(chosen) == 0 {
-		return w.retention(rw, r, by, http.StatusUnprocessableEntity, "", "audit.retention.none_chosen", nil)
+		return ps.retention(rw, r, by, http.StatusUnprocessableEntity, "", "audit.retention.none_chosen", nil)
 	}
 	if step == "review_ask" || step == "review_decide" {
-		return w.sure(rw, r, by, step[len("review_"):], chosen, values, nil)
+		return ps.sure(rw, r, by, step[len("review_"):], chosen, values, nil)
 	}
-	p := w.NewPage(r, "audit.retention.title")
+	p := ps.NewPage(r, "audit.retention.title")
 	wrong := map[string]string{}
 	if !stated(values.Get("why")) {
 		wrong["why"] = p.T("audit.why.wrong")
@@ -222,14 +222,14 @@ func (w *Pages) changeRetention(rw http.ResponseWriter, r *http.Request, by acce
 		wrong["sure"] = p.T("audit.retention.sure.wrong")
 	}
 	if len(wrong) > 0 {
-		return w.sure(rw, r, by, map[string]string{"ask": "ask", "approve": "decide", "refuse": "decide"}[step], chosen, values, wrong)
+		return ps.sure(rw, r, by, map[string]string{"ask": "ask", "approve": "decide", "refuse": "decide"}[step], chosen, values, wrong)
 	}
 	var refused []string
 	for _, id := range chosen {
 		if step == "ask" {
-			err = w.decisions.AskErasure(r.Context(), by, id, values.Get("why"), values.Get("log") == "keep")
+			err = ps.decisions.AskErasure(r.Context(), by, id, values.Get("why"), values.Get("log") == "keep")
 		} else {
-			err = w.decisions.DecideErasure(r.Context(), by, id, step == "approve", values.Get("why"))
+			err = ps.decisions.DecideErasure(r.Context(), by, id, step == "approve", values.Get("why"))
 		}
 		said, known := refusal(p, err)
 		if !known {
@@ -240,7 +240,7 @@ func (w *Pages) changeRetention(rw http.ResponseWriter, r *http.Request, by acce
 		}
 	}
 	if len(refused) > 0 {
-		return w.retention(rw, r, by, http.StatusConflict, "", "audit.retention.some_not_done", refused)
+		return ps.retention(rw, r, by, http.StatusConflict, "", "audit.retention.some_not_done", refused)
 	}
 	said := map[string]string{"ask": "asked", "approve": "approved", "refuse": "refused"}[step]
 	http.Redirect(rw, r, "/audit/retention?said="+said, http.StatusSeeOther)
@@ -265,8 +265,8 @@ func refusal(p *page.Page, err error) (said string, known bool) {
 }
 
 // sure shows what was chosen, and says what is lost for ever.
-func (w *Pages) sure(rw http.ResponseWriter, r *http.Request, by access.Account, step string, chosen []string, values url.Values, wrong map[string]string) error {
-	p := w.NewPage(r, "audit.retention."+step+".title")
+func (ps *Pages) sure(rw http.ResponseWriter, r *http.Request, by access.Account, step string, chosen []string, values url.Values, wrong map[string]string) error {
+	p := ps.NewPage(r, "audit.retention."+step+".title")
 	data := retentionPage{Account: by, Step: step, Why: page.Limited(values.Get("why"), 4*evidence.MaxReason), Wrong: wrong, Max: evidence.MaxReason}
 	status := http.StatusOK
 	for _, field := range []string{"sure", "why"} {
@@ -277,7 +277,7 @@ func (w *Pages) sure(rw http.ResponseWriter, r *http.Request, by access.Account,
 	of := map[string]string{} // erasure: session
 	logs := map[string]bool{} // of these the log is to stay
 	if step == "decide" {
-		all, err := w.decisions.Erasures(r.Context(), by)
+		all, err := ps.decisions.Erasures(r.Context(), by)
 		if err != nil {
 			return err
 		}
@@ -290,7 +290,7 @@ func (w *Pages) sure(rw http.ResponseWriter, r *http.Request, by access.Account,
 		if step == "decide" {
 			id = of[pick]
 		}
-		s, err := w.decisions.Subject(r.Context(), by, id)
+		s, err := ps.decisions.Subject(r.Context(), by, id)
 		if err != nil {
 			return err
 		}
@@ -305,7 +305,7 @@ func (w *Pages) sure(rw http.ResponseWriter, r *http.Request, by access.Account,
 	data.Keep = values.Get("log") != "erase"
 	data.Lost = p.Count("sessions", len(chosen))
 	p.Data = data
-	return w.Show(rw, status, "audit-sure", p)
+	return ps.Show(rw, status, "audit-sure", p)
 }
 
 // subjectPage is the data of the template "audit-subject".
@@ -339,20 +339,20 @@ func findSubject(rw http.ResponseWriter, r *http.Request, _ access.Account) erro
 	return nil
 }
 
-func (w *Pages) showSubject(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+func (ps *Pages) showSubject(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	said := r.URL.Query().Get("said")
 	if said != "held" && said != "released" && said != "confirmed" {
 		said = ""
 	}
-	return w.subject(rw, r, by, http.StatusOK, said, "", "")
+	return ps.subject(rw, r, by, http.StatusOK, said, "", "")
 }
 
-func (w *Pages) subject(rw http.ResponseWriter, r *http.Request, by access.Account, status int, said, why, wrong string) error {
-	s, err := w.decisions.Subject(r.Context(), by, r.PathValue("id"))
+func (ps *Pages) subject(rw http.ResponseWriter, r *http.Request, by access.Account, status int, said, why, wrong string) error {
+	s, err := ps.decisions.Subject(r.Context(), by, r.PathValue("id"))
 	if err != nil {
 		return err
 	}
-	p := w.NewPage(r, "audit.retention.subject.title")
+	p := ps.NewPage(r, "audit.retention.subject.title")
 	data := subjectPage{Account: by, ID: s.ID, Row: rowOf(p, s.Summary), Until: until(p, s), Gone: gone(p, s.Erasures), Why: why, Max: evidence.MaxReason, Watch: page.ReadsEvidence(by),
 		MayAsk: !s.Ended.IsZero() && len(s.Holds) == 0}
 	if said != "" {
@@ -374,7 +374,7 @@ func (w *Pages) subject(rw http.ResponseWriter, r *http.Request, by access.Accou
 		data.MayAsk = data.MayAsk && !e.Decided.IsZero() && (!e.Approved || e.Log && s.LogKept)
 	}
 	p.Data = data
-	return w.Show(rw, status, "audit-subject", p)
+	return ps.Show(rw, status, "audit-subject", p)
 }
 
 // holdSaid says who put a hold, and what becomes of one that the broker put by itself.
@@ -400,24 +400,24 @@ func backToSubject(rw http.ResponseWriter, r *http.Request, _ access.Account) er
 }
 
 // changeHold puts a legal hold on a session, or takes all off.
-func (w *Pages) changeHold(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+func (ps *Pages) changeHold(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	values, err := page.ReadForm(r)
 	if err != nil {
 		return err
 	}
 	id, why, said := r.PathValue("id"), values.Get("why"), "held"
 	if !stated(why) {
-		return w.subject(rw, r, by, http.StatusUnprocessableEntity, "", page.Limited(why, 4*evidence.MaxReason), "audit.why.wrong")
+		return ps.subject(rw, r, by, http.StatusUnprocessableEntity, "", page.Limited(why, 4*evidence.MaxReason), "audit.why.wrong")
 	}
 	switch values.Get("step") {
 	case "put":
-		err = w.decisions.PutHold(r.Context(), by, id, why)
+		err = ps.decisions.PutHold(r.Context(), by, id, why)
 	case "confirm":
 		said = "confirmed"
-		err = w.decisions.ConfirmHold(r.Context(), by, id, why)
+		err = ps.decisions.ConfirmHold(r.Context(), by, id, why)
 	case "release":
 		said = "released"
-		err = w.decisions.ReleaseHolds(r.Context(), by, id, why)
+		err = ps.decisions.ReleaseHolds(r.Context(), by, id, why)
 	default:
 		return page.ErrForm
 	}

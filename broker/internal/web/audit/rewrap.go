@@ -59,22 +59,22 @@ type wrappingJSON struct {
 	Log       bool   `json:"log"` // it is the keys of the part's log
 }
 
-func (w *Pages) showRewrap(rw http.ResponseWriter, r *http.Request, by access.Account) error {
-	p := w.NewPage(r, "audit.rewrap.title")
-	keys, err := w.lockedKeys(r, by)
+func (ps *Pages) showRewrap(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+	p := ps.NewPage(r, "audit.rewrap.title")
+	keys, err := ps.lockedKeys(r, by)
 	if err != nil {
 		return err
 	}
 	data := rewrapPage{Account: by, Keys: keys, UnlockHow: p.T("audit.rewrap.unlock_how"), Sent: rewrapData{Keys: keys, Texts: p.All("audit.js.")}}
-	if current, ok := w.policies.Policy(); ok {
+	if current, ok := ps.policies.Policy(); ok {
 		data.Number, data.Root, data.Sent.File = current.Number, hex.EncodeToString(current.Root), string(current.Bytes())
-		if data.Outdated, _, err = w.rewraps.OutdatedBags(r.Context(), by); err != nil {
+		if data.Outdated, _, err = ps.rewraps.OutdatedBags(r.Context(), by); err != nil {
 			return err
 		}
 	}
 	data.Sent.Total, data.Found = data.Outdated, p.Count("bags", data.Outdated)
 	p.Data = data
-	return w.Show(rw, http.StatusOK, "audit-rewrap", p)
+	return ps.Show(rw, http.StatusOK, "audit-rewrap", p)
 }
 
 func backToRewrap(rw http.ResponseWriter, r *http.Request, _ access.Account) error {
@@ -83,16 +83,16 @@ func backToRewrap(rw http.ResponseWriter, r *http.Request, _ access.Account) err
 }
 
 // nextBags hands out some key bags, as JSON.
-func (w *Pages) nextBags(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+func (ps *Pages) nextBags(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	values, err := page.ReadForm(r)
 	if err != nil {
 		return err
 	}
-	found, next, err := w.rewraps.NextBags(r.Context(), by, page.Limited(values.Get("after"), 64))
+	found, next, err := ps.rewraps.NextBags(r.Context(), by, page.Limited(values.Get("after"), 64))
 	if err != nil {
 		return err
 	}
-	p := w.NewPage(r, "audit.rewrap.title")
+	p := ps.NewPage(r, "audit.rewrap.title")
 	answer := struct {
 		Items []wrappingJSON `json:"items"`
 		Next  string         `json:"next"`
@@ -106,16 +106,16 @@ func (w *Pages) nextBags(rw http.ResponseWriter, r *http.Request, by access.Acco
 
 // takeBag takes one that was wrapped anew: 204, or 422 when it is not as the policy
 // in force says.
-func (w *Pages) takeBag(rw http.ResponseWriter, r *http.Request, by access.Account) error {
-	return w.takeWrapped(rw, r, by, w.rewraps.Rewrap)
+func (ps *Pages) takeBag(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+	return ps.takeWrapped(rw, r, by, ps.rewraps.Rewrap)
 }
 
 // takeLogKeys takes keys of a log.
-func (w *Pages) takeLogKeys(rw http.ResponseWriter, r *http.Request, by access.Account) error {
-	return w.takeWrapped(rw, r, by, w.rewraps.RewrapLog)
+func (ps *Pages) takeLogKeys(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+	return ps.takeWrapped(rw, r, by, ps.rewraps.RewrapLog)
 }
 
-func (w *Pages) takeWrapped(rw http.ResponseWriter, r *http.Request, by access.Account, take func(ctx context.Context, by access.Account, id string, segment int, bag []byte) error) error {
+func (ps *Pages) takeWrapped(rw http.ResponseWriter, r *http.Request, by access.Account, take func(ctx context.Context, by access.Account, id string, segment int, bag []byte) error) error {
 	n, err := player.Segment(r)
 	if err != nil {
 		return err
@@ -126,7 +126,7 @@ func (w *Pages) takeWrapped(rw http.ResponseWriter, r *http.Request, by access.A
 	}
 	err = take(r.Context(), by, r.PathValue("id"), n, bag)
 	if errors.Is(err, evidence.ErrBag) || errors.Is(err, recordings.ErrMalformed) {
-		w.Log.WarnContext(r.Context(), "key bag refused", "session", r.PathValue("id"), "segment", n, "err", err)
+		ps.Log.WarnContext(r.Context(), "key bag refused", "session", r.PathValue("id"), "segment", n, "err", err)
 		http.Error(rw, "refused", http.StatusUnprocessableEntity)
 		return nil
 	}

@@ -36,12 +36,12 @@ const searchCookie = "__Secure-consento-search"
 const searchPath = "/audit/search"
 
 // searchRoutes lists the addresses of the search.
-func (w *Pages) searchRoutes() []page.Route {
-	auditor := w.forAuditors
+func (ps *Pages) searchRoutes() []page.Route {
+	auditor := ps.forAuditors
 	return []page.Route{
-		page.At(searchPath, auditor(w.showSearch), auditor(w.beginSearch)),
-		page.At(searchPath+"/sessions", auditor(w.listSearchable)),
-		page.At(searchPath+"/summaries", auditor(backToSearch), auditor(w.giveSummaries)),
+		page.At(searchPath, auditor(ps.showSearch), auditor(ps.beginSearch)),
+		page.At(searchPath+"/sessions", auditor(ps.listSearchable)),
+		page.At(searchPath+"/summaries", auditor(backToSearch), auditor(ps.giveSummaries)),
 	}
 }
 
@@ -70,9 +70,9 @@ func backToSearch(rw http.ResponseWriter, r *http.Request, _ access.Account) err
 }
 
 // EndSearches ends what an account may search, which lasts no longer than its sign-in.
-func (w *Pages) EndSearches(account string) {
-	if w.searching != nil {
-		w.searching.EndSearches(account)
+func (ps *Pages) EndSearches(account string) {
+	if ps.searching != nil {
+		ps.searching.EndSearches(account)
 	}
 }
 
@@ -83,18 +83,18 @@ func searchGrant(r *http.Request) string {
 	return ""
 }
 
-func (w *Pages) showSearch(rw http.ResponseWriter, r *http.Request, by access.Account) error {
-	return w.searchPage(rw, r, by, http.StatusOK, func(*page.Page, *searchPage) {})
+func (ps *Pages) showSearch(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+	return ps.searchPage(rw, r, by, http.StatusOK, func(*page.Page, *searchPage) {})
 }
 
-func (w *Pages) searchPage(rw http.ResponseWriter, r *http.Request, by access.Account, status int, with func(*page.Page, *searchPage)) error {
-	p := w.NewPage(r, "audit.search.title")
-	keys, err := w.lockedKeys(r, by)
+func (ps *Pages) searchPage(rw http.ResponseWriter, r *http.Request, by access.Account, status int, with func(*page.Page, *searchPage)) error {
+	p := ps.NewPage(r, "audit.search.title")
+	keys, err := ps.lockedKeys(r, by)
 	if err != nil {
 		return err
 	}
 	data := searchPage{Account: by, Max: evidence.MaxReason, Keys: keys, UnlockHow: p.T("audit.search.unlock_how"),
-		Stated: w.searching.SearchStated(by, searchGrant(r)), Sent: searchData{Keys: keys, Most: evidence.MaxSearched, Texts: map[string]string{}}}
+		Stated: ps.searching.SearchStated(by, searchGrant(r)), Sent: searchData{Keys: keys, Most: evidence.MaxSearched, Texts: map[string]string{}}}
 	for _, prefix := range []string{"audit.js.", "audit.end.", "count.sessions."} {
 		for key, text := range p.All(prefix) {
 			data.Sent.Texts[key] = text
@@ -102,23 +102,23 @@ func (w *Pages) searchPage(rw http.ResponseWriter, r *http.Request, by access.Ac
 	}
 	with(p, &data)
 	p.Data = data
-	return w.Show(rw, status, "audit-search", p)
+	return ps.Show(rw, status, "audit-search", p)
 }
 
 // beginSearch takes the reason, and leads to the search.
-func (w *Pages) beginSearch(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+func (ps *Pages) beginSearch(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	values, err := page.ReadForm(r)
 	if err != nil {
 		return err
 	}
 	reason, err := ops.CleanLine(values.Get("reason"), evidence.MaxReason)
 	if err != nil || len([]rune(reason)) < 3 {
-		return w.searchPage(rw, r, by, http.StatusUnprocessableEntity, func(p *page.Page, data *searchPage) {
+		return ps.searchPage(rw, r, by, http.StatusUnprocessableEntity, func(p *page.Page, data *searchPage) {
 			data.Stated, data.Reason, data.Wrong = false, page.Limited(values.Get("reason"), 4*evidence.MaxReason), p.T("audit.why.wrong")
 			p.Error = data.Wrong
 		})
 	}
-	grant, err := w.searching.BeginSearch(r.Context(), by, reason)
+	grant, err := ps.searching.BeginSearch(r.Context(), by, reason)
 	if err != nil {
 		return err
 	}
@@ -140,8 +140,8 @@ type searchableJSON struct {
 }
 
 // listSearchable lists the sessions, as JSON.
-func (w *Pages) listSearchable(rw http.ResponseWriter, r *http.Request, by access.Account) error {
-	list, salt, err := w.searching.Searchable(r.Context(), by, searchGrant(r))
+func (ps *Pages) listSearchable(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+	list, salt, err := ps.searching.Searchable(r.Context(), by, searchGrant(r))
 	if err != nil {
 		return err
 	}
@@ -166,13 +166,13 @@ type summaryJSON struct {
 }
 
 // giveSummaries hands out summaries and keys of the sessions that the form names.
-func (w *Pages) giveSummaries(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+func (ps *Pages) giveSummaries(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	values, err := page.ReadForm(r)
 	if err != nil {
 		return err
 	}
 	list := func(name string) []string { return strings.Split(values.Get(name), ",") }
-	parts, done, err := w.searching.Summaries(r.Context(), by, searchGrant(r), list("ids"), list("keys"))
+	parts, done, err := ps.searching.Summaries(r.Context(), by, searchGrant(r), list("ids"), list("keys"))
 	if err != nil {
 		return err
 	}

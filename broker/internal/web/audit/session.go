@@ -101,17 +101,17 @@ type playReport struct {
 }
 
 // recordingOf reads what every page about one session says.
-func (w *Pages) recordingOf(r *http.Request, by access.Account, p *page.Page) (recordingPage, evidence.Recording, error) {
+func (ps *Pages) recordingOf(r *http.Request, by access.Account, p *page.Page) (recordingPage, evidence.Recording, error) {
 	id := r.PathValue("id")
-	rec, err := w.evidence.Session(r.Context(), by, id)
+	rec, err := ps.evidence.Session(r.Context(), by, id)
 	if err != nil {
 		return recordingPage{}, rec, err
 	}
-	verdict, err := w.evidence.Verdict(r.Context(), by, id)
+	verdict, err := ps.evidence.Verdict(r.Context(), by, id)
 	if err != nil {
 		return recordingPage{}, rec, err
 	}
-	data := recordingPage{Account: by, Row: rowOf(p, rec.Summary), ID: id, Max: evidence.MaxReason, Verdict: stripOf(p, verdict), Stamped: !verdict.Before.IsZero(), Decisions: w.decisions != nil, Shares: w.shares != nil}
+	data := recordingPage{Account: by, Row: rowOf(p, rec.Summary), ID: id, Max: evidence.MaxReason, Verdict: stripOf(p, verdict), Stamped: !verdict.Before.IsZero(), Decisions: ps.decisions != nil, Shares: ps.shares != nil}
 	if data.Gone = gone(p, rec.Erased); data.Gone == "" && !rec.Until.IsZero() {
 		data.Until = page.Day(p, rec.Until.UTC())
 	}
@@ -178,14 +178,14 @@ func stripOf(p *page.Page, v evidence.Verdict) verdictStrip {
 	return s
 }
 
-func (w *Pages) showRecording(rw http.ResponseWriter, r *http.Request, by access.Account) error {
-	p := w.NewPage(r, "audit.session.title")
-	data, _, err := w.recordingOf(r, by, p)
+func (ps *Pages) showRecording(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+	p := ps.NewPage(r, "audit.session.title")
+	data, _, err := ps.recordingOf(r, by, p)
 	if err != nil {
 		return err
 	}
 	p.Data = data
-	return w.Show(rw, http.StatusOK, "audit-session", p)
+	return ps.Show(rw, http.StatusOK, "audit-session", p)
 }
 
 // backToRecording leads from the address of a form to its page.
@@ -195,7 +195,7 @@ func backToRecording(rw http.ResponseWriter, r *http.Request, _ access.Account) 
 }
 
 // view states a viewing, and leads to what it opens.
-func (w *Pages) view(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+func (ps *Pages) view(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	values, err := page.ReadForm(r)
 	if err != nil {
 		return err
@@ -206,16 +206,16 @@ func (w *Pages) view(rw http.ResponseWriter, r *http.Request, by access.Account)
 	}
 	reason, err := ops.CleanLine(values.Get("reason"), evidence.MaxReason)
 	if err != nil || len([]rune(reason)) < 3 {
-		p := w.NewPage(r, "audit.session.title")
-		data, _, err := w.recordingOf(r, by, p)
+		p := ps.NewPage(r, "audit.session.title")
+		data, _, err := ps.recordingOf(r, by, p)
 		if err != nil {
 			return err
 		}
 		data.Reason, data.Wrong = page.Limited(values.Get("reason"), 4*evidence.MaxReason), p.T("audit.why.wrong")
 		p.Error, p.Data = data.Wrong, data
-		return w.Show(rw, http.StatusUnprocessableEntity, "audit-session", p)
+		return ps.Show(rw, http.StatusUnprocessableEntity, "audit-session", p)
 	}
-	grant, err := w.evidence.View(r.Context(), by, id, reason, how)
+	grant, err := ps.evidence.View(r.Context(), by, id, reason, how)
 	if err != nil {
 		return err
 	}
@@ -243,11 +243,11 @@ func grantOf(r *http.Request) string {
 
 // granted reports whether the viewing that the browser speaks of still holds: the
 // page of who comes back after a restart would stay empty otherwise.
-func (w *Pages) granted(r *http.Request, by access.Account, rec evidence.Recording) error {
+func (ps *Pages) granted(r *http.Request, by access.Account, rec evidence.Recording) error {
 	if len(rec.Parts) == 0 {
 		return evidence.ErrNotFound
 	}
-	f, _, err := w.evidence.Segment(r.Context(), by, grantOf(r), rec.ID, rec.Parts[0].Number)
+	f, _, err := ps.evidence.Segment(r.Context(), by, grantOf(r), rec.ID, rec.Parts[0].Number)
 	if err != nil {
 		return err
 	}
@@ -255,16 +255,16 @@ func (w *Pages) granted(r *http.Request, by access.Account, rec evidence.Recordi
 }
 
 // play serves the player.
-func (w *Pages) play(rw http.ResponseWriter, r *http.Request, by access.Account) error {
-	p := w.NewPage(r, "audit.play.title")
-	data, rec, err := w.recordingOf(r, by, p)
+func (ps *Pages) play(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+	p := ps.NewPage(r, "audit.play.title")
+	data, rec, err := ps.recordingOf(r, by, p)
 	if err != nil {
 		return err
 	}
-	if err := w.granted(r, by, rec); err != nil {
+	if err := ps.granted(r, by, rec); err != nil {
 		return err
 	}
-	keys, err := w.lockedKeys(r, by)
+	keys, err := ps.lockedKeys(r, by)
 	if err != nil {
 		return err
 	}
@@ -275,8 +275,8 @@ func (w *Pages) play(rw http.ResponseWriter, r *http.Request, by access.Account)
 		data.Play.Segments = append(data.Play.Segments, playSegment{Number: s.Number, Bytes: s.Bytes, Bag: s.Bag && !s.Shredded, Log: s.Log})
 	}
 	data.UnlockHow, data.Keys = p.T("audit.play.unlock_how"), data.Play.Keys
-	if w.sharing != nil {
-		if data.Whom, err = w.addresseesOf(r, p); err != nil {
+	if ps.sharing != nil {
+		if data.Whom, err = ps.addresseesOf(r, p); err != nil {
 			return err
 		}
 		for _, t := range []int{0, 1, 2, 3, 4, 5, 6, 8, 9} { // not 7: what auditors search by is theirs
@@ -286,19 +286,19 @@ func (w *Pages) play(rw http.ResponseWriter, r *http.Request, by access.Account)
 	}
 	p.Data = data
 	rw.Header().Set("Content-Security-Policy", page.ConsolePolicy)
-	return w.Show(rw, http.StatusOK, "audit-play", p)
+	return ps.Show(rw, http.StatusOK, "audit-play", p)
 }
 
 // showFiles is where who stated a download finds the files.
-func (w *Pages) showFiles(rw http.ResponseWriter, r *http.Request, by access.Account) error {
-	p := w.NewPage(r, "audit.files.title")
-	data, rec, err := w.recordingOf(r, by, p)
+func (ps *Pages) showFiles(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+	p := ps.NewPage(r, "audit.files.title")
+	data, rec, err := ps.recordingOf(r, by, p)
 	if err != nil {
 		return err
 	}
-	if err := w.granted(r, by, rec); err != nil {
+	if err := ps.granted(r, by, rec); err != nil {
 		return err
 	}
 	p.Data = data
-	return w.Show(rw, http.StatusOK, "audit-files", p)
+	return ps.Show(rw, http.StatusOK, "audit-files", p)
 }

@@ -36,35 +36,35 @@ const sharedCookie = "__Secure-consento-shared"
 // maxShare is how much a share may bring, in bytes: the keys of up to 64 segments.
 const maxShare = 8 << 20
 
-func (w *Pages) sharedRoutes() []page.Route {
-	may := func(do page.StaffAction) page.Ruled { return w.May(do, access.ReadShared) }
+func (ps *Pages) sharedRoutes() []page.Route {
+	may := func(do page.StaffAction) page.Ruled { return ps.May(do, access.ReadShared) }
 	segment := func(serve player.Server) page.Ruled {
 		return may(func(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 			return player.Give(func(r *http.Request, n int) (io.ReadSeekCloser, time.Time, error) {
-				return w.sharing.SharedSegment(r.Context(), by, sharedGrant(r), r.PathValue("id"), n)
+				return ps.sharing.SharedSegment(r.Context(), by, sharedGrant(r), r.PathValue("id"), n)
 			}, serve)(rw, r)
 		})
 	}
 	return []page.Route{
-		page.At("/audit/sessions/{id}/share", w.forAuditors(backToRecording), w.forAuditors(w.makeShare)).UpTo(maxShare),
-		page.At("/shared", may(w.listShared)),
-		page.At("/shared/{id}", may(w.showShared)),
-		page.At("/shared/{id}/open", page.RedirectTo("/shared"), may(w.openShared)),
+		page.At("/audit/sessions/{id}/share", ps.forAuditors(backToRecording), ps.forAuditors(ps.makeShare)).UpTo(maxShare),
+		page.At("/shared", may(ps.listShared)),
+		page.At("/shared/{id}", may(ps.showShared)),
+		page.At("/shared/{id}/open", page.RedirectTo("/shared"), may(ps.openShared)),
 		page.At("/shared/{id}/segments/{n}", segment(player.Whole)).Slowly(),
-		page.At("/shared/{id}/index/{n}", segment(player.Index(w.Log))).Slowly(),
-		page.At("/shared/{id}/records/{n}", segment(player.Records(w.Log))).Slowly(),
-		page.At("/shared/{id}/shares/{n}", may(w.giveSharedKeys)),
-		page.At("/shared/{id}/forms", may(w.giveSharedForms)),
+		page.At("/shared/{id}/index/{n}", segment(player.Index(ps.Log))).Slowly(),
+		page.At("/shared/{id}/records/{n}", segment(player.Records(ps.Log))).Slowly(),
+		page.At("/shared/{id}/shares/{n}", may(ps.giveSharedKeys)),
+		page.At("/shared/{id}/forms", may(ps.giveSharedForms)),
 	}
 }
 
 // addresseesOf lists whom a part of a session can be shared with: technicians and
 // their teams, as the form posts them.
-func (w *Pages) addresseesOf(r *http.Request, p *page.Page) ([]page.Option, error) {
-	if w.people == nil {
+func (ps *Pages) addresseesOf(r *http.Request, p *page.Page) ([]page.Option, error) {
+	if ps.people == nil {
 		return nil, nil
 	}
-	accounts, err := w.people(r.Context())
+	accounts, err := ps.people(r.Context())
 	if err != nil {
 		return nil, err
 	}
@@ -84,12 +84,12 @@ func (w *Pages) addresseesOf(r *http.Request, p *page.Page) ([]page.Option, erro
 }
 
 // makeShare takes what an auditor's browser shares.
-func (w *Pages) makeShare(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+func (ps *Pages) makeShare(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	values, err := page.ReadForm(r)
 	if err != nil {
 		return err
 	}
-	offered, err := w.addresseesOf(r, w.NewPage(r, "audit.play.title"))
+	offered, err := ps.addresseesOf(r, ps.NewPage(r, "audit.play.title"))
 	if err != nil {
 		return err
 	}
@@ -117,7 +117,7 @@ func (w *Pages) makeShare(rw http.ResponseWriter, r *http.Request, by access.Acc
 	if forms := values.Get("forms"); forms != "" {
 		n.Forms = []byte(forms)
 	}
-	s, err := w.sharing.MakeShare(r.Context(), by, r.PathValue("id"), n)
+	s, err := ps.sharing.MakeShare(r.Context(), by, r.PathValue("id"), n)
 	switch {
 	case errors.Is(err, evidence.ErrShare), errors.Is(err, evidence.ErrReason):
 		return page.AnswerJSON(rw, http.StatusUnprocessableEntity, map[string]string{"problem": "share"})
@@ -155,9 +155,9 @@ func sharedRowOf(p *page.Page, s evidence.Share) sharedRow {
 	return sharedRow{ID: s.ID, Started: page.Minute(p, s.Started), Technician: s.Technician, Team: s.Team, By: row.Made, What: row.What, Until: row.Until, State: row.State, Open: row.Open}
 }
 
-func (w *Pages) listShared(rw http.ResponseWriter, r *http.Request, by access.Account) error {
-	p := w.NewPage(r, "shared.title")
-	all, err := w.sharing.SharedWith(r.Context(), by)
+func (ps *Pages) listShared(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+	p := ps.NewPage(r, "shared.title")
+	all, err := ps.sharing.SharedWith(r.Context(), by)
 	if err != nil {
 		return err
 	}
@@ -166,12 +166,12 @@ func (w *Pages) listShared(rw http.ResponseWriter, r *http.Request, by access.Ac
 		data.Rows = append(data.Rows, sharedRowOf(p, s))
 	}
 	p.Data = data
-	return w.Show(rw, http.StatusOK, "shared-list", p)
+	return ps.Show(rw, http.StatusOK, "shared-list", p)
 }
 
-func (w *Pages) showShared(rw http.ResponseWriter, r *http.Request, by access.Account) error {
-	p := w.NewPage(r, "shared.one.title")
-	s, err := w.sharing.Shared(r.Context(), by, r.PathValue("id"))
+func (ps *Pages) showShared(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+	p := ps.NewPage(r, "shared.one.title")
+	s, err := ps.sharing.Shared(r.Context(), by, r.PathValue("id"))
 	data := sharedPage{Account: by}
 	status := http.StatusOK
 	switch {
@@ -192,11 +192,11 @@ func (w *Pages) showShared(rw http.ResponseWriter, r *http.Request, by access.Ac
 	}
 	p.Data = data
 	rw.Header().Set("Content-Security-Policy", page.ConsolePolicy)
-	return w.Show(rw, status, "shared", p)
+	return ps.Show(rw, status, "shared", p)
 }
 
-func (w *Pages) openShared(rw http.ResponseWriter, r *http.Request, by access.Account) error {
-	s, grant, err := w.sharing.OpenShared(r.Context(), by, r.PathValue("id"))
+func (ps *Pages) openShared(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+	s, grant, err := ps.sharing.OpenShared(r.Context(), by, r.PathValue("id"))
 	if err != nil {
 		return player.Refused(rw, err)
 	}
@@ -213,20 +213,20 @@ func sharedGrant(r *http.Request) string {
 	return ""
 }
 
-func (w *Pages) giveSharedKeys(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+func (ps *Pages) giveSharedKeys(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	n, err := player.Segment(r)
 	if err != nil {
 		return err
 	}
-	b, err := w.sharing.SharedKeys(r.Context(), by, sharedGrant(r), r.PathValue("id"), n)
+	b, err := ps.sharing.SharedKeys(r.Context(), by, sharedGrant(r), r.PathValue("id"), n)
 	if err != nil {
 		return player.Refused(rw, err)
 	}
 	return page.Attach(rw, "application/json", "share.json", b)
 }
 
-func (w *Pages) giveSharedForms(rw http.ResponseWriter, r *http.Request, by access.Account) error {
-	b, err := w.sharing.SharedForms(r.Context(), by, sharedGrant(r), r.PathValue("id"))
+func (ps *Pages) giveSharedForms(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+	b, err := ps.sharing.SharedForms(r.Context(), by, sharedGrant(r), r.PathValue("id"))
 	if err != nil {
 		return player.Refused(rw, err)
 	}

@@ -22,10 +22,10 @@ type Shares interface {
 	Revoke(ctx context.Context, by access.Account, id, why string) error
 }
 
-func (w *Pages) shareRoutes() []page.Route {
-	trail := w.forTrail
+func (ps *Pages) shareRoutes() []page.Route {
+	trail := ps.forTrail
 	return []page.Route{
-		page.At("/audit/sessions/{id}/shares", trail(w.showShares), trail(w.revokeShare)),
+		page.At("/audit/sessions/{id}/shares", trail(ps.showShares), trail(ps.revokeShare)),
 	}
 }
 
@@ -47,14 +47,14 @@ type shareRow struct {
 	Open                             bool
 }
 
-func (w *Pages) showShares(rw http.ResponseWriter, r *http.Request, by access.Account) error {
-	return w.sharesOf(rw, r, by, http.StatusOK, sharesPage{})
+func (ps *Pages) showShares(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+	return ps.sharesOf(rw, r, by, http.StatusOK, sharesPage{})
 }
 
-func (w *Pages) sharesOf(rw http.ResponseWriter, r *http.Request, by access.Account, status int, data sharesPage) error {
-	p := w.NewPage(r, "audit.shares.title")
+func (ps *Pages) sharesOf(rw http.ResponseWriter, r *http.Request, by access.Account, status int, data sharesPage) error {
+	p := ps.NewPage(r, "audit.shares.title")
 	id := r.PathValue("id")
-	all, err := w.shares.Shares(r.Context(), by, id)
+	all, err := ps.shares.Shares(r.Context(), by, id)
 	if err != nil {
 		return err
 	}
@@ -70,7 +70,7 @@ func (w *Pages) sharesOf(rw http.ResponseWriter, r *http.Request, by access.Acco
 		data.Rows = append(data.Rows, shareRowOf(p, s, time.Now()))
 	}
 	p.Data = data
-	return w.Show(rw, status, "audit-shares", p)
+	return ps.Show(rw, status, "audit-shares", p)
 }
 
 func shareRowOf(p *page.Page, s evidence.Share, now time.Time) shareRow {
@@ -116,7 +116,7 @@ func whatIsShared(p *page.Page, s evidence.Share) string {
 }
 
 // revokeShare ends a copy or share.
-func (w *Pages) revokeShare(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+func (ps *Pages) revokeShare(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	values, err := page.ReadForm(r)
 	if err != nil {
 		return err
@@ -124,9 +124,9 @@ func (w *Pages) revokeShare(rw http.ResponseWriter, r *http.Request, by access.A
 	pick := page.Limited(values.Get("share"), 32)
 	reason, err := ops.CleanLine(values.Get("reason"), evidence.MaxReason)
 	if err != nil || len([]rune(reason)) < 3 {
-		return w.sharesOf(rw, r, by, http.StatusUnprocessableEntity, sharesPage{Wrong: "audit.why.wrong", Pick: pick, Reason: page.Limited(values.Get("reason"), 4*evidence.MaxReason)})
+		return ps.sharesOf(rw, r, by, http.StatusUnprocessableEntity, sharesPage{Wrong: "audit.why.wrong", Pick: pick, Reason: page.Limited(values.Get("reason"), 4*evidence.MaxReason)})
 	}
-	if err := w.shares.Revoke(r.Context(), by, pick, reason); err != nil {
+	if err := ps.shares.Revoke(r.Context(), by, pick, reason); err != nil {
 		return err
 	}
 	http.Redirect(rw, r, "/audit/sessions/"+url.PathEscape(r.PathValue("id"))+"/shares?said=revoked", http.StatusSeeOther)

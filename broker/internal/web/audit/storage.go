@@ -23,12 +23,12 @@ type growthRow struct {
 
 type heavyRow struct{ Started, Short, Team, Technician, Size, Link string }
 
-func (w *Pages) showStorage(rw http.ResponseWriter, r *http.Request, by access.Account) error {
-	s, err := w.decisions.Storage(r.Context(), by)
+func (ps *Pages) showStorage(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+	s, err := ps.decisions.Storage(r.Context(), by)
 	if err != nil {
 		return err
 	}
-	p := w.NewPage(r, "audit.storage.title")
+	p := ps.NewPage(r, "audit.storage.title")
 	data := storagePage{Account: by, Space: page.StorageOf(p, s)}
 	var most int64 = 1
 	for _, d := range s.Days {
@@ -47,15 +47,15 @@ func (w *Pages) showStorage(rw http.ResponseWriter, r *http.Request, by access.A
 		data.Heaviest = append(data.Heaviest, heavyRow{row.Started, row.Short, row.Team, row.Technician, row.Size, link})
 	}
 	p.Data = data
-	return w.Show(rw, http.StatusOK, "audit-storage", p)
+	return ps.Show(rw, http.StatusOK, "audit-storage", p)
 }
 
 // StorageFor is the summary for an administrator's page; nil where there is none.
-func (w *Pages) StorageFor(ctx context.Context, p *page.Page, by access.Account) (*page.Storage, error) {
-	if w.decisions == nil {
+func (ps *Pages) StorageFor(ctx context.Context, p *page.Page, by access.Account) (*page.Storage, error) {
+	if ps.decisions == nil {
 		return nil, nil
 	}
-	s, err := w.decisions.Storage(ctx, by)
+	s, err := ps.decisions.Storage(ctx, by)
 	if err != nil {
 		return nil, err
 	}

@@ -43,9 +43,9 @@ type trailRow struct {
 // trailKinds are the kinds that one looks for, as leaves of the log have them.
 var trailKinds = []string{"admin", "access", "search", "share", "revoke", "hold", "release", "erase", "shred", "purge", "rewrap", "logkeys", "rotation", "witness", "timestamp", "policy", "opened", "closed", "recovered"}
 
-func (w *Pages) showTrail(rw http.ResponseWriter, r *http.Request, by access.Account) error {
-	p := w.NewPage(r, "audit.trail.title")
-	keys, err := w.lockedKeys(r, by)
+func (ps *Pages) showTrail(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+	p := ps.NewPage(r, "audit.trail.title")
+	keys, err := ps.lockedKeys(r, by)
 	if err != nil {
 		return err
 	}
@@ -61,25 +61,25 @@ func (w *Pages) showTrail(rw http.ResponseWriter, r *http.Request, by access.Acc
 		}
 		data.Kinds = append(data.Kinds, page.Option{Value: kind, Label: p.T("audit.kind." + kind), Chosen: picked})
 	}
-	if err := w.trailPeople(r, p, &q, &data); err != nil {
+	if err := ps.trailPeople(r, p, &q, &data); err != nil {
 		return err
 	}
 	status := http.StatusOK
 	if wrong != "" {
 		p.Error, status = p.T("audit.filter.wrong."+wrong), http.StatusUnprocessableEntity
-	} else if err := w.trailRows(r, by, p, q, &data); err != nil {
+	} else if err := ps.trailRows(r, by, p, q, &data); err != nil {
 		return err
 	}
 	p.Data = data
-	return w.Show(rw, status, "audit-trail", p)
+	return ps.Show(rw, status, "audit-trail", p)
 }
 
 // trailPeople offers those who may stand behind an entry.
-func (w *Pages) trailPeople(r *http.Request, p *page.Page, q *evidence.TrailQuery, data *trailPage) error {
-	if w.people == nil {
+func (ps *Pages) trailPeople(r *http.Request, p *page.Page, q *evidence.TrailQuery, data *trailPage) error {
+	if ps.people == nil {
 		return nil
 	}
-	accounts, err := w.people(r.Context())
+	accounts, err := ps.people(r.Context())
 	if err != nil {
 		return err
 	}
@@ -94,8 +94,8 @@ func (w *Pages) trailPeople(r *http.Request, p *page.Page, q *evidence.TrailQuer
 	return nil
 }
 
-func (w *Pages) trailRows(r *http.Request, by access.Account, p *page.Page, q evidence.TrailQuery, data *trailPage) error {
-	trail, err := w.evidence.Trail(r.Context(), by, q)
+func (ps *Pages) trailRows(r *http.Request, by access.Account, p *page.Page, q evidence.TrailQuery, data *trailPage) error {
+	trail, err := ps.evidence.Trail(r.Context(), by, q)
 	if err != nil {
 		return err
 	}
@@ -146,8 +146,8 @@ func pagesBeside(path string, filter url.Values, page, total int) (newer, older 
 }
 
 // giveSealed serves what is sealed beside an entry; a key opens it in the browser.
-func (w *Pages) giveSealed(rw http.ResponseWriter, r *http.Request, by access.Account) error {
-	body, err := w.evidence.SealedBody(r.Context(), by, r.PathValue("body"))
+func (ps *Pages) giveSealed(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+	body, err := ps.evidence.SealedBody(r.Context(), by, r.PathValue("body"))
 	if err != nil {
 		return err
 	}

@@ -17,8 +17,8 @@ type alertLine struct {
 // alertsShown is how many stand at the head of the list.
 const alertsShown = 10
 
-func (w *Pages) alertLines(r *http.Request, p *page.Page, by access.Account) ([]alertLine, error) {
-	list, err := w.desk.Alerts(r.Context(), by, alertsShown)
+func (ps *Pages) alertLines(r *http.Request, p *page.Page, by access.Account) ([]alertLine, error) {
+	list, err := ps.desk.Alerts(r.Context(), by, alertsShown)
 	if err != nil {
 		return nil, err
 	}

@@ -29,7 +29,7 @@ type Exports interface {
 
 // giveTable is the only way in which such a file leaves. Who takes it, with which filters
 // and how many rows stands on the trail before the first byte.
-func (w *Pages) giveTable(rw http.ResponseWriter, r *http.Request, by access.Account, t table) error {
+func (ps *Pages) giveTable(rw http.ResponseWriter, r *http.Request, by access.Account, t table) error {
 	if r.Method == http.MethodGet { // HEAD gives nothing out
 		filters := url.Values{}
 		for name, values := range r.URL.Query() {
@@ -37,7 +37,7 @@ func (w *Pages) giveTable(rw http.ResponseWriter, r *http.Request, by access.Acc
 				filters.Set(name, page.Limited(values[0], 200))
 			}
 		}
-		if err := w.exports.NoteExport(r.Context(), by, access.Taken{What: t.What, Filters: filters, Rows: t.Rows}); err != nil {
+		if err := ps.exports.NoteExport(r.Context(), by, access.Taken{What: t.What, Filters: filters, Rows: t.Rows}); err != nil {
 			return err
 		}
 	}
@@ -54,7 +54,7 @@ func (w *Pages) giveTable(rw http.ResponseWriter, r *http.Request, by access.Acc
 	out.UseCRLF = true
 	_ = out.Write(t.Head) // errors stay: Flush and Error tell
 	if err := t.Write(out); err != nil {
-		w.Log.ErrorContext(r.Context(), "a file cannot be finished", "what", t.What, "err", err)
+		ps.Log.ErrorContext(r.Context(), "a file cannot be finished", "what", t.What, "err", err)
 		panic(http.ErrAbortHandler) // one that is not whole must not look like one
 	}
 	out.Flush() // an error means that the browser went away: nobody is left to be told

@@ -29,13 +29,13 @@ type Figures interface {
 	Mine(ctx context.Context, by access.Account, session string) error
 }
 
-func (w *Pages) figureRoutes() []page.Route {
+func (ps *Pages) figureRoutes() []page.Route {
 	return []page.Route{
 		page.At("/figures", page.RedirectTo("/figures/")),
-		page.At("/figures/{$}", w.May(w.showFigures, access.SeeFigures)),
-		page.At("/figures/{table}", w.May(w.saveFigures, access.Export)),
+		page.At("/figures/{$}", ps.May(ps.showFigures, access.SeeFigures)),
+		page.At("/figures/{table}", ps.May(ps.saveFigures, access.Export)),
 		// What is counted is known to those who are counted, and to those who see it.
-		page.At("/figures/people", w.May(w.showCounted, access.SeeFigures, access.Assist), w.May(w.switchFigures, access.ManageOffice)),
+		page.At("/figures/people", ps.May(ps.showCounted, access.SeeFigures, access.Assist), ps.May(ps.switchFigures, access.ManageOffice)),
 	}
 }
 
@@ -89,8 +89,8 @@ func figuresQuery(q url.Values, today desk.Date) (figures.Query, error) {
 	return asked, nil
 }
 
-func (w *Pages) today(r *http.Request) (desk.Date, error) {
-	hours, _, err := w.desk.Hours(r.Context())
+func (ps *Pages) today(r *http.Request) (desk.Date, error) {
+	hours, _, err := ps.desk.Hours(r.Context())
 	zone := hours.Calendar.Zone
 	if zone == nil {
 		zone = time.UTC
@@ -98,24 +98,24 @@ func (w *Pages) today(r *http.Request) (desk.Date, error) {
 	return figures.DateOf(time.Now(), zone), err
 }
 
-func (w *Pages) showFigures(rw http.ResponseWriter, r *http.Request, by access.Account) error {
-	today, err := w.today(r)
+func (ps *Pages) showFigures(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+	today, err := ps.today(r)
 	if err != nil {
 		return err
 	}
-	p, status := w.NewPage(r, "figures.title"), http.StatusOK
+	p, status := ps.NewPage(r, "figures.title"), http.StatusOK
 	q, problem := figuresQuery(r.URL.Query(), today)
 	if problem != nil {
 		p.Error, status = p.T("figures.range.wrong"), http.StatusUnprocessableEntity
 	}
-	report, err := w.figures.Report(r.Context(), by, q)
+	report, err := ps.figures.Report(r.Context(), by, q)
 	if errors.Is(err, figures.ErrForbidden) { // another team's
-		return w.NotFound(rw, r)
+		return ps.NotFound(rw, r)
 	}
 	if err != nil {
 		return err
 	}
-	names, err := w.figureNames(r, p)
+	names, err := ps.figureNames(r, p)
 	if err != nil {
 		return err
 	}
@@ -157,12 +157,12 @@ func (w *Pages) showFigures(rw http.ResponseWriter, r *http.Request, by access.A
 		}
 	}
 	if q.Team == "" && access.Can(by, access.SeeMetrics, access.Scope{}) {
-		if err := w.figuresOfEvidence(r, p, by, &data); err != nil {
+		if err := ps.figuresOfEvidence(r, p, by, &data); err != nil {
 			return err
 		}
 	}
 	p.Data = data
-	return w.Show(rw, status, "figures", p)
+	return ps.Show(rw, status, "figures", p)
 }
 
 // Storage says how the storage of evidence does, and checks the right of who asks.
@@ -172,11 +172,11 @@ type Storage interface {
 
 // figuresOfEvidence is what the public part of the evidence says: how much there is, and
 // whether what was checked was whole.
-func (w *Pages) figuresOfEvidence(r *http.Request, p *page.Page, by access.Account, data *figuresPage) error {
-	if w.storage == nil {
+func (ps *Pages) figuresOfEvidence(r *http.Request, p *page.Page, by access.Account, data *figuresPage) error {
+	if ps.storage == nil {
 		return nil
 	}
-	s, err := w.storage.Storage(r.Context(), by)
+	s, err := ps.storage.Storage(r.Context(), by)
 	if err != nil {
 		return err
 	}
@@ -222,8 +222,8 @@ func figuresBegin(p *page.Page, by access.Account) (list []figurePreset) {
 }
 
 // figureNames are the categories' names in the page's language.
-func (w *Pages) figureNames(r *http.Request, p *page.Page) (map[string]string, error) {
-	matrix, _, err := w.desk.Matrix(r.Context())
+func (ps *Pages) figureNames(r *http.Request, p *page.Page) (map[string]string, error) {
+	matrix, _, err := ps.desk.Matrix(r.Context())
 	if err != nil {
 		return nil, err
 	}

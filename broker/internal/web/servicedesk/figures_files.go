@@ -12,28 +12,28 @@ import (
 
 // saveFigures hands one table out as a file. It begins with a byte order mark:
 // spreadsheets take it for the encoding of an old machine otherwise.
-func (w *Pages) saveFigures(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+func (ps *Pages) saveFigures(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	if !access.May(by, access.SeeFigures) { // to export is not to see
-		return w.Forbid(rw, r, by, true, []access.Action{access.SeeFigures})
+		return ps.Forbid(rw, r, by, true, []access.Action{access.SeeFigures})
 	}
 	id, is := strings.CutSuffix(r.PathValue("table"), ".csv")
-	today, err := w.today(r)
+	today, err := ps.today(r)
 	if err != nil {
 		return err
 	}
 	q, problem := figuresQuery(r.URL.Query(), today)
 	if !is || problem != nil {
-		return w.NotFound(rw, r)
+		return ps.NotFound(rw, r)
 	}
-	report, err := w.figures.Report(r.Context(), by, q)
+	report, err := ps.figures.Report(r.Context(), by, q)
 	if errors.Is(err, figures.ErrForbidden) || err == nil && report.Small {
-		return w.NotFound(rw, r)
+		return ps.NotFound(rw, r)
 	}
 	if err != nil {
 		return err
 	}
-	p := w.NewPage(r, "figures.title")
-	names, err := w.figureNames(r, p)
+	p := ps.NewPage(r, "figures.title")
+	names, err := ps.figureNames(r, p)
 	if err != nil {
 		return err
 	}
@@ -45,7 +45,7 @@ func (w *Pages) saveFigures(rw http.ResponseWriter, r *http.Request, by access.A
 		for i := range head {
 			head[i] = noFormula(head[i])
 		}
-		return w.giveTable(rw, r, by, table{What: "figures." + t.ID, Name: "consento-" + t.ID + "-" + report.First.String() + "-" + report.Last.String() + ".csv", Head: head, Rows: len(t.Rows),
+		return ps.giveTable(rw, r, by, table{What: "figures." + t.ID, Name: "consento-" + t.ID + "-" + report.First.String() + "-" + report.Last.String() + ".csv", Head: head, Rows: len(t.Rows),
 			Mark: true, Filters: []string{"from", "to", "team"}, Write: func(out *csv.Writer) error {
 				for _, row := range t.Rows {
 					line := []string{noFormula(row.Name)}
@@ -57,5 +57,5 @@ func (w *Pages) saveFigures(rw http.ResponseWriter, r *http.Request, by access.A
 				return nil
 			}})
 	}
-	return w.NotFound(rw, r)
+	return ps.NotFound(rw, r)
 }

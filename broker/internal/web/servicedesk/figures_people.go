@@ -25,14 +25,14 @@ type countedPage struct {
 	MinChars string
 }
 
-func (w *Pages) showCounted(rw http.ResponseWriter, r *http.Request, by access.Account) error {
-	return w.counted(rw, r, by, http.StatusOK, nil, nil)
+func (ps *Pages) showCounted(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+	return ps.counted(rw, r, by, http.StatusOK, nil, nil)
 }
 
 // counted shows the page; typed is what was not accepted, for its problem.
-func (w *Pages) counted(rw http.ResponseWriter, r *http.Request, by access.Account, status int, typed *string, problem error) error {
-	p := w.NewPage(r, "figures.people.title")
-	s, err := w.figures.Setting(r.Context())
+func (ps *Pages) counted(rw http.ResponseWriter, r *http.Request, by access.Account, status int, typed *string, problem error) error {
+	p := ps.NewPage(r, "figures.people.title")
+	s, err := ps.figures.Setting(r.Context())
 	if err != nil {
 		return err
 	}
@@ -55,10 +55,10 @@ func (w *Pages) counted(rw http.ResponseWriter, r *http.Request, by access.Accou
 		data.Saved = p.T("figures.people.saved")
 	}
 	p.Data = data
-	return w.Show(rw, status, "figures-people", p)
+	return ps.Show(rw, status, "figures-people", p)
 }
 
-func (w *Pages) switchFigures(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+func (ps *Pages) switchFigures(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	v, err := page.ReadForm(r)
 	if err != nil {
 		return err
@@ -68,12 +68,12 @@ func (w *Pages) switchFigures(rw http.ResponseWriter, r *http.Request, by access
 		return page.ErrForm
 	}
 	told := v.Get("told")
-	err = w.figures.Switch(r.Context(), by, seen, v.Get("on") == "yes", told)
+	err = ps.figures.Switch(r.Context(), by, seen, v.Get("on") == "yes", told)
 	switch {
 	case errors.Is(err, figures.ErrStale):
-		return w.counted(rw, r, by, http.StatusConflict, &told, err)
+		return ps.counted(rw, r, by, http.StatusConflict, &told, err)
 	case errors.Is(err, access.ErrInvalid):
-		return w.counted(rw, r, by, http.StatusUnprocessableEntity, &told, err)
+		return ps.counted(rw, r, by, http.StatusUnprocessableEntity, &told, err)
 	case err != nil:
 		return err
 	}

@@ -36,10 +36,10 @@ type fileLine struct {
 // sealedLine says where a file from a session is.
 type sealedLine struct{ Session, SHA256 string }
 
-func (w *Pages) filesPart(p *page.Page, path string, list []desk.Attachment, may, staff bool) filesPart {
+func (ps *Pages) filesPart(p *page.Page, path string, list []desk.Attachment, may, staff bool) filesPart {
 	part := filesPart{Title: p.T("desk.files"), Label: p.T("desk.files.choose"), Hint: p.T("desk.files.hint", "size", strconv.Itoa(desk.MaxFile>>20)), Send: p.T("desk.files.send")}
 	part.SealedWord, part.SessionWord = p.T("desk.files.sealed"), p.T("desk.session")
-	if may && w.desk.Attaches() {
+	if may && ps.desk.Attaches() {
 		part.Add = path
 	}
 	if staff {
@@ -89,16 +89,16 @@ func carries(do page.Action) page.Action {
 }
 
 // fileRoutes are those of attachments.
-func (w *Pages) fileRoutes() []page.Route {
+func (ps *Pages) fileRoutes() []page.Route {
 	file := func(do page.StaffAction, any ...access.Action) page.Ruled {
-		return w.May(do, any...).With(carries)
+		return ps.May(do, any...).With(carries)
 	}
 	return []page.Route{
-		page.At("/desk/{id}/files", page.RedirectTo("/desk/"), file(w.attachFile, access.WorkTickets)).Back("/desk/{id}").UpTo(desk.MaxFile + page.MaxForm).Slowly(),
-		page.At("/desk/{id}/files/{file}", file(w.showFile, access.ReadTickets)).Slowly(),
-		page.At("/desk/{id}/files/{file}/remove", page.RedirectTo("/desk/"), w.May(w.removeFile, access.WorkTickets)),
-		page.At("/request/{link}/files", page.RedirectTo("/request"), page.ForAnyone(carries(w.attachOwn))).Back("/request/{link}").UpTo(desk.MaxFile + page.MaxForm).Slowly(),
-		page.At("/request/{link}/files/{file}", page.ForAnyone(carries(w.showOwn))).Slowly(),
+		page.At("/desk/{id}/files", page.RedirectTo("/desk/"), file(ps.attachFile, access.WorkTickets)).Back("/desk/{id}").UpTo(desk.MaxFile + page.MaxForm).Slowly(),
+		page.At("/desk/{id}/files/{file}", file(ps.showFile, access.ReadTickets)).Slowly(),
+		page.At("/desk/{id}/files/{file}/remove", page.RedirectTo("/desk/"), ps.May(ps.removeFile, access.WorkTickets)),
+		page.At("/request/{link}/files", page.RedirectTo("/request"), page.ForAnyone(carries(ps.attachOwn))).Back("/request/{link}").UpTo(desk.MaxFile + page.MaxForm).Slowly(),
+		page.At("/request/{link}/files/{file}", page.ForAnyone(carries(ps.showOwn))).Slowly(),
 	}
 }
 
@@ -128,61 +128,61 @@ func posted(r *http.Request) (name string, data []byte, shown bool, err error) {
 	return page.Limited(head.Filename, 1000), data, r.PostFormValue("shown") != "", err
 }
 
-func (w *Pages) attachFile(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+func (ps *Pages) attachFile(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	name, data, shown, err := posted(r)
 	id := page.Limited(r.PathValue("id"), 64)
 	if err == nil {
-		_, err = w.desk.Attach(r.Context(), by, id, name, data, shown)
+		_, err = ps.desk.Attach(r.Context(), by, id, name, data, shown)
 	}
 	if errors.Is(err, desk.ErrNoTicket) || errors.Is(err, desk.ErrNoFile) {
-		return w.NotFound(rw, r)
+		return ps.NotFound(rw, r)
 	}
 	if err != nil {
-		if deskProblem(w.NewPage(r, "desk.title"), err) == "" {
+		if deskProblem(ps.NewPage(r, "desk.title"), err) == "" {
 			return err
 		}
-		return w.ticket(rw, r, by, http.StatusUnprocessableEntity, nil, err)
+		return ps.ticket(rw, r, by, http.StatusUnprocessableEntity, nil, err)
 	}
 	http.Redirect(rw, r, "/desk/"+id+"?saved=attach", http.StatusSeeOther)
 	return nil
 }
 
-func (w *Pages) attachOwn(rw http.ResponseWriter, r *http.Request) error {
+func (ps *Pages) attachOwn(rw http.ResponseWriter, r *http.Request) error {
 	name, data, _, err := posted(r)
 	link := page.Limited(r.PathValue("link"), 100)
 	if err == nil {
-		_, err = w.desk.AttachByLink(r.Context(), link, name, data)
+		_, err = ps.desk.AttachByLink(r.Context(), link, name, data)
 	}
 	if errors.Is(err, desk.ErrNoTicket) || errors.Is(err, desk.ErrNoFile) {
-		return w.followed(rw, r, http.StatusNotFound, "", "")
+		return ps.followed(rw, r, http.StatusNotFound, "", "")
 	}
 	if err != nil {
-		problem := deskProblem(w.NewPage(r, "request.title"), err)
+		problem := deskProblem(ps.NewPage(r, "request.title"), err)
 		if problem == "" {
 			return err
 		}
-		return w.followed(rw, r, http.StatusUnprocessableEntity, "", problem)
+		return ps.followed(rw, r, http.StatusUnprocessableEntity, "", problem)
 	}
 	http.Redirect(rw, r, "/request/"+link, http.StatusSeeOther)
 	return nil
 }
 
-func (w *Pages) showFile(rw http.ResponseWriter, r *http.Request, by access.Account) error {
-	a, data, err := w.desk.File(r.Context(), by, page.Limited(r.PathValue("id"), 64), page.Limited(r.PathValue("file"), 64))
-	return w.giveFile(rw, r, a, data, err)
+func (ps *Pages) showFile(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+	a, data, err := ps.desk.File(r.Context(), by, page.Limited(r.PathValue("id"), 64), page.Limited(r.PathValue("file"), 64))
+	return ps.giveFile(rw, r, a, data, err)
 }
 
-func (w *Pages) showOwn(rw http.ResponseWriter, r *http.Request) error {
-	a, data, err := w.desk.FileByLink(r.Context(), page.Limited(r.PathValue("link"), 100), page.Limited(r.PathValue("file"), 64))
-	return w.giveFile(rw, r, a, data, err)
+func (ps *Pages) showOwn(rw http.ResponseWriter, r *http.Request) error {
+	a, data, err := ps.desk.FileByLink(r.Context(), page.Limited(r.PathValue("link"), 100), page.Limited(r.PathValue("file"), 64))
+	return ps.giveFile(rw, r, a, data, err)
 }
 
 // giveFile hands a file out as one to save, whatever it is; only pictures, which we drew
 // ourselves, are shown on pages. Whoever opens its address all the same opens it in a
 // box that runs nothing (CSP level 3, sandbox).
-func (w *Pages) giveFile(rw http.ResponseWriter, r *http.Request, a desk.Attachment, data []byte, err error) error {
+func (ps *Pages) giveFile(rw http.ResponseWriter, r *http.Request, a desk.Attachment, data []byte, err error) error {
 	if errors.Is(err, desk.ErrNoTicket) || errors.Is(err, desk.ErrNoFile) {
-		return w.NotFound(rw, r)
+		return ps.NotFound(rw, r)
 	}
 	if err != nil {
 		return err
@@ -201,17 +201,17 @@ func (w *Pages) giveFile(rw http.ResponseWriter, r *http.Request, a desk.Attachm
 	return nil
 }
 
-func (w *Pages) removeFile(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+func (ps *Pages) removeFile(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	id := page.Limited(r.PathValue("id"), 64)
-	_, err := w.desk.Detach(r.Context(), by, id, page.Limited(r.PathValue("file"), 64))
+	_, err := ps.desk.Detach(r.Context(), by, id, page.Limited(r.PathValue("file"), 64))
 	if errors.Is(err, desk.ErrNoTicket) || errors.Is(err, desk.ErrNoFile) {
-		return w.NotFound(rw, r)
+		return ps.NotFound(rw, r)
 	}
 	if err != nil {
-		if deskProblem(w.NewPage(r, "desk.title"), err) == "" {
+		if deskProblem(ps.NewPage(r, "desk.title"), err) == "" {
 			return err
 		}
-		return w.ticket(rw, r, by, http.StatusUnprocessableEntity, nil, err)
+		return ps.ticket(rw, r, by, http.StatusUnprocessableEntity, nil, err)
 	}
 	http.Redirect(rw, r, "/desk/"+id+"?saved=detach", http.StatusSeeOther)
 	return nil

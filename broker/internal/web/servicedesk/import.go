@@ -31,12 +31,12 @@ type importLine struct {
 // mostShown is how many rows of a file are shown; those that are wrong come first.
 const mostShown = 100
 
-func (w *Pages) showImport(rw http.ResponseWriter, r *http.Request, by access.Account) error {
-	return w.importForm(rw, r, by, http.StatusOK, importPage{}, "")
+func (ps *Pages) showImport(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+	return ps.importForm(rw, r, by, http.StatusOK, importPage{}, "")
 }
 
-func (w *Pages) importForm(rw http.ResponseWriter, r *http.Request, by access.Account, status int, data importPage, problem string) error {
-	p := w.NewPage(r, "desk.import")
+func (ps *Pages) importForm(rw http.ResponseWriter, r *http.Request, by access.Account, status int, data importPage, problem string) error {
+	p := ps.NewPage(r, "desk.import")
 	p.Error = problem
 	data.Account, data.Columns = by, "title, requester, email, phone, type, text, area, channel, language"
 	if done := page.Limited(r.URL.Query().Get("made"), 10); done != "" {
@@ -46,12 +46,12 @@ func (w *Pages) importForm(rw http.ResponseWriter, r *http.Request, by access.Ac
 		data.Said = p.T("desk.import.undone", "n", closed, "stay", page.Limited(r.URL.Query().Get("stay"), 10))
 	}
 	p.Data = data
-	return w.Show(rw, status, "desk-import", p)
+	return ps.Show(rw, status, "desk-import", p)
 }
 
 // doImport looks at a file, makes tickets of what was looked at, or undoes that.
-func (w *Pages) doImport(rw http.ResponseWriter, r *http.Request, by access.Account) error {
-	p := w.NewPage(r, "desk.import")
+func (ps *Pages) doImport(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+	p := ps.NewPage(r, "desk.import")
 	fail := func(err error) error {
 		problem := deskProblem(p, err)
 		if errors.Is(err, desk.ErrNoImport) {
@@ -60,7 +60,7 @@ func (w *Pages) doImport(rw http.ResponseWriter, r *http.Request, by access.Acco
 		if problem == "" {
 			return err
 		}
-		return w.importForm(rw, r, by, http.StatusUnprocessableEntity, importPage{}, problem)
+		return ps.importForm(rw, r, by, http.StatusUnprocessableEntity, importPage{}, problem)
 	}
 	values, err := page.ReadForm(r)
 	if err != nil {
@@ -69,14 +69,14 @@ func (w *Pages) doImport(rw http.ResponseWriter, r *http.Request, by access.Acco
 	id := page.Limited(values.Get("import"), 64)
 	switch values.Get("step") {
 	case "make":
-		n, err := w.desk.MakeImport(r.Context(), by, id)
+		n, err := ps.desk.MakeImport(r.Context(), by, id)
 		if err != nil {
 			return fail(err)
 		}
 		http.Redirect(rw, r, "/desk/import?"+url.Values{"made": {strconv.Itoa(n)}, "of": {id}}.Encode(), http.StatusSeeOther)
 		return nil
 	case "undo":
-		closed, stay, err := w.desk.UndoImport(r.Context(), by, id)
+		closed, stay, err := ps.desk.UndoImport(r.Context(), by, id)
 		if err != nil {
 			return fail(err)
 		}
@@ -87,7 +87,7 @@ func (w *Pages) doImport(rw http.ResponseWriter, r *http.Request, by access.Acco
 	if err != nil {
 		return fail(err)
 	}
-	look, err := w.desk.LookAtImport(r.Context(), by, file, p.Tag)
+	look, err := ps.desk.LookAtImport(r.Context(), by, file, p.Tag)
 	if err != nil {
 		return fail(err)
 	}
@@ -106,5 +106,5 @@ func (w *Pages) doImport(rw http.ResponseWriter, r *http.Request, by access.Acco
 			}
 		}
 	}
-	return w.importForm(rw, r, by, http.StatusOK, data, "")
+	return ps.importForm(rw, r, by, http.StatusOK, data, "")
 }

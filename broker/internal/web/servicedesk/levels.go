@@ -18,18 +18,18 @@ const maxSteps = 4 * page.MaxForm
 
 // levelRoutes are the pages of what the office decides about its desk: categories and
 // escalation matrix, service hours, targets, and their versions.
-func (w *Pages) levelRoutes() []page.Route {
-	may := func(do page.StaffAction) page.Ruled { return w.May(do, access.ManageDesk) }
+func (ps *Pages) levelRoutes() []page.Route {
+	may := func(do page.StaffAction) page.Ruled { return ps.May(do, access.ManageDesk) }
 	return []page.Route{
-		page.At("/admin/desk", may(w.showMatrix)),
+		page.At("/admin/desk", may(ps.showMatrix)),
 		page.At("/admin/desk/{$}", page.RedirectTo("/admin/desk")),
-		page.At("/admin/desk/matrix/{category}", may(w.showCategory), may(w.changeCategory)).UpTo(maxSteps),
-		page.At("/admin/desk/matrix/{category}/{level}", may(w.showCell), may(w.changeCell)).UpTo(maxSteps),
-		page.At("/admin/desk/hours", may(w.showHours), may(w.changeHours)).UpTo(maxSteps),
-		page.At("/admin/desk/holidays", page.RedirectTo("/admin/desk/hours"), may(w.changeHolidays)).UpTo(maxSteps),
-		page.At("/admin/desk/targets", may(w.showTargets), may(w.changeTargets)).UpTo(maxSteps),
-		page.At("/admin/desk/versions/{what}", may(w.showDeskVersions)),
-		page.At("/admin/desk/versions/{what}/{number}", may(w.compareDeskVersion), may(w.restoreDeskVersion)).UpTo(maxSteps),
+		page.At("/admin/desk/matrix/{category}", may(ps.showCategory), may(ps.changeCategory)).UpTo(maxSteps),
+		page.At("/admin/desk/matrix/{category}/{level}", may(ps.showCell), may(ps.changeCell)).UpTo(maxSteps),
+		page.At("/admin/desk/hours", may(ps.showHours), may(ps.changeHours)).UpTo(maxSteps),
+		page.At("/admin/desk/holidays", page.RedirectTo("/admin/desk/hours"), may(ps.changeHolidays)).UpTo(maxSteps),
+		page.At("/admin/desk/targets", may(ps.showTargets), may(ps.changeTargets)).UpTo(maxSteps),
+		page.At("/admin/desk/versions/{what}", may(ps.showDeskVersions)),
+		page.At("/admin/desk/versions/{what}/{number}", may(ps.compareDeskVersion), may(ps.restoreDeskVersion)).UpTo(maxSteps),
 	}
 }
 
@@ -41,14 +41,14 @@ type levelsPage struct {
 }
 
 // levels shows a page of the desk's decisions.
-func (w *Pages) levels(rw http.ResponseWriter, r *http.Request, by access.Account, status int, template string, p *page.Page, data any) error {
+func (ps *Pages) levels(rw http.ResponseWriter, r *http.Request, by access.Account, status int, template string, p *page.Page, data any) error {
 	l := levelsPage{Page: data}
 	for _, n := range []struct{ path, key string }{{"/admin/desk", "matrix"}, {"/admin/desk/hours", "hours"}, {"/admin/desk/targets", "targets"},
 		{"/admin/desk/versions/matrix", "versions.matrix"}, {"/admin/desk/versions/hours", "versions.hours"}} {
 		current := r.URL.Path == n.path || n.key != "matrix" && strings.HasPrefix(r.URL.Path, n.path+"/") || n.key == "matrix" && strings.HasPrefix(r.URL.Path, "/admin/desk/matrix/")
 		l.Nav = append(l.Nav, page.Tab{Path: n.path, Name: p.T("levels." + n.key + ".title"), Current: current})
 	}
-	return w.Admin(rw, r, by, status, template, p, l)
+	return ps.Admin(rw, r, by, status, template, p, l)
 }
 
 // mended reports whether an error is one that people mend on the form.

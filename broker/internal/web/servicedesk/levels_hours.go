@@ -83,18 +83,18 @@ func zoneText(zone *time.Location) string {
 	return ""
 }
 
-func (w *Pages) showHours(rw http.ResponseWriter, r *http.Request, by access.Account) error {
-	hours, v, err := w.desk.Hours(r.Context())
+func (ps *Pages) showHours(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+	hours, v, err := ps.desk.Hours(r.Context())
 	if err != nil {
 		return err
 	}
-	return w.hoursForm(rw, r, by, http.StatusOK, hours, v, hours.Calendar, nil, nil, nil)
+	return ps.hoursForm(rw, r, by, http.StatusOK, hours, v, hours.Calendar, nil, nil, nil)
 }
 
 // hoursForm shows the calendar in force with its form. shown is what the preview shows;
 // values is what was typed, nil if nothing was; holiday what was typed as one.
-func (w *Pages) hoursForm(rw http.ResponseWriter, r *http.Request, by access.Account, status int, hours desk.ServiceHours, v desk.Version, shown desk.Calendar, values, holiday url.Values, problem error) error {
-	p := w.NewPage(r, "levels.hours.title")
+func (ps *Pages) hoursForm(rw http.ResponseWriter, r *http.Request, by access.Account, status int, hours desk.ServiceHours, v desk.Version, shown desk.Calendar, values, holiday url.Values, problem error) error {
+	p := ps.NewPage(r, "levels.hours.title")
 	now := hours.Calendar
 	data := deskFormPage{Form: page.Form{Path: "/admin/desk/hours", Base: strconv.FormatInt(v.Number, 10)}}
 	zone := page.TextField(p, "hours.zone", "zone", zoneText(now.Zone), 60)
@@ -113,7 +113,7 @@ func (w *Pages) hoursForm(rw http.ResponseWriter, r *http.Request, by access.Acc
 	}
 	c := calendarOf(p, shown, time.Now())
 	c.Preview, c.Version = values != nil && problem == nil, versionWords(p, v)
-	effect, err := w.desk.EffectOf(r.Context(), desk.ServiceHours{Calendar: shown, Targets: hours.Targets})
+	effect, err := ps.desk.EffectOf(r.Context(), desk.ServiceHours{Calendar: shown, Targets: hours.Targets})
 	if err != nil {
 		return err
 	}
@@ -135,7 +135,7 @@ func (w *Pages) hoursForm(rw http.ResponseWriter, r *http.Request, by access.Acc
 			data.Refused(p, problem, whyNot(p, problem))
 		}
 	}
-	return w.levels(rw, r, by, status, "levels-hours", p, data)
+	return ps.levels(rw, r, by, status, "levels-hours", p, data)
 }
 
 // calendarOf shows the next seven days, and says what people should know of a calendar.
@@ -271,12 +271,12 @@ func calendarFrom(values url.Values) (c desk.Calendar, err error) {
 	return c, nil
 }
 
-func (w *Pages) changeHours(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+func (ps *Pages) changeHours(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	values, err := page.ReadForm(r)
 	if err != nil {
 		return err
 	}
-	hours, v, err := w.desk.Hours(r.Context())
+	hours, v, err := ps.desk.Hours(r.Context())
 	if err != nil {
 		return err
 	}
@@ -288,15 +288,15 @@ func (w *Pages) changeHours(rw http.ResponseWriter, r *http.Request, by access.A
 	switch {
 	case problem != nil:
 	case values.Get("step") == "preview":
-		return w.hoursForm(rw, r, by, http.StatusOK, hours, v, c, values, nil, nil)
+		return ps.hoursForm(rw, r, by, http.StatusOK, hours, v, c, values, nil, nil)
 	default:
-		_, problem = w.desk.SetCalendar(r.Context(), by, baseOf(values), c)
+		_, problem = ps.desk.SetCalendar(r.Context(), by, baseOf(values), c)
 	}
 	if status, ok := mended(problem); ok {
-		if hours, v, err = w.desk.Hours(r.Context()); err != nil {
+		if hours, v, err = ps.desk.Hours(r.Context()); err != nil {
 			return err
 		}
-		return w.hoursForm(rw, r, by, status, hours, v, hours.Calendar, values, nil, problem)
+		return ps.hoursForm(rw, r, by, status, hours, v, hours.Calendar, values, nil, problem)
 	}
 	if problem != nil {
 		return problem
@@ -327,7 +327,7 @@ func holidayFrom(values url.Values) (h desk.Holiday, err error) {
 	return h, nil
 }
 
-func (w *Pages) changeHolidays(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+func (ps *Pages) changeHolidays(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	values, err := page.ReadForm(r)
 	if err != nil {
 		return err
@@ -339,16 +339,16 @@ func (w *Pages) changeHolidays(rw http.ResponseWriter, r *http.Request, by acces
 	case problem != nil && step == "remove":
 		return page.ErrForm // no page offers it
 	case step == "remove":
-		_, problem = w.desk.RemoveHoliday(r.Context(), by, h)
+		_, problem = ps.desk.RemoveHoliday(r.Context(), by, h)
 	case problem == nil:
-		_, problem = w.desk.AddHoliday(r.Context(), by, h)
+		_, problem = ps.desk.AddHoliday(r.Context(), by, h)
 	}
 	if status, ok := mended(problem); ok {
-		hours, v, err := w.desk.Hours(r.Context())
+		hours, v, err := ps.desk.Hours(r.Context())
 		if err != nil {
 			return err
 		}
-		return w.hoursForm(rw, r, by, status, hours, v, hours.Calendar, nil, values, problem)
+		return ps.hoursForm(rw, r, by, status, hours, v, hours.Calendar, nil, values, problem)
 	}
 	if problem != nil {
 		return problem

@@ -35,13 +35,13 @@ type matrixCell struct {
 	When                    string
 }
 
-func (w *Pages) showMatrix(rw http.ResponseWriter, r *http.Request, by access.Account) error {
-	p := w.NewPage(r, "levels.matrix.title")
-	m, v, err := w.desk.Matrix(r.Context())
+func (ps *Pages) showMatrix(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+	p := ps.NewPage(r, "levels.matrix.title")
+	m, v, err := ps.desk.Matrix(r.Context())
 	if err != nil {
 		return err
 	}
-	problems, err := w.desk.MatrixProblems(r.Context())
+	problems, err := ps.desk.MatrixProblems(r.Context())
 	if err != nil {
 		return err
 	}
@@ -74,7 +74,7 @@ func (w *Pages) showMatrix(rw http.ResponseWriter, r *http.Request, by access.Ac
 			data.Rows = append(data.Rows, row)
 		}
 	}
-	return w.levels(rw, r, by, http.StatusOK, "levels-matrix", p, data)
+	return ps.levels(rw, r, by, http.StatusOK, "levels-matrix", p, data)
 }
 
 // matrixRowPage is the data of the template "levels-row".
@@ -117,9 +117,9 @@ type deskFormPage struct {
 }
 
 // tagsHere are the languages of the program, that of the page first.
-func (w *Pages) tagsHere(p *page.Page) []string {
+func (ps *Pages) tagsHere(p *page.Page) []string {
 	list := []string{p.Tag}
-	for _, tag := range w.Texts.Tags() {
+	for _, tag := range ps.Texts.Tags() {
 		if tag != p.Tag {
 			list = append(list, tag)
 		}
@@ -128,8 +128,8 @@ func (w *Pages) tagsHere(p *page.Page) []string {
 }
 
 // categoryOf finds the category of an address; an empty one for "new".
-func (w *Pages) categoryOf(r *http.Request) (desk.Category, desk.Version, error) {
-	m, v, err := w.desk.Matrix(r.Context())
+func (ps *Pages) categoryOf(r *http.Request) (desk.Category, desk.Version, error) {
+	m, v, err := ps.desk.Matrix(r.Context())
 	if err != nil {
 		return desk.Category{}, v, err
 	}
@@ -144,23 +144,23 @@ func (w *Pages) categoryOf(r *http.Request) (desk.Category, desk.Version, error)
 	return c, v, nil
 }
 
-func (w *Pages) showCategory(rw http.ResponseWriter, r *http.Request, by access.Account) error {
-	return w.categoryForm(rw, r, by, http.StatusOK, nil, nil)
+func (ps *Pages) showCategory(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+	return ps.categoryForm(rw, r, by, http.StatusOK, nil, nil)
 }
 
-func (w *Pages) categoryForm(rw http.ResponseWriter, r *http.Request, by access.Account, status int, values url.Values, problem error) error {
-	c, v, err := w.categoryOf(r)
+func (ps *Pages) categoryForm(rw http.ResponseWriter, r *http.Request, by access.Account, status int, values url.Values, problem error) error {
+	c, v, err := ps.categoryOf(r)
 	if errors.Is(err, access.ErrNotFound) {
-		return w.NotFound(rw, r)
+		return ps.NotFound(rw, r)
 	}
 	if err != nil {
 		return err
 	}
-	p := w.NewPage(r, "levels.category.new")
+	p := ps.NewPage(r, "levels.category.new")
 	data := deskFormPage{New: c.ID == "", Form: page.Form{Path: "/admin/desk/matrix/new", Base: strconv.FormatInt(v.Number, 10)}}
 	if !data.New {
 		p.Title, data.Path = c.Name(p.Tag), "/admin/desk/matrix/"+url.PathEscape(c.ID)
-		open, err := w.desk.List(r.Context(), by, desk.Filter{Category: c.ID, Open: true, Limit: 200})
+		open, err := ps.desk.List(r.Context(), by, desk.Filter{Category: c.ID, Open: true, Limit: 200})
 		if err != nil {
 			return err
 		}
@@ -168,7 +168,7 @@ func (w *Pages) categoryForm(rw http.ResponseWriter, r *http.Request, by access.
 			data.Open = p.Count("tickets", len(open))
 		}
 	}
-	for i, tag := range w.tagsHere(p) {
+	for i, tag := range ps.tagsHere(p) {
 		words := c.Words[tag]
 		about := page.TextField(p, "category.about", "about-"+tag, words.About, 400)
 		about.Lines = 2
@@ -176,7 +176,7 @@ func (w *Pages) categoryForm(rw http.ResponseWriter, r *http.Request, by access.
 		if i > 0 {
 			name.Hint, about.Hint = "", ""
 		}
-		data.Sections = append(data.Sections, page.Section{Title: w.Texts.Match(tag).T("page.language"), Tag: tag, Folded: i > 0, Fields: []page.Field{name, about}})
+		data.Sections = append(data.Sections, page.Section{Title: ps.Texts.Match(tag).T("page.language"), Tag: tag, Folded: i > 0, Fields: []page.Field{name, about}})
 	}
 	tick := func(key string, on bool) page.Field {
 		f := page.TextField(p, key, strings.TrimPrefix(key, "category."), map[bool]string{true: "on"}[on], 2)
@@ -189,17 +189,17 @@ func (w *Pages) categoryForm(rw http.ResponseWriter, r *http.Request, by access.
 	}
 	data.Sections = append(data.Sections, last)
 	data.Theirs = asTyped(&data.Form, p, values, problem, v)
-	return w.levels(rw, r, by, status, "levels-category", p, data)
+	return ps.levels(rw, r, by, status, "levels-category", p, data)
 }
 
-func (w *Pages) changeCategory(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+func (ps *Pages) changeCategory(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	values, err := page.ReadForm(r)
 	if err != nil {
 		return err
 	}
-	c, _, err := w.categoryOf(r)
+	c, _, err := ps.categoryOf(r)
 	if errors.Is(err, access.ErrNotFound) {
-		return w.NotFound(rw, r)
+		return ps.NotFound(rw, r)
 	}
 	if err != nil {
 		return err
@@ -209,7 +209,7 @@ func (w *Pages) changeCategory(rw http.ResponseWriter, r *http.Request, by acces
 		words[tag] = o // also of languages that this program does not speak
 	}
 	var missing bool
-	for _, tag := range w.Texts.Tags() {
+	for _, tag := range ps.Texts.Tags() {
 		now := desk.Words{Name: strings.TrimSpace(values.Get("name-" + tag)), About: values.Get("about-" + tag)}
 		if now.Name == "" {
 			missing = missing || strings.TrimSpace(now.About) != ""
@@ -223,12 +223,12 @@ func (w *Pages) changeCategory(rw http.ResponseWriter, r *http.Request, by acces
 	case missing:
 		err = &access.Invalid{Field: "name", Code: "missing", Reason: "is missing"}
 	case c.ID == "":
-		_, err = w.desk.AddCategory(r.Context(), by, c)
+		_, err = ps.desk.AddCategory(r.Context(), by, c)
 	default:
-		_, err = w.desk.EditCategory(r.Context(), by, baseOf(values), c)
+		_, err = ps.desk.EditCategory(r.Context(), by, baseOf(values), c)
 	}
 	if status, ok := mended(err); ok {
-		return w.categoryForm(rw, r, by, status, values, err)
+		return ps.categoryForm(rw, r, by, status, values, err)
 	}
 	if err != nil {
 		return err
@@ -237,25 +237,25 @@ func (w *Pages) changeCategory(rw http.ResponseWriter, r *http.Request, by acces
 	return nil
 }
 
-func (w *Pages) showCell(rw http.ResponseWriter, r *http.Request, by access.Account) error {
-	return w.cellForm(rw, r, by, http.StatusOK, nil, nil)
+func (ps *Pages) showCell(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+	return ps.cellForm(rw, r, by, http.StatusOK, nil, nil)
 }
 
-func (w *Pages) cellForm(rw http.ResponseWriter, r *http.Request, by access.Account, status int, values url.Values, problem error) error {
-	c, v, err := w.categoryOf(r)
+func (ps *Pages) cellForm(rw http.ResponseWriter, r *http.Request, by access.Account, status int, values url.Values, problem error) error {
+	c, v, err := ps.categoryOf(r)
 	level := access.Level(page.Limited(r.PathValue("level"), 8))
 	if errors.Is(err, access.ErrNotFound) || err == nil && (c.ID == "" || !slices.Contains(access.Levels(), level)) {
-		return w.NotFound(rw, r)
+		return ps.NotFound(rw, r)
 	}
 	if err != nil {
 		return err
 	}
-	teams, err := w.staff.Teams(r.Context())
+	teams, err := ps.staff.Teams(r.Context())
 	if err != nil {
 		return err
 	}
 	cell := c.Cells[level]
-	p := w.NewPage(r, "levels.matrix.title")
+	p := ps.NewPage(r, "levels.matrix.title")
 	p.Title = page.Isolate(page.Plain(c.Name(p.Tag))) + " · " + string(level)
 	data := deskFormPage{Context: c.In(p.Tag).About, Form: page.Form{Path: "/admin/desk/matrix/" + url.PathEscape(c.ID) + "/" + string(level), Base: strconv.FormatInt(v.Number, 10)}}
 	team := page.TextField(p, "cell.team", "team", cell.Team, 100)
@@ -274,7 +274,7 @@ func (w *Pages) cellForm(rw http.ResponseWriter, r *http.Request, by access.Acco
 	if cell.After > 0 {
 		after.Value = clockText(time.Duration(cell.After) * time.Minute)
 	}
-	for i, tag := range w.tagsHere(p) {
+	for i, tag := range ps.tagsHere(p) {
 		work := cell.Words[tag]
 		steps := page.TextField(p, "cell.steps", "steps-"+tag, strings.Join(work.Steps, "\n"), 8000)
 		steps.Lines = 8
@@ -283,22 +283,22 @@ func (w *Pages) cellForm(rw http.ResponseWriter, r *http.Request, by access.Acco
 		if i > 0 {
 			steps.Hint, when.Hint = "", ""
 		}
-		data.Sections = append(data.Sections, page.Section{Title: w.Texts.Match(tag).T("page.language"), Tag: tag, Folded: i > 0, Fields: []page.Field{steps, when}})
+		data.Sections = append(data.Sections, page.Section{Title: ps.Texts.Match(tag).T("page.language"), Tag: tag, Folded: i > 0, Fields: []page.Field{steps, when}})
 	}
 	data.Sections = append(data.Sections, page.Section{Fields: []page.Field{team, after}})
 	data.Theirs = asTyped(&data.Form, p, values, problem, v)
-	return w.levels(rw, r, by, status, "levels-cell", p, data)
+	return ps.levels(rw, r, by, status, "levels-cell", p, data)
 }
 
-func (w *Pages) changeCell(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+func (ps *Pages) changeCell(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	values, err := page.ReadForm(r)
 	if err != nil {
 		return err
 	}
-	c, _, err := w.categoryOf(r)
+	c, _, err := ps.categoryOf(r)
 	level := access.Level(page.Limited(r.PathValue("level"), 8))
 	if errors.Is(err, access.ErrNotFound) || err == nil && (c.ID == "" || !slices.Contains(access.Levels(), level)) {
-		return w.NotFound(rw, r)
+		return ps.NotFound(rw, r)
 	}
 	if err != nil {
 		return err
@@ -307,7 +307,7 @@ func (w *Pages) changeCell(rw http.ResponseWriter, r *http.Request, by access.Ac
 	for tag, o := range c.Cells[level].Words {
 		cell.Words[tag] = o
 	}
-	for _, tag := range w.Texts.Tags() {
+	for _, tag := range ps.Texts.Tags() {
 		work := desk.Work{When: values.Get("when-" + tag)}
 		for line := range strings.Lines(values.Get("steps-" + tag)) {
 			if line = strings.TrimSpace(line); line != "" {
@@ -326,9 +326,9 @@ func (w *Pages) changeCell(rw http.ResponseWriter, r *http.Request, by access.Ac
 			cell.After = -1 // refused with what is out of range
 		}
 	}
-	_, err = w.desk.EditCell(r.Context(), by, baseOf(values), c.ID, level, cell)
+	_, err = ps.desk.EditCell(r.Context(), by, baseOf(values), c.ID, level, cell)
 	if status, ok := mended(err); ok {
-		return w.cellForm(rw, r, by, status, values, err)
+		return ps.cellForm(rw, r, by, status, values, err)
 	}
 	if err != nil {
 		return err

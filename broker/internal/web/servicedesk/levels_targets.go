@@ -12,20 +12,20 @@ import (
 	"consento/broker/internal/web/page"
 )
 
-func (w *Pages) showTargets(rw http.ResponseWriter, r *http.Request, by access.Account) error {
-	return w.targetsForm(rw, r, by, http.StatusOK, nil, nil)
+func (ps *Pages) showTargets(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+	return ps.targetsForm(rw, r, by, http.StatusOK, nil, nil)
 }
 
 func targetName(what string, priority desk.Priority) string {
 	return what + "-" + strconv.Itoa(int(priority))
 }
 
-func (w *Pages) targetsForm(rw http.ResponseWriter, r *http.Request, by access.Account, status int, values url.Values, problem error) error {
-	h, v, err := w.desk.Hours(r.Context())
+func (ps *Pages) targetsForm(rw http.ResponseWriter, r *http.Request, by access.Account, status int, values url.Values, problem error) error {
+	h, v, err := ps.desk.Hours(r.Context())
 	if err != nil {
 		return err
 	}
-	p := w.NewPage(r, "levels.targets.title")
+	p := ps.NewPage(r, "levels.targets.title")
 	data := deskFormPage{Context: p.T("levels.targets.what"), Form: page.Form{Path: "/admin/desk/targets", Base: strconv.FormatInt(v.Number, 10)}}
 	for i, priority := range desk.Priorities() {
 		t := h.Targets[priority]
@@ -47,20 +47,20 @@ func (w *Pages) targetsForm(rw http.ResponseWriter, r *http.Request, by access.A
 			number("targets.hold", "hold", int(h.Breach.Hold/(24*time.Hour)))}},
 		page.Section{Title: p.T("levels.targets.keep.title"), Fields: []page.Field{number("targets.keep", "keep", h.Keep)}})
 	data.Theirs = asTyped(&data.Form, p, values, problem, v)
-	return w.levels(rw, r, by, status, "levels-targets", p, data)
+	return ps.levels(rw, r, by, status, "levels-targets", p, data)
 }
 
-func (w *Pages) changeTargets(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+func (ps *Pages) changeTargets(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	values, err := page.ReadForm(r)
 	if err != nil {
 		return err
 	}
 	h, problem := targetsFrom(values)
 	if problem == nil {
-		_, problem = w.desk.SetTargets(r.Context(), by, baseOf(values), h)
+		_, problem = ps.desk.SetTargets(r.Context(), by, baseOf(values), h)
 	}
 	if status, ok := mended(problem); ok {
-		return w.targetsForm(rw, r, by, status, values, problem)
+		return ps.targetsForm(rw, r, by, status, values, problem)
 	}
 	if problem != nil {
 		return problem

@@ -35,20 +35,20 @@ func versionsOf(r *http.Request) (string, bool) {
 	return what, what == "matrix" || what == "hours"
 }
 
-func (w *Pages) showDeskVersions(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+func (ps *Pages) showDeskVersions(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	what, ok := versionsOf(r)
 	if !ok {
-		return w.NotFound(rw, r)
+		return ps.NotFound(rw, r)
 	}
-	list := w.desk.MatrixVersions
+	list := ps.desk.MatrixVersions
 	if what == "hours" {
-		list = w.desk.HoursVersions
+		list = ps.desk.HoursVersions
 	}
 	versions, err := list(r.Context(), 200)
 	if err != nil {
 		return err
 	}
-	p := w.NewPage(r, "levels.versions."+what+".title")
+	p := ps.NewPage(r, "levels.versions."+what+".title")
 	var data deskVersionsPage
 	for i, v := range versions {
 		line := deskVersionLine{Path: "/admin/desk/versions/" + what + "/" + strconv.FormatInt(v.Number, 10), Name: p.T("levels.version", "n", strconv.FormatInt(v.Number, 10)),
@@ -58,46 +58,46 @@ func (w *Pages) showDeskVersions(rw http.ResponseWriter, r *http.Request, by acc
 		}
 		data.Versions = append(data.Versions, line)
 	}
-	return w.levels(rw, r, by, http.StatusOK, "levels-versions", p, data)
+	return ps.levels(rw, r, by, http.StatusOK, "levels-versions", p, data)
 }
 
-func (w *Pages) compareDeskVersion(rw http.ResponseWriter, r *http.Request, by access.Account) error {
-	return w.deskVersion(rw, r, by, http.StatusOK, "")
+func (ps *Pages) compareDeskVersion(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+	return ps.deskVersion(rw, r, by, http.StatusOK, "")
 }
 
 // deskVersion shows what a version has otherwise than the one in force.
-func (w *Pages) deskVersion(rw http.ResponseWriter, r *http.Request, by access.Account, status int, problem string) error {
+func (ps *Pages) deskVersion(rw http.ResponseWriter, r *http.Request, by access.Account, status int, problem string) error {
 	what, ok := versionsOf(r)
 	number, err := strconv.ParseInt(r.PathValue("number"), 10, 64)
 	if !ok || err != nil {
-		return w.NotFound(rw, r)
+		return ps.NotFound(rw, r)
 	}
-	p := w.NewPage(r, "levels.version")
+	p := ps.NewPage(r, "levels.version")
 	var old, now desk.Version
 	var differences []page.Difference
 	if what == "matrix" {
-		a, then, err := w.desk.MatrixAt(r.Context(), number)
+		a, then, err := ps.desk.MatrixAt(r.Context(), number)
 		if err != nil {
 			return err
 		}
-		b, newest, err := w.desk.Matrix(r.Context())
+		b, newest, err := ps.desk.Matrix(r.Context())
 		if err != nil {
 			return err
 		}
-		old, now, differences = then, newest, w.matrixDifferences(p, b, a)
+		old, now, differences = then, newest, ps.matrixDifferences(p, b, a)
 	} else {
-		a, then, err := w.desk.HoursAt(r.Context(), number)
+		a, then, err := ps.desk.HoursAt(r.Context(), number)
 		if err != nil {
 			return err
 		}
-		b, newest, err := w.desk.Hours(r.Context())
+		b, newest, err := ps.desk.Hours(r.Context())
 		if err != nil {
 			return err
 		}
 		old, now, differences = then, newest, hoursDifferences(p, b, a)
 	}
 	if old.Number == 0 {
-		return w.NotFound(rw, r)
+		return ps.NotFound(rw, r)
 	}
 	n := strconv.FormatInt(number, 10)
 	p.Title = p.T("levels.versions."+what+".title") + ": " + p.T("levels.version", "n", n)
@@ -109,10 +109,10 @@ func (w *Pages) deskVersion(rw http.ResponseWriter, r *http.Request, by access.A
 	}
 	data := deskVersionPage{Path: "/admin/desk/versions/" + what + "/" + n, Back: "/admin/desk/versions/" + what, Base: strconv.FormatInt(now.Number, 10), Who: whose(p, old),
 		InForce: old.Number == now.Number, Differences: differences, Number: n}
-	return w.levels(rw, r, by, status, "levels-version", p, data)
+	return ps.levels(rw, r, by, status, "levels-version", p, data)
 }
 
-func (w *Pages) restoreDeskVersion(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+func (ps *Pages) restoreDeskVersion(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	values, err := page.ReadForm(r)
 	if err != nil {
 		return err
@@ -120,20 +120,20 @@ func (w *Pages) restoreDeskVersion(rw http.ResponseWriter, r *http.Request, by a
 	what, ok := versionsOf(r)
 	number, err := strconv.ParseInt(r.PathValue("number"), 10, 64)
 	if !ok || err != nil {
-		return w.NotFound(rw, r)
+		return ps.NotFound(rw, r)
 	}
 	to := "/admin/desk"
 	if what == "matrix" {
-		_, err = w.desk.RestoreMatrix(r.Context(), by, baseOf(values), number)
+		_, err = ps.desk.RestoreMatrix(r.Context(), by, baseOf(values), number)
 	} else {
 		to = "/admin/desk/hours"
-		_, err = w.desk.RestoreHours(r.Context(), by, baseOf(values), number)
+		_, err = ps.desk.RestoreHours(r.Context(), by, baseOf(values), number)
 	}
 	switch {
 	case errors.Is(err, desk.ErrStale):
-		return w.deskVersion(rw, r, by, http.StatusConflict, "levels.error.restore_stale")
+		return ps.deskVersion(rw, r, by, http.StatusConflict, "levels.error.restore_stale")
 	case errors.Is(err, access.ErrInvalid): // a team that it names is gone
-		return w.deskVersion(rw, r, by, http.StatusUnprocessableEntity, "levels.error.restore")
+		return ps.deskVersion(rw, r, by, http.StatusUnprocessableEntity, "levels.error.restore")
 	case err != nil:
 		return err
 	}
@@ -142,7 +142,7 @@ func (w *Pages) restoreDeskVersion(rw http.ResponseWriter, r *http.Request, by a
 }
 
 // matrixDifferences says what is otherwise, in each language.
-func (w *Pages) matrixDifferences(p *page.Page, before, after desk.Matrix) (list []page.Difference) {
+func (ps *Pages) matrixDifferences(p *page.Page, before, after desk.Matrix) (list []page.Difference) {
 	add := func(what, a, b string) {
 		if a != b {
 			list = append(list, page.Difference{What: what, Before: a, After: b})
@@ -174,8 +174,8 @@ func (w *Pages) matrixDifferences(p *page.Page, before, after desk.Matrix) (list
 		}
 		add(name+" · "+p.T("levels.category.alert"), yes(a.Alert), yes(b.Alert))
 		add(name+" · "+p.T("levels.category.retired"), yes(a.Retired), yes(b.Retired))
-		for _, tag := range w.Texts.Tags() {
-			language := " · " + w.Texts.Match(tag).T("page.language")
+		for _, tag := range ps.Texts.Tags() {
+			language := " · " + ps.Texts.Match(tag).T("page.language")
 			add(name+language+" · "+p.T("levels.category.name"), a.Words[tag].Name, b.Words[tag].Name)
 			add(name+language+" · "+p.T("levels.category.about"), a.Words[tag].About, b.Words[tag].About)
 		}
@@ -184,8 +184,8 @@ func (w *Pages) matrixDifferences(p *page.Page, before, after desk.Matrix) (list
 			at := name + " · " + string(level)
 			add(at+" · "+p.T("levels.cell.team"), x.Team, y.Team)
 			add(at+" · "+p.T("levels.cell.after"), afterText(p, x), afterText(p, y))
-			for _, tag := range w.Texts.Tags() {
-				language := " · " + w.Texts.Match(tag).T("page.language")
+			for _, tag := range ps.Texts.Tags() {
+				language := " · " + ps.Texts.Match(tag).T("page.language")
 				add(at+language+" · "+p.T("levels.cell.steps"), strings.Join(x.Words[tag].Steps, "\n"), strings.Join(y.Words[tag].Steps, "\n"))
 				add(at+language+" · "+p.T("levels.cell.when"), x.Words[tag].When, y.Words[tag].When)
 			}

@@ -25,34 +25,34 @@ type hungTicket struct{ ID, Ref, Title string }
 
 // around is what stands around a ticket: what it hangs on and what hangs on it, what the
 // portal says of it, and its appointment.
-func (w *Pages) around(r *http.Request, p *page.Page, by access.Account, data *ticketPage) error {
+func (ps *Pages) around(r *http.Request, p *page.Page, by access.Account, data *ticketPage) error {
 	t := data.Ticket
-	hours, _, err := w.desk.Hours(r.Context())
+	hours, _, err := ps.desk.Hours(r.Context())
 	if err != nil {
 		return err
 	}
 	if t.Parent != "" {
-		data.Parent = &hungTicket{}                                          // another team's: that it hangs is all there is to know
-		if on, err := w.desk.Ticket(r.Context(), by, t.Parent); err == nil { // who may not read it gets no link
+		data.Parent = &hungTicket{}                                           // another team's: that it hangs is all there is to know
+		if on, err := ps.desk.Ticket(r.Context(), by, t.Parent); err == nil { // who may not read it gets no link
 			data.Parent = &hungTicket{on.ID, on.Ref, on.Title}
 		}
 	}
-	list, err := w.desk.List(r.Context(), by, desk.Filter{Parent: t.ID, Limit: 50})
+	list, err := ps.desk.List(r.Context(), by, desk.Filter{Parent: t.ID, Limit: 50})
 	if err != nil {
 		return err
 	}
 	for _, c := range list {
 		data.Children = append(data.Children, hungTicket{c.ID, c.Ref, c.Title})
 	}
-	if data.Hung, err = w.desk.Children(r.Context(), t.ID); err != nil {
+	if data.Hung, err = ps.desk.Children(r.Context(), t.ID); err != nil {
 		return err
 	}
-	o, err := w.desk.OutageOf(r.Context(), t.ID)
+	o, err := ps.desk.OutageOf(r.Context(), t.ID)
 	if err != nil {
 		return err
 	}
 	if o != nil {
-		line := w.outageLine(p, *o)
+		line := ps.outageLine(p, *o)
 		data.Outage = &line
 	}
 	fact := func(key, value string) {
@@ -68,7 +68,7 @@ func (w *Pages) around(r *http.Request, p *page.Page, by access.Account, data *t
 }
 
 // moreActs are the forms of a ticket that is open, beside those of its steps.
-func (w *Pages) moreActs(r *http.Request, p *page.Page, t desk.Ticket, zone *time.Location, form url.Values) ([]actForm, error) {
+func (ps *Pages) moreActs(r *http.Request, p *page.Page, t desk.Ticket, zone *time.Location, form url.Values) ([]actForm, error) {
 	if !t.State.Open() {
 		return nil, nil
 	}
@@ -76,18 +76,18 @@ func (w *Pages) moreActs(r *http.Request, p *page.Page, t desk.Ticket, zone *tim
 	if !t.Appointment.IsZero() {
 		at.Value = t.Appointment.In(zone).Format(localTime)
 	}
-	acts := []actForm{w.act(p, t, desk.ActAppoint, form, at)}
+	acts := []actForm{ps.act(p, t, desk.ActAppoint, form, at)}
 	if t.Parent == "" {
-		acts = append(acts, w.act(p, t, desk.ActHang, form, deskField{Name: "parent", Label: p.T("desk.hang.parent"), Hint: p.T("desk.hang.hint"), Max: 20, Required: true}))
+		acts = append(acts, ps.act(p, t, desk.ActHang, form, deskField{Name: "parent", Label: p.T("desk.hang.parent"), Hint: p.T("desk.hang.hint"), Max: 20, Required: true}))
 	} else {
-		off := w.act(p, t, desk.ActHang, form)
+		off := ps.act(p, t, desk.ActHang, form)
 		off.Title = p.T("desk.hang.off")
 		acts = append(acts, off)
 	}
 	if t.Type != desk.Incident {
 		return acts, nil
 	}
-	o, err := w.desk.OutageOf(r.Context(), t.ID)
+	o, err := ps.desk.OutageOf(r.Context(), t.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -104,12 +104,12 @@ func (w *Pages) moreActs(r *http.Request, p *page.Page, t desk.Ticket, zone *tim
 		{Name: "spread", Label: p.T("desk.outage.spread"), Options: []page.Option{
 			{Value: string(desk.SpreadEveryone), Label: p.T("desk.outage.everyone"), Chosen: o.Spread == desk.SpreadEveryone}, {Value: string(desk.SpreadLocal), Label: p.T("desk.outage.local"), Chosen: o.Spread == desk.SpreadLocal}}},
 		{Name: "place", Label: p.T("desk.outage.place"), Hint: p.T("desk.outage.place.hint"), Max: 100, Value: o.Place}}
-	for _, tag := range w.Texts.Only(p.Office.Languages...).Tags() {
-		fields = append(fields, deskField{Name: "text-" + tag, Label: p.T("desk.outage.text", "language", w.Texts.Match(tag).T("page.language")), Lines: 2, Max: 600, Value: o.Texts[tag]})
+	for _, tag := range ps.Texts.Only(p.Office.Languages...).Tags() {
+		fields = append(fields, deskField{Name: "text-" + tag, Label: p.T("desk.outage.text", "language", ps.Texts.Match(tag).T("page.language")), Lines: 2, Max: 600, Value: o.Texts[tag]})
 	}
 	fields = append(fields, deskField{Name: "from", Type: "datetime-local", Label: p.T("desk.outage.from"), Hint: p.T("desk.outage.from.hint"), Value: field(o.From)},
 		deskField{Name: "until", Type: "datetime-local", Label: p.T("desk.outage.until"), Hint: p.T("desk.outage.until.hint"), Value: field(o.Until)})
-	return append(acts, w.act(p, t, desk.ActOutage, form, fields...)), nil
+	return append(acts, ps.act(p, t, desk.ActOutage, form, fields...)), nil
 }
 
 // withChildren offers to do an act with all that hangs on the ticket as well.
@@ -121,7 +121,7 @@ func withChildren(p *page.Page, n int, fields []deskField) []deskField {
 }
 
 // moreOf fills in what a form says of these acts.
-func (w *Pages) moreOf(a *desk.Act, values url.Values, zone *time.Location) error {
+func (ps *Pages) moreOf(a *desk.Act, values url.Values, zone *time.Location) error {
 	at := func(name string) (time.Time, error) {
 		s := values.Get(name)
 		if s == "" {
@@ -143,7 +143,7 @@ func (w *Pages) moreOf(a *desk.Act, values url.Values, zone *time.Location) erro
 		a.Parent = page.Limited(values.Get("parent"), 64)
 	case desk.ActOutage:
 		o := desk.Outage{Spread: desk.Spread(values.Get("spread")), Place: values.Get("place"), Texts: map[string]string{}}
-		for _, tag := range w.Texts.Tags() {
+		for _, tag := range ps.Texts.Tags() {
 			o.Texts[tag] = values.Get("text-" + tag)
 		}
 		if o.From, err = at("from"); err == nil {
@@ -159,7 +159,7 @@ type outageLine struct {
 	Text, Language, Whom, When string
 }
 
-func (w *Pages) outageLine(p *page.Page, o desk.Outage) outageLine {
+func (ps *Pages) outageLine(p *page.Page, o desk.Outage) outageLine {
 	l := outageLine{When: p.T("outage.since", "when", page.Minute(p, o.From))}
 	l.Text, l.Language = o.Text(p.Tag)
 	if !o.Until.IsZero() {
@@ -172,14 +172,14 @@ func (w *Pages) outageLine(p *page.Page, o desk.Outage) outageLine {
 }
 
 // Outages are what customers are told before they ask.
-func (w *Pages) Outages(r *http.Request, p *page.Page) (part OutagePart, err error) {
-	if w.desk == nil {
+func (ps *Pages) Outages(r *http.Request, p *page.Page) (part OutagePart, err error) {
+	if ps.desk == nil {
 		return part, nil
 	}
-	list, err := w.desk.Outages(r.Context())
+	list, err := ps.desk.Outages(r.Context())
 	part.Title = p.T("outage.title")
 	for _, o := range list {
-		part.Lines = append(part.Lines, w.outageLine(p, o))
+		part.Lines = append(part.Lines, ps.outageLine(p, o))
 	}
 	return part, err
 }

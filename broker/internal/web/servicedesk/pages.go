@@ -16,7 +16,7 @@ import (
 	"consento/broker/internal/web/page"
 )
 
-// Config is what NewDesk needs.
+// Config is what New needs.
 type Config struct {
 	Desk    Desk    // behind the pages of tickets; nil: there are none
 	Figures Figures // behind the pages of figures; needs Desk; nil: there are none
@@ -73,7 +73,7 @@ func New(g *page.Ground, c Config) (*Pages, error) {
 }
 
 // HasTickets says whether customers can ask for help without a session.
-func (w *Pages) HasTickets() bool { return w.desk != nil }
+func (ps *Pages) HasTickets() bool { return ps.desk != nil }
 
 // Funcs are what the templates of these pages call.
 func Funcs() template.FuncMap {
@@ -85,17 +85,17 @@ func Funcs() template.FuncMap {
 }
 
 // Routes lists the addresses of the pages that there are.
-func (w *Pages) Routes() (routes []page.Route) {
+func (ps *Pages) Routes() (routes []page.Route) {
 	for _, part := range []struct {
 		there  bool
 		routes func() []page.Route
 	}{
-		{w.desk != nil, w.deskRoutes},
-		{w.desk != nil, w.fileRoutes},
-		{w.desk != nil, w.levelRoutes},
-		{w.desk != nil, w.reportRoutes},
-		{w.figures != nil, w.figureRoutes},
-		{w.figures != nil, w.surveyRoutes},
+		{ps.desk != nil, ps.deskRoutes},
+		{ps.desk != nil, ps.fileRoutes},
+		{ps.desk != nil, ps.levelRoutes},
+		{ps.desk != nil, ps.reportRoutes},
+		{ps.figures != nil, ps.figureRoutes},
+		{ps.figures != nil, ps.surveyRoutes},
 	} {
 		if part.there {
 			routes = append(routes, part.routes()...)

@@ -51,8 +51,8 @@ func reportRange(q url.Values, today time.Time) (first, last desk.Date, err erro
 }
 
 // reportAsked is what an address asks for; who sees one team's figures gets that one's.
-func (w *Pages) reportAsked(r *http.Request, by access.Account) (desk.Asked, error) {
-	hours, _, err := w.desk.Hours(r.Context())
+func (ps *Pages) reportAsked(r *http.Request, by access.Account) (desk.Asked, error) {
+	hours, _, err := ps.desk.Hours(r.Context())
 	if err != nil {
 		return desk.Asked{}, err
 	}
@@ -71,30 +71,30 @@ func (w *Pages) reportAsked(r *http.Request, by access.Account) (desk.Asked, err
 	if n, err := strconv.Atoi(q.Get("priority")); err == nil && slices.Contains(desk.Priorities(), desk.Priority(n)) {
 		a.Priority = desk.Priority(n)
 	}
-	if a.First, a.Last, err = reportRange(q, time.Now().In(zone)); err != nil || w.figures == nil {
+	if a.First, a.Last, err = reportRange(q, time.Now().In(zone)); err != nil || ps.figures == nil {
 		return a, err
 	}
-	told, err := w.figures.Setting(r.Context())
+	told, err := ps.figures.Setting(r.Context())
 	a.Told = told.ByPerson && !time.Date(a.First.Year, a.First.Month, a.First.Day, 0, 0, 0, 0, zone).Before(told.Since)
 	return a, err
 }
 
 // reportMade is the report with its words.
-func (w *Pages) reportMade(r *http.Request, p *page.Page, by access.Account) (desk.Report, reportPage, error) {
+func (ps *Pages) reportMade(r *http.Request, p *page.Page, by access.Account) (desk.Report, reportPage, error) {
 	data := reportPage{Account: by}
-	a, problem := w.reportAsked(r, by)
+	a, problem := ps.reportAsked(r, by)
 	if problem != nil && !errors.Is(problem, access.ErrInvalid) {
 		return desk.Report{}, data, problem
 	}
 	var rep desk.Report
 	if problem == nil {
-		rep, problem = w.desk.Report(r.Context(), by, a)
+		rep, problem = ps.desk.Report(r.Context(), by, a)
 	}
-	m, _, err := w.desk.Matrix(r.Context())
+	m, _, err := ps.desk.Matrix(r.Context())
 	if err != nil {
 		return rep, data, err
 	}
-	if err := w.reportFields(r, p, by, a, m, &data); err != nil {
+	if err := ps.reportFields(r, p, by, a, m, &data); err != nil {
 		return rep, data, err
 	}
 	switch {
@@ -112,11 +112,11 @@ func (w *Pages) reportMade(r *http.Request, p *page.Page, by access.Account) (de
 	case problem != nil:
 		return rep, data, problem
 	}
-	w.reportWords(p, m, rep, &data)
+	ps.reportWords(p, m, rep, &data)
 	return rep, data, nil
 }
 
-func (w *Pages) reportFields(r *http.Request, p *page.Page, by access.Account, a desk.Asked, m desk.Matrix, data *reportPage) error {
+func (ps *Pages) reportFields(r *http.Request, p *page.Page, by access.Account, a desk.Asked, m desk.Matrix, data *reportPage) error {
 	pick := func(name, now string, options ...page.Option) page.Field {
 		f := page.TextField(p, "report."+name, name, now, 100)
 		for i := range options {
@@ -153,7 +153,7 @@ func (w *Pages) reportFields(r *http.Request, p *page.Page, by access.Account, a
 	}
 	data.Fields = []page.Field{from, to}
 	if access.Can(by, access.SeeFigures, access.Scope{}) {
-		list, err := w.staff.Teams(r.Context())
+		list, err := ps.staff.Teams(r.Context())
 		if err != nil {
 			return err
 		}
@@ -185,7 +185,7 @@ func (w *Pages) reportFields(r *http.Request, p *page.Page, by access.Account, a
 }
 
 // reportWords puts the figures into tables.
-func (w *Pages) reportWords(p *page.Page, m desk.Matrix, rep desk.Report, data *reportPage) {
+func (ps *Pages) reportWords(p *page.Page, m desk.Matrix, rep desk.Report, data *reportPage) {
 	data.Counted = p.T("levels.report.counted")
 	data.Caption = p.T("levels.report.caption", "by", p.T("levels.report.by."+string(rep.By)))
 	for _, key := range []string{"count", "answered", "answered.mean", "resolved", "resolved.mean", "open", "late"} {
@@ -252,10 +252,10 @@ func mean(p *page.Page, s desk.Summary) string {
 	return page.Span(p, s.Mean)
 }
 
-func (w *Pages) showReport(rw http.ResponseWriter, r *http.Request, by access.Account) error {
-	p := w.NewPage(r, "levels.report.title")
+func (ps *Pages) showReport(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+	p := ps.NewPage(r, "levels.report.title")
 	status := http.StatusOK
-	_, data, err := w.reportMade(r, p, by)
+	_, data, err := ps.reportMade(r, p, by)
 	if err != nil {
 		if p.Error == "" {
 			return err
@@ -263,7 +263,7 @@ func (w *Pages) showReport(rw http.ResponseWriter, r *http.Request, by access.Ac
 		status = http.StatusUnprocessableEntity
 	}
 	p.Data = data
-	return w.Show(rw, status, "desk-report", p)
+	return ps.Show(rw, status, "desk-report", p)
 }
 
 // noFormula keeps a spreadsheet from taking what people wrote for a formula.
@@ -275,19 +275,19 @@ func noFormula(s string) string {
 }
 
 // giveReport is the report as a file (RFC 4180), times in minutes.
-func (w *Pages) giveReport(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+func (ps *Pages) giveReport(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	if !access.May(by, access.SeeFigures) { // to export is not to see
-		return w.Forbid(rw, r, by, true, []access.Action{access.SeeFigures})
+		return ps.Forbid(rw, r, by, true, []access.Action{access.SeeFigures})
 	}
-	p := w.NewPage(r, "levels.report.title")
-	rep, _, err := w.reportMade(r, p, by)
+	p := ps.NewPage(r, "levels.report.title")
+	rep, _, err := ps.reportMade(r, p, by)
 	if err != nil {
 		if p.Error != "" {
 			return page.ErrForm
 		}
 		return err
 	}
-	m, _, err := w.desk.Matrix(r.Context())
+	m, _, err := ps.desk.Matrix(r.Context())
 	if err != nil {
 		return err
 	}
@@ -298,7 +298,7 @@ func (w *Pages) giveReport(rw http.ResponseWriter, r *http.Request, by access.Ac
 		head = append(head, "paused_"+string(reason)+"_minutes")
 	}
 	rows := append(slices.Clone(rep.Rows), rep.Total)
-	return w.giveTable(rw, r, by, table{What: "report", Name: "report-" + rep.First.String() + "-" + rep.Last.String() + ".csv", Head: head, Rows: len(rows),
+	return ps.giveTable(rw, r, by, table{What: "report", Name: "report-" + rep.First.String() + "-" + rep.Last.String() + ".csv", Head: head, Rows: len(rows),
 		Filters: []string{"from", "to", "team", "category", "priority", "by"}, Write: func(out *csv.Writer) error {
 			for i, f := range rows {
 				name := p.T("levels.report.total")
@@ -317,9 +317,9 @@ func (w *Pages) giveReport(rw http.ResponseWriter, r *http.Request, by access.Ac
 }
 
 // reportRoutes are the reports of service levels.
-func (w *Pages) reportRoutes() []page.Route {
+func (ps *Pages) reportRoutes() []page.Route {
 	return []page.Route{
-		page.At("/desk/report", w.May(w.showReport, access.SeeFigures)),
-		page.At("/desk/report.csv", w.May(w.giveReport, access.Export)),
+		page.At("/desk/report", ps.May(ps.showReport, access.SeeFigures)),
+		page.At("/desk/report.csv", ps.May(ps.giveReport, access.Export)),
 	}
 }

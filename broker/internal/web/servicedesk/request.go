@@ -36,19 +36,19 @@ type followedPage struct {
 	Office page.Office
 }
 
-func (w *Pages) showRequest(rw http.ResponseWriter, r *http.Request) error {
-	return w.requestForm(rw, r, http.StatusOK, url.Values{}, "")
+func (ps *Pages) showRequest(rw http.ResponseWriter, r *http.Request) error {
+	return ps.requestForm(rw, r, http.StatusOK, url.Values{}, "")
 }
 
-func (w *Pages) requestForm(rw http.ResponseWriter, r *http.Request, status int, values url.Values, problem string) error {
-	p := w.NewPage(r, "request.title")
+func (ps *Pages) requestForm(rw http.ResponseWriter, r *http.Request, status int, values url.Values, problem string) error {
+	p := ps.NewPage(r, "request.title")
 	p.Error = problem
-	team, err := w.deskTeam(r)
+	team, err := ps.deskTeam(r)
 	if err != nil {
 		return err
 	}
 	data := requestPage{Ready: team.Name != "" && p.Office.Name != "", Office: values.Get("office") != ""}
-	if data.Outages, err = w.Outages(r, p); err != nil {
+	if data.Outages, err = ps.Outages(r, p); err != nil {
 		return err
 	}
 	data.Fields = []deskField{
@@ -59,7 +59,7 @@ func (w *Pages) requestForm(rw http.ResponseWriter, r *http.Request, status int,
 		{Name: "title", Label: p.T("request.what"), Hint: p.T("request.what.hint"), Max: 200, Required: true},
 		{Name: "text", Label: p.T("request.more"), Hint: p.T("request.more.hint"), Lines: 5, Max: 8000},
 	}
-	if told, err := w.mail.TellsByMail(r); err != nil {
+	if told, err := ps.mail.TellsByMail(r); err != nil {
 		return err
 	} else if !told {
 		for i := range data.Fields {
@@ -72,12 +72,12 @@ func (w *Pages) requestForm(rw http.ResponseWriter, r *http.Request, status int,
 		data.Fields[i].ID, data.Fields[i].Value = data.Fields[i].Name, values.Get(data.Fields[i].Name)
 	}
 	p.Data = data
-	return w.Show(rw, status, "request", p)
+	return ps.Show(rw, status, "request", p)
 }
 
 // deskTeam is who gets what customers ask for: the first team of the first level.
-func (w *Pages) deskTeam(r *http.Request) (desk.Team, error) {
-	teams, err := w.staff.Teams(r.Context())
+func (ps *Pages) deskTeam(r *http.Request) (desk.Team, error) {
+	teams, err := ps.staff.Teams(r.Context())
 	for _, t := range teams {
 		if t.Level == access.L1 {
 			return desk.Team{Name: t.Name, Territory: t.Territory, Level: t.Level}, err
@@ -88,23 +88,23 @@ func (w *Pages) deskTeam(r *http.Request) (desk.Team, error) {
 
 // receive takes a request in. It counts like a try at a key: an address that sends many
 // has to wait.
-func (w *Pages) receive(rw http.ResponseWriter, r *http.Request) error {
+func (ps *Pages) receive(rw http.ResponseWriter, r *http.Request) error {
 	values, err := page.ReadForm(r)
 	if err != nil {
 		return err
 	}
-	team, err := w.deskTeam(r)
+	team, err := ps.deskTeam(r)
 	if err != nil {
 		return err
 	}
 	if team.Name == "" {
-		return w.requestForm(rw, r, http.StatusServiceUnavailable, values, "")
+		return ps.requestForm(rw, r, http.StatusServiceUnavailable, values, "")
 	}
-	p := w.NewPage(r, "request.title")
+	p := ps.NewPage(r, "request.title")
 	var t desk.Ticket
 	var refused error
-	err = w.guesses.Guess(r.Context(), page.ClientAddress(r), func() error {
-		t, refused = w.desk.Receive(r.Context(), desk.NewTicket{Type: desk.Incident, Title: values.Get("title"), Text: values.Get("text"), Language: p.Tag,
+	err = ps.guesses.Guess(r.Context(), page.ClientAddress(r), func() error {
+		t, refused = ps.desk.Receive(r.Context(), desk.NewTicket{Type: desk.Incident, Title: values.Get("title"), Text: values.Get("text"), Language: p.Tag,
 			Requester: desk.Requester{Name: values.Get("name"), Email: values.Get("email"), Phone: values.Get("phone"), Reach: values.Get("reach"), Office: values.Get("office") != ""}, Team: team})
 		return session.ErrKey // each one counts
 	})
@@ -113,48 +113,48 @@ func (w *Pages) receive(rw http.ResponseWriter, r *http.Request) error {
 	case errors.As(err, &throttled):
 		seconds := page.WholeSeconds(throttled.RetryAfter)
 		rw.Header().Set("Retry-After", strconv.Itoa(seconds))
-		return w.requestForm(rw, r, http.StatusTooManyRequests, values, p.T("portal.key.throttled", "seconds", p.Count("seconds", seconds)))
+		return ps.requestForm(rw, r, http.StatusTooManyRequests, values, p.T("portal.key.throttled", "seconds", p.Count("seconds", seconds)))
 	case refused != nil:
 		if problem := deskProblem(p, refused); problem != "" {
-			return w.requestForm(rw, r, http.StatusUnprocessableEntity, values, problem)
+			return ps.requestForm(rw, r, http.StatusUnprocessableEntity, values, problem)
 		}
 		return refused
 	case err != nil && !errors.Is(err, session.ErrKey):
 		return err
 	}
-	http.Redirect(rw, r, "/request/"+w.desk.Link(t)+"?saved=new", http.StatusSeeOther)
+	http.Redirect(rw, r, "/request/"+ps.desk.Link(t)+"?saved=new", http.StatusSeeOther)
 	return nil
 }
 
-func (w *Pages) followRequest(rw http.ResponseWriter, r *http.Request) error {
-	return w.followed(rw, r, http.StatusOK, "", "")
+func (ps *Pages) followRequest(rw http.ResponseWriter, r *http.Request) error {
+	return ps.followed(rw, r, http.StatusOK, "", "")
 }
 
-func (w *Pages) followed(rw http.ResponseWriter, r *http.Request, status int, typed, problem string) error {
+func (ps *Pages) followed(rw http.ResponseWriter, r *http.Request, status int, typed, problem string) error {
 	link := page.Limited(r.PathValue("link"), 100)
-	f, err := w.desk.ByLink(r.Context(), link)
+	f, err := ps.desk.ByLink(r.Context(), link)
 	if errors.Is(err, desk.ErrNoTicket) {
-		p := w.NewPage(r, "request.over.title")
-		return w.Show(rw, http.StatusNotFound, "request-over", p)
+		p := ps.NewPage(r, "request.over.title")
+		return ps.Show(rw, http.StatusNotFound, "request-over", p)
 	}
 	if err != nil {
 		return err
 	}
-	p := w.NewPage(r, "request.title")
+	p := ps.NewPage(r, "request.title")
 	p.Title, p.Error = p.T("request.state."+string(f.Ticket.State)), problem
 	data := followedPage{Link: link, Ref: f.Ticket.Ref, Title: f.Ticket.Title, State: p.Title, Open: f.Ticket.State != desk.Closed, New: r.URL.Query().Get("saved") == "new", Typed: typed, Office: p.Office}
 	if f.Place > 0 {
 		data.Place = p.T("request.place", "n", strconv.Itoa(f.Place))
 	}
-	hours, _, err := w.desk.Hours(r.Context())
+	hours, _, err := ps.desk.Hours(r.Context())
 	if err != nil {
 		return err
 	}
-	attached, err := w.desk.AttachmentsByLink(r.Context(), link)
+	attached, err := ps.desk.AttachmentsByLink(r.Context(), link)
 	if err != nil {
 		return err
 	}
-	data.Files = w.filesPart(p, "/request/"+link+"/files", attached, data.Open, false)
+	data.Files = ps.filesPart(p, "/request/"+link+"/files", attached, data.Open, false)
 	data.Calls = callBack(p, f.Ticket, hours.Calendar.Zone)
 	for i := len(f.Lines) - 1; i >= 0; i-- {
 		l := f.Lines[i]
@@ -165,25 +165,25 @@ func (w *Pages) followed(rw http.ResponseWriter, r *http.Request, status int, ty
 		data.Lines = append(data.Lines, line)
 	}
 	p.Data = data
-	return w.Show(rw, status, "request-followed", p)
+	return ps.Show(rw, status, "request-followed", p)
 }
 
-func (w *Pages) sayRequest(rw http.ResponseWriter, r *http.Request) error {
+func (ps *Pages) sayRequest(rw http.ResponseWriter, r *http.Request) error {
 	values, err := page.ReadForm(r)
 	if err != nil {
 		return err
 	}
 	link := page.Limited(r.PathValue("link"), 100)
-	_, err = w.desk.Say(r.Context(), link, values.Get("text"))
+	_, err = ps.desk.Say(r.Context(), link, values.Get("text"))
 	if errors.Is(err, desk.ErrNoTicket) {
-		return w.followed(rw, r, http.StatusNotFound, "", "")
+		return ps.followed(rw, r, http.StatusNotFound, "", "")
 	}
 	if err != nil {
-		problem := deskProblem(w.NewPage(r, "request.title"), err)
+		problem := deskProblem(ps.NewPage(r, "request.title"), err)
 		if problem == "" {
 			return err
 		}
-		return w.followed(rw, r, http.StatusUnprocessableEntity, values.Get("text"), problem)
+		return ps.followed(rw, r, http.StatusUnprocessableEntity, values.Get("text"), problem)
 	}
 	http.Redirect(rw, r, "/request/"+link, http.StatusSeeOther)
 	return nil

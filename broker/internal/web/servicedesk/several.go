@@ -40,7 +40,7 @@ const mostAtOnce = pageOfTickets
 // doSeveral asks what is to be done with the tickets that were chosen, and does it. Each
 // is an act of its own, with the version that was seen: one that is refused stops none of
 // the others.
-func (w *Pages) doSeveral(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+func (ps *Pages) doSeveral(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	if err := r.ParseForm(); err != nil || len(r.PostForm) > mostAtOnce+page.MaxFields {
 		return page.ErrForm
 	}
@@ -53,7 +53,7 @@ func (w *Pages) doSeveral(rw http.ResponseWriter, r *http.Request, by access.Acc
 	if !known {
 		return page.ErrForm
 	}
-	p := w.NewPage(r, "desk.several")
+	p := ps.NewPage(r, "desk.several")
 	data := severalPage{Account: by, Kind: kind, Act: p.T("desk.act." + string(kind)), Done: values.Get("step") == "do"}
 	for name, seen := range values {
 		id, ok := strings.CutPrefix(name, "t-")
@@ -64,7 +64,7 @@ func (w *Pages) doSeveral(rw http.ResponseWriter, r *http.Request, by access.Acc
 		if err != nil || len(seen) != 1 || len(id) > 64 || len(data.Chosen) == mostAtOnce {
 			return page.ErrForm
 		}
-		t, err := w.desk.Ticket(r.Context(), by, id)
+		t, err := ps.desk.Ticket(r.Context(), by, id)
 		if errors.Is(err, desk.ErrNoTicket) {
 			continue // it went to another team meanwhile
 		}
@@ -79,7 +79,7 @@ func (w *Pages) doSeveral(rw http.ResponseWriter, r *http.Request, by access.Acc
 	}
 	sortSeveral(data.Chosen)
 	var err error
-	if data.Fields, err = w.severalFields(r, p, by, kind, values); err != nil {
+	if data.Fields, err = ps.severalFields(r, p, by, kind, values); err != nil {
 		return err
 	}
 	status := http.StatusOK
@@ -87,12 +87,12 @@ func (w *Pages) doSeveral(rw http.ResponseWriter, r *http.Request, by access.Acc
 		a, err := actOf(values).Clean() // what is missing is missing for all
 		if err != nil {
 			p.Error, data.Done, status = deskProblem(p, err), false, http.StatusUnprocessableEntity
-		} else if err := w.severally(r, p, by, a, &data); err != nil {
+		} else if err := ps.severally(r, p, by, a, &data); err != nil {
 			return err
 		}
 	}
 	p.Data = data
-	return w.Show(rw, status, "desk-several", p)
+	return ps.Show(rw, status, "desk-several", p)
 }
 
 func sortSeveral(list []severalTicket) { // a form has no order
@@ -104,10 +104,10 @@ func sortSeveral(list []severalTicket) { // a form has no order
 }
 
 // severally does one act with each.
-func (w *Pages) severally(r *http.Request, p *page.Page, by access.Account, a desk.Act, data *severalPage) error {
+func (ps *Pages) severally(r *http.Request, p *page.Page, by access.Account, a desk.Act, data *severalPage) error {
 	for i := range data.Chosen {
 		c := &data.Chosen[i]
-		if _, err := w.desk.Do(r.Context(), by, c.ID, c.Version, a); err != nil {
+		if _, err := ps.desk.Do(r.Context(), by, c.ID, c.Version, a); err != nil {
 			if c.Result = deskProblem(p, err); c.Result == "" && !errors.Is(err, desk.ErrNoTicket) {
 				return err
 			} else if c.Result == "" {
@@ -122,17 +122,17 @@ func (w *Pages) severally(r *http.Request, p *page.Page, by access.Account, a de
 	return nil
 }
 
-func (w *Pages) severalFields(r *http.Request, p *page.Page, by access.Account, kind desk.ActKind, form url.Values) ([]deskField, error) {
+func (ps *Pages) severalFields(r *http.Request, p *page.Page, by access.Account, kind desk.ActKind, form url.Values) ([]deskField, error) {
 	var fields []deskField
 	switch kind {
 	case desk.ActAssign:
-		people, err := w.colleagues(r, desk.Ticket{Team: by.Team})
+		people, err := ps.colleagues(r, desk.Ticket{Team: by.Team})
 		if err != nil {
 			return nil, err
 		}
 		fields = []deskField{{Name: "assignee", Label: p.T("desk.whom"), Options: people}}
 	case desk.ActEscalate:
-		teams, err := w.staff.Teams(r.Context())
+		teams, err := ps.staff.Teams(r.Context())
 		if err != nil {
 			return nil, err
 		}

@@ -80,52 +80,52 @@ type technicianSurveyPage struct {
 	Thanks    bool
 }
 
-func (w *Pages) showTechnicianSurvey(rw http.ResponseWriter, r *http.Request, by access.Account) error {
-	return w.technicianSurvey(rw, r, by, nil)
+func (ps *Pages) showTechnicianSurvey(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+	return ps.technicianSurvey(rw, r, by, nil)
 }
 
-func (w *Pages) technicianSurvey(rw http.ResponseWriter, r *http.Request, by access.Account, typed url.Values) error {
+func (ps *Pages) technicianSurvey(rw http.ResponseWriter, r *http.Request, by access.Account, typed url.Values) error {
 	id := page.Limited(r.PathValue("session"), 64)
-	if err := w.figures.Mine(r.Context(), by, id); errors.Is(err, figures.ErrForbidden) {
-		return w.NotFound(rw, r)
+	if err := ps.figures.Mine(r.Context(), by, id); errors.Is(err, figures.ErrForbidden) {
+		return ps.NotFound(rw, r)
 	} else if err != nil {
 		return err
 	}
-	s, err := w.figures.Survey(r.Context(), figures.OfTechnician)
+	s, err := ps.figures.Survey(r.Context(), figures.OfTechnician)
 	if err != nil {
 		return err
 	}
-	answers, err := w.figures.Answered(r.Context(), figures.OfTechnician, id)
+	answers, err := ps.figures.Answered(r.Context(), figures.OfTechnician, id)
 	if err != nil {
 		return err
 	}
-	p, status := w.NewPage(r, "survey.technician.title"), http.StatusOK
+	p, status := ps.NewPage(r, "survey.technician.title"), http.StatusOK
 	if typed != nil {
 		answers, status = AnswersOf(s, typed), http.StatusUnprocessableEntity
 		p.Error = p.T("survey.wrong", "max", strconv.Itoa(figures.MaxWords))
 	}
 	p.Data = technicianSurveyPage{Account: by, Session: id, Questions: Asked(p, s, func(q figures.Question) string { return answers[q.ID] }), Thanks: typed == nil && r.URL.Query().Get("saved") != ""}
-	return w.Show(rw, status, "survey-technician", p)
+	return ps.Show(rw, status, "survey-technician", p)
 }
 
-func (w *Pages) answerTechnicianSurvey(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+func (ps *Pages) answerTechnicianSurvey(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	v, err := page.ReadForm(r)
 	if err != nil {
 		return err
 	}
 	id := page.Limited(r.PathValue("session"), 64)
-	if err := w.figures.Mine(r.Context(), by, id); errors.Is(err, figures.ErrForbidden) {
-		return w.NotFound(rw, r)
+	if err := ps.figures.Mine(r.Context(), by, id); errors.Is(err, figures.ErrForbidden) {
+		return ps.NotFound(rw, r)
 	} else if err != nil {
 		return err
 	}
-	s, err := w.figures.Survey(r.Context(), figures.OfTechnician)
+	s, err := ps.figures.Survey(r.Context(), figures.OfTechnician)
 	if err != nil {
 		return err
 	}
-	err = w.figures.Answer(r.Context(), figures.OfTechnician, id, AnswersOf(s, v))
+	err = ps.figures.Answer(r.Context(), figures.OfTechnician, id, AnswersOf(s, v))
 	if errors.Is(err, access.ErrInvalid) {
-		return w.technicianSurvey(rw, r, by, v)
+		return ps.technicianSurvey(rw, r, by, v)
 	}
 	if err != nil {
 		return err

@@ -44,28 +44,28 @@ type questionField struct {
 }
 
 // surveyRoutes are behind the questions after a session, and what administrators decide about them.
-func (w *Pages) surveyRoutes() []page.Route {
+func (ps *Pages) surveyRoutes() []page.Route {
 	return []page.Route{
-		page.At("/survey/{session}", w.May(w.showTechnicianSurvey, access.Assist), w.May(w.answerTechnicianSurvey, access.Assist)),
-		page.At("/figures/surveys", w.May(w.showSurveys, access.ManageOffice)),
-		page.At("/figures/surveys/{survey}/{place}", w.May(w.showQuestion, access.ManageOffice), w.May(w.changeQuestion, access.ManageOffice)),
+		page.At("/survey/{session}", ps.May(ps.showTechnicianSurvey, access.Assist), ps.May(ps.answerTechnicianSurvey, access.Assist)),
+		page.At("/figures/surveys", ps.May(ps.showSurveys, access.ManageOffice)),
+		page.At("/figures/surveys/{survey}/{place}", ps.May(ps.showQuestion, access.ManageOffice), ps.May(ps.changeQuestion, access.ManageOffice)),
 	}
 }
 
-func (w *Pages) showSurveys(rw http.ResponseWriter, r *http.Request, by access.Account) error {
-	p := w.NewPage(r, "survey.title")
+func (ps *Pages) showSurveys(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+	p := ps.NewPage(r, "survey.title")
 	data := surveysPage{Account: by, Saved: r.URL.Query().Get("saved") != ""}
 	for _, who := range figures.Respondents() {
-		s, err := w.figures.Survey(r.Context(), who)
+		s, err := ps.figures.Survey(r.Context(), who)
 		if err != nil {
 			return err
 		}
 		lines := surveyLines{ID: string(who), Title: p.T("survey.of." + string(who)), Full: len(s.Questions) >= figures.MaxQuestions}
 		for place, q := range s.Questions {
 			var names []string
-			for _, tag := range w.Texts.Tags() {
+			for _, tag := range ps.Texts.Tags() {
 				if q.Texts[tag] != "" {
-					names = append(names, w.Texts.Match(tag).T("page.language"))
+					names = append(names, ps.Texts.Match(tag).T("page.language"))
 				}
 			}
 			lines.Questions = append(lines.Questions, surveyLine{"/figures/surveys/" + string(who) + "/" + strconv.Itoa(place), questionText(p, q), p.T("survey.kind." + string(q.Kind)), strings.Join(names, ", ")})
@@ -73,7 +73,7 @@ func (w *Pages) showSurveys(rw http.ResponseWriter, r *http.Request, by access.A
 		data.Surveys = append(data.Surveys, lines)
 	}
 	p.Data = data
-	return w.Show(rw, http.StatusOK, "surveys", p)
+	return ps.Show(rw, http.StatusOK, "surveys", p)
 }
 
 // questionText is a question in the page's language, or in one that it is asked in.
@@ -87,12 +87,12 @@ func questionText(p *page.Page, q figures.Question) string {
 }
 
 // placeOf finds the question that an address is about: place is -1 for a new one.
-func (w *Pages) placeOf(r *http.Request) (s figures.Survey, place int, ok bool, err error) {
+func (ps *Pages) placeOf(r *http.Request) (s figures.Survey, place int, ok bool, err error) {
 	who := figures.Respondent(r.PathValue("survey"))
 	if !slices.Contains(figures.Respondents(), who) {
 		return s, 0, false, nil
 	}
-	if s, err = w.figures.Survey(r.Context(), who); err != nil {
+	if s, err = ps.figures.Survey(r.Context(), who); err != nil {
 		return s, 0, false, err
 	}
 	if r.PathValue("place") == "new" {
@@ -102,13 +102,13 @@ func (w *Pages) placeOf(r *http.Request) (s figures.Survey, place int, ok bool, 
 	return s, place, bad == nil && place >= 0 && place < len(s.Questions), nil
 }
 
-func (w *Pages) showQuestion(rw http.ResponseWriter, r *http.Request, by access.Account) error {
-	s, place, ok, err := w.placeOf(r)
+func (ps *Pages) showQuestion(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+	s, place, ok, err := ps.placeOf(r)
 	if err != nil {
 		return err
 	}
 	if !ok {
-		return w.NotFound(rw, r)
+		return ps.NotFound(rw, r)
 	}
 	v := url.Values{"kind": {string(figures.YesNo)}}
 	if place >= 0 {
@@ -119,12 +119,12 @@ func (w *Pages) showQuestion(rw http.ResponseWriter, r *http.Request, by access.
 			v.Set("choices."+tag, strings.Join(q.Choices[tag], "\n"))
 		}
 	}
-	return w.question(rw, r, by, http.StatusOK, s, v, nil)
+	return ps.question(rw, r, by, http.StatusOK, s, v, nil)
 }
 
 // question shows the form as it was filled in.
-func (w *Pages) question(rw http.ResponseWriter, r *http.Request, by access.Account, status int, s figures.Survey, v url.Values, problem error) error {
-	p := w.NewPage(r, "survey.question.title")
+func (ps *Pages) question(rw http.ResponseWriter, r *http.Request, by access.Account, status int, s figures.Survey, v url.Values, problem error) error {
+	p := ps.NewPage(r, "survey.question.title")
 	var invalid *access.Invalid
 	switch {
 	case errors.Is(problem, figures.ErrStale):
@@ -137,20 +137,20 @@ func (w *Pages) question(rw http.ResponseWriter, r *http.Request, by access.Acco
 	for _, kind := range figures.Kinds() {
 		data.Kind.Options = append(data.Kind.Options, page.Option{Value: string(kind), Label: p.T("survey.kind." + string(kind)), Chosen: v.Get("kind") == string(kind)})
 	}
-	offered := w.Texts.Only(p.Office.Languages...).Tags()
-	for _, tag := range w.Texts.Tags() {
-		data.Fields = append(data.Fields, questionField{tag, w.Texts.Match(tag).T("page.language"), v.Get("text." + tag), v.Get("choices." + tag), slices.Contains(offered, tag)})
+	offered := ps.Texts.Only(p.Office.Languages...).Tags()
+	for _, tag := range ps.Texts.Tags() {
+		data.Fields = append(data.Fields, questionField{tag, ps.Texts.Match(tag).T("page.language"), v.Get("text." + tag), v.Get("choices." + tag), slices.Contains(offered, tag)})
 	}
 	p.Data = data
-	return w.Show(rw, status, "survey-question", p)
+	return ps.Show(rw, status, "survey-question", p)
 }
 
-func (w *Pages) changeQuestion(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+func (ps *Pages) changeQuestion(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	v, err := page.ReadForm(r)
 	if err != nil {
 		return err
 	}
-	s, place, ok, err := w.placeOf(r)
+	s, place, ok, err := ps.placeOf(r)
 	if err != nil {
 		return err
 	}
@@ -160,27 +160,27 @@ func (w *Pages) changeQuestion(rw http.ResponseWriter, r *http.Request, by acces
 	}
 	switch {
 	case !ok && seen != s.Version && s.Respondent != "": // somebody took questions out meanwhile
-		return w.question(rw, r, by, http.StatusConflict, s, v, figures.ErrStale)
+		return ps.question(rw, r, by, http.StatusConflict, s, v, figures.ErrStale)
 	case !ok:
-		return w.NotFound(rw, r)
+		return ps.NotFound(rw, r)
 	case v.Get("step") == "drop" && place >= 0:
-		err = w.figures.AskNoMore(r.Context(), by, s.Respondent, seen, place)
+		err = ps.figures.AskNoMore(r.Context(), by, s.Respondent, seen, place)
 	default:
 		q := figures.Question{Kind: figures.Kind(v.Get("kind")), Texts: map[string]string{}, Choices: map[string][]string{}}
-		for _, tag := range w.Texts.Tags() {
+		for _, tag := range ps.Texts.Tags() {
 			q.Texts[tag] = v.Get("text." + tag)
 			q.Choices[tag] = strings.Split(strings.ReplaceAll(v.Get("choices."+tag), "\r", ""), "\n")
 		}
 		if place < 0 {
 			place = len(s.Questions)
 		}
-		err = w.figures.Ask(r.Context(), by, s.Respondent, seen, place, q)
+		err = ps.figures.Ask(r.Context(), by, s.Respondent, seen, place, q)
 	}
 	switch {
 	case errors.Is(err, figures.ErrStale):
-		return w.question(rw, r, by, http.StatusConflict, s, v, err)
+		return ps.question(rw, r, by, http.StatusConflict, s, v, err)
 	case errors.Is(err, access.ErrInvalid):
-		return w.question(rw, r, by, http.StatusUnprocessableEntity, s, v, err)
+		return ps.question(rw, r, by, http.StatusUnprocessableEntity, s, v, err)
 	case err != nil:
 		return err
 	}

@@ -68,65 +68,65 @@ type newTicketPage struct {
 	Fields  []deskField
 }
 
-func (w *Pages) showTicket(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+func (ps *Pages) showTicket(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	if r.PathValue("id") == "new" {
-		return w.newTicket(rw, r, by, http.StatusOK, url.Values{}, nil)
+		return ps.newTicket(rw, r, by, http.StatusOK, url.Values{}, nil)
 	}
-	return w.ticket(rw, r, by, http.StatusOK, url.Values{}, nil)
+	return ps.ticket(rw, r, by, http.StatusOK, url.Values{}, nil)
 }
 
 // ticket shows a ticket; what was typed comes back in form when it was not accepted.
-func (w *Pages) ticket(rw http.ResponseWriter, r *http.Request, by access.Account, status int, form url.Values, problem error) error {
+func (ps *Pages) ticket(rw http.ResponseWriter, r *http.Request, by access.Account, status int, form url.Values, problem error) error {
 	id := page.Limited(r.PathValue("id"), 64)
-	t, err := w.desk.Ticket(r.Context(), by, id)
+	t, err := ps.desk.Ticket(r.Context(), by, id)
 	if errors.Is(err, desk.ErrNoTicket) {
-		return w.NotFound(rw, r)
+		return ps.NotFound(rw, r)
 	}
 	if err != nil {
 		return err
 	}
-	p := w.NewPage(r, "desk.title")
+	p := ps.NewPage(r, "desk.title")
 	p.Title = t.Ref + " " + page.Isolate(page.Plain(t.Title))
 	if problem != nil {
 		p.Error = deskProblem(p, problem)
 	}
-	matrix, _, err := w.desk.Matrix(r.Context())
+	matrix, _, err := ps.desk.Matrix(r.Context())
 	if err != nil {
 		return err
 	}
 	data := ticketPage{Account: by, Ticket: t, Level: p.T("admin.level." + string(t.Level))}
-	data.Line = w.ticketLine(p, t, time.Now())
+	data.Line = ps.ticketLine(p, t, time.Now())
 	if said := "desk.said." + page.Limited(r.URL.Query().Get("saved"), 20); p.Has(said) {
 		data.Said = p.T(said)
 	}
 	if c, known := matrix.Find(t.Category); known {
 		data.Category, data.Work, data.HandOn = c.Name(p.Tag), c.Cells[t.Level].Work(p.Tag), handOn(p, c.Cells[t.Level])
 	}
-	if why, err := w.desk.Untold(r.Context(), t.ID); err != nil {
+	if why, err := ps.desk.Untold(r.Context(), t.ID); err != nil {
 		return err
 	} else if why != "" {
 		data.Untold = p.T("desk.untold", "why", page.Isolate(why))
 	}
 	data.Facts = ticketFacts(p, t, data.Category)
-	attached, err := w.desk.Attachments(r.Context(), by, t.ID)
+	attached, err := ps.desk.Attachments(r.Context(), by, t.ID)
 	if err != nil {
 		return err
 	}
-	data.Files = w.filesPart(p, "/desk/"+t.ID+"/files", attached, access.Can(by, access.WorkTickets, access.Scope{Owner: t.Assignee.ID, Team: t.Team, Territory: t.Territory}), true)
-	if err := w.around(r, p, by, &data); err != nil {
+	data.Files = ps.filesPart(p, "/desk/"+t.ID+"/files", attached, access.Can(by, access.WorkTickets, access.Scope{Owner: t.Assignee.ID, Team: t.Team, Territory: t.Territory}), true)
+	if err := ps.around(r, p, by, &data); err != nil {
 		return err
 	}
 	if access.Can(by, access.WorkTickets, access.Scope{Owner: t.Assignee.ID, Team: t.Team, Territory: t.Territory}) {
-		if err := w.acts(r, p, &data, matrix, form); err != nil {
+		if err := ps.acts(r, p, &data, matrix, form); err != nil {
 			return err
 		}
 	} else {
-		data.Other = []actForm{w.act(p, t, desk.ActComment, form, area2("text", p.T("desk.comment"), 4))}
+		data.Other = []actForm{ps.act(p, t, desk.ActComment, form, area2("text", p.T("desk.comment"), 4))}
 	}
-	if data.History, err = w.ticketHistory(r, p, by, t, matrix); err != nil {
+	if data.History, err = ps.ticketHistory(r, p, by, t, matrix); err != nil {
 		return err
 	}
-	sessions, err := w.desk.Sessions(r.Context(), by, t.ID)
+	sessions, err := ps.desk.Sessions(r.Context(), by, t.ID)
 	if err != nil {
 		return err
 	}
@@ -134,7 +134,7 @@ func (w *Pages) ticket(rw http.ResponseWriter, r *http.Request, by access.Accoun
 		data.Sessions = append(data.Sessions, sessionLine(p, s))
 	}
 	p.Data = data
-	return w.Show(rw, status, "desk-ticket", p)
+	return ps.Show(rw, status, "desk-ticket", p)
 }
 
 func ticketFacts(p *page.Page, t desk.Ticket, category string) (facts []page.Fact) {
@@ -180,7 +180,7 @@ func sessionLine(p *page.Page, s desk.LinkedSession) string {
 }
 
 // act is one act as a form, with what was typed into it.
-func (w *Pages) act(p *page.Page, t desk.Ticket, kind desk.ActKind, form url.Values, fields ...deskField) actForm {
+func (ps *Pages) act(p *page.Page, t desk.Ticket, kind desk.ActKind, form url.Values, fields ...deskField) actForm {
 	f := actForm{Ticket: t.ID, Version: t.Version, Kind: kind, Title: p.T("desk.act." + string(kind))}
 	typed := form.Get("kind") == string(kind)
 	f.Open = typed
@@ -202,7 +202,7 @@ func area2(name, label string, lines int) deskField {
 }
 
 // acts are what can be done with a ticket: first what comes next.
-func (w *Pages) acts(r *http.Request, p *page.Page, data *ticketPage, matrix desk.Matrix, form url.Values) error {
+func (ps *Pages) acts(r *http.Request, p *page.Page, data *ticketPage, matrix desk.Matrix, form url.Values) error {
 	t := data.Ticket
 	pick := func(name, label string, options ...page.Option) deskField {
 		return deskField{Name: name, Label: label, Options: options, Required: true}
@@ -219,7 +219,7 @@ func (w *Pages) acts(r *http.Request, p *page.Page, data *ticketPage, matrix des
 		}
 		return list
 	}
-	teams, err := w.staff.Teams(r.Context())
+	teams, err := ps.staff.Teams(r.Context())
 	if err != nil {
 		return err
 	}
@@ -229,7 +229,7 @@ func (w *Pages) acts(r *http.Request, p *page.Page, data *ticketPage, matrix des
 			others = append(others, page.Option{Value: o.Name, Label: o.Name + " \u00b7 " + p.T("admin.level."+string(o.Level)), Chosen: matrixTeam(matrix, t) == o.Name})
 		}
 	}
-	colleagues, err := w.colleagues(r, t)
+	colleagues, err := ps.colleagues(r, t)
 	if err != nil {
 		return err
 	}
@@ -241,7 +241,7 @@ func (w *Pages) acts(r *http.Request, p *page.Page, data *ticketPage, matrix des
 		waitings = append(waitings, page.Option{Value: string(o), Label: p.T("desk.waiting." + string(o)), Chosen: false})
 	}
 	forms := map[desk.ActKind]actForm{}
-	add := func(kind desk.ActKind, fields ...deskField) { forms[kind] = w.act(p, t, kind, form, fields...) }
+	add := func(kind desk.ActKind, fields ...deskField) { forms[kind] = ps.act(p, t, kind, form, fields...) }
 	add(desk.ActTake)
 	add(desk.ActCategory, pick("category", p.T("desk.fact.category"), categories...), deskField{Name: "area", Label: p.T("desk.fact.area"), Value: t.Area, Max: 200})
 	add(desk.ActPriority, pick("impact", p.T("desk.fact.impact"), grades("impact", int(t.Impact))...), pick("urgency", p.T("desk.fact.urgency"), grades("urgency", int(t.Urgency))...))
@@ -249,7 +249,7 @@ func (w *Pages) acts(r *http.Request, p *page.Page, data *ticketPage, matrix des
 	add(desk.ActEscalate, pick("team", p.T("desk.team"), others...), area2("text", p.T("desk.why"), 3))
 	add(desk.ActInquire)
 	add(desk.ActResolve, pick("resolution", p.T("desk.resolution"), resolutions...), deskField{Name: "text", Label: p.T("desk.solution"), Hint: p.T("desk.solution.hint"), Lines: 4, Max: 8000})
-	forms[desk.ActResolve] = w.act(p, t, desk.ActResolve, form, withChildren(p, data.Hung, forms[desk.ActResolve].Fields)...)
+	forms[desk.ActResolve] = ps.act(p, t, desk.ActResolve, form, withChildren(p, data.Hung, forms[desk.ActResolve].Fields)...)
 	add(desk.ActClose)
 	add(desk.ActReopen, area2("text", p.T("desk.why"), 3))
 	add(desk.ActAnswer, withChildren(p, data.Hung, []deskField{area2("text", p.T("desk.answer"), 4)})...)
@@ -270,11 +270,11 @@ func (w *Pages) acts(r *http.Request, p *page.Page, data *ticketPage, matrix des
 	for _, kind := range other {
 		data.Other = append(data.Other, forms[kind])
 	}
-	hours, _, err := w.desk.Hours(r.Context())
+	hours, _, err := ps.desk.Hours(r.Context())
 	if err != nil {
 		return err
 	}
-	more, err := w.moreActs(r, p, t, hours.Calendar.Zone, form)
+	more, err := ps.moreActs(r, p, t, hours.Calendar.Zone, form)
 	data.Other = append(data.Other, more...)
 	return err
 }
@@ -286,8 +286,8 @@ func matrixTeam(m desk.Matrix, t desk.Ticket) string {
 }
 
 // colleagues are whom a ticket may be assigned to.
-func (w *Pages) colleagues(r *http.Request, t desk.Ticket) ([]page.Option, error) {
-	accounts, err := w.staff.Accounts(r.Context())
+func (ps *Pages) colleagues(r *http.Request, t desk.Ticket) ([]page.Option, error) {
+	accounts, err := ps.staff.Accounts(r.Context())
 	list := []page.Option{{Value: "", Label: "\u2013", Chosen: t.Assignee.ID == ""}}
 	for _, a := range accounts {
 		if a.Team == t.Team && !a.Disabled {
@@ -298,8 +298,8 @@ func (w *Pages) colleagues(r *http.Request, t desk.Ticket) ([]page.Option, error
 }
 
 // ticketHistory puts what was done into words, the newest first.
-func (w *Pages) ticketHistory(r *http.Request, p *page.Page, by access.Account, t desk.Ticket, matrix desk.Matrix) (lines []historyLine, err error) {
-	entries, err := w.desk.History(r.Context(), by, t.ID)
+func (ps *Pages) ticketHistory(r *http.Request, p *page.Page, by access.Account, t desk.Ticket, matrix desk.Matrix) (lines []historyLine, err error) {
+	entries, err := ps.desk.History(r.Context(), by, t.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -346,41 +346,41 @@ func (w *Pages) ticketHistory(r *http.Request, p *page.Page, by access.Account, 
 }
 
 // doTicket does an act, or makes a ticket.
-func (w *Pages) doTicket(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+func (ps *Pages) doTicket(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	values, err := page.ReadForm(r)
 	if err != nil {
 		return err
 	}
 	if r.PathValue("id") == "new" {
-		return w.makeTicket(rw, r, by, values)
+		return ps.makeTicket(rw, r, by, values)
 	}
 	version, err := strconv.ParseInt(values.Get("version"), 10, 64)
 	if err != nil {
 		return page.ErrForm
 	}
-	hours, _, err := w.desk.Hours(r.Context())
+	hours, _, err := ps.desk.Hours(r.Context())
 	if err != nil {
 		return err
 	}
 	a := actOf(values)
-	if err := w.moreOf(&a, values, hours.Calendar.Zone); err != nil {
-		return w.ticket(rw, r, by, http.StatusUnprocessableEntity, values, err)
+	if err := ps.moreOf(&a, values, hours.Calendar.Zone); err != nil {
+		return ps.ticket(rw, r, by, http.StatusUnprocessableEntity, values, err)
 	}
-	t, err := w.desk.Do(r.Context(), by, page.Limited(r.PathValue("id"), 64), version, a)
+	t, err := ps.desk.Do(r.Context(), by, page.Limited(r.PathValue("id"), 64), version, a)
 	if errors.Is(err, desk.ErrNoTicket) {
-		return w.NotFound(rw, r)
+		return ps.NotFound(rw, r)
 	}
 	if err != nil {
-		if deskProblem(w.NewPage(r, "desk.title"), err) == "" {
+		if deskProblem(ps.NewPage(r, "desk.title"), err) == "" {
 			return err
 		}
 		status := http.StatusUnprocessableEntity
 		if errors.Is(err, desk.ErrStale) || errors.Is(err, desk.ErrStep) {
 			status = http.StatusConflict
 		}
-		return w.ticket(rw, r, by, status, values, err)
+		return ps.ticket(rw, r, by, status, values, err)
 	}
-	if _, err := w.desk.Ticket(r.Context(), by, t.ID); errors.Is(err, desk.ErrNoTicket) {
+	if _, err := ps.desk.Ticket(r.Context(), by, t.ID); errors.Is(err, desk.ErrNoTicket) {
 		http.Redirect(rw, r, "/desk/", http.StatusSeeOther)
 		return nil
 	}
@@ -415,8 +415,8 @@ func actOf(values url.Values) desk.Act {
 	return a
 }
 
-func (w *Pages) newTicket(rw http.ResponseWriter, r *http.Request, by access.Account, status int, values url.Values, problem error) error {
-	p := w.NewPage(r, "desk.new")
+func (ps *Pages) newTicket(rw http.ResponseWriter, r *http.Request, by access.Account, status int, values url.Values, problem error) error {
+	p := ps.NewPage(r, "desk.new")
 	if problem != nil {
 		p.Error = deskProblem(p, problem)
 	}
@@ -440,18 +440,18 @@ func (w *Pages) newTicket(rw http.ResponseWriter, r *http.Request, by access.Acc
 		fields[i].ID, fields[i].Value = fields[i].Name, values.Get(fields[i].Name)
 	}
 	p.Data = newTicketPage{by, fields}
-	return w.Show(rw, status, "desk-new", p)
+	return ps.Show(rw, status, "desk-new", p)
 }
 
-func (w *Pages) makeTicket(rw http.ResponseWriter, r *http.Request, by access.Account, values url.Values) error {
+func (ps *Pages) makeTicket(rw http.ResponseWriter, r *http.Request, by access.Account, values url.Values) error {
 	n := desk.NewTicket{Type: desk.Type(values.Get("type")), Title: values.Get("title"), Text: values.Get("text"), Language: page.TextsOf(r).Tag, Channel: desk.Channel(values.Get("channel")),
 		Requester: desk.Requester{Name: values.Get("name"), Email: values.Get("email"), Phone: values.Get("phone")}, Team: desk.Team{Name: by.Team, Territory: by.Territory, Level: by.Level}}
-	t, err := w.desk.Open(r.Context(), by, n)
+	t, err := ps.desk.Open(r.Context(), by, n)
 	if err != nil {
-		if deskProblem(w.NewPage(r, "desk.new"), err) == "" {
+		if deskProblem(ps.NewPage(r, "desk.new"), err) == "" {
 			return err
 		}
-		return w.newTicket(rw, r, by, http.StatusUnprocessableEntity, values, err)
+		return ps.newTicket(rw, r, by, http.StatusUnprocessableEntity, values, err)
 	}
 	http.Redirect(rw, r, "/desk/"+t.ID+"?saved=open", http.StatusSeeOther)
 	return nil

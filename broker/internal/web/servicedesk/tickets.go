@@ -67,17 +67,17 @@ type DeskDecisions interface {
 	RestoreHours(ctx context.Context, by access.Account, base, number int64) (desk.Version, error)
 }
 
-func (w *Pages) deskRoutes() []page.Route {
-	may := func(do page.StaffAction) page.Ruled { return w.May(do, access.ReadTickets) }
+func (ps *Pages) deskRoutes() []page.Route {
+	may := func(do page.StaffAction) page.Ruled { return ps.May(do, access.ReadTickets) }
 	return []page.Route{
 		page.At("/desk", page.RedirectTo("/desk/")),
-		page.At("/desk/{$}", may(w.showTickets)),
-		page.At("/desk/import", w.May(w.showImport, access.WorkTickets), w.May(w.doImport, access.WorkTickets)).UpTo(desk.MaxFile + page.MaxForm),
-		page.At("/desk/several", page.RedirectTo("/desk/"), w.May(w.doSeveral, access.WorkTickets)),
-		page.At("/desk/tickets.csv", w.May(w.giveTickets, access.Export)).Slowly(),
-		page.At("/desk/{id}", may(w.showTicket), may(w.doTicket)),
-		page.At("/request", page.ForAnyone(w.showRequest), page.ForAnyone(w.receive)),
-		page.At("/request/{link}", page.ForAnyone(w.followRequest), page.ForAnyone(w.sayRequest)),
+		page.At("/desk/{$}", may(ps.showTickets)),
+		page.At("/desk/import", ps.May(ps.showImport, access.WorkTickets), ps.May(ps.doImport, access.WorkTickets)).UpTo(desk.MaxFile + page.MaxForm),
+		page.At("/desk/several", page.RedirectTo("/desk/"), ps.May(ps.doSeveral, access.WorkTickets)),
+		page.At("/desk/tickets.csv", ps.May(ps.giveTickets, access.Export)).Slowly(),
+		page.At("/desk/{id}", may(ps.showTicket), may(ps.doTicket)),
+		page.At("/request", page.ForAnyone(ps.showRequest), page.ForAnyone(ps.receive)),
+		page.At("/request/{link}", page.ForAnyone(ps.followRequest), page.ForAnyone(ps.sayRequest)),
 	}
 }
 
@@ -109,8 +109,8 @@ type ticketLine struct {
 // pageOfTickets is how many are listed at once.
 const pageOfTickets = 50
 
-func (w *Pages) showTickets(rw http.ResponseWriter, r *http.Request, by access.Account) error {
-	p := w.NewPage(r, "desk.title")
+func (ps *Pages) showTickets(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+	p := ps.NewPage(r, "desk.title")
 	q := r.URL.Query()
 	filter := desk.Filter{Text: page.Limited(q.Get("id"), 200), Open: q.Get("ended") == "", Limit: pageOfTickets + 1}
 	if filter.ByTurn = filter.Open; filter.ByTurn {
@@ -118,20 +118,20 @@ func (w *Pages) showTickets(rw http.ResponseWriter, r *http.Request, by access.A
 	} else if ms, id := placeOf(q.Get("page")); id != "" {
 		filter.Before = desk.Mark{Created: time.UnixMilli(ms), ID: id}
 	}
-	list, err := w.desk.List(r.Context(), by, filter)
+	list, err := ps.desk.List(r.Context(), by, filter)
 	if err != nil {
 		return err
 	}
 	data := ticketsPage{Account: by, Search: filter.Text, Works: access.Can(by, access.WorkTickets, access.Scope{Team: by.Team})}
-	if w.figures != nil {
-		counted, err := w.figures.Setting(r.Context())
+	if ps.figures != nil {
+		counted, err := ps.figures.Setting(r.Context())
 		if err != nil {
 			return err
 		}
 		data.Counted = counted.ByPerson
 	}
 	data.State = page.Picker{Name: "ended", Label: p.T("desk.list.which"), Options: []page.Option{{Value: "", Label: p.T("desk.list.open"), Chosen: filter.Open}, {Value: "all", Label: p.T("desk.list.all"), Chosen: !filter.Open}}}
-	if data.Untold, err = w.mail.MailDown(r, p); err != nil {
+	if data.Untold, err = ps.mail.MailDown(r, p); err != nil {
 		return err
 	}
 	if len(list) > pageOfTickets {
@@ -157,13 +157,13 @@ func (w *Pages) showTickets(rw http.ResponseWriter, r *http.Request, by access.A
 	}
 	now := time.Now()
 	for _, t := range list {
-		data.Tickets = append(data.Tickets, w.ticketLine(p, t, now))
+		data.Tickets = append(data.Tickets, ps.ticketLine(p, t, now))
 	}
-	if data.Alerts, err = w.alertLines(r, p, by); err != nil {
+	if data.Alerts, err = ps.alertLines(r, p, by); err != nil {
 		return err
 	}
 	p.Data = data
-	return w.Show(rw, http.StatusOK, "desk-list", p)
+	return ps.Show(rw, http.StatusOK, "desk-list", p)
 }
 
 // placeOf reads a place in the list; id is "" if it is no such.
@@ -177,7 +177,7 @@ func placeOf(s string) (at int64, id string) {
 }
 
 // ticketLine puts a ticket into words.
-func (w *Pages) ticketLine(p *page.Page, t desk.Ticket, now time.Time) ticketLine {
+func (ps *Pages) ticketLine(p *page.Page, t desk.Ticket, now time.Time) ticketLine {
 	l := ticketLine{ID: t.ID, Version: t.Version, Ref: t.Ref, Title: t.Title, State: p.T("desk.state." + string(t.State)), Who: t.Requester.Name, Place: t.Team, Age: page.Minute(p, t.Created)}
 	if t.Assignee.ID != "" {
 		l.Place += " \u00b7 " + t.Assignee.Name

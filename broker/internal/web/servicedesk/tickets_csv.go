@@ -23,20 +23,20 @@ const mostExported = 50_000
 
 // giveTickets hands out the tickets that the list would show, all pages of it, as far as
 // the account may export each: not those of teams that had them once.
-func (w *Pages) giveTickets(rw http.ResponseWriter, r *http.Request, by access.Account) error {
+func (ps *Pages) giveTickets(rw http.ResponseWriter, r *http.Request, by access.Account) error {
 	q := r.URL.Query()
 	filter := desk.Filter{Text: page.Limited(q.Get("id"), 200), Open: q.Get("ended") == "", To: time.Now().Add(time.Millisecond)} // none that comes meanwhile
 	rows := 0
-	if err := w.exported(r.Context(), by, filter, func(desk.Ticket) bool { rows++; return rows < mostExported }); err != nil {
+	if err := ps.exported(r.Context(), by, filter, func(desk.Ticket) bool { rows++; return rows < mostExported }); err != nil {
 		return err
 	}
-	return w.giveTable(rw, r, by, table{What: "tickets", Name: "tickets-" + time.Now().UTC().Format(time.DateOnly) + ".csv", Head: columns, Rows: rows,
+	return ps.giveTable(rw, r, by, table{What: "tickets", Name: "tickets-" + time.Now().UTC().Format(time.DateOnly) + ".csv", Head: columns, Rows: rows,
 		Mark: q.Get("bom") != "", Filters: []string{"id", "ended"}, Write: func(out *csv.Writer) error {
 			left := rows
 			if left == 0 {
 				return nil
 			}
-			return w.exported(r.Context(), by, filter, func(t desk.Ticket) bool {
+			return ps.exported(r.Context(), by, filter, func(t desk.Ticket) bool {
 				left--
 				return out.Write(ticketRow(t)) == nil && left > 0
 			})
@@ -44,9 +44,9 @@ func (w *Pages) giveTickets(rw http.ResponseWriter, r *http.Request, by access.A
 }
 
 // exported calls do with each ticket that the account may export, until it is false.
-func (w *Pages) exported(ctx context.Context, by access.Account, filter desk.Filter, do func(desk.Ticket) bool) error {
+func (ps *Pages) exported(ctx context.Context, by access.Account, filter desk.Filter, do func(desk.Ticket) bool) error {
 	for filter.Limit = 200; ; {
-		list, err := w.desk.List(ctx, by, filter)
+		list, err := ps.desk.List(ctx, by, filter)
 		if err != nil || len(list) == 0 {
 			return err
 		}
