@@ -126,8 +126,14 @@ func TestChatHandedOn(t *testing.T) {
 		}
 		return r.Data
 	}
-	before := look()
-	until(t, "still", func() bool { was := before; before = look(); return bytes.Equal(before, was) })
+	before, same := look(), 0
+	until(t, "still, for a while", func() bool {
+		now := look()
+		if same++; !bytes.Equal(now, before) {
+			before, same = now, 0
+		}
+		return same > 50 // it paints in parts
+	})
 	a.chat.hand(isolate("Luca Neri"))
 	until(t, "the other name", func() bool { return !bytes.Equal(look(), before) })
 	a.chat.hand(isolate("Anna Bianchi"))

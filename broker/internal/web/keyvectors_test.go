@@ -25,11 +25,11 @@ const vectorsFolder = "../../../recordings/testdata/v2/"
 func playerModules(t testing.TB) string {
 	t.Helper()
 	var contents strings.Builder
-	for _, module := range []string{"bag", "bytes", "hpke", "hybrid", "identity", "keytext", "policyfile", "rootkey", "secret", "share", "wrap"} {
+	for _, module := range []string{"player/bag", "crypto/bytes", "crypto/hpke", "player/hybrid", "player/identity", "player/keytext", "player/policyfile", "player/rootkey", "player/secret", "player/share", "player/wrap"} {
 		fmt.Fprintf(&contents, "export * from %q;\n", "./"+module)
 	}
 	built := api.Build(api.BuildOptions{Bundle: true, Format: api.FormatIIFE, GlobalName: "player", Target: api.ES2023, LogLevel: api.LogLevelSilent,
-		Stdin: &api.StdinOptions{Contents: contents.String(), ResolveDir: "../../../console/src/player", Loader: api.LoaderTS}})
+		Stdin: &api.StdinOptions{Contents: contents.String(), ResolveDir: "../../../console/src", Loader: api.LoaderTS}})
 	if len(built.Errors) > 0 {
 		t.Fatal(built.Errors)
 	}
