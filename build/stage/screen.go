@@ -200,7 +200,8 @@ func (s *Screen) insist(ctx context.Context, window string) error {
 		if err == nil {
 			return nil
 		}
-		if !s.hasKeyboard(ctx, window) {
+		if !s.hasKeyboard(ctx, window) { // another dialog opened: it is clicked on, as a person would do
+			_, _ = s.xdotool(ctx, "windowactivate", window) // or is gone
 			continue
 		}
 		if err := s.press(ctx, "Return"); err != nil { // the same act
