@@ -138,10 +138,11 @@ func (b *broker) openDesk(ctx context.Context) (err error) {
 		return err
 	}
 	b.later(b.mail.Close)
-	staff := desk.StaffPost{Speaks: b.speaks, URL: b.url, Queue: b.mail.Queue}
-	b.desk.OnAlert(staff.Alert)
-	b.desk.OnBreach(staff.Breach)
-	b.hooks.OnStopped(hooks.StaffPost{Speaks: staff.Speaks, URL: b.url, Queue: b.mail.Queue}.Stopped)
+	staff := mail.Staff{Speaks: b.speaks, URL: b.url, Queue: b.mail.Queue}
+	tickets := desk.StaffPost{Staff: staff}
+	b.desk.OnAlert(tickets.Alert)
+	b.desk.OnBreach(tickets.Breach)
+	b.hooks.OnStopped(hooks.StaffPost{Staff: staff}.Stopped)
 	b.background(func(ctx context.Context) {
 		b.desk.Watch(ctx, lookAtPromises, b.holdConcerned, b.evidence.LapseHolds, b.desk.Forget)
 	})

@@ -24,7 +24,7 @@ func TestStaffLetters(t *testing.T) {
 		t.Fatal(err)
 	}
 	var sent []mail.Letter
-	p := StaffPost{Speaks: func(_ context.Context, language string) (lang.Texts, error) {
+	p := StaffPost{mail.Staff{Speaks: func(_ context.Context, language string) (lang.Texts, error) {
 		return texts.Only("fr", "ja").Match(language), nil
 	}, URL: "https://help.office.example", Queue: func(_ context.Context, db bun.IDB, l mail.Letter) error {
 		if _, in := db.(bun.Tx); !in {
@@ -32,7 +32,7 @@ func TestStaffLetters(t *testing.T) {
 		}
 		sent = append(sent, l)
 		return nil
-	}}
+	}}}
 	e.OnAlert(p.Alert)
 	e.OnBreach(p.Breach)
 	e.promise(time.Hour, Calendar{Always: true})

@@ -13,12 +13,7 @@ import (
 )
 
 // StaffPost tells those who may manage webhooks by mail that one was switched off.
-type StaffPost struct {
-	// Speaks returns the texts in the language of an account, or the office's for "".
-	Speaks func(ctx context.Context, language string) (lang.Texts, error)
-	URL    string // public address, without a slash at its end
-	Queue  func(ctx context.Context, db bun.IDB, l mail.Letter) error
-}
+type StaffPost struct{ mail.Staff }
 
 // Stopped queues one letter for each of them, in the transaction that switches it off.
 func (p StaffPost) Stopped(ctx context.Context, db bun.IDB, t Target) error {
@@ -28,21 +23,13 @@ func (p StaffPost) Stopped(ctx context.Context, db bun.IDB, t Target) error {
 			managers = append(managers, r)
 		}
 	}
-	var people []struct{ ID, Name, Email, Language string }
-	if err := db.NewSelect().Table("accounts").Column("id", "name", "email", "language").Where("disabled_at IS NULL").Where("role IN (?)", bun.List(managers)).Order("id").Scan(ctx, &people); err != nil {
+	var to []mail.Colleague
+	if err := db.NewSelect().Table("accounts").Column("id", "name", "email", "language").Where("disabled_at IS NULL").Where("role IN (?)", bun.List(managers)).Order("id").Scan(ctx, &to); err != nil {
 		return fmt.Errorf("hooks: %w", err)
 	}
-	for _, to := range people {
-		x, err := p.Speaks(ctx, to.Language)
-		if err != nil {
-			return fmt.Errorf("hooks: %w", err)
-		}
-		l := mail.Letter{To: mail.Address{Name: to.Name, Email: to.Email}, Language: x.Tag, Subject: x.T("webhooks.mail.subject", "name", t.Name),
-			Body: []string{x.T("mail.hello", "name", to.Name), x.T("webhooks.mail.off", "name", t.Name), x.T("webhooks.stopped." + string(t.Stopped))},
+	return p.Tell(ctx, db, to, func(x lang.Texts, _ mail.Colleague) mail.Letter {
+		return mail.Letter{Subject: x.T("webhooks.mail.subject", "name", t.Name),
+			Body: []string{x.T("webhooks.mail.off", "name", t.Name), x.T("webhooks.stopped." + string(t.Stopped))},
 			Link: mail.Link{Text: x.T("webhooks.mail.open"), URL: p.URL + "/admin/webhooks/" + t.ID}}
-		if err := p.Queue(ctx, db, l); err != nil {
-			return err
-		}
-	}
-	return nil
+	})
 }

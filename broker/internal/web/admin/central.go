@@ -98,18 +98,7 @@ func (ps *Pages) centralForm(rw http.ResponseWriter, r *http.Request, by access.
 		line.Up = len(data.Rules) > 0
 		data.Rules = append(data.Rules, line)
 	}
-	of := func(field string) string {
-		if wrong == nil || wrong.Field != field {
-			return ""
-		}
-		p.Error = p.T("setup.error.some")
-		for _, key := range []string{"admin.error." + field + "." + wrong.Code, "admin.error." + field} {
-			if p.Has(key) {
-				return key
-			}
-		}
-		return "admin.error.other"
-	}
+	of := fieldProblems(p, wrong)
 	if data.Form, err = ps.ruleForm(r, p, by, rule, of); err != nil {
 		return err
 	}

@@ -158,18 +158,7 @@ func (ps *Pages) personForm(rw http.ResponseWriter, r *http.Request, by access.A
 	if a.Disabled || a.Central {
 		return ps.Admin(rw, r, by, status, "admin-person", p, data)
 	}
-	problem := func(field string) string {
-		if wrong == nil || wrong.Field != field {
-			return ""
-		}
-		p.Error = p.T("setup.error.some")
-		for _, key := range []string{"admin.error." + field + "." + wrong.Code, "admin.error." + field} {
-			if p.Has(key) {
-				return key
-			}
-		}
-		return "admin.error.other"
-	}
+	problem := fieldProblems(p, wrong)
 	form := &personForm{Texts: []page.Input{formField(p, "person.name", "name", n.Name, 100, problem("name"))}}
 	if a.ID == "" {
 		form.Texts = append(form.Texts, formField(p, "person.email", "email", n.Email, 254, problem("email")))

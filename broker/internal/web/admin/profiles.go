@@ -129,16 +129,7 @@ const megabyte = 1 << 20
 
 func (ps *Pages) profileForm(rw http.ResponseWriter, r *http.Request, by access.Account, status int, before *protocol.Profile, now protocol.Profile, wrong *access.Invalid, problem string) error {
 	p := ps.NewPage(r, "admin.profile.new")
-	of := func(field string) string {
-		if wrong == nil || wrong.Field != field {
-			return ""
-		}
-		p.Error = p.T("setup.error.some")
-		if key := "admin.error." + field + "." + wrong.Code; p.Has(key) {
-			return key
-		}
-		return "admin.error." + field
-	}
+	of := fieldProblems(p, wrong)
 	data := profilePage{Path: "/admin/profiles/new", New: before == nil, Before: shapeOf(now)}
 	data.Name = formField(p, "profile.name", "name", now.Name, 100, of("name"))
 	if before != nil {

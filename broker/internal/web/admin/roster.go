@@ -67,3 +67,20 @@ func formField(p *page.Page, key, name, value string, most int, problem string) 
 	}
 	return f
 }
+
+// fieldProblems gives for each field of a form the key of what is wrong with it, "" where
+// nothing is; the page's head says then that something is.
+func fieldProblems(p *page.Page, wrong *access.Invalid) func(field string) string {
+	return func(field string) string {
+		if wrong == nil || wrong.Field != field {
+			return ""
+		}
+		p.Error = p.T("setup.error.some")
+		for _, key := range []string{"admin.error." + field + "." + wrong.Code, "admin.error." + field} {
+			if p.Has(key) {
+				return key
+			}
+		}
+		return "admin.error.other"
+	}
+}

@@ -33,16 +33,7 @@ func (ps *Pages) teamsForm(rw http.ResponseWriter, r *http.Request, by access.Ac
 	if err != nil {
 		return err
 	}
-	of := func(field string) string {
-		if wrong == nil || wrong.Field != field {
-			return ""
-		}
-		p.Error = p.T("setup.error.some")
-		if key := "admin.error." + field + "." + wrong.Code; p.Has(key) {
-			return key
-		}
-		return "admin.error." + field
-	}
+	of := fieldProblems(p, wrong)
 	levels := func(now access.Level) (list []page.Option) {
 		for _, l := range access.Levels() {
 			list = append(list, page.Option{Value: string(l), Label: p.T("admin.level." + string(l)), Chosen: l == now})
