@@ -160,3 +160,11 @@ func TestTicketsInChromium(t *testing.T) {
 		}
 	}
 }
+
+// TestRequestBeforeSetUp: before the office is set up there is nobody to ask, and no number
+// to call: the page says so, as the portal does.
+func TestRequestBeforeSetUp(t *testing.T) {
+	page := newHouse(t, unset).visitor(t).get("/request")
+	page.shows(t, "not ready yet", "end the call")
+	page.hides(t, "Call the office", `<form method="post"`)
+}

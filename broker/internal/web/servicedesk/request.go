@@ -48,6 +48,9 @@ func (ps *Pages) requestForm(rw http.ResponseWriter, r *http.Request, status int
 		return err
 	}
 	data := requestPage{Ready: team.Name != "" && p.Office.Name != "", Office: values.Get("office") != ""}
+	if p.Office.Name == "" {
+		p.Title = p.T("portal.key.not_ready.title")
+	}
 	if data.Outages, err = ps.Outages(r, p); err != nil {
 		return err
 	}
